@@ -1,0 +1,34 @@
+"""Metrics as small JSON files that Git keeps, so that a pull request shows their diff without any data."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.files import write_text
+
+
+def write_metrics(values: Mapping[str, object], path: Path, digits: int = 4) -> None:
+    """Write `values` as indented JSON, floats rounded to `digits` significant digits, so that a diff shows no noise.
+
+    Raises ValueError, naming the key, for a number that is not finite: JSON has no NaN, and a metric that is NaN is a bug.
+    """
+    write_text(json.dumps(_plain(values, digits, path.name), indent=2, ensure_ascii=False) + "\n", path)
+
+
+def _plain(value: object, digits: int, key: str) -> object:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner, digits, f"{key}: {name}") for name, inner in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(inner, digits, key) for inner in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        if not math.isfinite(value):
+            raise ValueError(f"{key} is {value}; a metric has to be a finite number")
+        return float(f"{value:.{digits}g}")
+    return value

@@ -1,0 +1,35 @@
+"""Progress on long work: a bar with rate and time left on a terminal, a line now and then in a log."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+def progress(items: Iterable[Item], description: str, unit: str, total: int | None = None, initial: int = 0) -> Iterator[Item]:
+    """Yield `items`, showing how many `unit`s are done of `total`, `initial` of them before a resume."""
+    with bar(description, unit, total, initial) as shown:
+        for item in items:
+            yield item
+            shown.update()
+
+
+def bar(description: str, unit: str, total: int | None = None, initial: int = 0) -> "tqdm[object]":
+    """A bar to update by hand, where one step of the loop does several `unit`s of work."""
+    quiet = not sys.stderr.isatty()
+    shown: tqdm[object] = tqdm(
+        total=total,
+        initial=initial,
+        desc=description,
+        unit=f" {unit}",
+        unit_scale=total is not None and total > 100_000,
+        mininterval=20.0 if quiet else 0.2,
+        maxinterval=20.0 if quiet else 10.0,
+        ascii=quiet,
+        ncols=100 if quiet else None,
+        dynamic_ncols=not quiet,
+    )
+    return shown

@@ -1,0 +1,1 @@
+"""One thin script per DVC stage: read params and tables, call pipeline/, write tables and metrics."""

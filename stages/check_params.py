@@ -1,0 +1,27 @@
+"""Stage `check_params`: refuse a bad params.yaml before any other stage starts, while all earlier outputs still stand.
+
+Reads   params.yaml
+Writes  data/checked   a constant, so that what depends on it does not rerun
+"""
+
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.files import write_text
+from pipeline.params import validate
+from stages.runner import run
+
+CHECKED = Path("data/checked")
+
+
+def main() -> None:
+    corpus = validate().corpus
+    if corpus.source == "table":
+        for key in ("posts", "images", "users"):
+            if not Path(getattr(corpus, key)).exists():
+                raise UserError(f"params.yaml: corpus.{key} is {getattr(corpus, key)!r}, which does not exist.")
+    write_text("params.yaml is valid\n", CHECKED)
+
+
+if __name__ == "__main__":
+    run("check_params", main)

@@ -1,0 +1,88 @@
+"""What every stage does around its work: logging, one sentence instead of a traceback, what the run took.
+
+Durations and memory go to `timings/<stage>.json`, which neither Git nor DVC keeps: they differ from run to run.
+"""
+
+import errno
+import json
+import logging
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.checkpoints import checkpoint_folder, fingerprint
+from pipeline.errors import UserError
+from pipeline.files import write_text
+
+TIMINGS = Path("timings")
+
+
+def run(stage: str, main: Callable[[], None]) -> None:
+    """Run `main` as the stage `stage`; exits with status 1 and one sentence where the user can mend what is wrong."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("gensim").setLevel(logging.WARNING)
+    begun = time.perf_counter()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{stage}: {error}")
+    except OSError as error:
+        sentence = _about_disk(error)
+        if sentence is None:
+            raise
+        sys.exit(f"{stage}: {sentence}")
+    _write_timing(stage, time.perf_counter() - begun)
+
+
+@contextmanager
+def resumable(stage: str) -> Iterator[Path]:
+    """The checkpoint folder of this stage: its fingerprint covers all that the stage's dvc.yaml entry names."""
+    inputs, facts = declared(stage)
+    with checkpoint_folder(stage, fingerprint(inputs, facts)) as folder:
+        yield folder
+
+
+def declared(stage: str) -> tuple[list[Path], dict[str, object]]:
+    """The deps of `stage` in dvc.yaml, and the values of its params."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(Path("params.yaml"))
+
+    def value(key: str) -> object:
+        found = params
+        for part in key.split("."):
+            found = found[part]
+        return found
+
+    def resolved(text: str) -> str:
+        before, opened, rest = text.partition("${")
+        key, _, after = rest.partition("}")
+        return before + str(value(key.strip())) + resolved(after) if opened else text
+
+    entry = yaml.load(Path("dvc.yaml"))["stages"][stage]
+    deps = [Path(resolved(dep)) for dep in entry.get("deps", [])]
+    return deps, {key: value(key) for key in entry.get("params", [])}
+
+
+def _about_disk(error: OSError) -> str | None:
+    where = error.filename or "the disk"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no space is left for {where}; what earlier stages made is whole. Free some, then run again: finished shards are kept."
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return f"{where} may not be written ({os.strerror(error.errno)}); what earlier stages made is whole. Mend its permissions, then run again."
+    return None
+
+
+def _write_timing(stage: str, seconds: float) -> None:
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    facts = {
+        "wall_s": round(seconds, 2),
+        "cpu_s": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 2),
+        "peak_mb": round(max(own.ru_maxrss, children.ru_maxrss) / 1024),
+    }
+    write_text(json.dumps(facts, indent=2) + "\n", TIMINGS / f"{stage}.json")
