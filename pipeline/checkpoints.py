@@ -1,8 +1,9 @@
 """Folders in which long work keeps what is finished, so that a killed run goes on where it stopped.
 
-`.checkpoints/<name>/<fingerprint>` holds finished shards or training checkpoints. The fingerprint covers everything that
-the result depends on (the inputs' content, code, parameters, library versions, thread count), so that no work is resumed
-that would give another result. A lock keeps a process that outlived its killed parent from writing beside the rerun.
+`.checkpoints/<name>/<fingerprint>` holds finished shards or training checkpoints. The fingerprint covers everything
+that the result depends on (the inputs' content, code, parameters, library versions, thread count), so that no work is
+resumed that would give another result. A lock keeps a process that outlived its killed parent from writing beside the
+rerun.
 """
 
 import fcntl
@@ -19,11 +20,22 @@ from pipeline.errors import UserError
 from pipeline.machine import cores
 
 ROOT = Path(".checkpoints")
-LIBRARIES = ("torch", "torchvision", "faiss-cpu", "gensim", "stanza", "numpy", "pyarrow", "pillow", "numba", "onnxruntime")
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "faiss-cpu",
+    "gensim",
+    "stanza",
+    "numpy",
+    "pyarrow",
+    "pillow",
+    "numba",
+    "onnxruntime",
+)
 
 
 def fingerprint(inputs: Iterable[Path], facts: Mapping[str, object]) -> str:
-    """A hash of the content of `inputs` (files, or folders with all their files), `facts`, library versions and thread count."""
+    """A hash of the content of `inputs` (files, or folders with all in them), `facts`, library versions, thread count."""
     digest = hashlib.blake2b(digest_size=16)
     about = {"facts": facts, "versions": {name: version(name) for name in LIBRARIES}, "threads": cores()}
     digest.update(json.dumps(about, sort_keys=True, default=str).encode())
@@ -49,7 +61,7 @@ def checkpoint_folder(name: str, print_of_work: str, root: Path = ROOT) -> Itera
         except BlockingIOError:
             lock.seek(0)
             raise UserError(
-                f"{name} is already at work in process {lock.read().strip() or '?'} (perhaps left by a run that was killed); "
+                f"{name} is at work in process {lock.read().strip() or '?'}, perhaps left by a run that was killed; "
                 "wait for it to end, or end it, and run again."
             ) from None
         lock.truncate(0)

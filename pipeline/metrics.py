@@ -11,9 +11,9 @@ from pipeline.files import write_text
 
 
 def write_metrics(values: Mapping[str, object], path: Path, digits: int = 4) -> None:
-    """Write `values` as indented JSON, floats rounded to `digits` significant digits, so that a diff shows no noise.
+    """Write `values` as indented JSON, floats rounded to `digits` significant digits.
 
-    Raises ValueError, naming the key, for a number that is not finite: JSON has no NaN, and a metric that is NaN is a bug.
+    Raises ValueError, naming the key, for a number that is not finite: JSON has none, and such a metric is a bug.
     """
     write_text(json.dumps(_plain(values, digits, path.name), indent=2, ensure_ascii=False) + "\n", path)
 

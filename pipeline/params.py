@@ -98,7 +98,9 @@ class Split(_Section):
     @model_validator(mode="after")
     def _train_is_left(self) -> Self:
         if self.test + self.val >= 1:
-            raise ValueError(f"test + val is {self.test + self.val:g}; expected less than 1, so that posts are left to train on")
+            raise ValueError(
+                f"test + val is {self.test + self.val:g}; it has to be less than 1, to leave posts to train on"
+            )
         return self
 
 
@@ -123,9 +125,9 @@ class Model(_Section):
     @model_validator(mode="after")
     def _blocks_fit(self) -> Self:
         if len(self.windows) != len(self.filters):
-            raise ValueError(f"windows has {len(self.windows)} entries and filters {len(self.filters)}; expected one of each per block")
+            raise ValueError(f"{len(self.windows)} windows and {len(self.filters)} filters; each block has one of both")
         if max(self.windows) > self.text_length:
-            raise ValueError(f"windows has {max(self.windows)}; expected at most text_length, {self.text_length}")
+            raise ValueError(f"a window of {max(self.windows)} words does not fit text_length, {self.text_length}")
         return self
 
 
@@ -189,7 +191,8 @@ class Params(_Section):
     def _lambdas_are_convex(self) -> Self:
         if self.lambda1 + self.lambda2 > 1 + 1e-9:
             raise ValueError(
-                f"lambda1 + lambda2 is {self.lambda1 + self.lambda2:g}; it has to be at most 1, as lambda3 = 1 - lambda1 - lambda2 is a weight"
+                f"lambda1 + lambda2 is {self.lambda1 + self.lambda2:g}; it has to be at most 1, "
+                "as lambda3 = 1 - lambda1 - lambda2 is a weight too"
             )
         return self
 

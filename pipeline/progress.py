@@ -2,14 +2,16 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 Item = TypeVar("Item")
 
 
-def progress(items: Iterable[Item], description: str, unit: str, total: int | None = None, initial: int = 0) -> Iterator[Item]:
+def progress(
+    items: Iterable[Item], description: str, unit: str, total: int | None = None, initial: int = 0
+) -> Iterator[Item]:
     """Yield `items`, showing how many `unit`s are done of `total`, `initial` of them before a resume."""
     with bar(description, unit, total, initial) as shown:
         for item in items:
@@ -17,10 +19,10 @@ def progress(items: Iterable[Item], description: str, unit: str, total: int | No
             shown.update()
 
 
-def bar(description: str, unit: str, total: int | None = None, initial: int = 0) -> "tqdm[object]":
+def bar(description: str, unit: str, total: int | None = None, initial: int = 0) -> "tqdm[Any]":
     """A bar to update by hand, where one step of the loop does several `unit`s of work."""
     quiet = not sys.stderr.isatty()
-    shown: tqdm[object] = tqdm(
+    shown: tqdm[Any] = tqdm(
         total=total,
         initial=initial,
         desc=description,

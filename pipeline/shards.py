@@ -19,9 +19,13 @@ Result = dict[str, Any]
 
 
 def map_shards(
-    function: Callable[[Path, Path], Result], shards: Sequence[Path], folder: Path, description: str, workers: int | None = None
+    function: Callable[[Path, Path], Result],
+    shards: Sequence[Path],
+    folder: Path,
+    description: str,
+    workers: int | None = None,
 ) -> list[Result]:
-    """Call `function(shard, folder / shard.name)` for each of `shards`; returns the results, in order of `shards`.
+    """Call `function(shard, folder / shard.name)` for each shard; returns the results, in order of `shards`.
 
     `function` and what is bound to it (functools.partial) have to be picklable; it runs in `workers` processes (default:
     one per core; in this process where that is one). An exception in any call ends the whole; finished shards stay.
@@ -30,7 +34,9 @@ def map_shards(
     waiting = [shard for shard in shards if not _marker(folder, shard).exists()]
     workers = min(workers or cores(), max(1, len(waiting)))
     with bar(description, "shards", total=len(shards), initial=len(shards) - len(waiting)) as shown:
-        for _ in Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_one)(function, shard, folder) for shard in waiting):
+        for _ in Parallel(n_jobs=workers, return_as="generator_unordered")(
+            delayed(_one)(function, shard, folder) for shard in waiting
+        ):
             shown.update()
     return [json.loads(_marker(folder, shard).read_text()) for shard in shards]
 

@@ -1,4 +1,4 @@
-"""The tables that pass between stages: one declared schema, key and sort order each, checked when written and when read.
+"""The tables that pass between stages: one declared schema, key and order each, checked when written and when read.
 
 A table is a folder of Parquet shards, `part-00000.parquet` and on, sorted by its key over all shards. A shard holds a
 fixed number of rows, so equal content gives equal bytes however it was produced, and DVC sees no false change.
@@ -46,7 +46,7 @@ class Table:
 
     @contextmanager
     def writer(self, path: Path) -> Iterator["ShardWriter"]:
-        """A writer for rows that arrive in key order, in pieces of any size; `path` appears when the block ends well."""
+        """A writer for rows that arrive in key order, in pieces of any size; `path` appears when the block ends."""
         with atomic_folder(path) as folder, ShardWriter(self, folder, path) as writer:
             yield writer
 
@@ -74,7 +74,9 @@ class Table:
         """One pa.Table per shard, in key order: memory stays at one shard."""
         last: tuple[Any, ...] | None = None
         for shard in [path] if path.is_file() else self.shards(path):
-            table = pq.read_table(shard, columns=list(columns) if columns is not None else None, memory_map=True, partitioning=None)
+            table = pq.read_table(
+                shard, columns=list(columns) if columns is not None else None, memory_map=True, partitioning=None
+            )
             self._check_schema(table.schema, shard, partial=columns is not None)
             if set(self.key) <= set(table.column_names) and table.num_rows:
                 self._check_order(table, shard, last)
@@ -96,12 +98,19 @@ class Table:
         if missing or extra:
             raise ValueError(f"{self.name}: missing columns {sorted(missing)}, unexpected columns {sorted(extra)}")
         table = table.select(self.schema.names)
-        schema = pa.schema([table.field(f.name) if f.type == VECTOR and _is_vector(table.field(f.name).type) else f for f in self.schema])
+        schema = pa.schema(
+            [
+                table.field(f.name) if f.type == VECTOR and _is_vector(table.field(f.name).type) else f
+                for f in self.schema
+            ]
+        )
         table = table.cast(schema.remove_metadata())
         self._check_schema(table.schema, Path(self.name), partial=False)
         for field in self.schema:
             if not field.nullable and table[field.name].null_count:
-                raise ValueError(f"{self.name}.{field.name}: {table[field.name].null_count} nulls in a column that allows none")
+                raise ValueError(
+                    f"{self.name}.{field.name}: {table[field.name].null_count} nulls in a column that allows none"
+                )
         return table
 
     def _check_schema(self, schema: pa.Schema, path: Path, partial: bool) -> None:
@@ -116,7 +125,9 @@ class Table:
         if not self._ascending(table, strict=True):
             raise ValueError(f"{path}: {self.name} has to be sorted by {', '.join(self.key)}, without a repeated key")
         if last is not None and table.num_rows and not last < self._key_at(table, 0):
-            raise ValueError(f"{path}: {self.name} is not in order of {', '.join(self.key)}: {self._key_at(table, 0)} follows {last}")
+            raise ValueError(
+                f"{path}: {self.name} is not in order of {', '.join(self.key)}: {self._key_at(table, 0)} follows {last}"
+            )
 
     def _key_at(self, table: pa.Table, row: int) -> tuple[Any, ...]:
         return tuple(table[name][row].as_py() for name in self.key)
@@ -161,7 +172,9 @@ class ShardWriter:
             self._flush(self._table.shard_rows)
 
     def _flush(self, rows: int) -> None:
-        whole = pa.concat_tables([part for part in self._waiting if part.num_rows] or self._waiting or [self._table.empty()])
+        whole = pa.concat_tables(
+            [part for part in self._waiting if part.num_rows] or self._waiting or [self._table.empty()]
+        )
         _write_parquet(whole.slice(0, rows), self._folder / f"part-{self._shards:05d}.parquet")
         self._shards += 1
         self._waiting = [whole.slice(rows)]
@@ -170,7 +183,9 @@ class ShardWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None and (self._held or not self._shards):
             self._flush(self._held)
 
@@ -181,7 +196,9 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
     light = [f.name for f in table.schema if f.name not in heavy]
     # Picture bytes and vectors do not compress, and a dictionary of them is waste.
     compression = {name: "none" if name in heavy else "zstd" for name in table.column_names}
-    pq.write_table(table, path, compression=compression, use_dictionary=light, row_group_size=1 << 17, write_statistics=light)
+    pq.write_table(
+        table, path, compression=compression, use_dictionary=light, row_group_size=1 << 17, write_statistics=light
+    )
 
 
 def _is_vector(kind: pa.DataType) -> bool:
@@ -202,11 +219,13 @@ def vectors(values: np.ndarray[Any, Any]) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.from_numpy_dtype(flat.dtype)), values.shape[1])
 
 
-def positions(ids: pa.ChunkedArray | pa.Array, among: pa.ChunkedArray | pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+def positions(
+    ids: pa.ChunkedArray | pa.Array, among: pa.ChunkedArray | pa.Array
+) -> np.ndarray[Any, np.dtype[np.int64]]:
     """For each of `ids`, its row in `among` (each id there once); -1 where it is null or not there."""
     among = among.combine_chunks() if isinstance(among, pa.ChunkedArray) else among
-    found = pc.fill_null(pc.index_in(ids, value_set=among), -1)
-    return found.to_numpy().astype(np.int64)
+    found: np.ndarray[Any, Any] = pc.fill_null(pc.index_in(ids, value_set=among), -1).to_numpy()
+    return found.astype(np.int64)
 
 
 def strings(values: Iterable[str | None]) -> pa.Array:
@@ -224,7 +243,11 @@ _text, _words = pa.string(), pa.list_(pa.string())
 POSTS = Table(
     "corpus/posts",
     _schema(
-        ("post_id", _text), ("user_id", _text), ("text", _text, True), ("image_id", _text, True), ("created_at", pa.timestamp("us"), True)
+        ("post_id", _text),
+        ("user_id", _text),
+        ("text", _text, True),
+        ("image_id", _text, True),
+        ("created_at", pa.timestamp("us"), True),
     ),
     ("post_id",),
 )
@@ -238,7 +261,9 @@ IMAGES = Table(
 REJECTED = Table("rejected", _schema(("id", _text), ("reason", _text), ("detail", _text)), ("id", "reason", "detail"))
 
 WORDS = Table("text/words", _schema(("post_id", _text), ("words", _words), ("hashtags", _words)), ("post_id",))
-DUPLICATES = Table("text/duplicates", _schema(("post_id", _text), ("duplicate_of", _text), ("overlap", pa.float32())), ("post_id",))
+DUPLICATES = Table(
+    "text/duplicates", _schema(("post_id", _text), ("duplicate_of", _text), ("overlap", pa.float32())), ("post_id",)
+)
 TEXT_GROUPS = Table("text/groups", _schema(("post_id", _text), ("group_id", _text)), ("post_id",))
 
 FEATURES = Table("images/features", _schema(("image_id", _text), ("vector", VECTOR)), ("image_id",), 32_768)
@@ -249,9 +274,10 @@ IMAGE_GROUPS = Table(
 )
 
 ASSIGNED = Table("split/assigned", _schema(("post_id", _text), ("group_id", _text), ("split", _text)), ("post_id",))
-SPLIT_POSTS = ASSIGNED
 CONTENT = Table(
-    "split content", _schema(("post_id", _text), ("user_id", _text), ("image_id", _text, True), ("words", _words)), ("post_id",)
+    "split content",
+    _schema(("post_id", _text), ("user_id", _text), ("image_id", _text, True), ("words", _words)),
+    ("post_id",),
 )
 """The posts of one side of the split, with their content: what a stage that fits is given."""
 SETS = Table("split/sets", _schema(("split", _text), ("task", _text), ("post_id", _text)), ("split", "task", "post_id"))
@@ -266,4 +292,5 @@ RANKS = Table(
     _schema(("task", _text), ("query_id", _text), ("truth_id", _text), ("user_id", _text), ("rank", pa.float64())),
     ("task", "query_id"),
 )
-"""One query each: query_id is the post whose text or image asks, truth_id the user or post looked for, rank 1 is perfect."""
+"""One query each: query_id is the post whose text or image asks,
+truth_id the user or post looked for; rank 1 is best."""

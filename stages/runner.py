@@ -72,9 +72,9 @@ def declared(stage: str) -> tuple[list[Path], dict[str, object]]:
 def _about_disk(error: OSError) -> str | None:
     where = error.filename or "the disk"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"no space is left for {where}; what earlier stages made is whole. Free some, then run again: finished shards are kept."
+        return f"no space is left for {where}; what earlier stages made is whole, and finished shards are kept."
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return f"{where} may not be written ({os.strerror(error.errno)}); what earlier stages made is whole. Mend its permissions, then run again."
+        return f"{where} may not be written ({os.strerror(error.errno)}); what earlier stages made is whole."
     return None
 
 
