@@ -35,7 +35,7 @@ LIBRARIES = (
 
 
 def fingerprint(inputs: Iterable[Path], facts: Mapping[str, object]) -> str:
-    """A hash of the content of `inputs` (files, or folders with all in them), `facts`, library versions, thread count."""
+    """A hash of the content of `inputs` (files or folders), of `facts`, library versions and thread count."""
     digest = hashlib.blake2b(digest_size=16)
     about = {"facts": facts, "versions": {name: version(name) for name in LIBRARIES}, "threads": cores()}
     digest.update(json.dumps(about, sort_keys=True, default=str).encode())

@@ -68,7 +68,7 @@ class Text(_Section):
 class Images(_Section):
     max_pixels: PositiveInt
     max_side: Annotated[int, Field(ge=224)]
-    encoder: Annotated[str, Field(pattern=r"^(efficientnet_lite0|resnet152|timm:[A-Za-z0-9_.-]+)$")]
+    encoder: Annotated[str, Field(pattern=r"^(efficientnet_lite0|resnet152|stored|timm:[A-Za-z0-9_.-]+)$")]
     weights: str | None
     weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
     precision: Precision

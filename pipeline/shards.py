@@ -27,7 +27,7 @@ def map_shards(
 ) -> list[Result]:
     """Call `function(shard, folder / shard.name)` for each shard; returns the results, in order of `shards`.
 
-    `function` and what is bound to it (functools.partial) have to be picklable; it runs in `workers` processes (default:
+    `function`, with what is bound to it by functools.partial, is pickled; it runs in `workers` processes (default:
     one per core; in this process where that is one). An exception in any call ends the whole; finished shards stay.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -210,7 +210,8 @@ def matrix(column: pa.ChunkedArray | pa.Array) -> np.ndarray[Any, Any]:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):  # combine_chunks of an empty column
         return np.empty((0, column.type.list_size), column.type.value_type.to_pandas_dtype())
-    return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)
+    flat: np.ndarray[Any, Any] = array.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(len(array), array.type.list_size)
 
 
 def vectors(values: np.ndarray[Any, Any]) -> pa.FixedSizeListArray:
