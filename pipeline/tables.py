@@ -98,6 +98,9 @@ class Table:
         if missing or extra:
             raise ValueError(f"{self.name}: missing columns {sorted(missing)}, unexpected columns {sorted(extra)}")
         table = table.select(self.schema.names)
+        for field in self.schema:
+            if not field.nullable and table[field.name].null_count:
+                raise ValueError(f"{self.name}.{field.name} allows no nulls; found {table[field.name].null_count}")
         schema = pa.schema(
             [
                 table.field(f.name) if f.type == VECTOR and _is_vector(table.field(f.name).type) else f
@@ -106,11 +109,6 @@ class Table:
         )
         table = table.cast(schema.remove_metadata())
         self._check_schema(table.schema, Path(self.name), partial=False)
-        for field in self.schema:
-            if not field.nullable and table[field.name].null_count:
-                raise ValueError(
-                    f"{self.name}.{field.name}: {table[field.name].null_count} nulls in a column that allows none"
-                )
         return table
 
     def _check_schema(self, schema: pa.Schema, path: Path, partial: bool) -> None:

@@ -1,0 +1,48 @@
+# Two commands do everything: `make repro` and `make test`. Each makes its environment first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# DVC's own index cache is shared by all users of a machine unless it is given a private place.
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
+UV := $(or $(shell command -v uv),.uv/bin/uv)
+BASE ?= main
+
+help:  ## What there is to make
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+repro: .venv/.synced  ## The environment, the default corpus, the whole pipeline, and where to look
+	@dvc repro
+	@python -m tools.results
+
+test: .venv/.synced  ## All unit tests
+	@pytest
+
+lint: .venv/.synced  ## Linters, types, and dvc.yaml held against the code
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@python -m tools.contract
+
+check-lock: .venv/.synced  ## Fail where dvc.lock is stale (in a clone without data)
+	@python -m tools.check_lock
+
+pr-report: .venv/.synced  ## Markdown for a reviewer: what changed in metrics and params since BASE
+	@python -m tools.pr_report $(BASE)
+
+lock:  ## Compile requirements.lock anew from pyproject.toml
+	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header -o requirements.lock
+
+.venv/.synced: requirements.lock | $(UV)
+	@echo "Making .venv from requirements.lock (several GB, once) …"
+	@[ -x .venv/bin/python ] || $(UV) venv --quiet --python '>=3.11,<3.13' .venv
+	@$(UV) pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock
+	@touch $@
+
+# Only where no uv is installed.
+.uv/bin/uv:
+	@python3 -m venv .uv
+	@.uv/bin/python -m pip install --quiet uv
+
+.PHONY: help repro test lint check-lock pr-report lock

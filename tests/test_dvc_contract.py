@@ -1,0 +1,80 @@
+"""dvc.yaml says what the code does: DVC does not follow imports, and would call a stale stage up to date."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.params import PARAMS, Params
+from tools import contract
+
+ROOT = Path(__file__).parents[1]
+STAGES = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
+
+
+@pytest.fixture(autouse=True)
+def at_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_and_params_of_a_stage_are_what_its_code_uses(stage):
+    assert contract.differences(STAGES[stage]) == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_is_downstream_of_the_check_of_params_and_says_what_it_does(stage):
+    entry = STAGES[stage]
+    assert entry["desc"].endswith(".")
+    assert stage == "check_params" or "data/checked" in entry["deps"]
+    assert contract.script_of(entry) == Path(f"stages/{stage}.py")
+    assert f'run("{stage}", main)' in Path(f"stages/{stage}.py").read_text()
+
+
+def test_metrics_and_plots_stay_in_git_and_data_does_not():
+    for entry in STAGES.values():
+        for kind in ("metrics", "plots"):
+            for out in entry.get(kind, []):
+                ((path, options),) = out.items()
+                assert Path(path).parts[0] == kind and options["cache"] is False
+        assert all(
+            Path(next(iter(o)) if isinstance(o, dict) else o).parts[0] in ("data", "report")
+            for o in entry.get("outs", [])
+        )
+
+
+def test_every_key_of_params_is_used_by_some_stage():
+    declared = {key for entry in STAGES.values() for key in entry.get("params", [])}
+
+    def used(key, field):
+        inner = getattr(field.annotation, "model_fields", {})
+        return key in declared or (bool(inner) and all(used(f"{key}.{name}", inner[name]) for name in inner))
+
+    unused = [key for key, field in Params.model_fields.items() if not used(key, field)]
+    assert unused == [], f"no stage declares {unused} of {PARAMS}"
+
+
+def test_packages_hold_a_docstring_alone_so_that_deps_need_not_list_them():
+    for package in contract.FIRST_PARTY:
+        body = ast.parse((ROOT / package / "__init__.py").read_text()).body
+        assert len(body) == 1 and isinstance(body[0], ast.Expr)
+
+
+def test_an_import_within_a_function_of_a_helper_counts(tmp_path):
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages/a.py").write_text("from pipeline import b\n")
+    (tmp_path / "pipeline/b.py").write_text("def f():\n    import pipeline.c\n    from pipeline.c import g\n")
+    (tmp_path / "pipeline/c.py").write_text("import json\n")
+    assert contract.imported_files(tmp_path / "stages/a.py", tmp_path) == {
+        "stages/a.py",
+        "pipeline/b.py",
+        "pipeline/c.py",
+    }
+
+
+def test_a_key_that_is_loaded_and_never_read_is_named(tmp_path):
+    script = tmp_path / "s.py"
+    script.write_text('params = load("seed", "text", "images.encoder")\nf(params.text.lemmas, params.images.encoder)\n')
+    assert contract.loaded_keys(script) - contract.read_keys(script) == {"seed"}

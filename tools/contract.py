@@ -1,0 +1,116 @@
+"""What dvc.yaml declares, held against what the stages' code says: DVC does not follow imports.
+
+For each stage: the first-party modules that its script imports, transitively, have to be its code deps; the keys that
+it asks of `load(...)` have to be its params, and each has to be read. `python -m tools.contract` prints what differs,
+`--fix` writes the code deps into dvc.yaml (data deps, params and comments stay as they are).
+"""
+
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+FIRST_PARTY = ("pipeline", "stages")
+DVC_FILE = Path("dvc.yaml")
+
+
+def imported_files(script: Path, root: Path = Path()) -> set[str]:
+    """Paths of `script` and of all first-party modules that it imports, transitively, function-level imports included.
+
+    Packages' `__init__.py` are left out: they hold a docstring alone (the contract test asserts it).
+    """
+    found: set[str] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        name = path.relative_to(root).as_posix()
+        if name not in found:
+            found.add(name)
+            waiting += [root / f"{module.replace('.', '/')}.py" for module in _imports(path, root)]
+    return found
+
+
+def _imports(path: Path, root: Path) -> set[str]:
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        modules |= {
+            n for n in names if n.split(".")[0] in FIRST_PARTY and (root / f"{n.replace('.', '/')}.py").is_file()
+        }
+    return modules
+
+
+def loaded_keys(script: Path) -> set[str]:
+    """The keys that `script` passes to `pipeline.params.load`, all string literals."""
+    return {
+        str(ast.literal_eval(argument))
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "load"
+        for argument in node.args
+    }
+
+
+def read_keys(script: Path) -> set[str]:
+    """Dotted names that `script` reads off `params`: `params.images.encoder` is images and images.encoder."""
+    read: set[str] = set()
+    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+        parts: list[str] = []
+        inner: ast.AST = node
+        while isinstance(inner, ast.Attribute):
+            parts.insert(0, inner.attr)
+            inner = inner.value
+        if isinstance(inner, ast.Name) and inner.id == "params" and parts:
+            read |= {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+    # The weights' property is a reading of the two keys that it is made of.
+    return read | ({"lambda1", "lambda2"} if "lambdas" in read else set())
+
+
+def script_of(entry: dict[str, Any]) -> Path:
+    """The script of a stage: `python -m stages.split …` is stages/split.py."""
+    words = str(entry["cmd"]).split()
+    return Path(f"{words[words.index('-m') + 1].replace('.', '/')}.py")
+
+
+def is_code(dep: str) -> bool:
+    """Whether a dep is first-party code."""
+    return dep.endswith(".py") and dep.split("/")[0] in FIRST_PARTY
+
+
+def differences(entry: dict[str, Any]) -> list[str]:
+    """What is wrong with a stage's entry, one sentence each."""
+    script = script_of(entry)
+    declared, needed = {dep for dep in entry["deps"] if is_code(dep)}, imported_files(script)
+    params, loaded, read = set(entry.get("params", [])), loaded_keys(script), read_keys(script)
+    wrong = [f"{name} is imported and not in deps" for name in sorted(needed - declared)]
+    wrong += [f"{name} is in deps and not imported" for name in sorted(declared - needed)]
+    wrong += [f"{key} is read by load() and not in params" for key in sorted(loaded - params)]
+    wrong += [f"{key} is in params and not read by load()" for key in sorted(params - loaded)]
+    wrong += [f"{key} is loaded and never read" for key in sorted(loaded - read)]
+    return wrong
+
+
+def main() -> int:
+    """Print what differs; with --fix, write the code deps first."""
+    yaml = YAML()
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    document = yaml.load(DVC_FILE)
+    if "--fix" in sys.argv:
+        for entry in document["stages"].values():
+            deps = entry["deps"]
+            for index in reversed(range(len(deps))):
+                if is_code(deps[index]):
+                    del deps[index]
+            deps.extend(sorted(imported_files(script_of(entry))))
+        yaml.dump(document, DVC_FILE)
+    wrong = [f"{name}: {sentence}" for name, entry in document["stages"].items() for sentence in differences(entry)]
+    sys.stdout.write("".join(f"{line}\n" for line in wrong))
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
