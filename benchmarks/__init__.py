@@ -1,0 +1,94 @@
+"""What every benchmark shares: medians, the memory peak of a process of its own, the table and the RESULT line.
+
+Each benchmark is `python -m benchmarks.NAME`: it does the same work with this project and with peers (the extra
+`bench`) in one run, prints a table and, last, one line `RESULT {json}` with the figures, each bound and `holds`.
+"""
+
+import gc
+import json
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+def median_seconds(work: Callable[[], object], repeats: int = 3) -> float:
+    """Median wall time of `work` in seconds, over `repeats` calls."""
+    seconds = []
+    for _ in range(repeats):
+        gc.collect()
+        begun = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `measure` saw of one call: its value, wall time in seconds, and memory peak in MB above its imports."""
+
+    value: Any
+    seconds: float
+    peak_mb: float
+
+
+def measure(work: Callable[..., Any], *args: Any, prepare: Callable[..., Any] | None = None) -> Measured:
+    """Call `work(*args)` once in a fresh process and measure it.
+
+    With `prepare`, the process first calls `prepare(*args)` (imports, compilation, building the input) and then
+    `work(prepared)`: what `prepare` leaves in memory lies below the line from which the peak is counted. Both are
+    functions at the top of a module; `value` has to be picklable and small.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measured, args=(sender, work, prepare, args))
+    process.start()
+    sender.close()
+    try:
+        measured = receiver.recv()
+    except EOFError:
+        process.join()
+        raise RuntimeError(f"{work.__qualname__} ended with exit code {process.exitcode}") from None
+    process.join()
+    return measured
+
+
+def _measured(sender: Any, work: Callable[..., Any], prepare: Callable[..., Any] | None, args: Sequence[Any]) -> None:
+    inputs = (prepare(*args),) if prepare else args
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts over
+    before = _kilobytes("VmRSS")
+    begun = time.perf_counter()
+    value = work(*inputs)
+    seconds = time.perf_counter() - begun
+    sender.send(Measured(value, seconds, max(0, _kilobytes("VmHWM") - before) / 1024))
+
+
+def _kilobytes(field: str) -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field + ":"))
+    return int(line.split()[1])
+
+
+def print_table(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print `rows` as an aligned table; the columns are the keys of the first row."""
+    head = list(rows[0])
+    cells = [head, *([_shown(row.get(name, "")) for name in head] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
+    for line in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if type(value) is int else str(value)
+
+
+def result(figures: Mapping[str, object], bounds: Mapping[str, bool]) -> None:
+    """Print the last line, `RESULT {json}`: the figures, each bound by name, and `holds`, true where all of them do."""
+    held = {name: bool(value) for name, value in bounds.items()}
+    line = {**figures, "bounds": held, "holds": all(held.values())}
+    print("RESULT " + json.dumps(line, ensure_ascii=False), flush=True)

@@ -1,0 +1,23 @@
+"""Options and fixtures that several test modules share."""
+
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--treebank",
+        type=Path,
+        default=None,
+        help="folder of UD_English-EWT (en_ewt-ud-test.conllu and others), for the tests of lemma accuracy",
+    )
+
+
+@pytest.fixture
+def treebank(request: pytest.FixtureRequest) -> Path:
+    """The treebank's folder; skips the test where none is given."""
+    folder: Path | None = request.config.getoption("--treebank")
+    if folder is None:
+        pytest.skip("lemma accuracy needs UD_English-EWT: pytest --treebank PATH")
+    return folder
