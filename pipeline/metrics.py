@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,11 +12,15 @@ from pipeline.files import write_text
 
 
 def write_metrics(values: Mapping[str, object], path: Path, digits: int = 4) -> None:
-    """Write `values` as indented JSON, floats rounded to `digits` significant digits.
+    """Write `values` as indented JSON, a list of numbers on one line, floats rounded to `digits` significant digits.
 
     Raises ValueError, naming the key, for a number that is not finite: JSON has none, and such a metric is a bug.
     """
-    write_text(json.dumps(_plain(values, digits, path.name), indent=2, ensure_ascii=False) + "\n", path)
+    text = json.dumps(_plain(values, digits, path.name), indent=2, ensure_ascii=False)
+    write_text(_NUMBERS.sub(lambda found: f"[{', '.join(found[1].replace(',', ' ').split())}]", text) + "\n", path)
+
+
+_NUMBERS = re.compile(r"\[([-+0-9.eE,\s]+)\]")
 
 
 def _plain(value: object, digits: int, key: str) -> object:
