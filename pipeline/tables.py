@@ -281,6 +281,15 @@ CONTENT = Table(
 """The posts of one side of the split, with their content: what a stage that fits is given."""
 SETS = Table("split/sets", _schema(("split", _text), ("task", _text), ("post_id", _text)), ("split", "task", "post_id"))
 """The queries of the evaluation: for each split (val, test) and task, the posts whose pair is asked for."""
+CLOSE = Table(
+    "split/close",
+    _schema(
+        ("kind", _text), ("held_out_id", _text), ("other_id", _text), ("similarity", pa.float32()), ("verdict", _text)
+    ),
+    ("kind", "held_out_id", "other_id"),
+)
+"""Close pairs across the split that are no copies. kind text: post ids and Jaccard; kind image: image ids and cosine.
+verdict: `below` the threshold, or `different`, at the threshold but told apart by the second check of images."""
 
 VOCABULARY = Table("words/vocabulary", _schema(("word", _text), ("count", pa.int64()), ("vector", VECTOR)), ("word",))
 EMBEDDINGS = Table("embeddings", _schema(("id", _text), ("vector", VECTOR)), ("id",), 32_768)

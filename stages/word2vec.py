@@ -1,0 +1,56 @@
+"""Stage `word2vec`: vocabulary, word vectors and users' initial vectors, from the posts that may be fitted on alone.
+
+Reads   data/split/fit          a post of the train side (all posts under split.fit_on: all): user_id, words
+Writes  data/words/vocabulary   a word that occurs at least words.min_count times: word, count, vector
+        data/words/users        a user with such a word: id, the mean vector of all of the user's words
+        metrics/words.json      posts and words in; distinct words in, kept, too rare; share of words known; users
+"""
+
+import logging
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.metrics import write_metrics
+from pipeline.params import load
+from pipeline.tables import CONTENT, EMBEDDINGS, VOCABULARY, vectors
+from pipeline.word_vectors import learn, mean_by_user
+from stages.runner import run
+
+FIT = Path("data/split/fit")
+VOCABULARY_PATH = Path("data/words/vocabulary")
+USERS_PATH = Path("data/words/users")
+METRICS = Path("metrics/words.json")
+
+log = logging.getLogger("word2vec")
+
+
+def main() -> None:
+    params = load("seed", "words")
+
+    learned = learn((posts["words"] for posts in CONTENT.batches(FIT, ["words"])), params.words, params.seed)
+    users, means, known = mean_by_user(CONTENT.batches(FIT, ["user_id", "words"]), learned.words, learned.vectors)
+
+    VOCABULARY.write(
+        pa.table({"word": learned.words, "count": learned.counts, "vector": vectors(learned.vectors)}), VOCABULARY_PATH
+    )
+    EMBEDDINGS.write(pa.table({"id": users, "vector": vectors(means)}), USERS_PATH)
+
+    fit = CONTENT.read(FIT, ["user_id", "words"])
+    words = pc.list_flatten(fit["words"])
+    distinct, authors = pc.count_distinct(words).as_py(), pc.count_distinct(fit["user_id"]).as_py()
+    write_metrics(
+        {
+            "posts": fit.num_rows,
+            "words": {"in": len(words), "known": int(known.sum()), "known_share": known.sum() / max(1, len(words))},
+            "distinct_words": {"in": distinct, "kept": len(learned.words), "too_rare": distinct - len(learned.words)},
+            "users": {"in": authors, "with_vector": len(users), "without_known_word": authors - len(users)},
+        },
+        METRICS,
+    )
+    log.info("%d words known of %d, %d users of %d", len(learned.words), distinct, len(users), authors)
+
+
+if __name__ == "__main__":
+    run("word2vec", main)
