@@ -302,3 +302,65 @@ RANKS = Table(
 )
 """One query each: query_id is the post whose text or image asks,
 truth_id the user or post looked for; rank 1 is best."""
+
+INTERESTS = Table(
+    "evaluation/interests",
+    _schema(
+        ("method", _text),
+        ("label", _text),
+        ("repeat", pa.int32()),
+        ("fold", pa.int32()),
+        ("true_positives", pa.int32()),
+        ("false_positives", pa.int32()),
+        ("false_negatives", pa.int32()),
+    ),
+    ("method", "label", "repeat", "fold"),
+)
+"""One fold held out each: what the classifier of a label, on the vectors of a method, got right and wrong there."""
+
+CLUSTER_USERS = Table(
+    "clusters/users", _schema(("user_id", _text), ("cluster", pa.int32()), ("similarity", pa.float32())), ("user_id",)
+)
+"""similarity: cosine to the centroid. Cluster 0 is the largest."""
+CLUSTER_WORDS = Table(
+    "clusters/words",
+    _schema(
+        ("cluster", pa.int32()),
+        ("measure", _text),
+        ("position", pa.int32()),
+        ("word", _text),
+        ("weight", pa.float64()),
+        ("count", pa.int64()),
+    ),
+    ("cluster", "measure", "position"),
+)
+"""Words of a cluster, position 0 first. measure `frequency`: weight = count; `log_odds`: weight = z-score."""
+CLUSTER_IMAGES = Table(
+    "clusters/images",
+    _schema(("cluster", pa.int32()), ("position", pa.int32()), ("image_id", _text), ("similarity", pa.float32())),
+    ("cluster", "position"),
+)
+"""Images nearest to a cluster's centroid, one of each group of copies."""
+
+ASKED = Table(
+    "queries/asked",
+    _schema(
+        ("query", pa.int32()),
+        ("pair", pa.int32()),
+        ("kind", _text),
+        ("value", _text),
+        ("known_words", _words),
+        ("unknown_words", _words),
+    ),
+    ("query",),
+)
+"""Queries of the report. kind text: value is what was typed, split into words that the model knows and others, and
+without a known word there is no answer; kind image or user: value is an id. Queries of one `pair` belong together."""
+ANSWERS = Table(
+    "queries/answers",
+    _schema(
+        ("query", pa.int32()), ("kind", _text), ("position", pa.int32()), ("id", _text), ("similarity", pa.float32())
+    ),
+    ("query", "kind", "position"),
+)
+"""What lies nearest to a query, position 0 first: kind text (id is a post_id), image or user."""

@@ -1,0 +1,90 @@
+"""Stage `evaluate_interests`: users' interests from their vectors, the model beside the baselines.
+
+Reads   data/corpus/users            one row per user: interests, brand
+        data/embeddings/users        one row per user: the model's vector
+        data/baselines/METHOD/users  one row per user: a baseline's vector
+Writes  data/evaluation/interests    one row per method, label, repetition and fold: right and wrong
+        metrics/interests.json       F1 per method, macro and per label, with 95 % intervals; significance; what was
+                                     left out; or the reason why nothing was measured
+        plots/interests.csv          F1 per method and label
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.files import write_text
+from pipeline.interests import counts, evaluate, predict, targets
+from pipeline.metrics import write_metrics
+from pipeline.params import load
+from pipeline.retrieval import Vectors
+from pipeline.tables import EMBEDDINGS, INTERESTS, USERS, positions
+from stages.runner import run
+
+CORPUS = Path("data/corpus/users")
+MODEL = Path("data/embeddings/users")
+BASELINES = Path("data/baselines")
+FOUND = Path("data/evaluation/interests")
+METRICS = Path("metrics/interests.json")
+PLOT = Path("plots/interests.csv")
+
+METHODS = ("avg_text", "avg_image", "bridging", "merged")
+
+log = logging.getLogger("evaluate_interests")
+
+
+def main() -> None:
+    params = load("seed", "interests", "retrieval.bootstrap")
+    wanted = params.interests
+    users = USERS.read(CORPUS)
+    people = users.filter(pc.invert(users["brand"]))
+    methods = {"model": Vectors.of(EMBEDDINGS.read(MODEL))}
+    methods |= {name: Vectors.of(EMBEDDINGS.read(BASELINES / name / "users")) for name in METHODS}
+
+    rows = {name: positions(people["user_id"], held.ids) for name, held in methods.items()}
+    everywhere = pd.DataFrame(rows).ge(0).all(axis=1).to_numpy()
+    interests = people.filter(pa.array(everywhere))["interests"].to_pylist()
+    labels, truth, left_out = targets(interests, max(wanted.min_positives, wanted.folds))
+    facts: dict[str, Any] = {
+        "users": len(interests),
+        "users_without_interests": sum(not names for names in interests),
+        "users_left_out": {
+            "brand": users.num_rows - people.num_rows,
+            "without_vector": people.num_rows - len(interests),
+        },
+        "labels_left_out": left_out,
+    }
+    if labels:
+        vectors = {name: held.values[rows[name][everywhere]] for name, held in methods.items()}
+        found = predict(vectors, labels, truth, wanted.c, wanted.folds, wanted.repeats, params.seed)
+        metrics = evaluate(found, params.retrieval.bootstrap, params.seed)
+        table = counts(found)
+        facts |= {"folds": wanted.folds, "repeats": wanted.repeats, "unconverged_fits": found.unconverged}
+        log.info("macro F1: %s", metrics["macro"])
+    else:
+        reason = "no user has interests" if not left_out else "no interest has enough positive and negative users"
+        metrics, table = {"not_measured": reason}, INTERESTS.empty()
+        log.warning("nothing measured: %s", reason)
+
+    INTERESTS.write(table, FOUND)
+    write_text(plot(metrics).to_csv(index=False), PLOT)
+    write_metrics({**metrics, **facts}, METRICS)
+
+
+def plot(metrics: dict[str, Any]) -> pd.DataFrame:
+    """Rows for plots/interests.csv: label (macro first), method, f1, low, high."""
+    blocks = {"macro": metrics["macro"], **metrics["labels"]} if "labels" in metrics else {}
+    rows = [
+        (label, method, block[method], *ends)
+        for label, block in blocks.items()
+        for method, ends in block["interval_95"].items()
+    ]
+    return pd.DataFrame(rows, columns=["label", "method", "f1", "low", "high"])
+
+
+if __name__ == "__main__":
+    run("evaluate_interests", main)
