@@ -1,308 +1,139 @@
-"""An exact search for near-copies across the sides of the split, independent of the code that made the groups.
+"""The audit of a split: does anything held out have a near-copy on another side?
 
-For every held-out text (q queries) among the texts of another side (t targets), and for images likewise, this finds all
-pairs at a threshold, and per query the number of targets, and the nearest of them, between a lower `floor` and the
-threshold: the grey zone. No index is approximate and no pair is skipped but by a bound that it provably cannot meet.
+The groups that the split keeps whole come from other code and, for images, from an approximate index; here all held-out
+texts and images are searched again, exactly (`pipeline.exact_search`). A copy in val or train of what test holds, or in
+train of what val holds, is a crossing, and its post leaves the corpus. Close pairs below the threshold, and images at
+it that the second check tells apart, are counted and shown, and stay.
 
-- Texts: Jaccard of word sets, o / (s + t - o) for an overlap of o words. A pair at Jaccard f has a common word among
-  the rarest s - ⌈f s⌉ + 1 words of either set, and their first common word bounds what overlap is left (prefix and
-  positional filter: Chaudhuri et al. 2006; Xiao et al., PPJoin, 2008).
-- Images: cosine by blocks of matrix products. Vectors are rotated to the principal axes of the queries and cut in head
-  and tail; by Cauchy-Schwarz cos <= head·head' + |tail||tail'|, one product of vectors an eighth as long. What passes
-  it is computed in full.
+Shapes: n posts; an item is a distinct text (set of words) or a distinct image, of which a post has one or none.
 """
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numba import njit
 
-from pipeline.machine import cores
-from pipeline.progress import bar
+from pipeline.errors import UserError
+from pipeline.exact_search import Found
+from pipeline.split import EXCLUDED, TEST, TRAIN, VAL
+from pipeline.tables import CLOSE
 
-HEAD = 255
-"""Principal axes kept by the first pass over images; with the tail's norm a vector of 256."""
-BLOCK = 4096
-"""Rows of a matrix product."""
-ROUNDING = 1e-4
-"""What float32 may take from a cosine bound."""
+AGAINST = {TEST: (VAL, TRAIN), VAL: (TRAIN,)}
+SHOWN = 10
+"""Closest pairs told, per kind and verdict."""
 
-
-@dataclass(frozen=True)
-class Found:
-    """Pairs at the threshold, by row of query and target, and the grey zone of each query below it.
-
-    `query`, `target`, `similarity` (p,); `close` (q,) targets in the grey zone, the nearest of them `nearest` (q,)
-    (-1: none) at `nearest_similarity` (q,).
-    """
-
-    query: np.ndarray
-    target: np.ndarray
-    similarity: np.ndarray
-    close: np.ndarray
-    nearest: np.ndarray
-    nearest_similarity: np.ndarray
-
-
-# ---------------------------------------------------------------- texts
+Search = Callable[[np.ndarray, np.ndarray], Found]
+Confirm = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class WordSets:
-    """Distinct sets of words: set k holds the ranks `words[offsets[k] : offsets[k + 1]]`, ascending, the rarest first.
-
-    `set_of_text` (n,) is the set of each text that the sets come from; `first_text` (k,) the first text of each set.
+class Finding:
+    """`excluded` (n,) posts; `copies` (p, 2) items, held out and other, that crossed; `counts` for the metrics; `close`
+    rows of CLOSE.
     """
 
-    offsets: np.ndarray
-    words: np.ndarray
-    set_of_text: np.ndarray
-    first_text: np.ndarray
+    excluded: np.ndarray
+    copies: np.ndarray
+    counts: dict[str, dict[str, int]]
+    close: pa.Table
 
 
-def rank_words(texts: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Texts, n lists of words, as sorted sets of ranks: offsets (n + 1,), and ranks by ascending number of texts."""
-    lengths = pc.list_value_length(texts).to_numpy()
-    flat = pc.list_flatten(texts).combine_chunks()
-    flat = flat if isinstance(flat, pa.Array) else pa.array([], pa.string())
-    encoded = flat.dictionary_encode()
-    size = max(1, len(encoded.dictionary))
-    text = np.repeat(np.arange(len(lengths)), lengths)
-    key = np.unique(text * size + encoded.indices.to_numpy())
-    text, code = np.divmod(key, size)
-    rank = np.empty(size, np.int64)
-    rank[np.argsort(np.bincount(code, minlength=size), kind="stable")] = np.arange(size)
-    key = np.sort(text * size + rank[code])
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(text, minlength=len(lengths)))])
-    return offsets, (key % size).astype(np.int32)
+def across(
+    kind: str, side: np.ndarray, item: np.ndarray, ids: pa.ChunkedArray, search: Search, confirm: Confirm | None = None
+) -> Finding:
+    """Search the held-out items among those of the sides they must not meet.
+
+    side (n,) train, val, test; item (n,) the post's item, -1: none; ids (n,) how an item is shown: of a post of its
+    side. `search` is given item numbers of queries and targets, both ascending; `confirm` those of p pairs at the
+    threshold, and says which are copies, (p,) bool (default: all).
+    """
+    excluded = np.zeros(len(side), bool)
+    counts, copies, close = {}, [np.empty((0, 2), np.int64)], [CLOSE.empty()]
+    for held_out, others in AGAINST.items():
+        asking = np.flatnonzero((item >= 0) & (side == held_out))
+        asked = np.flatnonzero((item >= 0) & np.isin(side, others))
+        queries, query_post = np.unique(item[asking], return_index=True)
+        targets, target_post = np.unique(item[asked], return_index=True)
+        found = search(queries, targets)
+        pairs = np.column_stack([queries[found.query], targets[found.target]])
+        copy = confirm(pairs[:, 0], pairs[:, 1]) if confirm and len(pairs) else np.ones(len(pairs), bool)
+
+        excluded |= np.isin(item, pairs[copy, 1]) & np.isin(side, others)
+        copies.append(pairs[copy])
+        grey = np.flatnonzero(found.close)
+        counts[held_out] = {
+            "searched": len(queries),
+            "among": len(targets),
+            "copies": int(copy.sum()),
+            "judged_different": int((~copy).sum()),
+            "grey": len(grey),
+            "grey_pairs": int(found.close.sum()),
+        }
+        shown_query, shown_target = ids.take(pa.array(asking[query_post])), ids.take(pa.array(asked[target_post]))
+        for verdict, query, target, similarity in (
+            ("below", grey, found.nearest[grey], found.nearest_similarity[grey]),
+            ("different", found.query[~copy], found.target[~copy], found.similarity[~copy]),
+        ):
+            top = np.lexsort((target, query, -similarity))[:SHOWN]
+            columns = {
+                "kind": pa.repeat(kind, len(top)),
+                "held_out_id": shown_query.take(pa.array(query[top])),
+                "other_id": shown_target.take(pa.array(target[top])),
+                "similarity": similarity[top].astype(np.float32),
+                "verdict": pa.repeat(verdict, len(top)),
+            }
+            close.append(pa.table(columns).cast(CLOSE.schema))
+    return Finding(excluded, np.concatenate(copies), counts, _closest(pa.concat_tables(close)))
 
 
-def word_sets(offsets: np.ndarray, words: np.ndarray, texts: np.ndarray) -> WordSets:
-    """The distinct sets among the rows `texts` of what `rank_words` gives, in order of their size."""
-    starts, lengths = offsets[texts], np.diff(offsets)[texts]
-    order = np.lexsort((_hashes(starts, lengths, words), lengths))
-    set_of_text = np.empty(len(texts), np.int64)
-    set_of_text[order] = _number(starts[order], lengths[order], words)
-    first = np.full(int(set_of_text.max(initial=-1)) + 1, len(texts))
-    np.minimum.at(first, set_of_text, np.arange(len(texts)))
-    cut = np.concatenate([[0], np.cumsum(lengths[first])])
-    row = np.repeat(starts[first] - cut[:-1], lengths[first]) + np.arange(cut[-1])
-    return WordSets(cut, words[row], set_of_text, first)
+def _closest(close: pa.Table) -> pa.Table:
+    """The closest pairs of each verdict over both held-out sides."""
+    order = [("similarity", "descending"), ("held_out_id", "ascending"), ("other_id", "ascending")]
+    ordered = close.group_by(close.column_names).aggregate([]).sort_by(order)
+    verdict = ordered["verdict"].to_numpy(zero_copy_only=False)
+    rows = np.concatenate([np.flatnonzero(verdict == name)[:SHOWN] for name in ("below", "different")])
+    return ordered.take(pa.array(rows))
 
 
-@njit(cache=True, nogil=True)
-def _hashes(starts: np.ndarray, lengths: np.ndarray, words: np.ndarray) -> np.ndarray:
-    hashes = np.empty(len(starts), np.uint64)
-    for i in range(len(starts)):
-        state = np.uint64(0xCBF29CE484222325)
-        for k in range(starts[i], starts[i] + lengths[i]):
-            state = (state ^ np.uint64(words[k])) * np.uint64(0x100000001B3)
-            state ^= state >> np.uint64(29)
-        hashes[i] = state
-    return hashes
-
-
-@njit(cache=True, nogil=True)
-def _number(starts: np.ndarray, lengths: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The number of each row's set, where equal sets stand side by side (two whose hashes collide may part equals)."""
-    number = np.empty(len(starts), np.int64)
-    count = -1
-    for i in range(len(starts)):
-        same = i > 0 and lengths[i] == lengths[i - 1]
-        if same:
-            for k in range(lengths[i]):
-                if words[starts[i] + k] != words[starts[i - 1] + k]:
-                    same = False
-                    break
-        if not same:
-            count += 1
-        number[i] = count
-    return number
-
-
-def search_texts(queries: WordSets, targets: WordSets, threshold: float, floor: float) -> Found:
-    """All pairs of sets with Jaccard >= `threshold`, and per query the grey zone down to `floor`."""
-    floor = min(floor, threshold)
-    lists = _postings(
-        targets.offsets, targets.words, int(max(queries.words.max(initial=0), targets.words.max(initial=0))), floor
+def remaining(finding: Finding, side: np.ndarray, item: np.ndarray) -> int:
+    """How many of the crossings found are left on the sides `side` (n,)."""
+    standing = {name: set(item[(item >= 0) & (side == name)].tolist()) for name in (TEST, VAL, TRAIN)}
+    return sum(
+        held in standing[held_out] and any(other in standing[name] for name in others)
+        for held, other in finding.copies.tolist()
+        for held_out, others in AGAINST.items()
     )
-    count = len(queries.offsets) - 1
-    edges = np.linspace(0, count, 1 + min(max(1, count), 8 * cores())).astype(np.int64)
 
-    def search(first: int, last: int) -> tuple[np.ndarray, ...]:
-        return _search(
-            first, last, queries.offsets, queries.words, targets.offsets, targets.words, *lists, threshold, floor
+
+def check_groups_whole(group_ids: pa.ChunkedArray, side: np.ndarray) -> None:
+    """Raises UserError for a content group with posts on two sides."""
+    group = group_ids.combine_chunks().dictionary_encode()
+    code = group.indices.to_numpy()
+    _, side_code = np.unique(side, return_inverse=True)
+    lowest, highest = np.full(len(group.dictionary), 9), np.full(len(group.dictionary), -1)
+    np.minimum.at(lowest, code, side_code)
+    np.maximum.at(highest, code, side_code)
+    if (lowest < highest).any():
+        cut = np.flatnonzero(lowest < highest)
+        sides = ", ".join(sorted(set(side[code == cut[0]])))
+        raise UserError(
+            f"data/split/assigned: {len(cut)} content groups are divided, the first of them "
+            f"{group.dictionary[int(cut[0])].as_py()} between {sides}; a group has to stand on one side."
         )
 
-    parts = []
-    with bar("text audit", "texts", total=count) as shown, ThreadPoolExecutor(cores()) as pool:
-        for part in pool.map(search, edges[:-1], edges[1:]):
-            parts.append(part)
-            shown.update(len(part[3]))
-    return Found(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
+def exclude(side: np.ndarray, excluded: np.ndarray, max_share: float, worst: str) -> np.ndarray:
+    """The final sides (n,): `excluded` (n,) where a post left.
 
-@njit(cache=True, nogil=True)
-def _prefix(size: int, floor: float) -> int:
-    """Among how many of its rarest words a set shares one with any set at Jaccard >= floor."""
-    return size - max(1, int(np.ceil(floor * size - 1e-9))) + 1
-
-
-@njit(cache=True, nogil=True)
-def _postings(
-    offsets: np.ndarray, words: np.ndarray, most: int, floor: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each word, where it stands in a prefix: sets and positions, lists cut at `bounds`; sets ascend by size."""
-    bounds = np.zeros(most + 2, np.int64)
-    for y in range(len(offsets) - 1):
-        size = offsets[y + 1] - offsets[y]
-        for j in range(_prefix(size, floor) if size else 0):
-            bounds[words[offsets[y] + j] + 1] += 1
-    bounds = np.cumsum(bounds)
-    filled = bounds.copy()
-    sets, places = np.empty(bounds[-1], np.int32), np.empty(bounds[-1], np.int32)
-    for y in range(len(offsets) - 1):
-        size = offsets[y + 1] - offsets[y]
-        for j in range(_prefix(size, floor) if size else 0):
-            word = words[offsets[y] + j]
-            sets[filled[word]], places[filled[word]] = y, j
-            filled[word] += 1
-    return bounds, sets, places
-
-
-@njit(cache=True, nogil=True)
-def _search(  # noqa: C901 - one compiled loop
-    first: int,
-    last: int,
-    query_offsets: np.ndarray,
-    query_words: np.ndarray,
-    offsets: np.ndarray,
-    words: np.ndarray,
-    bounds: np.ndarray,
-    sets: np.ndarray,
-    places: np.ndarray,
-    threshold: float,
-    floor: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    seen = np.full(len(offsets) - 1, -1, np.int64)
-    pair_query, pair_target, pair_similarity = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64)
-    pairs = 0
-    close, nearest = np.zeros(last - first, np.int64), np.full(last - first, -1, np.int64)
-    nearest_similarity = np.zeros(last - first)
-    for x in range(first, last):
-        begin, s = query_offsets[x], query_offsets[x + 1] - query_offsets[x]
-        smallest, largest = np.ceil(floor * s - 1e-9), np.floor(s / floor + 1e-9) if floor > 0 else np.inf
-        for i in range(_prefix(s, floor) if s else 0):
-            word = query_words[begin + i]
-            low, high = bounds[word], bounds[word + 1]
-            while low < high:  # the first set that is large enough
-                middle = (low + high) // 2
-                if offsets[sets[middle] + 1] - offsets[sets[middle]] < smallest:
-                    low = middle + 1
-                else:
-                    high = middle
-            for at in range(low, bounds[word + 1]):
-                y = sets[at]
-                start, t = offsets[y], offsets[y + 1] - offsets[y]
-                if t > largest:
-                    break
-                if seen[y] == x:
-                    continue
-                seen[y] = x  # by their first common word, so that all common ones follow from here
-                j = places[at]
-                needed = np.ceil(floor * (s + t) / (1 + floor) - 1e-9)
-                a, b, overlap = i, j, 0
-                while a < s and b < t and overlap + min(s - a, t - b) >= needed:
-                    if query_words[begin + a] == words[start + b]:
-                        overlap += 1
-                        a += 1
-                        b += 1
-                    elif query_words[begin + a] < words[start + b]:
-                        a += 1
-                    else:
-                        b += 1
-                similarity = overlap / (s + t - overlap)
-                if similarity >= threshold:
-                    if pairs == len(pair_query):
-                        pair_query = np.concatenate((pair_query, np.empty(pairs, np.int64)))
-                        pair_target = np.concatenate((pair_target, np.empty(pairs, np.int64)))
-                        pair_similarity = np.concatenate((pair_similarity, np.empty(pairs)))
-                    pair_query[pairs], pair_target[pairs], pair_similarity[pairs] = x, y, similarity
-                    pairs += 1
-                elif similarity >= floor:
-                    close[x - first] += 1
-                    if similarity > nearest_similarity[x - first]:
-                        nearest[x - first], nearest_similarity[x - first] = y, similarity
-    return pair_query[:pairs], pair_target[:pairs], pair_similarity[:pairs], close, nearest, nearest_similarity
-
-
-# ---------------------------------------------------------------- images
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows at unit length, float32; a zero row stays zero, and is like nothing."""
-    values = np.asarray(vectors, np.float32)
-    norms = np.linalg.norm(values, axis=1, keepdims=True)
-    return values / np.where(norms > 0, norms, 1)
-
-
-def search_images(
-    queries: np.ndarray, targets: Iterable[np.ndarray], threshold: float, floor: float, total: int
-) -> Found:
-    """All pairs with cosine >= `threshold`, and per query the grey zone down to `floor`.
-
-    `queries` (q, d), float16 or float32, of any length; `targets` arrives in blocks (b, d), `total` rows in all; a
-    target's row is counted over the blocks.
+    Raises UserError where more than `max_share` of the train posts would leave: then the groups are at fault, and to
+    leave out what was found would hide it. `worst` describes one crossing.
     """
-    floor = min(floor, threshold)
-    axes = _axes(queries)
-    heads = np.concatenate([_head(unit(queries[i : i + BLOCK]), axes) for i in range(0, len(queries), BLOCK)])
-    close, nearest = np.zeros(len(queries), np.int64), np.full(len(queries), -1)
-    nearest_similarity = np.zeros(len(queries))
-    pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    done = 0
-    with bar("image audit", "images", total=total) as shown:
-        for block in _blocks(targets):
-            block = unit(block)
-            block_heads = _head(block, axes).T.copy()
-            for begin in range(0, len(queries), BLOCK):
-                passed, at = np.nonzero(heads[begin : begin + BLOCK] @ block_heads >= floor - ROUNDING)
-                for cut in range(0, len(passed), BLOCK):
-                    x, y = passed[cut : cut + BLOCK] + begin, at[cut : cut + BLOCK]
-                    cosine = np.einsum("ij,ij->i", unit(queries[x]), block[y])
-                    copy, grey = cosine >= threshold, (cosine >= floor) & (cosine < threshold)
-                    pairs.append((x[copy], y[copy] + done, cosine[copy]))
-                    np.add.at(close, x[grey], 1)
-                    best = np.lexsort((-y[grey], cosine[grey]))
-                    x, y, cosine = x[grey][best], y[grey][best], cosine[grey][best]
-                    nearer = cosine > nearest_similarity[x]
-                    nearest[x[nearer]], nearest_similarity[x[nearer]] = y[nearer] + done, cosine[nearer]
-            done += len(block)
-            shown.update(len(block))
-    columns = [np.concatenate(column) for column in zip(*pairs, strict=True)] if pairs else [np.empty(0, np.int64)] * 3
-    order = np.lexsort((columns[1], columns[0]))
-    return Found(columns[0][order], columns[1][order], columns[2][order], close, nearest, nearest_similarity)
-
-
-def _blocks(arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    for array in arrays:
-        for begin in range(0, len(array), BLOCK):
-            yield array[begin : begin + BLOCK]
-
-
-def _axes(queries: np.ndarray) -> np.ndarray:
-    """The principal axes of the queries, (d, min(d, HEAD)): those along which the most of their length lies."""
-    sample = unit(queries[:: max(1, len(queries) // (4 * BLOCK))])
-    _, axes = np.linalg.eigh(sample.T @ sample)
-    return np.ascontiguousarray(axes[:, ::-1][:, :HEAD])
-
-
-def _head(values: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """Unit vectors (n, d) as their part along the axes, and the length of the rest: (n, k + 1)."""
-    head = values @ axes
-    rest = np.einsum("ij,ij->i", values, values) - np.einsum("ij,ij->i", head, head)
-    return np.column_stack([head, np.sqrt(np.maximum(rest, 0))]).astype(np.float32)
+    train = max(1, int((side == TRAIN).sum()))
+    leaving = int((excluded & (side == TRAIN)).sum())
+    if leaving > max_share * train:
+        raise UserError(
+            f"{leaving} of {train} train posts are near-copies of held-out ones, more than split.max_excluded_share "
+            f"({max_share:g}) allows, as {worst}: the groups of near-copies are incomplete."
+        )
+    return np.where(excluded, EXCLUDED, side)

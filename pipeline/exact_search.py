@@ -1,0 +1,309 @@
+"""An exact search of q queries among t targets, texts or images, for the audit of the split.
+
+It finds all pairs at a threshold, and per query the number of targets, and the nearest of them, between a lower `floor`
+and the threshold: the grey zone. No index is approximate; a pair is skipped only by a bound that it cannot meet. The
+code shares nothing with that which makes the groups (`pipeline.text_join`, `pipeline.image_groups`).
+
+- Texts: Jaccard of word sets, o / (s + t - o) for an overlap of o words. A pair at Jaccard f has a common word among
+  the rarest s - ⌈f s⌉ + 1 words of either set, and their first common word bounds what overlap is left (prefix and
+  positional filter: Chaudhuri et al. 2006; Xiao et al., PPJoin, 2008).
+- Images: cosine by blocks of matrix products. Vectors are rotated to the principal axes of the queries and cut in head
+  and tail; by Cauchy-Schwarz cos <= head·head' + |tail||tail'|, one product of vectors an eighth as long. What passes
+  it is computed in full.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numba import njit
+
+from pipeline.machine import cores
+from pipeline.progress import bar
+
+HEAD = 255
+"""Principal axes kept by the first pass over images; with the tail's norm a vector of 256."""
+BLOCK = 4096
+"""Rows of a matrix product."""
+ROUNDING = 1e-4
+"""What float32 may take from a cosine bound."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Pairs at the threshold, by row of query and target, and the grey zone of each query below it.
+
+    `query`, `target`, `similarity` (p,); `close` (q,) targets in the grey zone, the nearest of them `nearest` (q,)
+    (-1: none) at `nearest_similarity` (q,).
+    """
+
+    query: np.ndarray
+    target: np.ndarray
+    similarity: np.ndarray
+    close: np.ndarray
+    nearest: np.ndarray
+    nearest_similarity: np.ndarray
+
+
+# ---------------------------------------------------------------- texts
+
+
+@dataclass(frozen=True)
+class WordSets:
+    """Distinct sets of words, by ascending size: set k holds `words[offsets[k] : offsets[k + 1]]`, ranks, ascending."""
+
+    offsets: np.ndarray
+    words: np.ndarray
+
+    def take(self, sets: np.ndarray) -> "WordSets":
+        """The sets with these numbers, ascending."""
+        starts, lengths = self.offsets[sets], np.diff(self.offsets)[sets]
+        return WordSets(*_gather(starts, lengths, self.words))
+
+
+def word_sets(texts: pa.ChunkedArray) -> tuple[WordSets, np.ndarray]:
+    """The distinct sets of words of `texts` (n lists), and the number of each text's set, (n,), -1 without a word.
+
+    A word's rank is its place by ascending number of texts: a set's rarest words stand first.
+    """
+    lengths = pc.list_value_length(texts).to_numpy()
+    encoded = pc.list_flatten(texts).cast(pa.large_string()).combine_chunks().dictionary_encode()
+    size = max(1, len(encoded.dictionary))
+    key = np.unique(np.repeat(np.arange(len(lengths)), lengths) * size + encoded.indices.to_numpy())
+    text, code = np.divmod(key, size)
+    rank = np.empty(size, np.int64)
+    rank[np.argsort(np.bincount(code, minlength=size), kind="stable")] = np.arange(size)
+    key = np.sort(text * size + rank[code])
+    words = (key % size).astype(np.int32)
+    lengths = np.bincount(text, minlength=len(lengths))
+    starts = np.cumsum(lengths) - lengths
+
+    order = np.lexsort((_hashes(starts, lengths, words), lengths))
+    order = order[lengths[order] > 0]
+    set_of_text = np.full(len(lengths), -1, np.int64)
+    set_of_text[order] = _number(starts[order], lengths[order], words)
+    _, first = np.unique(set_of_text[order], return_index=True)
+    return WordSets(*_gather(starts[order[first]], lengths[order[first]], words)), set_of_text
+
+
+def _gather(starts: np.ndarray, lengths: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets and values of the stretches of `words` at `starts`, side by side."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return offsets, words[np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])]
+
+
+@njit(cache=True, nogil=True)
+def _hashes(starts: np.ndarray, lengths: np.ndarray, words: np.ndarray) -> np.ndarray:
+    hashes = np.empty(len(starts), np.uint64)
+    for i in range(len(starts)):
+        state = np.uint64(0xCBF29CE484222325)
+        for k in range(starts[i], starts[i] + lengths[i]):
+            state = (state ^ np.uint64(words[k])) * np.uint64(0x100000001B3)
+            state ^= state >> np.uint64(29)
+        hashes[i] = state
+    return hashes
+
+
+@njit(cache=True, nogil=True)
+def _number(starts: np.ndarray, lengths: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """The number of each row's set, where equal sets stand side by side (two whose hashes collide may part equals)."""
+    number = np.empty(len(starts), np.int64)
+    count = -1
+    for i in range(len(starts)):
+        same = i > 0 and lengths[i] == lengths[i - 1]
+        if same:
+            for k in range(lengths[i]):
+                if words[starts[i] + k] != words[starts[i - 1] + k]:
+                    same = False
+                    break
+        if not same:
+            count += 1
+        number[i] = count
+    return number
+
+
+def search_texts(queries: WordSets, targets: WordSets, threshold: float, floor: float) -> Found:
+    """All pairs of sets with Jaccard >= `threshold`, and per query the grey zone down to `floor`."""
+    floor = min(floor, threshold)
+    lists = _postings(
+        targets.offsets, targets.words, int(max(queries.words.max(initial=0), targets.words.max(initial=0))), floor
+    )
+    count = len(queries.offsets) - 1
+    edges = np.linspace(0, count, 1 + min(max(1, count), 8 * cores())).astype(np.int64)
+
+    def search(first: int, last: int) -> tuple[np.ndarray, ...]:
+        return _search(
+            first, last, queries.offsets, queries.words, targets.offsets, targets.words, *lists, threshold, floor
+        )
+
+    parts = []
+    with bar("text audit", "texts", total=count) as shown, ThreadPoolExecutor(cores()) as pool:
+        for part in pool.map(search, edges[:-1], edges[1:]):
+            parts.append(part)
+            shown.update(len(part[3]))
+    return Found(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+@njit(cache=True, nogil=True)
+def _prefix(size: int, floor: float) -> int:
+    """Among how many of its rarest words a set shares one with any set at Jaccard >= floor."""
+    return size - max(1, int(np.ceil(floor * size - 1e-9))) + 1
+
+
+@njit(cache=True, nogil=True)
+def _postings(
+    offsets: np.ndarray, words: np.ndarray, most: int, floor: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each word, where it stands in a prefix: sets and positions, lists cut at `bounds`; sets ascend by size."""
+    bounds = np.zeros(most + 2, np.int64)
+    for y in range(len(offsets) - 1):
+        size = offsets[y + 1] - offsets[y]
+        for j in range(_prefix(size, floor) if size else 0):
+            bounds[words[offsets[y] + j] + 1] += 1
+    bounds = np.cumsum(bounds)
+    filled = bounds.copy()
+    sets, places = np.empty(bounds[-1], np.int32), np.empty(bounds[-1], np.int32)
+    for y in range(len(offsets) - 1):
+        size = offsets[y + 1] - offsets[y]
+        for j in range(_prefix(size, floor) if size else 0):
+            word = words[offsets[y] + j]
+            sets[filled[word]], places[filled[word]] = y, j
+            filled[word] += 1
+    return bounds, sets, places
+
+
+@njit(cache=True, nogil=True)
+def _search(  # noqa: C901 - one compiled loop
+    first: int,
+    last: int,
+    query_offsets: np.ndarray,
+    query_words: np.ndarray,
+    offsets: np.ndarray,
+    words: np.ndarray,
+    bounds: np.ndarray,
+    sets: np.ndarray,
+    places: np.ndarray,
+    threshold: float,
+    floor: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    seen = np.full(len(offsets) - 1, -1, np.int64)
+    pair_query, pair_target, pair_similarity = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64)
+    pairs = 0
+    close, nearest = np.zeros(last - first, np.int64), np.full(last - first, -1, np.int64)
+    nearest_similarity = np.zeros(last - first)
+    for x in range(first, last):
+        begin, s = query_offsets[x], query_offsets[x + 1] - query_offsets[x]
+        smallest, largest = np.ceil(floor * s - 1e-9), np.floor(s / floor + 1e-9) if floor > 0 else np.inf
+        for i in range(_prefix(s, floor) if s else 0):
+            word = query_words[begin + i]
+            low, high = bounds[word], bounds[word + 1]
+            while low < high:  # the first set that is large enough
+                middle = (low + high) // 2
+                if offsets[sets[middle] + 1] - offsets[sets[middle]] < smallest:
+                    low = middle + 1
+                else:
+                    high = middle
+            for at in range(low, bounds[word + 1]):
+                y = sets[at]
+                start, t = offsets[y], offsets[y + 1] - offsets[y]
+                if t > largest:
+                    break
+                if seen[y] == x:
+                    continue
+                seen[y] = x  # by their first common word, so that all common ones follow from here
+                j = places[at]
+                needed = np.ceil(floor * (s + t) / (1 + floor) - 1e-9)
+                a, b, overlap = i, j, 0
+                while a < s and b < t and overlap + min(s - a, t - b) >= needed:
+                    if query_words[begin + a] == words[start + b]:
+                        overlap += 1
+                        a += 1
+                        b += 1
+                    elif query_words[begin + a] < words[start + b]:
+                        a += 1
+                    else:
+                        b += 1
+                similarity = overlap / (s + t - overlap)
+                if similarity >= threshold:
+                    if pairs == len(pair_query):
+                        pair_query = np.concatenate((pair_query, np.empty(pairs, np.int64)))
+                        pair_target = np.concatenate((pair_target, np.empty(pairs, np.int64)))
+                        pair_similarity = np.concatenate((pair_similarity, np.empty(pairs)))
+                    pair_query[pairs], pair_target[pairs], pair_similarity[pairs] = x, y, similarity
+                    pairs += 1
+                elif similarity >= floor:
+                    close[x - first] += 1
+                    if similarity > nearest_similarity[x - first]:
+                        nearest[x - first], nearest_similarity[x - first] = y, similarity
+    return pair_query[:pairs], pair_target[:pairs], pair_similarity[:pairs], close, nearest, nearest_similarity
+
+
+# ---------------------------------------------------------------- images
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows at unit length, float32; a zero row stays zero, and is like nothing."""
+    values = np.asarray(vectors, np.float32)
+    norms = np.linalg.norm(values, axis=1, keepdims=True)
+    return values / np.where(norms > 0, norms, 1)
+
+
+def search_images(
+    queries: np.ndarray, targets: Iterable[np.ndarray], threshold: float, floor: float, total: int
+) -> Found:
+    """All pairs with cosine >= `threshold`, and per query the grey zone down to `floor`.
+
+    `queries` (q, d), float16 or float32, of any length; `targets` arrives in blocks (b, d), `total` rows in all; a
+    target's row is counted over the blocks.
+    """
+    floor = min(floor, threshold)
+    axes = _axes(queries)
+    heads = np.concatenate([_head(unit(queries[i : i + BLOCK]), axes) for i in range(0, len(queries), BLOCK)])
+    close, nearest = np.zeros(len(queries), np.int64), np.full(len(queries), -1)
+    nearest_similarity = np.zeros(len(queries))
+    pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    done = 0
+    with bar("image audit", "images", total=total) as shown:
+        for block in _blocks(targets):
+            block = unit(block)
+            block_heads = _head(block, axes).T.copy()
+            for begin in range(0, len(queries), BLOCK):
+                passed, at = np.nonzero(heads[begin : begin + BLOCK] @ block_heads >= floor - ROUNDING)
+                for cut in range(0, len(passed), BLOCK):
+                    x, y = passed[cut : cut + BLOCK] + begin, at[cut : cut + BLOCK]
+                    cosine = np.einsum("ij,ij->i", unit(queries[x]), block[y])
+                    copy, grey = cosine >= threshold, (cosine >= floor) & (cosine < threshold)
+                    pairs.append((x[copy], y[copy] + done, cosine[copy]))
+                    np.add.at(close, x[grey], 1)
+                    best = np.lexsort((-y[grey], cosine[grey]))
+                    x, y, cosine = x[grey][best], y[grey][best], cosine[grey][best]
+                    nearer = cosine > nearest_similarity[x]
+                    nearest[x[nearer]], nearest_similarity[x[nearer]] = y[nearer] + done, cosine[nearer]
+            done += len(block)
+            shown.update(len(block))
+    columns = [np.concatenate(column) for column in zip(*pairs, strict=True)] if pairs else [np.empty(0, np.int64)] * 3
+    order = np.lexsort((columns[1], columns[0]))
+    return Found(columns[0][order], columns[1][order], columns[2][order], close, nearest, nearest_similarity)
+
+
+def _blocks(arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    for array in arrays:
+        for begin in range(0, len(array), BLOCK):
+            yield array[begin : begin + BLOCK]
+
+
+def _axes(queries: np.ndarray) -> np.ndarray:
+    """The principal axes of the queries, (d, min(d, HEAD)): those along which the most of their length lies."""
+    sample = unit(queries[:: max(1, len(queries) // (4 * BLOCK))])
+    _, axes = np.linalg.eigh(sample.T @ sample)
+    return np.ascontiguousarray(axes[:, ::-1][:, :HEAD])
+
+
+def _head(values: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Unit vectors (n, d) as their part along the axes, and the length of the rest: (n, k + 1)."""
+    head = values @ axes
+    rest = np.einsum("ij,ij->i", values, values) - np.einsum("ij,ij->i", head, head)
+    return np.column_stack([head, np.sqrt(np.maximum(rest, 0))]).astype(np.float32)

@@ -1,0 +1,170 @@
+"""Stage `audit_split`: search held-out content for near-copies on other sides, exactly; write the final split.
+
+Reads   data/corpus/posts        a post: post_id, user_id, image_id
+        data/text/words          a post with words: post_id, words
+        data/images/features     an image: image_id, vector
+        data/images/groups       an image: image_id, group_id
+        data/split/assigned      a post with words or an image: post_id, group_id, split
+Writes  data/split/posts         the same posts; a near-copy of held-out content is `excluded`
+        data/split/{train,val,test}  the posts of one side with their content: post_id, user_id, image_id, words
+        data/split/fit           the posts that vocabulary, word vectors and users' initial vectors are fitted on
+        data/split/sets          a query: split (val, test), task, post_id
+        data/split/close         the closest pairs across sides that are no copies
+        metrics/audit.json       posts per side; per kind and held-out side, items searched, copies found (pairs),
+                                 judged different, in the grey zone; crossings before and after; queries and those not
+                                 asked by reason
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.audit import Finding, across, check_groups_whole, exclude, remaining
+from pipeline.exact_search import Found, search_images, search_texts, word_sets
+from pipeline.metrics import write_metrics
+from pipeline.params import Params, load
+from pipeline.sets import TASKS, queries, texts_of_images_ask
+from pipeline.split import EXCLUDED, TEST, TRAIN, VAL
+from pipeline.tables import ASSIGNED, CLOSE, CONTENT, FEATURES, IMAGE_GROUPS, POSTS, SETS, WORDS, matrix, positions
+from stages.runner import run
+
+POSTS_PATH = Path("data/corpus/posts")
+WORDS_PATH = Path("data/text/words")
+FEATURES_PATH = Path("data/images/features")
+IMAGE_GROUPS_PATH = Path("data/images/groups")
+ASSIGNED_PATH = Path("data/split/assigned")
+SPLIT = Path("data/split")
+METRICS = Path("metrics/audit.json")
+
+log = logging.getLogger("audit_split")
+
+
+def main() -> None:
+    params = load("seed", "split", "text.min_overlap", "images.min_cosine")
+    assigned = ASSIGNED.read(ASSIGNED_PATH)
+    check_groups_whole(assigned["group_id"], assigned["split"].to_numpy(zero_copy_only=False))
+    content = _content(assigned["post_id"])
+    before = assigned["split"].to_numpy(zero_copy_only=False)
+
+    texts, text_of = _audit_texts(content, before, params)
+    images, image_of = _audit_images(content, before, params)
+    side = exclude(before, texts.excluded | images.excluded, params.split.max_excluded_share, _example(texts, images))
+
+    ASSIGNED.write(assigned.set_column(2, "split", pa.array(side, pa.string())), SPLIT / "posts")
+    for name in (TRAIN, VAL, TEST):
+        CONTENT.write(content.filter(pa.array(side == name)), SPLIT / name)
+    fit = side == TRAIN if params.split.fit_on == "train" else side != EXCLUDED
+    CONTENT.write(content.filter(pa.array(fit)), SPLIT / "fit")
+    CLOSE.write(pa.concat_tables([texts.close, images.close]), SPLIT / "close")
+    asked = _write_sets(content, side, params)
+    write_metrics(
+        {
+            "fit_on": params.split.fit_on,
+            "posts": {"in": len(side)} | {name: int((side == name).sum()) for name in (TRAIN, VAL, TEST, EXCLUDED)},
+            "excluded": {
+                "from_train": int((before[side == EXCLUDED] == TRAIN).sum()),
+                "from_val": int((before[side == EXCLUDED] == VAL).sum()),
+                "by_text": int(texts.excluded.sum()),
+                "by_image": int(images.excluded.sum()),
+            },
+            "crossings": {
+                "found": len(texts.copies) + len(images.copies),
+                "left": remaining(texts, side, text_of) + remaining(images, side, image_of),
+            },
+            "texts": texts.counts,
+            "images": images.counts,
+            "queries": asked,
+        },
+        METRICS,
+    )
+    log.info("%d posts excluded; %s", (side == EXCLUDED).sum(), {n: int((side == n).sum()) for n in (TRAIN, VAL, TEST)})
+
+
+def _content(post_ids: pa.ChunkedArray) -> pa.Table:
+    """The assigned posts with their content, in order of post_id."""
+    posts = POSTS.read(POSTS_PATH, ["post_id", "user_id", "image_id"])
+    posts = posts.take(pa.array(positions(post_ids, posts["post_id"])))
+    written = WORDS.read(WORDS_PATH, ["post_id", "words"])
+    row = positions(post_ids, written["post_id"])
+    found = written["words"].take(pa.array(row, mask=row < 0))
+    words = pc.fill_null(found, pa.scalar([], found.type))
+    return posts.append_column("words", words)
+
+
+def _audit_texts(content: pa.Table, side: np.ndarray, params: Params) -> tuple[Finding, np.ndarray]:
+    sets, text_of = word_sets(content["words"])
+
+    def search(asking: np.ndarray, asked: np.ndarray) -> Found:
+        return search_texts(
+            sets.take(asking), sets.take(asked), params.text.min_overlap, params.split.audit_min_overlap
+        )
+
+    return across("text", side, text_of, content["post_id"], search), text_of
+
+
+def _audit_images(content: pa.Table, side: np.ndarray, params: Params) -> tuple[Finding, np.ndarray]:
+    features = FEATURES.read(FEATURES_PATH, ["image_id"])["image_id"]
+    image_of = positions(content["image_id"], features)
+
+    def search(asking: np.ndarray, asked: np.ndarray) -> Found:
+        asking_vectors = np.concatenate(list(_vectors(asking)))
+        cosine, floor = params.images.min_cosine, params.split.audit_min_cosine
+        return search_images(asking_vectors, _vectors(asked), cosine, floor, len(asked))
+
+    return across("image", side, image_of, content["image_id"], search), image_of
+
+
+def _vectors(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """These rows, ascending, of the features, shard by shard."""
+    begin = 0
+    for shard in FEATURES.batches(FEATURES_PATH, ["vector"]):
+        low, high = np.searchsorted(rows, [begin, begin + shard.num_rows])
+        yield matrix(shard["vector"])[rows[low:high] - begin]
+        begin += shard.num_rows
+
+
+def _example(texts: Finding, images: Finding) -> str:
+    """One crossing in words."""
+    for kind, finding in (("text", texts), ("image", images)):
+        if len(finding.copies):
+            return f"{kind} {finding.copies[0]}"
+    return "none"
+
+
+def _write_sets(content: pa.Table, side: np.ndarray, params: Params) -> dict[str, object]:
+    """Write the evaluation sets; returns queries asked and not asked, by split and task."""
+    groups = IMAGE_GROUPS.read(IMAGE_GROUPS_PATH, ["image_id", "group_id"])
+    group_codes = groups["group_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    image = positions(content["image_id"], groups["image_id"])
+    image_group = np.where(image < 0, -1, group_codes[image]) if len(group_codes) else np.full(len(image), -1)
+    users = content["user_id"].combine_chunks().dictionary_encode()
+    author = users.indices.to_numpy()
+    known = np.isin(author, author[side == TRAIN])
+
+    held_out = side == (VAL if params.split.protocol == "interests" else TEST)
+    has_words = pc.list_value_length(content["words"]).to_numpy() > 0
+    image_too = texts_of_images_ask(params.split.text_queries, int((held_out & has_words & (image < 0)).sum()))
+
+    told: dict[str, object] = {"texts_of_posts_with_image_ask": image_too}
+    sets = [SETS.empty()]
+    for name in (VAL, TEST):
+        rows = np.flatnonzero(side == name)
+        posts = content.take(pa.array(rows))
+        found = queries(
+            posts, image_group[rows], known[rows], image_too, params.split.max_image_text_pairs, params.seed
+        )
+        for task in TASKS:
+            ids = posts["post_id"].take(pa.array(found.rows[task]))
+            columns = {"split": pa.repeat(name, len(ids)), "task": pa.repeat(task, len(ids)), "post_id": ids}
+            sets.append(pa.table(columns).cast(SETS.schema))
+        told[name] = {t: {"queries": len(found.rows[t]), "not_asked": found.left_out[t]} for t in TASKS}
+    SETS.write(pa.concat_tables(sets), SPLIT / "sets")
+    return told
+
+
+if __name__ == "__main__":
+    run("audit_split", main)
