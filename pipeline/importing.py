@@ -1,0 +1,349 @@
+"""What every corpus goes through on its way in, whatever its source: checked rows, chosen users, plain pictures.
+
+The order in which something is left out, each with its own reason in `rejected`:
+
+1. rows without post_id, without user, without both text and image; rows that repeat an earlier row's post_id;
+2. posts of users who have fewer than `min_posts` of them;
+3. posts of a user beyond `max_posts`, in order of post_id: before any picture is decoded, so that they cost nothing;
+4. posts whose picture is missing, damaged or too large: a post is a whole, and is not kept for its text alone;
+5. posts of users whom step 4 left with fewer than `min_posts`. Each user kept has at least that many.
+
+Rows are streamed. In memory at once are, for each row, its ids and a few numbers; for each distinct picture, its hash.
+Texts and pictures wait on disk (`pipeline.spill`) until their place in the sorted tables is known.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import UserError
+from pipeline.pictures import Rejected, intake
+from pipeline.progress import bar
+from pipeline.spill import Spill
+from pipeline.tables import IMAGES, POSTS, REJECTED, USERS
+
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+
+MIN_POSTS, MIN_USERS = 20, 2
+"""With less than this there is nothing to split, to train on and to look for."""
+
+CANDIDATES = pa.schema(
+    [
+        ("row", pa.int64()),
+        *((name, pa.string()) for name in ("post_id", "user_id", "text", "image")),
+        ("created_at", pa.timestamp("us")),
+    ]
+)
+"""A row as a source gives it: `row` is its number there, from 1; `image` names a picture of the source."""
+
+_WRITE_POSTS, _WRITE_IMAGES, _SPILL_BYTES = 1 << 18, 256, 32 << 20
+
+
+class Source(Protocol):
+    """Where posts come from."""
+
+    name: str
+    """How `rejected` refers to it: a file's name."""
+
+    def rows(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Rows in pieces: those to be checked here (CANDIDATES), and those the source itself rejects (REJECTED)."""
+
+    def pictures(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | Rejected]]:
+        """The files of these pictures, in this order."""
+
+    def users(self, posts: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """A row of USERS for each user of `posts` (post_id, user_id); what is rejected of the source's own list."""
+
+
+class Rejects:
+    """What was left out so far: rows of REJECTED, and their number by reason."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._parts = [REJECTED.empty()]
+
+    def add(self, rows: pa.Table) -> None:
+        """Add rows of REJECTED."""
+        self._parts.append(rows)
+        for entry in pc.value_counts(rows["reason"]).to_pylist():
+            self.counts[entry["values"]] += entry["counts"]
+
+    def by_reason(self) -> dict[str, int]:
+        """Rows per reason, most frequent first."""
+        return dict(sorted(self.counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def table(self) -> pa.Table:
+        """All of them."""
+        return pa.concat_tables(self._parts)
+
+
+def rejected_rows(ids: pa.Array | pa.ChunkedArray, reason: str, details: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Rows of REJECTED that share one reason."""
+    return pa.table({"id": ids, "reason": pa.repeat(reason, len(ids)), "detail": details}, schema=None).cast(
+        REJECTED.schema
+    )
+
+
+def joined(*parts: object) -> pa.Array | pa.ChunkedArray:
+    """Text put together from columns and constants, row by row."""
+    return pc.binary_join_element_wise(*(p.cast(pa.string()) if hasattr(p, "cast") else p for p in parts), "")
+
+
+def import_corpus(
+    source: Source,
+    folder: Path,
+    min_posts: int,
+    max_posts: int | None,
+    max_pixels: int,
+    max_side: int,
+    workers: int | None = None,
+) -> dict[str, object]:
+    """Write `posts`, `users`, `images` and `rejected` under `folder`; returns the metrics of the import.
+
+    Raises UserError, with the counts, where too little is left to work with; `rejected` is written nevertheless.
+    """
+    scratch = folder / ".import"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        rejects = Rejects()
+        with Spill(scratch / "rows.arrow", CANDIDATES) as spill:
+            rows_in = _check_rows(source, spill, rejects)
+        choice = _Choice(spill, source.name, rejects)
+        choice.drop_duplicates()
+        choice.drop_users(min_posts)
+        choice.cap_users(max_posts)
+        with Spill(scratch / "pictures.arrow", IMAGES.schema) as pictures:
+            stored = _take_in(source, choice, pictures, max_pixels, max_side, workers)
+        choice.drop_users(min_posts)
+
+        kept = choice.kept()
+        posts = pa.table({"post_id": choice.post_ids.take(kept), "user_id": choice.user_ids.take(kept)})
+        users, strangers = source.users(posts)
+        users_rejected = Rejects()
+        users_rejected.add(strangers)
+        REJECTED.write(pa.concat_tables([rejects.table(), strangers]), folder / "rejected")
+        _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected")
+
+        _write_posts(choice, spill, kept, folder / "posts")
+        USERS.write(users, folder / "users")
+        images = _write_images(pictures, stored, choice.image_ids(kept), folder / "images")
+    finally:
+        shutil.rmtree(scratch)
+    has_text, has_image = choice.has_text[kept], choice.image_codes[kept] >= 0
+    interests = Counter(label for labels in users["interests"].to_pylist() for label in labels)
+    return {
+        "rows_in": rows_in,
+        "rows_out": len(kept),
+        "rejected": rejects.by_reason(),
+        "posts": {
+            "with_text": int(has_text.sum()),
+            "with_image": int(has_image.sum()),
+            "with_both": int((has_text & has_image).sum()),
+        },
+        "users": users.num_rows,
+        "users_rejected": users_rejected.by_reason(),
+        "brands": pc.sum(users["brand"]).as_py() or 0,
+        "interests": dict(sorted(interests.items(), key=lambda item: (-item[1], item[0]))),
+        "images": images,
+    }
+
+
+def _check_rows(source: Source, spill: Spill, rejects: Rejects) -> int:
+    rows_in = 0
+    with bar("rows", "rows") as shown:
+        for rows, refused in source.rows():
+            rejects.add(refused)
+            rows_in += rows.num_rows + refused.num_rows
+            spill.append(_well_formed(rows, source.name, rejects))
+            shown.update(rows.num_rows + refused.num_rows)
+    return rows_in
+
+
+def _well_formed(rows: pa.Table, name: str, rejects: Rejects) -> pa.Table:
+    """`rows` without blanks around ids, blank values null, and without the rows that lack what each needs."""
+    columns = {field: rows[field] for field in rows.column_names}
+    for field in ("post_id", "user_id", "image"):
+        columns[field] = pc.utf8_trim_whitespace(columns[field])
+    for field in ("post_id", "user_id", "image", "text"):
+        blank = pc.equal(pc.utf8_trim_whitespace(columns[field]), "")
+        columns[field] = pc.if_else(blank, pa.scalar(None, pa.string()), columns[field])
+    rows = pa.table(columns)
+    for reason, missing in (
+        ("missing post_id", ["post_id"]),
+        ("missing user", ["user_id"]),
+        ("no text and no image", ["text", "image"]),
+    ):
+        bad = pc.is_null(rows[missing[0]])
+        for field in missing[1:]:
+            bad = pc.and_(bad, pc.is_null(rows[field]))
+        found = rows.filter(bad)
+        if found.num_rows:
+            place = joined("row ", found["row"], f" of {name}")
+            rejects.add(rejected_rows(pc.coalesce(found["post_id"], place), reason, place))
+            rows = rows.filter(pc.invert(bad))
+    return rows
+
+
+class _Choice:
+    """Which of the well-formed rows stay. Each `drop` rejects rows, with a reason; arrays are by row of the spill."""
+
+    def __init__(self, spill: Spill, name: str, rejects: Rejects) -> None:
+        self._name, self._rejects = name, rejects
+        self._alive = np.ones(spill.rows, bool)
+        self._rows = spill.column("row")
+        self.post_ids = _whole(spill.column("post_id"))
+        self._users = _whole(spill.column("user_id")).dictionary_encode()
+        self.user_ids = _whole(spill.column("user_id"))
+        self._user = self._users.indices.to_numpy()
+        self.has_text = spill.column("text").is_valid().to_numpy()
+        images = _whole(spill.column("image")).dictionary_encode()
+        self._names: pa.Array = images.dictionary
+        self.image_codes = pc.fill_null(images.indices, -1).to_numpy()
+        self._ids: list[str | None] = []
+        self._order: Rows = pc.sort_indices(self.post_ids).to_numpy().astype(np.int64)  # stable: first row first
+
+    def kept(self) -> Rows:
+        """The rows that stay, in order of post_id."""
+        return self._order[self._alive[self._order]]
+
+    def _reject(self, rows: Rows, reason: str, details: pa.Array) -> None:
+        if len(rows):
+            self._alive[rows] = False
+            self._rejects.add(rejected_rows(self.post_ids.take(rows), reason, details))
+
+    def drop_duplicates(self) -> None:
+        ordered = self.post_ids.take(self._order)
+        repeated = pc.equal(ordered[1:], ordered[:-1]).to_numpy(zero_copy_only=False).astype(bool)
+        rows = self._order[1:][repeated]
+        place = joined("row ", self._rows.take(rows), f" of {self._name}; the first row of this post_id is kept")
+        self._reject(rows, "duplicate post_id", place)
+
+    def drop_users(self, min_posts: int) -> None:
+        kept = self.kept()
+        posts = np.bincount(self._user[kept], minlength=len(self._users.dictionary))
+        rows = kept[posts[self._user[kept]] < min_posts]
+        number = pa.array(posts[self._user[rows]])
+        details = joined(self.user_ids.take(rows), " has ", number, f" posts, of {min_posts} needed")
+        self._reject(rows, "user with too few posts", details)
+
+    def cap_users(self, max_posts: int | None) -> None:
+        if max_posts is None:
+            return
+        kept = self.kept()
+        by_user = kept[np.argsort(self._user[kept], kind="stable")]
+        users = self._user[by_user]
+        starts = np.flatnonzero(np.r_[True, users[1:] != users[:-1]]) if len(users) else np.empty(0, np.int64)
+        place = np.arange(len(users)) - np.repeat(starts, np.diff(np.r_[starts, len(users)]))
+        rows = np.sort(by_user[place >= max_posts])
+        details = joined("beyond the first ", str(max_posts), " posts of ", self.user_ids.take(rows))
+        self._reject(rows, "beyond the limit of posts per user", details)
+
+    def picture_names(self) -> tuple[Rows, list[str]]:
+        """Codes and names of the pictures that the rows that stay need, in order of first use."""
+        codes = self.image_codes[self.kept()]
+        first, at = np.unique(codes[codes >= 0], return_index=True)
+        wanted = first[np.argsort(at)].astype(np.int64)
+        return wanted, self._names.take(wanted).to_pylist()
+
+    def resolve(self, ids: dict[int, str], refused: dict[int, Rejected]) -> None:
+        """Take `ids`, the hash of the picture of each code; reject the rows whose picture was `refused`."""
+        self._ids = [ids.get(code) for code in range(len(self._names))]
+        for reason in sorted({picture.reason for picture in refused.values()}):
+            codes = [code for code, picture in refused.items() if picture.reason == reason]
+            kept = self.kept()
+            rows = kept[np.isin(self.image_codes[kept], codes)]
+            details = [self._detail(int(code), refused[int(code)].detail) for code in self.image_codes[rows]]
+            self._reject(rows, f"image: {reason}", pa.array(details, pa.string()))
+
+    def _detail(self, code: int, detail: str) -> str:
+        name = self._names[code].as_py()
+        return detail if detail.startswith(name) else f"{name}: {detail}"
+
+    def image_ids(self, rows: Rows) -> pa.Array:
+        """The hash of each row's picture; null where it has none."""
+        ids = pa.array([*self._ids, None], pa.string())
+        return ids.take(pa.array(np.where(self.image_codes[rows] < 0, len(self._ids), self.image_codes[rows])))
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.cast(pa.large_string()).combine_chunks()
+
+
+def _take_in(
+    source: Source, choice: _Choice, spill: Spill, max_pixels: int, max_side: int, workers: int | None
+) -> list[str]:
+    """Decode the pictures that are needed, and append each distinct one to `spill`. Returns their hashes, in order."""
+    codes, names = choice.picture_names()
+    ids: dict[int, str] = {}
+    refused: dict[int, Rejected] = {}
+    stored: dict[str, None] = {}
+    waiting: list[tuple[str, bytes, int, int]] = []
+
+    def flush() -> None:
+        columns = list(zip(*waiting, strict=True)) or [()] * 4
+        spill.append(
+            pa.table([pa.array(c, f.type) for c, f in zip(columns, IMAGES.schema, strict=True)], IMAGES.schema)
+        )
+        waiting.clear()
+
+    with bar("pictures", "pictures", total=len(names)) as shown:
+
+        def files() -> Iterator[tuple[str, bytes]]:
+            for code, (_, data) in zip(codes.tolist(), source.pictures(names), strict=True):
+                shown.update()
+                if isinstance(data, Rejected):
+                    refused[code] = data
+                else:
+                    yield str(code), data
+
+        held = 0
+        for code, picture in intake(files(), max_pixels, max_side, workers):
+            if isinstance(picture, Rejected):
+                refused[int(code)] = picture
+                continue
+            ids[int(code)] = picture.image_id
+            if picture.image_id not in stored:
+                stored[picture.image_id] = None
+                waiting.append(picture)
+                held += len(picture.bytes)
+            if held >= _SPILL_BYTES:
+                flush()
+                held = 0
+    flush()
+    choice.resolve(ids, refused)
+    return list(stored)
+
+
+def _ask_for_enough(rows_in: int, posts: int, users: int, rejects: Rejects, path: Path) -> None:
+    if posts >= MIN_POSTS and users >= MIN_USERS:
+        return
+    reasons = "; ".join(f"{reason}: {count}" for reason, count in rejects.by_reason().items())
+    raise UserError(
+        f"{posts} posts by {users} users are left of {rows_in} rows; at least {MIN_POSTS} by {MIN_USERS} are needed. "
+        + (f"Left out, each with its reason in {path}: {reasons}." if reasons else "None was left out.")
+    )
+
+
+def _write_posts(choice: _Choice, spill: Spill, kept: Rows, path: Path) -> None:
+    with POSTS.writer(path) as writer:
+        for begin in range(0, len(kept), _WRITE_POSTS):
+            rows = kept[begin : begin + _WRITE_POSTS]
+            part = spill.take(rows).append_column("image_id", choice.image_ids(rows))
+            writer.write(part.select(POSTS.schema.names))
+
+
+def _write_images(spill: Spill, stored: list[str], used: pa.Array, path: Path) -> int:
+    wanted = np.isin(np.array(stored, "S64"), np.array(used.drop_null().unique().to_pylist(), "S64"))
+    order = np.argsort(np.array(stored, "S64"), kind="stable")
+    order = order[wanted[order]]
+    with IMAGES.writer(path) as writer:
+        for begin in range(0, len(order), _WRITE_IMAGES):
+            writer.write(spill.take(order[begin : begin + _WRITE_IMAGES]))
+    return len(order)

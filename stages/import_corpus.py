@@ -1,0 +1,52 @@
+"""Stage `import_corpus`: read posts, users and images from the chosen source; what is left out gets a reason.
+
+Reads   data/fetched, corpus.posts, corpus.images, corpus.users   as corpus.source asks
+Writes  data/corpus/posts      one row per post: post_id, user_id, text?, image_id?, created_at? (UTC)
+        data/corpus/users      one row per user with posts: user_id, interests, brand
+        data/corpus/images     one row per distinct image file: image_id (SHA-256), bytes, width, height
+        data/corpus/rejected   one row per thing left out: id, reason, detail
+        data/truth             what a synthetic corpus plants; for another source, a note
+        metrics/import.json    rows in, out, and rejected by reason; posts by content, users, interests, images
+"""
+
+import logging
+from pathlib import Path
+
+from pipeline.files import atomic_folder
+from pipeline.importing import Source, import_corpus
+from pipeline.metrics import write_metrics
+from pipeline.openclipart import Openclipart
+from pipeline.params import Corpus, load
+from stages.runner import run
+
+FETCHED = Path("data/fetched")
+CORPUS = Path("data/corpus")
+TRUTH = Path("data/truth")
+METRICS = Path("metrics/import.json")
+
+log = logging.getLogger("import_corpus")
+
+
+def main() -> None:
+    params = load("seed", "corpus", "images.max_pixels", "images.max_side")
+    corpus = params.corpus
+    metrics = import_corpus(
+        _source(corpus),
+        CORPUS,
+        corpus.min_posts_per_user,
+        corpus.max_posts_per_user,
+        params.images.max_pixels,
+        params.images.max_side,
+    )
+    with atomic_folder(TRUTH) as folder:
+        (folder / "README").write_text("Only a synthetic corpus has a truth that is known.\n")
+    write_metrics(metrics, METRICS)
+    log.info("%s of %s posts, %s users, %s images", *(metrics[k] for k in ("rows_out", "rows_in", "users", "images")))
+
+
+def _source(corpus: Corpus) -> Source:
+    return Openclipart(FETCHED, corpus.interest_share, corpus.interest_posts)
+
+
+if __name__ == "__main__":
+    run("import_corpus", main)
