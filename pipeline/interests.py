@@ -63,11 +63,8 @@ def predict(
 ) -> Predictions:
     """Held-out predictions of every label from every method's `vectors`, each (n, d), in repeated stratified folds.
 
-    Raises ValueError for a vector that is not finite. A label needs at least `folds` positives and negatives.
+    A label needs at least `folds` positives and as many negatives.
     """
-    for name, rows in vectors.items():
-        if not np.isfinite(rows).all():
-            raise ValueError(f"{name}: vectors of users hold numbers that are not finite")
     users = truth.shape[1]
     fold = np.empty((len(labels), repeats, users), np.int32)
     splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)

@@ -29,10 +29,18 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Vectors:
-    """Embedded things: ids (n,), each once, and float values (n, d)."""
+    """Embedded things: ids (n,), each once, and float values (n, d). A number that is not finite is a UserError."""
 
     ids: pa.Array | pa.ChunkedArray
     values: Array
+
+    def __post_init__(self) -> None:
+        if self.values.size and not np.isfinite(self.values.max() - self.values.min()):
+            row = int(np.argmin(np.isfinite(self.values).all(axis=1)))
+            raise UserError(
+                f"the vector of {self.ids[row]} holds numbers that are not finite: training diverged; "
+                "a lower train.learning_rate may help."
+            )
 
     @classmethod
     def of(cls, rows: pa.Table) -> Self:
@@ -46,7 +54,7 @@ def rank_task(
     """Rank the ground truth of each of `queries`, rows with post_id, user_id and image_id, in one of TASKS.
 
     Texts are looked up by post_id. Returns rows of RANKS, the number of queries not asked per reason, and the number of
-    candidates. Raises UserError where a vector holds a number that is not finite.
+    candidates.
     """
     asks, _, wants = task.partition("_to_")
     sides = {
@@ -63,12 +71,6 @@ def rank_task(
         rows, truth = np.unique(truth, return_inverse=True)
         known = int(rows[0] < 0) if len(rows) else 0
         values, truth = values[rows[known:]], truth - known
-    for name, rows in (asks, vectors.values), (wants, values):
-        if not np.isfinite(rows).all():
-            raise UserError(
-                f"{task}: vectors of {name}s hold numbers that are not finite; the model diverged, so train it with a "
-                "lower train.learning_rate."
-            )
     chosen = queries.filter(pa.array(asked))
     found = pa.table(
         {

@@ -49,11 +49,10 @@ def test_image_to_text_ranks_among_the_texts_of_the_set_alone(corpus):
     assert (missing, candidates) == ({"image_without_vector": 1, "text_without_known_word": 1}, 3)
 
 
-def test_numbers_that_are_not_finite_are_refused(corpus):
-    queries, users, images, texts = corpus
-    broken = Vectors(users.ids, users.values * np.nan)
-    with pytest.raises(UserError, match="vectors of users"):
-        rank_task("text_to_user", queries, broken, images, texts)
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_name(number):
+    with pytest.raises(UserError, match="vector of bob"):
+        vectors({"ann": [1, 0], "bob": [0, number], "eve": [1, 1]})
 
 
 def test_no_query_at_all(corpus):
