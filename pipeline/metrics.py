@@ -5,9 +5,11 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from pipeline.errors import UserError
 from pipeline.files import write_text
 
 
@@ -21,6 +23,19 @@ def write_metrics(values: Mapping[str, object], path: Path, digits: int = 4) -> 
 
 
 _NUMBERS = re.compile(r"\[([-+0-9.eE,\s]+)\]")
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The metrics in `path`; asking for a key that a stage did not write is a UserError that names file and key."""
+
+    class Block(dict[str, Any]):
+        def __missing__(self, key: str) -> Any:
+            raise UserError(f"{path}: no {key!r} among {', '.join(self)}; `dvc repro` writes the file anew.")
+
+    if not path.exists():
+        raise UserError(f"{path} does not exist; `dvc repro` writes it.")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=Block)
+    return found
 
 
 def _plain(value: object, digits: int, key: str) -> object:

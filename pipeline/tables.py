@@ -6,7 +6,7 @@ fixed number of rows, so equal content gives equal bytes however it was produced
 Vectors are fixed-size lists of float16 or float32; `matrix` shows such a column as an (n, d) array without copying.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +82,21 @@ class Table:
                 self._check_order(table, shard, last)
                 last = self._key_at(table, -1)
             yield table
+
+    def find(self, path: Path, ids: Collection[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """`columns` of the rows whose id, the key's first column, is one of `ids`, by id; those not there are left out.
+
+        Only the shards that hold some are read beyond their ids: for a few rows of a table of any size.
+        """
+        wanted = pa.array(sorted(ids), self.schema.field(self.key[0]).type)
+        found: dict[str, dict[str, Any]] = {}
+        for shard in self.shards(path):
+            held = pq.read_table(shard, columns=[self.key[0]], memory_map=True, partitioning=None)[0]
+            here = pc.is_in(held, wanted)
+            if pc.any(here).as_py():
+                rows = self.read(shard, columns).filter(here).to_pylist()
+                found |= dict(zip(held.filter(here).to_pylist(), rows, strict=True))
+        return found
 
     def count(self, path: Path) -> int:
         """The number of rows, from the files' footers alone."""

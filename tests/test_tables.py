@@ -81,3 +81,10 @@ def test_vectors_come_back_bit_for_bit_whatever_the_shards(tmp_path, dtype):
 def test_positions_are_rows_and_minus_one_is_nowhere():
     found = positions(pa.chunked_array([["b", None], ["z", "a"]]), pa.array(["a", "b"]))
     assert found.tolist() == [1, -1, -1, 0]
+
+
+def test_rows_are_found_by_id_over_all_shards(tmp_path):
+    SMALL.write(groups(*(f"{i:03d}" for i in range(10))), tmp_path / "t")
+    found = SMALL.find(tmp_path / "t", {"008", "001", "nowhere"}, ["post_id", "group_id"])
+    assert found == {name: {"post_id": name, "group_id": "g"} for name in ("001", "008")}
+    assert SMALL.find(tmp_path / "t", [], ["group_id"]) == {}
