@@ -17,8 +17,8 @@ def main() -> int:
         return 1
     plots = _run("git", "diff", "--name-only", base, "--", "plots", "paper/plots").split()
     sections = {
-        "Metrics": _run("dvc", "metrics", "diff", base, "--md", "--precision", "4"),
-        "Parameters": _run("dvc", "params", "diff", base, "--md"),
+        "Metrics": _table("dvc", "metrics", "diff", base, "--md", "--precision", "4"),
+        "Parameters": _table("dvc", "params", "diff", base, "--md"),
         "Plots": "".join(f"- [`{path}`]({path})\n" for path in plots),
     }
     out = [f"## What changes against `{base}`\n"]
@@ -27,6 +27,11 @@ def main() -> int:
     out.append("How to read the metrics, and which way is better: README, “Reading the metrics”.\n")
     sys.stdout.write("\n".join(out))
     return 0
+
+
+def _table(*command: str) -> str:
+    table = _run(*command).strip()
+    return table if table.count("\n") > 1 else ""  # a head without rows says nothing
 
 
 def _run(*command: str) -> str:
