@@ -69,7 +69,7 @@ def learn(texts: Iterable[pa.ChunkedArray], params: Words, seed: int) -> WordVec
     return WordVectors(pa.array(words, pa.string()), counts, model.wv.vectors[rows])
 
 
-class _Epochs(CallbackAny2Vec):
+class _Epochs(CallbackAny2Vec):  # type: ignore[misc]
     """A progress bar over the passes."""
 
     def __init__(self, epochs: int) -> None:
