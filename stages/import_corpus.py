@@ -17,6 +17,7 @@ from pipeline.importing import Source, import_corpus
 from pipeline.metrics import write_metrics
 from pipeline.openclipart import Openclipart
 from pipeline.params import Corpus, load
+from pipeline.table_corpus import TableCorpus
 from stages.runner import run
 
 FETCHED = Path("data/fetched")
@@ -45,6 +46,8 @@ def main() -> None:
 
 
 def _source(corpus: Corpus) -> Source:
+    if corpus.source == "table":
+        return TableCorpus(Path(corpus.posts), Path(corpus.images), Path(corpus.users))
     return Openclipart(FETCHED, corpus.interest_share, corpus.interest_posts)
 
 
