@@ -141,8 +141,11 @@ class Train(_Section):
     epochs: PositiveInt
     patience: PositiveInt
     precision: Precision
+
+
+class Embed(_Section):
+    texts: Literal["sets", "all"]
     dtype: Stored
-    embed_texts: Literal["sets", "all"]
 
 
 class Retrieval(_Section):
@@ -182,6 +185,7 @@ class Params(_Section):
     words: Words
     model: Model
     train: Train
+    embed: Embed
     retrieval: Retrieval
     interests: Interests
     clusters: Clusters

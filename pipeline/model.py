@@ -1,0 +1,176 @@
+"""The joint embedding of users, images and texts: the model of the paper's section 3.1.
+
+    x^I = W_I phi_I(I)     phi_I: features of a frozen network, D_I numbers
+    x^T = W_T phi_T(T)     phi_T: convolutions over word vectors, the maximum over time (Kim, 2014), D_T numbers
+    x^U = W_U U_e[k]       U_e: a table of one learned row per user, D_u numbers
+
+The word vectors are frozen unless `tune_words`. A convolution over time is linear in the words, and a mini-batch says
+the same words often, so each distinct word is multiplied with the kernels once, and a window sums what its words gave.
+
+Shapes: D joint, t texts of L words, u distinct words, i images, r users; k_F filters of each block with window k.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.errors import UserError
+from pipeline.files import atomic_folder, write_text
+from pipeline.tables import EMBEDDINGS, matrix, positions, vectors
+
+MODALITIES = ("text", "image", "user")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All dimensions of a model; config.json holds these."""
+
+    dim: int
+    image: int
+    """D_I, numbers per image."""
+    word: int
+    """Numbers per word vector, and per user row (D_u)."""
+    text_length: int
+    windows: tuple[int, ...]
+    filters: tuple[int, ...]
+    dropout: float
+
+
+class JointModel(nn.Module):
+    """The three encoders. `words` (V, word) are in vocabulary order; row 0 of `word_rows` is the padding, of zeros.
+
+    `users` (K, word) start the users' rows. Both tables are buffers: what trains them is `pipeline.optimizer.RowAdam`.
+    The encoders return vectors of D numbers that are not of unit length (the cosine of Eq. 3 makes them so).
+    """
+
+    user_rows: Tensor
+    word_rows: Tensor
+
+    def __init__(self, shape: Shape, words: Tensor, users: Tensor, seed: int) -> None:
+        super().__init__()
+        self.shape = shape
+        random = torch.Generator().manual_seed(seed)
+
+        def uniform(fan_in: int, *size: int) -> nn.Parameter:
+            bound = 1 / math.sqrt(fan_in)
+            return nn.Parameter(torch.empty(*size).uniform_(-bound, bound, generator=random))
+
+        pairs = list(zip(shape.windows, shape.filters, strict=True))
+        self.image_projection = uniform(shape.image, shape.dim, shape.image)  # W_I
+        # The kernels of all blocks side by side, window position by window position: one product serves them all.
+        self.kernels = nn.Parameter(
+            torch.cat([uniform(k * shape.word, shape.word, k * n).data for k, n in pairs], dim=1)
+        )
+        self.bias = nn.Parameter(torch.cat([uniform(k * shape.word, n).data for k, n in pairs]))
+        self.text_projection = uniform(sum(shape.filters), shape.dim, sum(shape.filters))  # W_T
+        self.user_projection = uniform(shape.word, shape.dim, shape.word)  # W_U
+        self.register_buffer("user_rows", users.clone())
+        self.register_buffer("word_rows", torch.cat([torch.zeros(1, shape.word), words]))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.image_projection.device
+
+    def weights(self, modality: str) -> list[nn.Parameter]:
+        """The parameters of one encoder, without its table of rows."""
+        return {
+            "image": [self.image_projection],
+            "text": [self.kernels, self.bias, self.text_projection],
+            "user": [self.user_projection],
+        }[modality]
+
+    def image(self, features: Tensor) -> Tensor:
+        """x^I (i, D) of `features` (i, D_I)."""
+        return F.linear(self._drop(features), self.image_projection).float()
+
+    def text(self, words: Tensor, text: Tensor) -> Tensor:
+        """x^T (t, D) of texts (t, L), as rows of the vectors `words` (u, word) of the distinct words, padding first."""
+        products = (words @ self.kernels).float()
+        strongest = window_maxima(products, text, self.shape.windows, self.shape.filters)
+        phi = F.relu(strongest + self.bias)
+        return F.linear(self._drop(phi), self.text_projection).float()
+
+    def user(self, rows: Tensor) -> Tensor:
+        """x^U (r, D) of users' rows U_e (r, word)."""
+        return F.linear(self._drop(rows), self.user_projection).float()
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.shape.dropout, self.training) if self.shape.dropout else x
+
+
+def window_maxima(products: Tensor, text: Tensor, windows: Sequence[int], filters: Sequence[int]) -> Tensor:
+    """Each filter's greatest response over time (t, sum of filters), before bias.
+
+    `products` (u, sum of window * filters): each distinct word times each kernel row, block by block, window position
+    by window position; the padding's, row 0, are zeros. `text` (t, L) are rows of `products`.
+    """
+    maxima, begin = [], 0
+    for window, count in zip(windows, filters, strict=True):
+        places = text.shape[1] - window + 1
+        response = torch.zeros((), device=products.device)
+        for offset in range(window):
+            part = products[:, begin + offset * count : begin + (offset + 1) * count]
+            response = response + F.embedding(text[:, offset : offset + places], part)
+        maxima.append(response.amax(1) if response.dim() else products.new_zeros(len(text), count))
+        begin += window * count
+    return torch.cat(maxima, 1)
+
+
+def starting_rows(user_ids: pa.Array, means: pa.Table, size: int, seed: int) -> Tensor:
+    """Users' first rows (K, size): the mean word vector of EMBEDDINGS `means`; without one, seeded and random.
+
+    Random rows have the spread of the means, so that no user stands out by its length.
+    """
+    known = matrix(means["vector"]).astype(np.float32)
+    if known.size and known.shape[1] != size:
+        raise UserError(f"data/words/users: vectors of {known.shape[1]} numbers; words have {size}. Rerun word2vec.")
+    spread = known.std() if known.size else 1 / math.sqrt(size)
+    rows = np.random.default_rng([seed, 1]).normal(0, spread, (len(user_ids), size)).astype(np.float32)
+    found = positions(user_ids, means["id"])
+    rows[found >= 0] = known[found[found >= 0]]
+    return torch.from_numpy(rows)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with the ids of its tables' rows: `users` (K,) and `vocabulary` (V,), both sorted."""
+
+    model: JointModel
+    users: pa.Array
+    vocabulary: pa.Array
+
+
+def save(trained: Trained, folder: Path) -> None:
+    """Write `folder`: config.json (Shape), weights.safetensors, and tables of EMBEDDINGS `users` and `words`."""
+    model = trained.model
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    rows, words = state.pop("user_rows"), state.pop("word_rows")[1:]
+    with atomic_folder(folder) as temporary:
+        write_text(json.dumps(asdict(model.shape), indent=2) + "\n", temporary / "config.json")
+        save_file(state, temporary / "weights.safetensors")
+        EMBEDDINGS.write(pa.table({"id": trained.users, "vector": vectors(rows.numpy())}), temporary / "users")
+        EMBEDDINGS.write(pa.table({"id": trained.vocabulary, "vector": vectors(words.numpy())}), temporary / "words")
+
+
+def load(folder: Path) -> Trained:
+    """Read what `save` wrote. Raises UserError where it is missing."""
+    config = folder / "config.json"
+    if not config.exists():
+        raise UserError(f"{folder}: no model there; `dvc repro train` makes it, `dvc checkout` restores it.")
+    held = json.loads(config.read_text())
+    shape = Shape(**{**held, "windows": tuple(held["windows"]), "filters": tuple(held["filters"])})
+    users, words = EMBEDDINGS.read(folder / "users"), EMBEDDINGS.read(folder / "words")
+    model = JointModel(shape, torch.tensor(matrix(words["vector"])), torch.tensor(matrix(users["vector"])), seed=0)
+    tables = {"user_rows": model.user_rows, "word_rows": model.word_rows}
+    model.load_state_dict(load_file(folder / "weights.safetensors") | tables)
+    return Trained(model.eval(), users["id"].combine_chunks(), words["id"].combine_chunks())

@@ -1,0 +1,133 @@
+"""Stage `baselines`: the four of the paper's Table 4, on the queries of the test side.
+
+Reads   what the stage train reads (stages/inputs.py), and data/split/test
+Writes  data/baselines/<method>/users   a user: the vector by which the method knows the user
+        data/baselines/<method>/ranks   a query: the rank of its ground truth
+        metrics/baselines.json          per method what metrics/retrieval.json has, and the epochs chosen on val
+
+Methods: avg_text, avg_image, bridging, merged (pipeline.baselines).
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.baselines import mean_images, mean_words
+from pipeline.embedding import embed_users
+from pipeline.files import atomic_folder
+from pipeline.losses import MergedObjective, Objective
+from pipeline.metrics import write_metrics
+from pipeline.model import Trained, starting_rows
+from pipeline.params import Params, load
+from pipeline.queries import Queries, Ranked, rank_queries
+from pipeline.retrieval import Vectors, evaluate, rank_task
+from pipeline.tables import EMBEDDINGS, RANKS, vectors
+from pipeline.training import Trainer
+from stages.inputs import Inputs, word_means
+from stages.runner import resumable, run
+
+BASELINES = Path("data/baselines")
+METRICS = Path("metrics/baselines.json")
+
+log = logging.getLogger("baselines")
+
+Found = tuple[Vectors, Ranked, dict[str, Any]]
+"""A method's users, its ranks by task, and what else to tell of it."""
+
+
+def main() -> None:
+    params = load("seed", "model", "train", "retrieval")
+    with resumable("baselines") as folder:
+        inputs = Inputs.read(folder, params.model.text_length)
+        val, test = inputs.queries("val", folder), inputs.queries("test", folder)
+        train = Training(params, inputs, val, test, folder)
+        methods: dict[str, Callable[[], Found]] = {
+            "avg_text": lambda: avg_text(inputs, test, params.seed),
+            "avg_image": lambda: avg_image(inputs, test, params.seed),
+            "bridging": train.bridging,
+            "merged": train.merged,
+        }
+        posts = np.bincount(inputs.posts.user, minlength=len(inputs.lookup.users))
+        active = dict(zip(inputs.lookup.users.to_pylist(), posts.tolist(), strict=True))
+        metrics = {}
+        with atomic_folder(BASELINES) as target:
+            for name, method in methods.items():
+                users, ranked, told = method()
+                rows = {task: found[0] for task, found in ranked.items()}
+                candidates = {task: found[2] for task, found in ranked.items()}
+                EMBEDDINGS.write(pa.table({"id": users.ids, "vector": vectors(users.values)}), target / name / "users")
+                RANKS.write(pa.concat_tables(rows.values()), target / name / "ranks")
+                metrics[name] = {
+                    **told,
+                    **evaluate(
+                        rows, candidates, active, params.retrieval.activity, params.retrieval.bootstrap, params.seed
+                    ),
+                    "not_asked": {task: found[1] for task, found in ranked.items()},
+                }
+                log.info("%s: %s", name, {task: metrics[name][task].get("mean_median_rank") for task in rows})
+        write_metrics(metrics, METRICS)
+
+
+def avg_text(inputs: Inputs, test: Queries, seed: int) -> Found:
+    """Users and texts as means of word vectors; it can ask text-to-user alone."""
+    words, ids = inputs.word_vectors, inputs.lookup.users
+    users = Vectors(ids, starting_rows(ids, word_means(), words.shape[1], seed).numpy())
+    asking = np.flatnonzero(test.posts.has_text)
+    texts = Vectors(test.posts.ids.take(pa.array(asking)), mean_words(test.posts.tokens[asking], words))
+    task = "text_to_user"
+    return users, {task: rank_task(task, test.tasks[task], users, texts, texts)}, {}
+
+
+def avg_image(inputs: Inputs, test: Queries, seed: int) -> Found:
+    """Users as means of image features; it can ask image-to-user alone."""
+    ids = inputs.lookup.users
+    users = Vectors(ids, mean_images(inputs.posts, inputs.features, len(ids), seed))
+    asking = np.unique(test.posts.image[test.posts.has_image])
+    images = Vectors(test.image_ids.take(pa.array(asking)), inputs.features[asking].astype(np.float32))
+    task = "image_to_user"
+    return users, {task: rank_task(task, test.tasks[task], users, images, images)}, {}
+
+
+class Training:
+    """The two baselines that train: same settings, same loss, same choice of the epoch as the model's."""
+
+    def __init__(self, params: Params, inputs: Inputs, val: Queries, test: Queries, folder: Path) -> None:
+        self.params, self.inputs, self.val, self.test, self.folder = params, inputs, val, test, folder
+
+    def bridging(self) -> Found:
+        """Text and user first; both frozen, the image on the text."""
+        params, trained = self.params, self.inputs.new_model(self.params.model, self.params.seed)
+        text_user, image_text = (
+            Objective(lambdas, params.train.loss, params.train.margin) for lambdas in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+        )
+        first = self._train("bridging-text", trained, text_user)
+        second = self._train("bridging-image", trained, image_text, frozen=("text", "user"))
+        return self._found(trained, {"best_epoch": [first, second]})
+
+    def merged(self) -> Found:
+        """The sum of image and text against the users."""
+        params, trained = self.params, self.inputs.new_model(self.params.model, self.params.seed)
+        best = self._train("merged", trained, MergedObjective(params.train.loss, params.train.margin))
+        return self._found(trained, {"best_epoch": best})
+
+    def _train(self, name: str, trained: Trained, objective: Objective, frozen: tuple[str, ...] = ()) -> int:
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        trainer = Trainer(
+            trained.model, objective, self.inputs.posts, self.inputs.features, self.params.train, self.params.seed,
+            validate=lambda model: self.val.shares(model, trained.users), folder=folder, frozen=frozen,
+            tune_words=self.params.model.tune_words,
+        )  # fmt: skip
+        return trainer.run().best_epoch
+
+    def _found(self, trained: Trained, told: dict[str, Any]) -> Found:
+        users = Vectors(trained.users, embed_users(trained.model))
+        return users, rank_queries(self.test, trained.model, trained.users), told
+
+
+if __name__ == "__main__":
+    run("baselines", main)

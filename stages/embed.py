@@ -1,0 +1,76 @@
+"""Stage `embed`: vectors in the joint space, of unit length.
+
+Reads   data/model                               the trained model
+        data/images/features                     an image's vector
+        data/split/train, data/split/val, data/split/test   a post of the side: words
+        data/split/sets                          a query
+Writes  data/embeddings/users    a user with posts in train
+        data/embeddings/images   an image
+        data/embeddings/texts    a post with a text of known words: those of the evaluation sets, or all (embed.texts)
+        metrics/embed.json       how many of each; posts without a text of known words
+"""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.batches import Array, chunks, tokens
+from pipeline.embedding import embed_images, embed_texts, embed_users
+from pipeline.metrics import write_metrics
+from pipeline.model import Trained
+from pipeline.model import load as load_model
+from pipeline.params import load
+from pipeline.tables import CONTENT, EMBEDDINGS, FEATURES, SETS, matrix, vectors
+from stages.runner import run
+
+MODEL = Path("data/model")
+FEATURES_PATH = Path("data/images/features")
+SETS_PATH = Path("data/split/sets")
+TRAIN, VAL, TEST = Path("data/split/train"), Path("data/split/val"), Path("data/split/test")
+USERS, IMAGES, TEXTS = Path("data/embeddings/users"), Path("data/embeddings/images"), Path("data/embeddings/texts")
+METRICS = Path("metrics/embed.json")
+
+log = logging.getLogger("embed")
+
+
+def main() -> None:
+    params = load("embed")
+    trained = load_model(MODEL)
+    everything = params.embed.texts == "all"
+    asked = None if everything else SETS.read(SETS_PATH, ["post_id"])["post_id"]
+    ids, token = texts(trained, [TRAIN, VAL, TEST] if everything else [VAL, TEST], asked)
+    known = np.flatnonzero(token[:, 0])
+    order = known[pc.array_sort_indices(ids.take(pa.array(known))).to_numpy()]
+
+    users = embed_users(trained.model).astype(params.embed.dtype)
+    EMBEDDINGS.write(pa.table({"id": trained.users, "vector": vectors(users)}), USERS)
+    with EMBEDDINGS.writer(IMAGES) as images:
+        for shard in FEATURES.batches(FEATURES_PATH):
+            values = embed_images(trained.model, matrix(shard["vector"])).astype(params.embed.dtype)
+            images.write(pa.table({"id": shard["image_id"], "vector": vectors(values)}))
+    with EMBEDDINGS.writer(TEXTS) as written:
+        for rows in chunks(max(1, len(order)), EMBEDDINGS.shard_rows):
+            values = embed_texts(trained.model, token[order[rows]]).astype(params.embed.dtype)
+            written.write(pa.table({"id": ids.take(pa.array(order[rows])), "vector": vectors(values)}))
+
+    counts = {"users": len(users), "images": images.rows, "texts": len(order)}
+    write_metrics({**counts, "posts_without_known_word": len(token) - len(order)}, METRICS)
+    log.info("%(users)d users, %(images)d images, %(texts)d texts", counts)
+
+
+def texts(trained: Trained, sides: list[Path], asked: pa.ChunkedArray | None) -> tuple[pa.Array, Array]:
+    """The ids (n,) and tokens (n, L) of the posts of `sides`, those in `asked` alone where it is given."""
+    ids, token = [], []
+    for side in sides:
+        for part in CONTENT.batches(side, ["post_id", "words"]):
+            chosen = part if asked is None else part.filter(pc.is_in(part["post_id"], asked))
+            ids += chosen["post_id"].chunks
+            token.append(tokens(chosen["words"], trained.vocabulary, trained.model.shape.text_length))
+    return pa.chunked_array(ids, pa.string()).combine_chunks(), np.concatenate(token)
+
+
+if __name__ == "__main__":
+    run("embed", main)

@@ -1,0 +1,94 @@
+"""What the stages `train` and `baselines` both read: the posts of the split, their features, words and users."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from pipeline.batches import Array, Lookup, Posts, image_features, image_groups
+from pipeline.errors import UserError
+from pipeline.model import JointModel, Shape, Trained, starting_rows
+from pipeline.params import Model
+from pipeline.queries import Queries
+from pipeline.retrieval import TASKS
+from pipeline.tables import CONTENT, EMBEDDINGS, IMAGE_GROUPS, SETS, VOCABULARY, matrix
+
+SPLIT = Path("data/split")
+SETS_PATH = SPLIT / "sets"
+VOCABULARY_PATH = Path("data/words/vocabulary")
+WORD_MEANS = Path("data/words/users")
+FEATURES_PATH = Path("data/images/features")
+GROUPS = Path("data/images/groups")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The train side as arrays: `posts`, image `features` (m, D_I) and `word_vectors` (V, D_w), with their `lookup`."""
+
+    lookup: Lookup
+    posts: Posts
+    features: Array
+    word_vectors: Array
+
+    @classmethod
+    def read(cls, folder: Path, text_length: int) -> Self:
+        """Read the tables; what may be large is memory-mapped in `folder`."""
+        images, features = image_features(FEATURES_PATH, folder)
+        vocabulary = VOCABULARY.read(VOCABULARY_PATH, ["word", "vector"])
+        lookup = Lookup(
+            users=authors(SPLIT / "train"),
+            vocabulary=vocabulary["word"].combine_chunks(),
+            images=images,
+            image_group=image_groups(images, IMAGE_GROUPS.read(GROUPS, ["image_id", "group_id"])),
+        )
+        train = SPLIT / "train"
+        posts = lookup.posts(CONTENT.batches(train), CONTENT.count(train), text_length, folder / "train")
+        return cls(lookup, posts, features, matrix(vocabulary["vector"]).astype(np.float32))
+
+    def queries(self, split: str, folder: Path) -> Queries:
+        """What `split` (val or test) asks."""
+        content = CONTENT.read(SPLIT / split)
+        length = self.posts.tokens.shape[1]
+        posts = self.lookup.posts([content], content.num_rows, length, folder / split)
+        return Queries(asked(split, content), posts, self.lookup.images, self.features)
+
+    def new_model(self, params: Model, seed: int) -> Trained:
+        """An untrained model for this corpus, on the GPU where there is one."""
+        words = torch.from_numpy(self.word_vectors)
+        users = self.lookup.users
+        shape = Shape(
+            dim=params.dim, image=self.features.shape[1], word=words.shape[1], text_length=params.text_length,
+            windows=tuple(params.windows), filters=tuple(params.filters), dropout=params.dropout,
+        )  # fmt: skip
+        rows = starting_rows(users, word_means(), shape.word, seed)
+        model = JointModel(shape, words, rows, seed).to("cuda" if torch.cuda.is_available() else "cpu")
+        return Trained(model, users, self.lookup.vocabulary)
+
+
+def word_means() -> pa.Table:
+    """Users' mean word vectors, of those who have a known word: rows of EMBEDDINGS."""
+    return EMBEDDINGS.read(WORD_MEANS)
+
+
+def authors(train: Path) -> pa.Array:
+    """The users with posts in train, sorted: the users that a model has, and the candidates of retrieval."""
+    found: Iterable[pa.Array] = [part["user_id"].unique() for part in CONTENT.batches(train, ["user_id"])]
+    users = pc.unique(pa.chunked_array(list(found), pa.string()))
+    if not len(users):
+        raise UserError(f"{train} has no posts, so there is nothing to train on; see metrics/split.json.")
+    return users.take(pc.array_sort_indices(users))
+
+
+def asked(split: str, content: pa.Table) -> dict[str, pa.Table]:
+    """The rows of `content` that each task of `split` asks with."""
+    sets = SETS.read(SETS_PATH)
+    sets = sets.filter(pc.equal(sets["split"], split))
+    return {
+        task: content.filter(pc.is_in(content["post_id"], sets.filter(pc.equal(sets["task"], task))["post_id"]))
+        for task in TASKS
+    }

@@ -1,0 +1,84 @@
+"""Stage `train`: train the joint embedding on the train side, choose the epoch on the validation side (Eqs. 1 to 4).
+
+Reads   data/split/train, data/split/val   a post of the side: user, image, words
+        data/split/sets                    a query
+        data/words/vocabulary              a word and its vector
+        data/words/users                   a user's mean word vector
+        data/images/features               an image's vector
+        data/images/groups                 an image's group of copies
+Writes  data/model             config.json (dimensions), weights.safetensors, and tables of EMBEDDINGS: users (a user's
+                               row U_e) and words (a word's vector)
+        metrics/train.json     posts in and used, by reason; pairs per kind; users; epochs; validation of the best
+        plots/training.csv     an epoch: losses per pair, and validation ranks as shares of the candidates
+"""
+
+import csv
+import io
+import logging
+from pathlib import Path
+
+from pipeline.files import write_text
+from pipeline.losses import PAIRS, Objective
+from pipeline.metrics import write_metrics
+from pipeline.model import save
+from pipeline.params import load
+from pipeline.retrieval import TASKS
+from pipeline.training import Run, Trainer
+from stages.inputs import Inputs
+from stages.runner import resumable, run
+
+MODEL = Path("data/model")
+METRICS = Path("metrics/train.json")
+CURVES = Path("plots/training.csv")
+
+log = logging.getLogger("train")
+
+
+def main() -> None:
+    params = load("seed", "lambda1", "lambda2", "model", "train")
+    with resumable("train") as folder:
+        inputs = Inputs.read(folder, params.model.text_length)
+        val = inputs.queries("val", folder)
+        trained = inputs.new_model(params.model, params.seed)
+        objective = Objective(params.lambdas, params.train.loss, params.train.margin)
+        trainer = Trainer(
+            trained.model, objective, inputs.posts, inputs.features, params.train, params.seed,
+            validate=lambda model: val.shares(model, trained.users), folder=folder, tune_words=params.model.tune_words,
+        )  # fmt: skip
+        result = trainer.run()
+        save(trained, MODEL)
+
+        write_text(curves(result), CURVES)
+        best = result.history[result.best_epoch - 1]
+        text, image = inputs.posts.has_text, inputs.posts.has_image
+        write_metrics(
+            {
+                "posts": {"in": len(inputs.posts), "trained_on": len(trainer.rows),
+                          "without_a_pair": len(inputs.posts) - len(trainer.rows)},
+                "pairs": {"text_user": int(text.sum()), "image_text": int((text & image).sum()),
+                          "image_user": int(image.sum())},
+                "users": len(trained.users),
+                "words": len(trained.vocabulary),
+                "parameters": sum(value.numel() for value in trainer.learned()),
+                "epochs": len(result.history),
+                "best_epoch": result.best_epoch,
+                "validation": {name.removeprefix("val_"): best[name] for name in best if name.startswith("val_")},
+            },
+            METRICS,
+        )  # fmt: skip
+    log.info("best of %d epochs: %d, %s", len(result.history), result.best_epoch, best)
+
+
+def curves(result: Run) -> str:
+    """The history as CSV, numbers of 6 digits; a loss or task that there is none of is left empty."""
+    columns = ["epoch", *(f"loss_{kind}" for kind in PAIRS), *(f"val_{task}" for task in TASKS), "val_cumulative"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in result.history:
+        writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    run("train", main)

@@ -1,0 +1,69 @@
+"""A corpus with planted topics, as the tables that training reads: what a sound model has to find again."""
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import tables
+from pipeline.tables import strings, vectors
+
+
+def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, features=24, seed=0):
+    """Tables under `root`/data. Users post on one topic; a third of the posts lacks the text, a third the image."""
+    random = np.random.default_rng(seed)
+    user, kind = np.arange(posts) % users, random.integers(0, 3, posts)
+    topic = user % topics
+    vocabulary = np.array([f"w{i:03d}" for i in range(words)])
+    of_topic = [np.arange(words)[np.arange(words) % topics == t] for t in range(topics)]
+    texts = [
+        [] if kind[i] == 1 else [*vocabulary[random.choice(of_topic[topic[i]], random.integers(1, 9))], "unknown"]
+        for i in range(posts)
+    ]
+    image_id = [None if kind[i] == 2 else f"i{i:05d}" for i in range(posts)]
+    centers = random.normal(size=(topics, features))
+    pictured = np.array([i for i in range(posts) if kind[i] != 2])
+    content = pa.table(
+        {
+            "post_id": strings(f"p{i:05d}" for i in range(posts)),
+            "user_id": strings(f"u{u:03d}" for u in user),
+            "image_id": strings(image_id),
+            "words": pa.array(texts, pa.list_(pa.string())),
+        }
+    )
+    side = np.arange(posts) // users % 10  # every user is on every side
+    data = root / "data"
+    for name, chosen in (("train", side > 2), ("val", side == 0), ("test", (side == 1) | (side == 2))):
+        tables.CONTENT.write(content.filter(pa.array(chosen)), data / "split" / name)
+    asked = [
+        (split, task, f"p{i:05d}")
+        for i in range(posts)
+        if side[i] <= 2
+        for split in ["val" if side[i] == 0 else "test"]
+        for task, held in (
+            ("text_to_user", kind[i] != 1), ("image_to_text", kind[i] == 0), ("image_to_user", kind[i] != 2)
+        )
+        if held
+    ]  # fmt: skip
+    columns = [strings(column) for column in zip(*asked, strict=True)]
+    tables.SETS.write(pa.table(columns, names=["split", "task", "post_id"]), data / "split" / "sets")
+    vector = random.normal(size=(words, size)).astype(np.float32)
+    tables.VOCABULARY.write(
+        pa.table({"word": strings(vocabulary), "count": np.full(words, 9), "vector": vectors(vector)}),
+        data / "words" / "vocabulary",
+    )
+    known = users - 2  # two users have no known word
+    tables.EMBEDDINGS.write(
+        pa.table({"id": strings(f"u{u:03d}" for u in range(known)), "vector": vectors(vector[:known])}),
+        data / "words" / "users",
+    )
+    value = centers[topic[pictured]] + random.normal(size=(len(pictured), features)) / 2
+    ids = strings(image_id[i] for i in pictured)
+    tables.FEATURES.write(
+        pa.table({"image_id": ids, "vector": vectors(value.astype(np.float16))}), data / "images" / "features"
+    )
+    tables.IMAGE_GROUPS.write(
+        pa.table(
+            {"image_id": ids, "group_id": ids, "representative": [True] * len(ids),
+             "similarity": pa.array([1.0] * len(ids), pa.float32())}
+        ),
+        data / "images" / "groups",
+    )  # fmt: skip
