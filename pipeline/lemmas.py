@@ -1,0 +1,159 @@
+"""Lemmas by Stanza: by default each distinct word once, outside its sentence.
+
+Stanza's lemmatizer looks at a word and its part of speech, not at the sentence, and does nearly as well without the
+part of speech (models/README.md). A word then has one lemma wherever it stands: each distinct lower-cased word is
+looked up once, in few large calls, and the cost grows with the vocabulary, not with the corpus. Mode `sentence` runs
+tagger and lemmatizer on whole posts.
+
+Lemmas are lower-cased. Words with anything but the letters a to z pass as they are (the English model makes niño of
+niños, and digits are the user's own spelling), and so do words of more than 40 letters. Words that the model's
+dictionary does not hold are spelled anew by its network, letter by letter, and sometimes wrongly (throwbackhursdays,
+be for bbc); its answer counts only where it keeps the word but for the last four letters, and the first three.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.errors import UserError
+from pipeline.files import atomic_file
+from pipeline.machine import cache_folder
+from pipeline.progress import bar
+
+LETTERS = r"^[a-z]{1,40}$"
+ENDING, BEGINNING = 4, 3
+"""The network may change at most the last 4 letters of a word, and none of the first 3."""
+WORDS_PER_CALL = 100_000
+SENTENCE = 100
+"""Longer posts are tagged in pieces of this many words, which bounds the tagger's memory."""
+
+_CACHED = pa.schema([("word", pa.string()), ("lemma", pa.string())])
+
+
+class Models(NamedTuple):
+    """Where Stanza's models lie, and which packages of them to load, by processor."""
+
+    folder: Path
+    packages: tuple[tuple[str, str], ...]
+
+    @property
+    def lemmatizer(self) -> Path:
+        """The file of the lemmatizer."""
+        return self.folder / "en" / "lemma" / f"{dict(self.packages)['lemma']}.pt"
+
+
+def models(source: Literal["bundled", "download"], bundled: Path) -> Models:
+    """The models in the folder `bundled`, or Stanza's own, downloaded once into the cache.
+
+    Raises UserError where a download is needed and there is no connection.
+    """
+    if source == "bundled":
+        return Models(bundled, (("tokenize", "ewt"), ("pos", "ewt_upos"), ("lemma", "ewt")))
+    import stanza
+
+    folder = cache_folder("stanza")
+    packages = {"tokenize": "combined", "pos": "combined_charlm", "lemma": "combined_nocharlm"}
+    if not all((folder / "en" / name / f"{package}.pt").exists() for name, package in packages.items()):
+        try:
+            stanza.download("en", model_dir=str(folder), package=None, processors=packages, verbose=False)
+        except OSError as error:
+            raise UserError(
+                "text.stanza is 'download', and Stanza's models could not be fetched "
+                f"({type(error).__name__}); connect to the network, or set text.stanza: bundled."
+            ) from error
+    return Models(folder, tuple(packages.items()))
+
+
+def lemmatize_words(words: pa.Array, chosen: Models) -> pa.Array:
+    """The lemma of each of n distinct lower-cased words, outside any sentence.
+
+    Answers are kept in the cache, under the hash of the model and of these rules, and asked for once.
+    """
+    kept = cache_folder("lemmas") / f"{_hash(chosen.lemmatizer)}.parquet"
+    known = pq.read_table(kept, schema=_CACHED) if kept.exists() else _CACHED.empty_table()
+    asked = words.filter(pc.match_substring_regex(words, LETTERS))
+    new = asked.filter(pc.invert(pc.is_in(asked, value_set=known["word"])))
+    if len(new):
+        known = pa.concat_tables([known, _ask(new, chosen)]).combine_chunks()
+        with atomic_file(kept) as temporary:
+            pq.write_table(known, temporary, compression="zstd")
+    return pc.coalesce(known["lemma"].take(pc.index_in(words, value_set=known["word"])), words).combine_chunks()
+
+
+def lemmatize_sentences(sentences: Sequence[Sequence[str]], chosen: Models) -> list[list[str]]:
+    """The lemma of each word of each sentence of lower-cased words, by its part of speech there."""
+    nlp = _pipeline(chosen, tagger=True)
+    pieces = [list(words[at : at + SENTENCE]) for words in sentences for at in range(0, len(words), SENTENCE)]
+    found = iter(_lemmas(nlp, pieces))
+    return [[lemma for _ in range(0, len(words), SENTENCE) for lemma in next(found)] for words in sentences]
+
+
+def _ask(words: pa.Array, chosen: Models) -> pa.Table:
+    nlp = _pipeline(chosen, tagger=False)
+    # In order of length, so that the words of a batch take as many steps each.
+    ordered = sorted(words.to_pylist(), key=lambda word: (len(word), word))
+    lemmas: list[str] = []
+    with bar("lemmas", "words", total=len(ordered)) as shown:
+        for at in range(0, len(ordered), WORDS_PER_CALL):
+            part = ordered[at : at + WORDS_PER_CALL]
+            lemmas += _lemmas(nlp, [part])[0]
+            shown.update(len(part))
+    return pa.table([ordered, lemmas], schema=_CACHED)
+
+
+def _lemmas(nlp: Any, sentences: list[list[str]]) -> list[list[str]]:
+    if not sentences:
+        return []
+    tagged = [(word.text, word.upos, word.lemma) for found in nlp(sentences).sentences for word in found.words]
+    listed = nlp.processors["lemma"].trainer.skip_seq2seq([(word, tag) for word, tag, _ in tagged])
+    answers = (
+        _accepted(word, lemma.lower(), in_dictionary)
+        for (word, _, lemma), in_dictionary in zip(tagged, listed, strict=True)
+    )
+    return [[next(answers) for _ in words] for words in sentences]
+
+
+def _accepted(word: str, lemma: str, in_dictionary: bool) -> str:
+    if not re.match(LETTERS, word):
+        return word
+    if in_dictionary or lemma.startswith(word[: max(BEGINNING, len(word) - ENDING)]):
+        return lemma
+    return word
+
+
+@cache
+def _pipeline(chosen: Models, tagger: bool) -> Any:
+    import stanza
+
+    logging.getLogger("stanza").setLevel(logging.ERROR)
+    try:
+        return stanza.Pipeline(
+            "en",
+            dir=str(chosen.folder),
+            package=None,
+            processors={name: package for name, package in chosen.packages if tagger or name != "pos"},
+            tokenize_pretokenized=True,
+            lemma_pretagged=not tagger,
+            lemma_batch_size=1024,
+            download_method=None,
+            use_gpu=False,  # the same lemmas on every machine
+            verbose=False,
+        )
+    except OSError as error:
+        raise UserError(f"{chosen.folder}: no usable Stanza models there ({error}); restore them from Git.") from error
+
+
+def _hash(model: Path) -> str:
+    if not model.exists():
+        raise UserError(f"{model}: no Stanza model there; restore it from Git, or set text.stanza: download.")
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest.update(model.read_bytes())
+    return digest.hexdigest()[:32]
