@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import UserError
-from pipeline.pictures import Rejected, intake
+from pipeline.pictures import Picture, Rejected, intake
 from pipeline.progress import bar
 from pipeline.spill import Spill
 from pipeline.tables import IMAGES, POSTS, REJECTED, USERS
@@ -42,7 +42,7 @@ CANDIDATES = pa.schema(
 )
 """A row as a source gives it: `row` is its number there, from 1; `image` names a picture of the source."""
 
-_WRITE_POSTS, _WRITE_IMAGES, _SPILL_BYTES = 1 << 18, 256, 32 << 20
+_WRITE_POSTS, _WRITE_IMAGES, _SPILL_PICTURES = 1 << 18, 256, 64
 
 
 class Source(Protocol):
@@ -54,8 +54,8 @@ class Source(Protocol):
     def rows(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Rows in pieces: those to be checked here (CANDIDATES), and those the source itself rejects (REJECTED)."""
 
-    def pictures(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | Rejected]]:
-        """The files of these pictures, in this order."""
+    def pictures(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | Picture | Rejected]]:
+        """The files of these pictures, in this order; a Picture where it is to be stored as it is, not decoded."""
 
     def users(self, posts: pa.Table) -> tuple[pa.Table, pa.Table]:
         """A row of USERS for each user of `posts` (post_id, user_id); what is rejected of the source's own list."""
@@ -284,38 +284,35 @@ def _take_in(
     ids: dict[int, str] = {}
     refused: dict[int, Rejected] = {}
     stored: dict[str, None] = {}
-    waiting: list[tuple[str, bytes, int, int]] = []
+    waiting: list[Picture] = []
+
+    def keep(code: int, picture: Picture | Rejected) -> None:
+        if isinstance(picture, Rejected):
+            refused[code] = picture
+            return
+        ids[code] = picture.image_id
+        if picture.image_id not in stored:
+            stored[picture.image_id] = None
+            waiting.append(picture)
+        if len(waiting) >= _SPILL_PICTURES:
+            flush()
 
     def flush() -> None:
-        columns = list(zip(*waiting, strict=True)) or [()] * 4
-        spill.append(
-            pa.table([pa.array(c, f.type) for c, f in zip(columns, IMAGES.schema, strict=True)], IMAGES.schema)
-        )
+        columns = zip(*waiting, strict=True) if waiting else [()] * len(IMAGES.schema)
+        spill.append(pa.table(dict(zip(IMAGES.schema.names, columns, strict=True)), schema=IMAGES.schema))
         waiting.clear()
 
+    def files() -> Iterator[tuple[str, bytes]]:
+        for code, (_, data) in zip(codes.tolist(), source.pictures(names), strict=True):
+            shown.update()
+            if isinstance(data, bytes):
+                yield str(code), data
+            else:
+                keep(code, data)
+
     with bar("pictures", "pictures", total=len(names)) as shown:
-
-        def files() -> Iterator[tuple[str, bytes]]:
-            for code, (_, data) in zip(codes.tolist(), source.pictures(names), strict=True):
-                shown.update()
-                if isinstance(data, Rejected):
-                    refused[code] = data
-                else:
-                    yield str(code), data
-
-        held = 0
         for code, picture in intake(files(), max_pixels, max_side, workers):
-            if isinstance(picture, Rejected):
-                refused[int(code)] = picture
-                continue
-            ids[int(code)] = picture.image_id
-            if picture.image_id not in stored:
-                stored[picture.image_id] = None
-                waiting.append(picture)
-                held += len(picture.bytes)
-            if held >= _SPILL_BYTES:
-                flush()
-                held = 0
+            keep(int(code), picture)
     flush()
     choice.resolve(ids, refused)
     return list(stored)

@@ -17,6 +17,7 @@ from pipeline.importing import Source, import_corpus
 from pipeline.metrics import write_metrics
 from pipeline.openclipart import Openclipart
 from pipeline.params import Corpus, load
+from pipeline.synthetic import SyntheticCorpus
 from pipeline.table_corpus import TableCorpus
 from stages.runner import run
 
@@ -30,24 +31,25 @@ log = logging.getLogger("import_corpus")
 
 def main() -> None:
     params = load("seed", "corpus", "images.max_pixels", "images.max_side")
-    corpus = params.corpus
+    corpus, images = params.corpus, params.images
+    source = _source(corpus, params.seed)
     metrics = import_corpus(
-        _source(corpus),
-        CORPUS,
-        corpus.min_posts_per_user,
-        corpus.max_posts_per_user,
-        params.images.max_pixels,
-        params.images.max_side,
+        source, CORPUS, corpus.min_posts_per_user, corpus.max_posts_per_user, images.max_pixels, images.max_side
     )
     with atomic_folder(TRUTH) as folder:
-        (folder / "README").write_text("Only a synthetic corpus has a truth that is known.\n")
+        if isinstance(source, SyntheticCorpus):
+            source.write_truth(folder)
+        else:
+            (folder / "README").write_text("Only of a synthetic corpus the truth is known.\n")
     write_metrics(metrics, METRICS)
     log.info("%s of %s posts, %s users, %s images", *(metrics[k] for k in ("rows_out", "rows_in", "users", "images")))
 
 
-def _source(corpus: Corpus) -> Source:
+def _source(corpus: Corpus, seed: int) -> Source:
     if corpus.source == "table":
         return TableCorpus(Path(corpus.posts), Path(corpus.images), Path(corpus.users))
+    if corpus.source == "synthetic":
+        return SyntheticCorpus(corpus.synthetic, seed)
     return Openclipart(FETCHED, corpus.interest_share, corpus.interest_posts)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline.errors import UserError
 from pipeline.importing import CANDIDATES, import_corpus
-from pipeline.pictures import Rejected
+from pipeline.pictures import Picture, Rejected
 from pipeline.spill import Spill
 from pipeline.tables import IMAGES, POSTS, REJECTED, USERS
 
@@ -19,6 +19,12 @@ from pipeline.tables import IMAGES, POSTS, REJECTED, USERS
 def png(colour, side=8):
     file = io.BytesIO()
     Image.new("RGB", (side, side), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def noise():
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 30, 3), np.uint8)).save(file, "PNG")
     return file.getvalue()
 
 
@@ -107,7 +113,7 @@ def test_of_rows_with_one_post_id_the_first_sound_one_is_kept(tmp_path):
 
 
 def test_a_post_whose_picture_cannot_be_had_is_left_out_with_the_reason(tmp_path):
-    files = {"text.png": b"no picture", "huge.png": png("red", side=40), "cut.png": png("red", side=30)[:-20]}
+    files = {"text.png": b"no picture", "huge.png": png("red", side=40), "cut.png": noise()[:1500]}
     rows = [(name, "user0", "a text", name) for name in [*files, "missing.png"]]
     _, read = run(Given(rows + ENOUGH, files), tmp_path)
     reasons = {row["id"]: (row["reason"], row["detail"]) for row in read["rejected"]}
@@ -117,6 +123,12 @@ def test_a_post_whose_picture_cannot_be_had_is_left_out_with_the_reason(tmp_path
     assert reasons["text.png"][0].startswith("image: not an image")
     assert reasons["cut.png"][0] == "image: damaged"
     assert read["images"] == []
+
+
+def test_a_picture_that_is_ready_is_stored_as_it_is(tmp_path):
+    ready = Picture("f" * 64, b"no file, a vector", 0, 0)
+    _, read = run(Given([("a", "user0", None, "v"), *ENOUGH], {"v": ready}), tmp_path)
+    assert read["images"] == [ready._asdict()] and read["posts"][0]["image_id"] == ready.image_id
 
 
 def test_users_are_counted_before_pictures_are_decoded_and_again_after(tmp_path):
