@@ -31,9 +31,9 @@ INSTEAD = (
 
 
 def main() -> None:
-    source = load("corpus.source").corpus.source
+    params = load("corpus.source")
     with atomic_folder(FETCHED) as folder:
-        if source == "openclipart":
+        if params.corpus.source == "openclipart":
             _fetch(folder)
         else:
             (folder / "README").write_text("Only the corpus openclipart is fetched.\n")

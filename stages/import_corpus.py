@@ -31,10 +31,14 @@ log = logging.getLogger("import_corpus")
 
 def main() -> None:
     params = load("seed", "corpus", "images.max_pixels", "images.max_side")
-    corpus, images = params.corpus, params.images
-    source = _source(corpus, params.seed)
+    source = _source(params.corpus, params.seed)
     metrics = import_corpus(
-        source, CORPUS, corpus.min_posts_per_user, corpus.max_posts_per_user, images.max_pixels, images.max_side
+        source,
+        CORPUS,
+        params.corpus.min_posts_per_user,
+        params.corpus.max_posts_per_user,
+        params.images.max_pixels,
+        params.images.max_side,
     )
     with atomic_folder(TRUTH) as folder:
         if isinstance(source, SyntheticCorpus):
