@@ -261,7 +261,9 @@ def search_images(
     """
     floor = min(floor, threshold)
     axes = _axes(queries)
-    heads = np.concatenate([_head(unit(queries[i : i + BLOCK]), axes) for i in range(0, len(queries), BLOCK)])
+    heads = np.empty((len(queries), axes.shape[1] + 1), np.float32)
+    for begin in range(0, len(queries), BLOCK):
+        heads[begin : begin + BLOCK] = _head(unit(queries[begin : begin + BLOCK]), axes)
     close, nearest = np.zeros(len(queries), np.int64), np.full(len(queries), -1)
     nearest_similarity = np.zeros(len(queries))
     pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []

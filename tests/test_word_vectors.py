@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.params import Words, validate
+from pipeline.tables import CONTENT, EMBEDDINGS, VOCABULARY, matrix
+from pipeline.word_vectors import learn, mean_by_user
+from stages import word2vec
+
+ROOT = Path(__file__).parents[1]
+PARAMS = Words(min_count=3, size=12, skip_gram=True, window=5, epochs=5, negative=5, workers=1)
+LISTS = pa.list_(pa.string())
+
+
+def texts_of(rows):
+    return pa.chunked_array([pa.array(rows, LISTS)])
+
+
+@pytest.fixture(scope="module")
+def topical():
+    """2,000 texts of ten words, each from one of two sets of twenty words, and now and then a rare one."""
+    chance = np.random.default_rng(0)
+    return [
+        [f"{'ab'[row % 2]}{k}" for k in chance.integers(0, 20, 10)] + ([f"rare{row % 700}"] if row < 1400 else [])
+        for row in range(2000)
+    ]
+
+
+def test_the_same_arguments_give_the_same_vectors_and_another_seed_others(topical):
+    first, again = learn([texts_of(topical)], PARAMS, 7), learn([texts_of(topical)], PARAMS, 7)
+    np.testing.assert_array_equal(first.vectors, again.vectors)
+    assert not np.allclose(first.vectors, learn([texts_of(topical)], PARAMS, 8).vectors)
+
+
+def test_vectors_do_not_depend_on_the_shards(topical):
+    whole = learn([texts_of(topical)], PARAMS, 7)
+    parts = learn([texts_of(topical[:700]), texts_of(topical[700:])], PARAMS, 7)
+    np.testing.assert_array_equal(whole.vectors, parts.vectors)
+
+
+def test_the_vocabulary_is_sorted_and_counts_every_occurrence(topical):
+    learned = learn([texts_of(topical)], PARAMS, 7)
+    words = learned.words.to_pylist()
+    assert words == sorted(f"{letter}{k}" for letter in "ab" for k in range(20))  # rare words occur twice, of 3 needed
+    flat = [word for text in topical for word in text]
+    assert dict(zip(words, learned.counts.tolist(), strict=True)) == {word: flat.count(word) for word in words}
+
+
+def test_words_of_a_topic_are_nearer_to_each_other_than_to_those_of_another(topical):
+    learned = learn([texts_of(topical)], PARAMS, 7)
+    unit = learned.vectors / np.linalg.norm(learned.vectors, axis=1, keepdims=True)
+    cosine, topic = unit @ unit.T, np.array([word[0] for word in learned.words.to_pylist()])
+    same = topic[:, None] == topic
+    assert cosine[same].mean() > cosine[~same].mean() + 0.3
+
+
+def test_words_beyond_ascii_and_posts_beyond_ten_thousand_words():
+    long = [["naïve", "नमस्ते", "今日"] * 5000]
+    learned = learn([texts_of(long)], PARAMS, 7)
+    assert learned.words.to_pylist() == ["naïve", "नमस्ते", "今日"] and learned.counts.tolist() == [5000] * 3
+
+
+def test_too_few_words_are_one_sentence():
+    with pytest.raises(UserError, match=r"no word occurs 3 times in the 2 words .* lower words\.min_count"):
+        learn([texts_of([["a"], [], ["b"]])], PARAMS, 7)
+
+
+def test_users_are_the_means_of_all_their_known_words():
+    words, vectors = pa.array(["a", "b"]), np.array([[1, 0], [0, 3]], np.float32)
+    parts = [
+        pa.table({"user_id": ["u2", "u1"], "words": pa.array([["a", "a", "x"], []], LISTS)}),
+        pa.table({"user_id": ["u3", "u2", "u4"], "words": pa.array([["x"], ["b"], ["b"]], LISTS)}),
+    ]
+    users, means, known = mean_by_user(parts, words, vectors)
+    assert users.to_pylist() == ["u2", "u4"] and known.tolist() == [3, 1]
+    np.testing.assert_allclose(means, [[2 / 3, 1], [0, 3]])
+
+
+def test_users_agree_with_a_slow_mean(topical):
+    learned = learn([texts_of(topical)], PARAMS, 7)
+    authors = [f"u{k}" for k in np.random.default_rng(1).integers(0, 30, len(topical))]
+    table = pa.table({"user_id": authors, "words": pa.array(topical, LISTS)})
+    users, means, _ = mean_by_user([table.slice(0, 900), table.slice(900)], learned.words, learned.vectors)
+    vector_of = dict(zip(learned.words.to_pylist(), learned.vectors, strict=True))
+    for user, mean in zip(users.to_pylist(), means, strict=True):
+        own = [
+            vector_of[w] for a, text in zip(authors, topical, strict=True) if a == user for w in text if w in vector_of
+        ]
+        np.testing.assert_allclose(mean, np.mean(own, axis=0), atol=1e-5)
+
+
+def test_the_stage_sees_the_fitting_posts_and_nothing_else(topical, tmp_path, monkeypatch):
+    """Whatever else stands under data/, what is fitted is a function of data/split/fit."""
+    params = validate(ROOT / "params.yaml").model_copy(update={"words": PARAMS})
+    monkeypatch.setattr(word2vec, "load", lambda *keys: params)
+    monkeypatch.chdir(tmp_path)
+    columns = {"post_id": [f"p{i:04d}" for i in range(2000)], "user_id": [f"u{i % 9}" for i in range(2000)]}
+    content = pa.table(columns | {"image_id": pa.nulls(2000, pa.string()), "words": pa.array(topical, LISTS)})
+    CONTENT.write(content, Path("data/split/fit"))
+    word2vec.main()
+    vocabulary, users = VOCABULARY.read(word2vec.VOCABULARY_PATH), EMBEDDINGS.read(word2vec.USERS_PATH)
+    learned = learn([content["words"]], PARAMS, params.seed)
+    np.testing.assert_array_equal(matrix(vocabulary["vector"]), learned.vectors)
+    assert users["id"].to_pylist() == [f"u{i}" for i in range(9)]
