@@ -1,0 +1,194 @@
+"""Groups of near-copies of images: an index proposes pairs, the exact cosine and a second check confirm each.
+
+Features alone join different drawings of one style: at cosine 0.95 most pairs of openclipart are road signs with
+another sign in the same triangle, flags, or star patterns. So a pair of at least `min_cosine` becomes an edge only
+where the pictures themselves agree (`pipeline.same_picture`). Groups are the connected components of the edges.
+
+Shapes: n images, d numbers per vector, p pairs of rows, left < right.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.groups import components
+from pipeline.machine import cores
+from pipeline.progress import bar
+
+Rows = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+
+FLAT_BELOW = 10_000
+"""Fewer images are all compared with all; from here on an inverted index proposes."""
+PROBES = 16
+"""Cells of the inverted index that each query visits; the recall audit of every run tells whether they suffice."""
+BLOCK = 1024
+SLACK = 1e-4
+"""What rounding may take from a cosine in the index; the exact cosine decides."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Rows `left` < `right` (p,) with the exact `cosine` (p,), by descending cosine; `proposed` by the index."""
+
+    left: Rows
+    right: Rows
+    cosine: NDArray[np.float32]
+    proposed: int
+
+
+def unit(vectors: NDArray[Any]) -> Vectors:
+    """The vectors (n, d) as float32 of length 1; a zero vector stays zero, and is nobody's copy."""
+    values = np.array(vectors, np.float32)
+    values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return values
+
+
+def near_pairs(vectors: Vectors, min_cosine: float, seed: int, flat: bool | None = None) -> Pairs:
+    """All pairs of unit vectors (n, d) that the index proposes and whose exact cosine is at least `min_cosine`.
+
+    `flat`: compare all with all (default: below FLAT_BELOW images). Else faiss.IndexIVFFlat, 4 sqrt(n) cells by
+    k-means; a pair counts as proposed if either of its images finds the other.
+    """
+    n = len(vectors)
+    flat = n < FLAT_BELOW if flat is None else flat
+    found = _flat(vectors, min_cosine - SLACK) if flat else _inverted(vectors, min_cosine - SLACK, seed)
+    keys = [np.unique(np.minimum(i, j) * n + np.maximum(i, j)) for i, j in found]
+    key = np.unique(np.concatenate(keys)) if keys else np.empty(0, np.int64)
+    left, right = np.divmod(key, max(n, 1))
+    cosine = exact_cosine(vectors, left, right)
+    kept = np.flatnonzero(cosine >= min_cosine)
+    kept = kept[np.argsort(-cosine[kept], kind="stable")]
+    return Pairs(left[kept], right[kept], cosine[kept], len(key))
+
+
+def exact_cosine(vectors: Vectors, left: Rows, right: Rows) -> NDArray[np.float32]:
+    """The cosine (p,) of each pair of rows of unit vectors (n, d), summed in float64."""
+    cosine = np.empty(len(left), np.float32)
+    for start in range(0, len(left), BLOCK):
+        part = slice(start, start + BLOCK)
+        cosine[part] = np.einsum("pd,pd->p", vectors[left[part]], vectors[right[part]], dtype=np.float64)
+    return cosine
+
+
+def _flat(vectors: Vectors, floor: float) -> Iterator[tuple[Rows, Rows]]:
+    for start in range(0, len(vectors), BLOCK):
+        row, column = np.nonzero(vectors[start : start + BLOCK] @ vectors[start:].T >= floor)
+        later = column > row
+        yield row[later] + start, column[later] + start
+
+
+def _inverted(vectors: Vectors, floor: float, seed: int) -> Iterator[tuple[Rows, Rows]]:
+    n, d = vectors.shape
+    faiss.omp_set_num_threads(cores())
+    cells = int(4 * np.sqrt(n))
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(d), d, cells, faiss.METRIC_INNER_PRODUCT)
+    index.cp.seed, index.cp.niter = seed % 2**31, 10
+    chosen = np.random.default_rng(seed).permutation(n)[: 64 * cells]
+    index.train(vectors[np.sort(chosen)])
+    index.add(vectors)
+    index.nprobe = PROBES
+    with bar("neighbours", "images", total=n) as shown:
+        for start in range(0, n, BLOCK):
+            block = vectors[start : start + BLOCK]
+            limits, _, neighbour = index.range_search(block, floor)
+            counts: Any = np.diff(limits.astype(np.int64))
+            query = np.arange(start, start + len(block)).repeat(counts)
+            other = query != neighbour
+            yield query[other], neighbour[other]
+            shown.update(len(block))
+
+
+def recall(vectors: Vectors, pairs: Pairs, min_cosine: float, sample: int, seed: int) -> dict[str, int | float]:
+    """The recall audit: `sample` images searched exactly, and the share of their pairs that is among `pairs`."""
+    n = len(vectors)
+    asked = np.sort(np.random.default_rng(seed).permutation(n)[:sample])
+    known = np.sort(pairs.left * n + pairs.right)
+    true: list[Rows] = []
+    for start in range(0, len(asked), BLOCK // 4):
+        rows = asked[start : start + BLOCK // 4]
+        query, other = np.nonzero(vectors[rows] @ vectors.T >= min_cosine - SLACK)
+        query = rows[query]
+        query, other = query[query != other], other[query != other]
+        close = exact_cosine(vectors, query, other) >= min_cosine
+        true.append(np.minimum(query, other)[close] * n + np.maximum(query, other)[close])
+    truth = np.unique(np.concatenate(true)) if true else np.empty(0, np.int64)
+    found = int(np.isin(truth, known).sum())
+    return {"images": len(asked), "pairs": len(truth), "found": found, "recall": found / max(1, len(truth))}
+
+
+@dataclass(frozen=True)
+class Groups:
+    """For each of n images: `group` (n,), its group's smallest row; `similarity` (n,), the highest cosine to a member.
+
+    `edges` (e, 2): pairs that the second check confirmed; `refused` (r, 2): those it did not.
+    `joined`: pairs not looked at, as their images were in one group already.
+    """
+
+    group: Rows
+    similarity: NDArray[np.float32]
+    edges: Rows
+    refused: Rows
+    joined: int
+
+
+def group_images(n: int, pairs: Pairs, agree: Callable[[Rows, Rows], NDArray[np.bool_]], chunk: int = 4096) -> Groups:
+    """Connected components of n images over the `pairs` that `agree(left, right)` confirms.
+
+    Pairs are looked at by descending cosine, `chunk` at a time; one whose images share a group by then cannot change
+    it and is not looked at, so a picture with a thousand copies costs about a thousand looks and not half a million.
+    """
+    group = np.arange(n)
+    looked: list[tuple[Rows, NDArray[np.bool_]]] = []
+    joined = 0
+    with bar("second check", "pairs", total=len(pairs.left)) as shown:
+        for start in range(0, len(pairs.left), chunk):
+            ends = np.column_stack([pairs.left[start : start + chunk], pairs.right[start : start + chunk]])
+            apart = ends[group[ends[:, 0]] != group[ends[:, 1]]]
+            joined += len(ends) - len(apart)
+            if len(apart):
+                same = agree(apart[:, 0], apart[:, 1])
+                looked.append((apart, same))
+                group = components(n, *group_edges(group, apart[same]))
+            shown.update(len(ends))
+    edges = np.concatenate([ends[same] for ends, same in looked]) if looked else np.empty((0, 2), np.int64)
+    refused = np.concatenate([ends[~same] for ends, same in looked]) if looked else np.empty((0, 2), np.int64)
+    similarity = np.zeros(n, np.float32)
+    inside = group[pairs.left] == group[pairs.right]
+    for rows in (pairs.left, pairs.right):
+        np.maximum.at(similarity, rows[inside], pairs.cosine[inside])
+    similarity[np.bincount(group, minlength=n)[group] == 1] = 1.0
+    return Groups(group, similarity, edges, refused, joined)
+
+
+def group_edges(group: Rows, edges: Rows) -> tuple[Rows, Rows]:
+    """Both ends of the edges that make `group`, and of `edges`: what the next components are found over."""
+    own = np.flatnonzero(group != np.arange(len(group)))
+    return np.concatenate([own, edges[:, 0]]), np.concatenate([group[own], edges[:, 1]])
+
+
+def representatives(group: Rows, pixels: Rows) -> NDArray[np.bool_]:
+    """The largest picture of each group (n,), by `pixels` (n,); of equals the first row."""
+    order = np.lexsort((np.arange(len(group)), -pixels, group))
+    first = np.concatenate([[True], group[order][1:] != group[order][:-1]]) if len(group) else np.empty(0, bool)
+    chosen = np.zeros(len(group), bool)
+    chosen[order[first]] = True
+    return chosen
+
+
+SIZES = (1, 2, 3, 5, 10, 30, 100, 1000)
+
+
+def size_histogram(group: Rows) -> dict[str, int]:
+    """The number of groups by size: "1", "2", "3-4", … ; sizes in between belong to the bin that begins below them."""
+    sizes = np.unique(group, return_counts=True)[1]
+    ends = [*SIZES[1:], np.inf]
+    names = [
+        str(a) if b == a + 1 else f"{a}-{b - 1}" if np.isfinite(b) else f"{a}+"
+        for a, b in zip(SIZES, ends, strict=True)
+    ]
+    return {name: int(((sizes >= a) & (sizes < b)).sum()) for name, a, b in zip(names, SIZES, ends, strict=True)}

@@ -1,0 +1,94 @@
+"""Stage `dedup_images`: groups of near-copies of images.
+
+Reads   data/corpus/images      one row per image: image_id, bytes, width, height
+        data/images/features    one row per image: image_id, vector
+Writes  data/images/groups      one row per image: image_id, group_id (the smallest image_id of the group),
+                                representative (the largest picture of the group), similarity (highest cosine to
+                                another member; 1 in a group of one)
+        metrics/images.json     images, groups, their sizes, pairs per step, and the recall audit
+"""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.image_groups import (
+    FLAT_BELOW,
+    group_images,
+    near_pairs,
+    recall,
+    representatives,
+    size_histogram,
+    unit,
+)
+from pipeline.metrics import write_metrics
+from pipeline.params import load
+from pipeline.same_picture import Looks
+from pipeline.tables import FEATURES, IMAGE_GROUPS, IMAGES, matrix
+from stages.runner import run
+
+IMAGES_PATH = Path("data/corpus/images")
+FEATURES_PATH = Path("data/images/features")
+GROUPS = Path("data/images/groups")
+METRICS = Path("metrics/images.json")
+
+AUDITED = 1000
+
+log = logging.getLogger("dedup_images")
+
+
+def main() -> None:
+    params = load("seed", "images.min_cosine")
+    features = FEATURES.read(FEATURES_PATH)
+    about = IMAGES.read(IMAGES_PATH, ["image_id", "width", "height"])
+    if not about["image_id"].equals(features["image_id"]):
+        raise ValueError(f"{FEATURES_PATH} and {IMAGES_PATH} do not hold the same images")
+    vectors = unit(matrix(features["vector"]))
+    pixels = about["width"].to_numpy().astype(np.int64) * about["height"].to_numpy()
+
+    pairs = near_pairs(vectors, params.images.min_cosine, params.seed)
+    audit = recall(vectors, pairs, params.images.min_cosine, AUDITED, params.seed)
+    looks = Looks.of(IMAGES_PATH, np.union1d(pairs.left, pairs.right))
+    groups = group_images(len(pixels), pairs, looks.agree)
+
+    ids = features["image_id"].combine_chunks()
+    IMAGE_GROUPS.write(
+        pa.table(
+            {
+                "image_id": ids,
+                "group_id": ids.take(pa.array(groups.group)),
+                "representative": representatives(groups.group, pixels),
+                "similarity": groups.similarity,
+            }
+        ),
+        GROUPS,
+    )
+    sizes = np.unique(groups.group, return_counts=True)[1]
+    copies = int(sizes.sum() - len(sizes))
+    write_metrics(
+        {
+            "images": len(pixels),
+            "unique_images": len(sizes),
+            "copies": copies,
+            "copies_share": copies / max(1, len(pixels)),
+            "groups_with_copies": int((sizes > 1).sum()),
+            "largest_group": int(sizes.max(initial=0)),
+            "group_sizes": size_histogram(groups.group),
+            "pairs": {
+                "proposed": pairs.proposed,
+                "at_min_cosine": len(pairs.left),
+                "confirmed": len(groups.edges),
+                "refused_by_second_check": len(groups.refused),
+                "already_in_one_group": groups.joined,
+            },
+            "recall_audit": {"index": "flat" if len(pixels) < FLAT_BELOW else "inverted", **audit},
+        },
+        METRICS,
+    )
+    log.info("%d images, %d unique; largest group %d", len(pixels), len(sizes), sizes.max(initial=0))
+
+
+if __name__ == "__main__":
+    run("dedup_images", main)
