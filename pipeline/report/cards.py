@@ -1,0 +1,49 @@
+"""What the page shows of the corpus: posts and images by id, as cards."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.report.page import Card
+
+LONGEST = 160
+"""Characters of a post's text that a card shows."""
+
+
+def clip(text: str | None, longest: int = LONGEST) -> str:
+    """`text` on one line, without control characters, cut at a word after at most `longest` characters."""
+    plain = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in (text or "")[: 8 * longest])
+    plain = " ".join(plain.split())
+    if len(plain) <= longest:
+        return plain
+    head = plain[:longest]
+    return (head.rsplit(" ", 1)[0] if " " in head[longest // 2 :] else head).rstrip(" ,.;:") + " …"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Posts by post_id (user_id, text, image_id), thumbnails by image_id, and for each image a post that has it."""
+
+    posts: Mapping[str, Mapping[str, Any]]
+    thumbnails: Mapping[str, str]
+    post_of_image: Mapping[str, str]
+
+    def post(self, post_id: str, note: str = "") -> Card:
+        """A post: its picture, its text, its author."""
+        post = self.posts.get(post_id, {})
+        return Card(
+            clip(post.get("text")) or "(no text)",
+            self.thumbnails.get(post.get("image_id") or ""),
+            f"by {clip(post.get('user_id'), 40)}" if post else "",
+            note,
+        )
+
+    def text(self, post_id: str, note: str = "") -> Card:
+        """A post's text alone."""
+        return Card(clip(self.posts.get(post_id, {}).get("text")) or "(no text)", note=note)
+
+    def image(self, image_id: str, note: str = "") -> Card:
+        """An image, with the text of a post that has it."""
+        post = self.posts.get(self.post_of_image.get(image_id, ""), {})
+        return Card(clip(post.get("text"), 60), self.thumbnails.get(image_id), note=note)

@@ -1,0 +1,37 @@
+"""Numbers as a reader wants them: no more digits than they bear, thousands set apart."""
+
+
+def count(value: float) -> str:
+    """7458 is 7,458."""
+    return f"{round(value):,}"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A measured quantity to `digits` significant digits: 2.5, 0.0425, 1,230; no exponent, no trailing zeros."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits}g}")
+    if abs(rounded) >= 1000:
+        return f"{rounded:,.0f}"
+    text = f"{rounded:.12f}".rstrip("0").rstrip(".")
+    return text.replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """0.1234 is 12 %, 0.012 is 1.2 %, 0.0004 is 0.04 %: two significant digits, except that all is all."""
+    value = 100 * share
+    if share in (0.0, 1.0) or 10 <= value < 99.5:
+        return f"{value:.0f} %"
+    if value >= 99.5:
+        return f"{min(value, 99.9):.1f} %"
+    return f"{float(f'{value:.2g}'):g} %"
+
+
+def plural(value: float, one: str, many: str | None = None) -> str:
+    """`1 post`, `7,458 posts`."""
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def listing(items: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)

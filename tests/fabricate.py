@@ -1,0 +1,273 @@
+"""A small complete run, made up: every table and metric that the report and the table of results read."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from PIL import Image, ImageDraw
+
+from pipeline import interests, tables
+from pipeline.clusters import cluster, coherence, nearest_images, top_words
+from pipeline.metrics import write_metrics
+from pipeline.retrieval import TASKS, Vectors, evaluate
+
+USERS, POSTS = 24, 240
+TOPICS = (
+    "tiger zebra jungle paw",
+    "engine wheel truck road",
+    "rose tulip petal garden",
+    "circuit keyboard screen mouse",
+)
+
+
+def fabricate(root: Path, text=None, user=None) -> None:
+    """Write data/, metrics/ and plots/ under `root`. `text` and `user` take the place of a post's text, a user's id."""
+    rng = np.random.default_rng(5)
+    users = (
+        sorted(user or f"user-{i:02d}" for i in range(USERS))
+        if user is None
+        else sorted([user, *(f"user-{i:02d}" for i in range(USERS - 1))])
+    )
+    topic = np.arange(USERS) % len(TOPICS)
+    author = np.arange(POSTS) % USERS
+    words = [list(rng.choice(TOPICS[topic[a]].split(), 5)) for a in author]
+    posts = [f"post-{i:03d}" for i in range(POSTS)]
+    images = {f"{i:064x}": _picture(rng, topic[author[i]]) for i in range(120)}
+    image_of = [list(images)[i] if i < 120 else None for i in range(POSTS)]
+    texts = [text if text is not None else " ".join(w).capitalize() for w in words]
+    data = root / "data"
+
+    tables.POSTS.write(
+        pa.table(
+            {
+                "post_id": posts,
+                "user_id": [users[a] for a in author],
+                "text": texts,
+                "image_id": image_of,
+                "created_at": pa.nulls(POSTS, pa.timestamp("us")),
+            }
+        ),
+        data / "corpus/posts",
+    )
+    labels = ["animals", "transport", "plants", "computer"]
+    wanted = [[labels[t]] + (["computer"] if i % 5 == 0 and t != 3 else []) for i, t in enumerate(topic)]
+    tables.USERS.write(
+        pa.table({"user_id": users, "interests": wanted, "brand": [False] * USERS}), data / "corpus/users"
+    )
+    tables.IMAGES.write(
+        pa.table(
+            {
+                "image_id": list(images),
+                "bytes": list(images.values()),
+                "width": pa.array([90] * 120, pa.int32()),
+                "height": pa.array([70] * 120, pa.int32()),
+            }
+        ),
+        data / "corpus/images",
+    )
+    gone = posts[200:210]
+    kept = [i for i in range(POSTS) if posts[i] not in gone]
+    tables.WORDS.write(
+        pa.table(
+            {"post_id": [posts[i] for i in kept], "words": [words[i] for i in kept], "hashtags": [[] for _ in kept]},
+            schema=tables.WORDS.schema,
+        ),
+        data / "text/words",
+    )
+    tables.DUPLICATES.write(
+        pa.table(
+            {"post_id": gone, "duplicate_of": posts[:10], "overlap": pa.array(np.linspace(0.8, 1, 10), pa.float32())}
+        ),
+        data / "text/duplicates",
+    )
+    group = [list(images)[i - i % 3] if i < 12 else list(images)[i] for i in range(120)]
+    tables.IMAGE_GROUPS.write(
+        pa.table(
+            {
+                "image_id": list(images),
+                "group_id": group,
+                "representative": [g == i for g, i in zip(group, images, strict=True)],
+                "similarity": pa.array([0.97 - i / 1000 if i < 12 else 1.0 for i in range(120)], pa.float32()),
+            }
+        ),
+        data / "images/groups",
+    )
+    side = np.array(["test" if i % 5 == 0 else "val" if i % 20 == 1 else "train" for i in range(POSTS)])
+    train = [i for i in kept if side[i] == "train"]
+    content = pa.table(
+        {
+            "post_id": [posts[i] for i in train],
+            "user_id": [users[author[i]] for i in train],
+            "image_id": [image_of[i] for i in train],
+            "words": [words[i] for i in train],
+        }
+    )
+    tables.CONTENT.write(content, data / "split/train")
+    close = [
+        ("image", list(images)[0], list(images)[50], 0.94, "below"),
+        ("image", list(images)[5], list(images)[61], 0.961, "different"),
+        ("text", posts[0], posts[3], 0.71, "below"),
+    ]
+    tables.CLOSE.write(
+        pa.table([list(c) for c in zip(*close, strict=True)], schema=tables.CLOSE.schema), data / "split/close"
+    )
+
+    ranks = {}
+    for task in TASKS:
+        asked = [i for i in range(POSTS) if side[i] == "test" and (task == "text_to_user" or image_of[i])]
+        best = np.maximum(1, rng.geometric(0.3, len(asked))).clip(1, USERS).astype(float)
+        ranks[task] = tables.RANKS._conform(
+            pa.table(
+                {
+                    "task": [task] * len(asked),
+                    "query_id": [posts[i] for i in asked],
+                    "truth_id": [posts[i] if task == "image_to_text" else users[author[i]] for i in asked],
+                    "user_id": [users[author[i]] for i in asked],
+                    "rank": best,
+                }
+            )
+        )
+    tables.RANKS.write(pa.concat_tables(ranks.values()), data / "evaluation/ranks")
+    active = {u: int((author[train] == i).sum()) for i, u in enumerate(users)}
+    candidates = {task: USERS for task in TASKS}
+    missing = {task: {"text_without_known_word": 1, "author_not_in_train": 0} for task in TASKS}
+    measured = {"not_asked": missing} | evaluate(ranks, candidates, active, [6, 8], 100, 1)
+    write_metrics(measured, root / "metrics/retrieval.json")
+    one = {"avg_text": ["text_to_user"], "avg_image": ["image_to_user"], "bridging": TASKS, "merged": TASKS}
+    worse = {
+        task: rows.set_column(4, "rank", pa.array(np.minimum(USERS, rows["rank"].to_numpy() * 2 + 1)))
+        for task, rows in ranks.items()
+    }
+    write_metrics(
+        {name: evaluate({t: worse[t] for t in asks}, candidates, active, [6, 8], 100, 1) for name, asks in one.items()},
+        root / "metrics/baselines.json",
+    )
+
+    vectors = rng.normal(size=(USERS, 8)).astype(np.float32) + 3 * np.eye(8, dtype=np.float32)[topic]
+    methods = {"model": vectors} | {name: vectors + 2 * rng.normal(size=vectors.shape) for name in one}
+    names, truth, left_out = interests.targets(wanted, 5)
+    found = interests.predict(methods, names, truth, 1.0, 5, 1, 1)
+    write_metrics(
+        {
+            **interests.evaluate(found, 100, 1),
+            "users": USERS,
+            "users_without_interests": 0,
+            "users_left_out": {"brand": 0, "without_vector": 0},
+            "labels_left_out": left_out | {"food": 2},
+            "folds": 5,
+            "repeats": 1,
+            "unconverged_fits": 0,
+        },
+        root / "metrics/interests.json",
+    )
+    of, centroids, similarity = cluster(vectors, 4, 1)
+    tables.CLUSTER_USERS.write(
+        pa.table(
+            {"user_id": users, "cluster": pa.array(of, pa.int32()), "similarity": pa.array(similarity, pa.float32())}
+        ),
+        data / "clusters/users",
+    )
+    tables.CLUSTER_WORDS.write(top_words(content, pa.array(users), of, 2, 20), data / "clusters/words")
+    pictured = Vectors(pa.array(list(images)), vectors[author[:120]] + rng.normal(size=(120, 8)).astype(np.float32))
+    tables.CLUSTER_IMAGES.write(
+        nearest_images(centroids, pictured, tables.IMAGE_GROUPS.read(data / "images/groups"), 6),
+        data / "clusters/images",
+    )
+    write_metrics(
+        {**coherence(vectors, of, wanted, 1), "users": USERS, "users_without_train_posts": 0},
+        root / "metrics/clusters.json",
+    )
+
+    asked = [
+        (0, 0, "text", "red rose", ["rose"], ["red"]),
+        (1, 0, "text", "wheel", ["wheel"], []),
+        (2, 1, "text", "xyzzy", [], ["xyzzy"]),
+        (3, 2, "image", list(images)[7], [], []),
+        (4, 3, "user", users[0], [], []),
+    ]
+    tables.ASKED.write(
+        pa.table([list(c) for c in zip(*asked, strict=True)], schema=tables.ASKED.schema), data / "queries/asked"
+    )
+    answers = [
+        (q, kind, n, ids[(q + n) % len(ids)], 0.9 - n / 10)
+        for q in (0, 1, 3, 4)
+        for kind, ids in (("image", list(images)), ("user", users), ("text", posts))
+        for n in range(3)
+    ]
+    tables.ANSWERS.write(
+        pa.table([list(c) for c in zip(*answers, strict=True)], schema=tables.ANSWERS.schema), data / "queries/answers"
+    )
+
+    write_metrics(
+        {
+            "rows_in": 300,
+            "rows_out": POSTS,
+            "rejected": {"no author named": 20, "user with too few posts": 40},
+            "users": USERS,
+            "images": 120,
+        },
+        root / "metrics/import.json",
+    )
+    counts = {name: int((side == name).sum()) for name in ("train", "val", "test")}
+    write_metrics(
+        {
+            "posts": {"in": POSTS, "assigned": POSTS - 12, "removed_duplicates": 10, "without_words_and_image": 2},
+            "sides": {
+                name: {
+                    "posts": n,
+                    "share": n / POSTS,
+                    "expected": {"train": 0.75, "val": 0.05, "test": 0.2}[name],
+                    "standard_deviation": 0.01,
+                }
+                for name, n in counts.items()
+            },
+            "groups": {"all": 220, "of_more_than_one_post": 4, "largest": 3, "oversized": 0, "posts_in_oversized": 0},
+        },
+        root / "metrics/split.json",
+    )
+    searched = {"searched": 40, "among": 160, "copies": 0, "judged_different": 1, "grey": 3, "grey_pairs": 5}
+    queries = {task: {"queries": 20, "not_asked": {"author_not_in_train": 1}} for task in TASKS}
+    write_metrics(
+        {
+            "fit_on": "train",
+            "posts": {"in": POSTS - 12, **counts, "excluded": 1},
+            "excluded": {"from_train": 1, "from_val": 0, "by_text": 1, "by_image": 0},
+            "crossings": {"found": 1, "left": 0},
+            "texts": {"test": searched, "val": searched},
+            "images": {"test": searched, "val": searched},
+            "queries": {"texts_of_posts_with_image_ask": True, "val": queries, "test": queries},
+        },
+        root / "metrics/audit.json",
+    )
+    write_metrics({"distinct_words": {"in": 20, "kept": 16, "too_rare": 4}}, root / "metrics/words.json")
+    epochs = pd.DataFrame({"epoch": range(1, 9)})
+    for name, top in (("loss_text_user", 40), ("loss_image_text", 30), ("loss_image_user", 50)):
+        epochs[name] = (top / np.sqrt(epochs["epoch"])).round(4)
+    for task in TASKS:
+        epochs[f"val_{task}"] = (0.05 + 0.4 / epochs["epoch"] + (epochs["epoch"] > 6) * 0.05).round(4)
+    epochs["val_cumulative"] = epochs[[f"val_{task}" for task in TASKS]].sum(axis=1).round(4)
+    (root / "plots").mkdir(exist_ok=True)
+    epochs.to_csv(root / "plots/training.csv", index=False)
+    write_metrics({"epochs": 8, "best_epoch": 6}, root / "metrics/train.json")
+    (root / "params.yaml").write_text((Path(__file__).parents[1] / "params.yaml").read_text())
+
+
+def _picture(rng, topic) -> bytes:
+    image = Image.new("RGB", (90, 70), "white")
+    corner = tuple(int(v) for v in rng.integers(5, 40, 2))
+    ImageDraw.Draw(image).ellipse(
+        (*corner, corner[0] + 40, corner[1] + 28), fill=("tomato", "steelblue", "seagreen", "goldenrod")[topic]
+    )
+    packed = io.BytesIO()
+    image.save(packed, "PNG")
+    return packed.getvalue()
+
+
+def edit(path: Path, change) -> None:
+    """Rewrite the JSON at `path` by `change`."""
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
