@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from joblib import Parallel, delayed
 from scipy import stats
 from sklearn.model_selection import RepeatedStratifiedKFold
@@ -22,7 +23,8 @@ from sklearn.svm import LinearSVC
 from pipeline.bootstrap import interval, resamples, rounded
 from pipeline.machine import cores
 from pipeline.progress import progress
-from pipeline.tables import INTERESTS, strings
+from pipeline.retrieval import Vectors
+from pipeline.tables import INTERESTS, positions, strings
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -42,6 +44,14 @@ class Predictions:
     fold: Array
     said: Array
     unconverged: int
+
+
+def everywhere(users: pa.Table, methods: Mapping[str, Vectors]) -> tuple[pa.Table, dict[str, Array]]:
+    """The rows of USERS `users`, brands left out, that every method has a vector of; and these vectors, each (n, d)."""
+    people = users.filter(pc.invert(users["brand"]))
+    rows = {name: positions(people["user_id"], held.ids) for name, held in methods.items()}
+    known = np.all([at >= 0 for at in rows.values()], axis=0)
+    return people.filter(pa.array(known)), {name: held.values[rows[name][known]] for name, held in methods.items()}
 
 
 def targets(interests: Sequence[Sequence[str]], minimum: int) -> tuple[list[str], Array, dict[str, int]]:
@@ -137,6 +147,11 @@ def scores(found: Predictions) -> Array:
     return result
 
 
+def resampled_scores(found: Predictions, count: int, seed: int) -> Array:
+    """F1 (b, s, l) of `count` resamples of the users, the same for all methods and labels."""
+    return np.concatenate([_scores(found, weights) for weights in resamples(found.truth.shape[1], count, seed)])
+
+
 def _scores(found: Predictions, weights: Array) -> Array:
     """F1 (b, s, l) of users counted as often as `weights` (b, n) says."""
     result = np.empty((len(weights), len(found.methods), len(found.labels)))
@@ -180,7 +195,7 @@ def evaluate(found: Predictions, resampled: int, seed: int) -> dict[str, Any]:
     `always_yes` is the F1 of calling every user positive: what a classifier that knows nothing can reach.
     """
     each = scores(found)
-    drawn = np.concatenate([_scores(found, weights) for weights in resamples(found.truth.shape[1], resampled, seed)])
+    drawn = resampled_scores(found, resampled, seed)
     share = found.truth.mean(axis=1)
     always = 2 * share / (1 + share)
     by_fold = macro_by_fold(found)

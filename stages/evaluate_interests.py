@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.files import write_text
-from pipeline.interests import counts, evaluate, predict, targets
+from pipeline.interests import counts, evaluate, everywhere, predict, targets
 from pipeline.metrics import write_metrics
 from pipeline.params import load
 from pipeline.retrieval import Vectors
-from pipeline.tables import EMBEDDINGS, INTERESTS, USERS, positions
+from pipeline.tables import EMBEDDINGS, INTERESTS, USERS
 from stages.runner import run
 
 CORPUS = Path("data/corpus/users")
@@ -41,25 +40,23 @@ def main() -> None:
     params = load("seed", "interests", "retrieval.bootstrap")
     wanted = params.interests
     users = USERS.read(CORPUS)
-    people = users.filter(pc.invert(users["brand"]))
+    brands = int(pc.sum(users["brand"], min_count=0).as_py())
     methods = {"model": Vectors.of(EMBEDDINGS.read(MODEL))}
     methods |= {name: Vectors.of(EMBEDDINGS.read(BASELINES / name / "users")) for name in METHODS}
 
-    rows = {name: positions(people["user_id"], held.ids) for name, held in methods.items()}
-    everywhere = pd.DataFrame(rows).ge(0).all(axis=1).to_numpy()
-    interests = people.filter(pa.array(everywhere))["interests"].to_pylist()
+    people, vectors = everywhere(users, methods)
+    interests = people["interests"].to_pylist()
     labels, truth, left_out = targets(interests, max(wanted.min_positives, wanted.folds))
     facts: dict[str, Any] = {
         "users": len(interests),
         "users_without_interests": sum(not names for names in interests),
         "users_left_out": {
-            "brand": users.num_rows - people.num_rows,
-            "without_vector": people.num_rows - len(interests),
+            "brand": brands,
+            "without_vector": users.num_rows - brands - len(interests),
         },
         "labels_left_out": left_out,
     }
     if labels:
-        vectors = {name: held.values[rows[name][everywhere]] for name, held in methods.items()}
         found = predict(vectors, labels, truth, wanted.c, wanted.folds, wanted.repeats, params.seed)
         metrics = evaluate(found, params.retrieval.bootstrap, params.seed)
         table = counts(found)

@@ -39,22 +39,24 @@ def run(stage: str, main: Callable[[], None]) -> None:
 
 
 @contextmanager
-def resumable(stage: str) -> Iterator[Path]:
-    """The checkpoint folder of this stage: its fingerprint covers all that the stage's dvc.yaml entry names."""
-    inputs, facts = declared(stage)
+def resumable(stage: str, home: Path = Path()) -> Iterator[Path]:
+    """The checkpoint folder of this stage: its fingerprint covers all that its entry in `home`/dvc.yaml names."""
+    inputs, facts = declared(stage, home)
     with checkpoint_folder(stage, fingerprint(inputs, facts)) as folder:
         yield folder
 
 
-def declared(stage: str) -> tuple[list[Path], dict[str, object]]:
-    """The deps of `stage` in dvc.yaml, and the values of its params."""
+def declared(stage: str, home: Path = Path()) -> tuple[list[Path], dict[str, object]]:
+    """The deps of `stage` in `home`/dvc.yaml, and the values of its params; `name@key` is one of a foreach stage."""
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe", pure=True)
-    params = yaml.load(Path("params.yaml"))
+    name, _, item = stage.partition("@")
 
-    def value(key: str) -> object:
-        found = params
+    def value(key: str, file: str = "params.yaml") -> object:
+        if key == "key" and item:
+            return item
+        found = yaml.load(Path(file))
         for part in key.split("."):
             found = found[part]
         return found
@@ -64,9 +66,13 @@ def declared(stage: str) -> tuple[list[Path], dict[str, object]]:
         key, _, after = rest.partition("}")
         return before + str(value(key.strip())) + resolved(after) if opened else text
 
-    entry = yaml.load(Path("dvc.yaml"))["stages"][stage]
-    deps = [Path(resolved(dep)) for dep in entry.get("deps", [])]
-    return deps, {key: value(key) for key in entry.get("params", [])}
+    entry = yaml.load(home / "dvc.yaml")["stages"][name]
+    entry = entry.get("do", entry)
+    facts: dict[str, object] = {}
+    for param in entry.get("params", []):
+        for file, keys in param.items() if isinstance(param, dict) else [("params.yaml", [param])]:
+            facts |= {key: value(key, file) for key in map(resolved, keys)}
+    return [Path(resolved(dep)) for dep in entry.get("deps", [])], facts
 
 
 def _about_disk(error: OSError) -> str | None:

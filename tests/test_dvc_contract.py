@@ -10,7 +10,11 @@ from pipeline.params import PARAMS, Params
 from tools import contract
 
 ROOT = Path(__file__).parents[1]
-STAGES = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
+STAGES, PAPER_STAGES = (
+    {name: contract.body(entry) for name, entry in YAML(typ="safe", pure=True).load(ROOT / file)["stages"].items()}
+    for file in contract.DVC_FILES
+)
+EVERY = STAGES | PAPER_STAGES
 
 
 @pytest.fixture(autouse=True)
@@ -18,14 +22,14 @@ def at_root(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", EVERY)
 def test_deps_and_params_of_a_stage_are_what_its_code_uses(stage):
-    assert contract.differences(STAGES[stage]) == []
+    assert contract.differences(EVERY[stage]) == []
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", EVERY)
 def test_each_stage_is_downstream_of_the_check_of_params_and_says_what_it_does(stage):
-    entry = STAGES[stage]
+    entry = EVERY[stage]
     assert entry["desc"].endswith(".")
     assert stage == "check_params" or "data/checked" in entry["deps"]
     assert contract.script_of(entry) == Path(f"stages/{stage}.py")
@@ -42,6 +46,10 @@ def test_metrics_and_plots_stay_in_git_and_data_does_not():
             Path(next(iter(o)) if isinstance(o, dict) else o).parts[0] in ("data", "report")
             for o in entry.get("outs", [])
         )
+    for entry in PAPER_STAGES.values():
+        for out in [*entry.get("metrics", []), *entry["outs"]]:
+            path, cached = (out, True) if isinstance(out, str) else (next(iter(out)), False)
+            assert entry["wdir"] == ".." and Path(path).parts[0] == ("data" if cached else "paper")
 
 
 def test_every_key_of_params_is_used_by_some_stage():

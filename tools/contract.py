@@ -1,8 +1,8 @@
-"""What dvc.yaml declares, held against what the stages' code says: DVC does not follow imports.
+"""What dvc.yaml and paper/dvc.yaml declare, held against what the stages' code says: DVC does not follow imports.
 
 For each stage: the first-party modules that its script imports, transitively, have to be its code deps; the keys that
 it asks of `load(...)` have to be its params, and each has to be read. `python -m tools.contract` prints what differs,
-`--fix` writes the code deps into dvc.yaml (data deps, params and comments stay as they are).
+`--fix` writes the code deps into them (data deps, params and comments stay as they are).
 """
 
 import ast
@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 FIRST_PARTY = ("pipeline", "stages")
-DVC_FILE = Path("dvc.yaml")
+DVC_FILES = (Path("dvc.yaml"), Path("paper/dvc.yaml"))
 
 
 def imported_files(script: Path, root: Path = Path()) -> set[str]:
@@ -69,6 +69,12 @@ def read_keys(script: Path) -> set[str]:
     return read | ({"lambda1", "lambda2"} if "lambdas" in read else set())
 
 
+def body(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry itself, or what a `foreach` stage does for each item."""
+    found: dict[str, Any] = entry.get("do", entry)
+    return found
+
+
 def script_of(entry: dict[str, Any]) -> Path:
     """The script of a stage: `python -m stages.split …` is stages/split.py."""
     words = str(entry["cmd"]).split()
@@ -84,7 +90,9 @@ def differences(entry: dict[str, Any]) -> list[str]:
     """What is wrong with a stage's entry, one sentence each."""
     script = script_of(entry)
     declared, needed = {dep for dep in entry["deps"] if is_code(dep)}, imported_files(script)
-    params, loaded, read = set(entry.get("params", [])), loaded_keys(script), read_keys(script)
+    # Keys of another file (paper/params.yaml) are read by its own loader.
+    params = {key for key in entry.get("params", []) if isinstance(key, str)}
+    loaded, read = loaded_keys(script), read_keys(script)
     wrong = [f"{name} is imported and not in deps" for name in sorted(needed - declared)]
     wrong += [f"{name} is in deps and not imported" for name in sorted(declared - needed)]
     wrong += [f"{key} is read by load() and not in params" for key in sorted(loaded - params)]
@@ -98,16 +106,19 @@ def main() -> int:
     yaml = YAML()
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
-    document = yaml.load(DVC_FILE)
-    if "--fix" in sys.argv:
-        for entry in document["stages"].values():
-            deps = entry["deps"]
-            for index in reversed(range(len(deps))):
-                if is_code(deps[index]):
-                    del deps[index]
-            deps.extend(sorted(imported_files(script_of(entry))))
-        yaml.dump(document, DVC_FILE)
-    wrong = [f"{name}: {sentence}" for name, entry in document["stages"].items() for sentence in differences(entry)]
+    wrong = []
+    for file in DVC_FILES:
+        document = yaml.load(file)
+        entries = {name: body(entry) for name, entry in document["stages"].items()}
+        if "--fix" in sys.argv:
+            for entry in entries.values():
+                deps = entry["deps"]
+                for index in reversed(range(len(deps))):
+                    if is_code(deps[index]):
+                        del deps[index]
+                deps.extend(sorted(imported_files(script_of(entry))))
+            yaml.dump(document, file)
+        wrong += [f"{file}: {name}: {sentence}" for name, entry in entries.items() for sentence in differences(entry)]
     sys.stdout.write("".join(f"{line}\n" for line in wrong))
     return bool(wrong)
 

@@ -1,0 +1,77 @@
+"""Stage `paper_row`: one row of the paper's Table 2, `python -m stages.paper_row ROW` for each of paper/params.yaml.
+
+Reads   what the stage train reads (stages/inputs.py), and data/split/test
+        paper/params.yaml        the row's weights
+Writes  data/paper/ROW/users     a user: the vector in the joint space
+        data/paper/ROW/ranks     a query of the test side: the rank of its ground truth
+        paper/metrics/ROW.json   the weights; the epoch chosen on validation and its cumulative metric there; the
+                                 test metrics of metrics/retrieval.json
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.embedding import embed_users, rank_queries
+from pipeline.files import atomic_folder
+from pipeline.losses import Objective
+from pipeline.metrics import write_metrics
+from pipeline.params import load, paper_rows
+from pipeline.retrieval import evaluate
+from pipeline.tables import EMBEDDINGS, RANKS, vectors
+from pipeline.training import Trainer
+from stages.inputs import Inputs
+from stages.runner import resumable, run
+
+ROWS = Path("data/paper")
+METRICS = Path("paper/metrics")
+
+log = logging.getLogger("paper_row")
+
+
+def main() -> None:
+    params = load("seed", "model", "train", "retrieval")
+    name = sys.argv[1]
+    row = paper_rows()[name]
+    with resumable(f"paper_row@{name}", home=Path("paper")) as folder:
+        inputs = Inputs.read(folder, params.model.text_length)
+        val, test = inputs.queries("val", folder), inputs.queries("test", folder)
+        trained = inputs.new_model(params.model, params.seed)
+        objective = Objective(row.lambdas, params.train.loss, params.train.margin)
+        trainer = Trainer(
+            trained.model, objective, inputs.posts, inputs.features, params.train, params.seed,
+            validate=lambda model: val.shares(model, trained.users), folder=folder, tune_words=params.model.tune_words,
+        )  # fmt: skip
+        result = trainer.run()
+
+        ranked = rank_queries(test, trained.model, trained.users)
+        found = {task: rows for task, (rows, _, _) in ranked.items()}
+        candidates = {task: count for task, (_, _, count) in ranked.items()}
+        posts = np.bincount(inputs.posts.user, minlength=len(trained.users))
+        active = dict(zip(trained.users.to_pylist(), posts.tolist(), strict=True))
+        settings = params.retrieval
+        metrics = evaluate(found, candidates, active, settings.activity, settings.bootstrap, params.seed)
+        with atomic_folder(ROWS / name) as target:
+            users = pa.table({"id": trained.users, "vector": vectors(embed_users(trained.model))})
+            EMBEDDINGS.write(users, target / "users")
+            RANKS.write(pa.concat_tables(found.values()), target / "ranks")
+        best = result.history[result.best_epoch - 1]
+        write_metrics(
+            {
+                "lambdas": row.lambdas,
+                "epochs": len(result.history),
+                "best_epoch": result.best_epoch,
+                "validation": {name.removeprefix("val_"): best[name] for name in best if name.startswith("val_")},
+                **metrics,
+                "not_asked": {task: missing for task, (_, missing, _) in ranked.items()},
+            },
+            METRICS / f"{name}.json",
+        )
+    log.info("%s: %s", name, {task: metrics[task].get("mean_median_rank") for task in found})
+
+
+if __name__ == "__main__":
+    run("paper_row", main)
