@@ -98,13 +98,13 @@ class TableCorpus:
         others: list[tuple[str, str, str]] = []
         for rows, unread in _read(self._users, USER, ()):
             refused.append(unread)
-            ids, _ = _text(rows["user_id"], self._users, "user_id")
-            for row in rows.set_column(rows.column_names.index("user_id"), "user_id", ids).to_pylist():
+            for row in _described(rows, self._users):
                 place = f"row {row['row']} of {self._users.name}"
                 user_id = (row["user_id"] or "").strip()
                 brand = _brand(row["brand"])
-                labels = _labels(row["interests"])
-                if not user_id:
+                if row["damaged"]:
+                    others.append((user_id or place, UNREADABLE, place))
+                elif not user_id:
                     others.append((place, "missing user", place))
                 elif user_id in found:
                     others.append((user_id, "duplicate user_id", f"{place}; the first row of this user_id is kept"))
@@ -113,12 +113,32 @@ class TableCorpus:
                 elif user_id not in known:
                     others.append((user_id, "user without a post that is kept", place))
                 else:
-                    found[user_id] = {"user_id": user_id, "interests": labels, "brand": brand}
+                    found[user_id] = {"user_id": user_id, "interests": _labels(row["interests"]), "brand": brand}
         nothing = {"interests": [], "brand": False}
         users = [found.get(user_id) or {"user_id": user_id, **nothing} for user_id in sorted(known)]
         columns = zip(*others, strict=True) if others else [()] * len(REJECTED.schema)
         refused.append(pa.table(dict(zip(REJECTED.schema.names, columns, strict=True)), schema=REJECTED.schema))
         return pa.Table.from_pylist(users, schema=USERS.schema), pa.concat_tables(refused)
+
+
+def _described(rows: pa.Table, path: Path) -> list[dict[str, Any]]:
+    """Rows of a table of users: lists of names and truth values as they are, else text; `damaged` where not UTF-8."""
+    columns = {"row": rows["row"]}
+    damaged = pa.repeat(False, rows.num_rows)
+    for name in USER:
+        kind = rows[name].type
+        if (name == "brand" and pa.types.is_boolean(kind)) or (name == "interests" and _is_names(kind)):
+            columns[name] = rows[name]
+        else:
+            columns[name], wrong = _text(rows[name], path, name)
+            damaged = pc.or_(damaged, wrong)
+    described: list[dict[str, Any]] = pa.table(columns | {"damaged": damaged}).to_pylist()
+    return described
+
+
+def _is_names(kind: pa.DataType) -> bool:
+    lists = (pa.types.is_list, pa.types.is_large_list)
+    return any(is_list(kind) for is_list in lists) and any(is_text(kind.value_type) for is_text in _TEXT_KINDS[:3])
 
 
 def _brand(value: str | bool | None) -> bool | None:
@@ -194,9 +214,13 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
     columns = [*needed, *(name for name in optional if name in header)]
     last = header[-1]  # read too, to see whether the last quote is closed
     unread: list[tuple[int, str]] = []
+    unclosed: int | None = None
 
     def skip(row: Any) -> str:
+        nonlocal unclosed
         lines = row.text.count("\n") + 1
+        if lines > 1 and row.text.count('"') % 2:
+            unclosed = row.number
         over = f", over {lines} lines" if lines > 1 else ""
         unread.append((row.number, f"{row.actual_columns} columns, expected {row.expected_columns}{over}"))
         return "skip"
@@ -232,15 +256,20 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
             raise UserError(f"{path} cannot be read as CSV: {error}") from None
     yield _no_rows(columns), _unread(path, unread[told:])
     if ending and b"\n" in ending and not _ends_in_quote(path):
-        raise UserError(f"{path}: a quote is opened in row {begin - 1}, the last one, and never closed.")
+        unclosed = begin - 1
+    if unclosed is not None:
+        raise UserError(f"{path}: a quote is opened in row {unclosed} and never closed.")
 
 
 def _header(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            return next(csv.reader(stream), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as CSV in UTF-8: {error}") from None
+        # Bytes that are not UTF-8 may stand in rows, which are checked one by one, but not here.
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+            header = next(csv.reader(stream), [])
+        "".join(header).encode()
+    except (UnicodeEncodeError, csv.Error) as error:
+        raise UserError(f"{path} has no header of a CSV in UTF-8: {error}.") from None
+    return header
 
 
 def _ends_in_quote(path: Path) -> bool:
