@@ -6,7 +6,7 @@ read no other: reading an undeclared one raises AttributeError, so DVC always kn
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -15,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline.errors import UserError
 
 PARAMS = Path("params.yaml")
+PAPER = Path("paper/params.yaml")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Cosine = Annotated[float, Field(ge=0, le=1)]
@@ -25,6 +26,9 @@ Stored = Literal["float16", "float32"]
 class _Section(BaseModel):
     # No field has a default: params.yaml is the one place where values stand, each with its comment.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Section = TypeVar("Section", bound=_Section)
 
 
 class Synthetic(_Section):
@@ -172,6 +176,27 @@ class Report(_Section):
     top: PositiveInt
 
 
+class PaperRow(_Section):
+    lambda1: Share
+    lambda2: Share
+
+    @model_validator(mode="after")
+    def _lambdas_are_convex(self) -> Self:
+        _check_convex(self.lambda1, self.lambda2)
+        return self
+
+    @property
+    def lambdas(self) -> tuple[float, float, float]:
+        """Weights of the text-user, image-text and image-user losses (Eq. 1)."""
+        return _lambdas(self.lambda1, self.lambda2)
+
+
+class Paper(_Section):
+    """All of paper/params.yaml."""
+
+    rows: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]+$")], PaperRow]
+
+
 class Params(_Section):
     """All of params.yaml. lambda3 is derived, never a knob."""
 
@@ -193,21 +218,38 @@ class Params(_Section):
 
     @model_validator(mode="after")
     def _lambdas_are_convex(self) -> Self:
-        if self.lambda1 + self.lambda2 > 1 + 1e-9:
-            raise ValueError(
-                f"lambda1 + lambda2 is {self.lambda1 + self.lambda2:g}; it has to be at most 1, "
-                "as lambda3 = 1 - lambda1 - lambda2 is a weight too"
-            )
+        _check_convex(self.lambda1, self.lambda2)
         return self
 
     @property
     def lambdas(self) -> tuple[float, float, float]:
         """Weights of the text-user, image-text and image-user losses (Eq. 1)."""
-        return self.lambda1, self.lambda2, max(0.0, round(1 - self.lambda1 - self.lambda2, 12))
+        return _lambdas(self.lambda1, self.lambda2)
+
+
+def _check_convex(lambda1: float, lambda2: float) -> None:
+    if lambda1 + lambda2 > 1 + 1e-9:
+        raise ValueError(
+            f"lambda1 + lambda2 is {lambda1 + lambda2:g}; it has to be at most 1, "
+            "as lambda3 = 1 - lambda1 - lambda2 is a weight too"
+        )
+
+
+def _lambdas(lambda1: float, lambda2: float) -> tuple[float, float, float]:
+    return lambda1, lambda2, max(0.0, round(1 - lambda1 - lambda2, 12))
 
 
 def validate(path: Path = PARAMS) -> Params:
     """All of params.yaml. Raises UserError that names every key at fault, its value and what is expected."""
+    return _validated(Params, path)
+
+
+def paper_rows(path: Path = PAPER) -> dict[str, PaperRow]:
+    """The rows of paper/params.yaml, by name. Raises UserError as `validate` does."""
+    return _validated(Paper, path).rows
+
+
+def _validated(kind: type[Section], path: Path) -> Section:
     try:
         values = YAML(typ="safe", pure=True).load(path)
     except YAMLError as error:
@@ -215,7 +257,7 @@ def validate(path: Path = PARAMS) -> Params:
     if not isinstance(values, Mapping):
         raise UserError(f"{path} holds no keys; restore it with `git checkout {path}`.")
     try:
-        return Params.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         raise UserError("\n".join(f"{path}: {_sentence(dict(e))}" for e in error.errors())) from None
 
