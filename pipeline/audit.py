@@ -29,12 +29,15 @@ Confirm = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Finding:
-    """`excluded` (n,) posts; `copies` (p, 2) items, held out and other, that crossed; `counts` for the metrics; `close`
-    rows of CLOSE.
+    """What was found of one kind.
+
+    `excluded` (n,) posts; `copies` (p, 2) items, held out and other, that crossed, and the ids of one such pair as
+    `example`; `counts` for the metrics; `close` rows of CLOSE.
     """
 
     excluded: np.ndarray
     copies: np.ndarray
+    example: tuple[str, str] | None
     counts: dict[str, dict[str, int]]
     close: pa.Table
 
@@ -50,6 +53,7 @@ def across(
     """
     excluded = np.zeros(len(side), bool)
     counts, copies, close = {}, [np.empty((0, 2), np.int64)], [CLOSE.empty()]
+    example = None
     for held_out, others in AGAINST.items():
         asking = np.flatnonzero((item >= 0) & (side == held_out))
         asked = np.flatnonzero((item >= 0) & np.isin(side, others))
@@ -71,10 +75,15 @@ def across(
             "grey_pairs": int(found.close.sum()),
         }
         shown_query, shown_target = ids.take(pa.array(asking[query_post])), ids.take(pa.array(asked[target_post]))
-        for verdict, query, target, similarity in (
-            ("below", grey, found.nearest[grey], found.nearest_similarity[grey]),
-            ("different", found.query[~copy], found.target[~copy], found.similarity[~copy]),
-        ):
+        if example is None and copy.any():
+            pair = int(copy.argmax())
+            example = (
+                f"{shown_query[int(found.query[pair])]} of {held_out}",
+                f"{shown_target[int(found.target[pair])]}",
+            )
+        different = found.query[~copy], found.target[~copy], found.similarity[~copy]
+        below = grey, found.nearest[grey], found.nearest_similarity[grey]
+        for verdict, (query, target, similarity) in (("below", below), ("different", different)):
             top = np.lexsort((target, query, -similarity))[:SHOWN]
             columns = {
                 "kind": pa.repeat(kind, len(top)),
@@ -84,7 +93,7 @@ def across(
                 "verdict": pa.repeat(verdict, len(top)),
             }
             close.append(pa.table(columns).cast(CLOSE.schema))
-    return Finding(excluded, np.concatenate(copies), counts, _closest(pa.concat_tables(close)))
+    return Finding(excluded, np.concatenate(copies), example, counts, _closest(pa.concat_tables(close)))
 
 
 def _closest(close: pa.Table) -> pa.Table:

@@ -183,7 +183,7 @@ class SyntheticCorpus:
         chance = np.random.default_rng([self._seed, 2, number])
         first = number * BLOCK
         n = min(BLOCK, p.posts - first)
-        user = np.searchsorted(self._activity, chance.random(n) * self._activity[-1])
+        user = _draw(self._activity, n, chance)
         topic = _draw_rows(np.cumsum(self.mixture, axis=1), user, chance)
         colour = _draw_rows(self._taste, user, chance)
         # Text alone, image alone, or both: the shares of texts and images come out as asked for.
@@ -219,7 +219,7 @@ class SyntheticCorpus:
         if not self._params.users_independent:
             return block.user
         chance = np.random.default_rng([self._seed, 3, block.first])
-        return np.searchsorted(self._activity, chance.random(len(block.user)) * self._activity[-1])
+        return _draw(self._activity, len(block.user), chance)
 
     def _follow(self, chance: np.random.Generator) -> np.ndarray:
         """Interests (users, groups): whether a user follows a brand of the group; brands have none."""
@@ -262,7 +262,7 @@ class SyntheticCorpus:
         """A lemma for each word of the posts `post` (words,)."""
         lexicon, words = self._lexicon, len(post)
         kind = np.searchsorted(_KINDS, chance.random(words), side="right")
-        lemma = lexicon.common[_zipf(len(lexicon.common), words, chance)]
+        lemma: np.ndarray = lexicon.common[_zipf(len(lexicon.common), words, chance)]
         about = np.where(kind == _OTHER, chance.integers(0, self._params.topics, words), topic[post])
         table = _rectangle(lexicon.topics)
         of_topic = table[about, _zipf(table.shape[1], words, chance)]
@@ -353,7 +353,7 @@ class SyntheticCorpus:
         origin, block, row = self._origin(post)
         own = np.random.default_rng([self._seed, 5, origin]).standard_normal(VECTOR, np.float32)
         topic, colour = self._prototypes[block.topic[row]], self._prototypes[self._params.topics + block.colour[row]]
-        vector = np.maximum(topic + 0.7 * colour + 0.8 * own, 0)
+        vector: np.ndarray = np.maximum(topic + 0.7 * colour + 0.8 * own, 0)
         if origin != post:
             noise = np.random.default_rng([self._seed, 6, post]).standard_normal(VECTOR, np.float32)
             vector = np.maximum(vector + 0.1 * noise, 0)
@@ -383,11 +383,17 @@ def _where(chosen: np.ndarray, values: pa.Array) -> pa.Array:
 
 def _zipf(size: int, count: int, chance: np.random.Generator) -> np.ndarray:
     """`count` ranks below `size`, rank r with a probability in proportion to 1 / (r + 2)."""
-    cumulated = np.cumsum(1 / np.arange(2, size + 2))
-    return np.searchsorted(cumulated, chance.random(count) * cumulated[-1])
+    return _draw(np.cumsum(1 / np.arange(2, size + 2)), count, chance)
+
+
+def _draw(cumulated: np.ndarray, count: int, chance: np.random.Generator) -> np.ndarray:
+    """`count` places, by their cumulated weights."""
+    places: np.ndarray = np.searchsorted(cumulated, chance.random(count) * cumulated[-1])
+    return places
 
 
 def _draw_rows(cumulated: np.ndarray, row: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     """A column for each of `row` (n,), by the cumulated shares of that row."""
     share = chance.random(len(row)) * cumulated[row, -1]
-    return (cumulated[row] <= share[:, None]).sum(axis=1)
+    places: np.ndarray = (cumulated[row] <= share[:, None]).sum(axis=1)
+    return places

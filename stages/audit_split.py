@@ -2,6 +2,7 @@
 
 Reads   data/corpus/posts        a post: post_id, user_id, image_id
         data/text/words          a post with words: post_id, words
+        data/corpus/images       an image: bytes, for the second check of what may be a copy
         data/images/features     an image: image_id, vector
         data/images/groups       an image: image_id, group_id
         data/split/assigned      a post with words or an image: post_id, group_id, split
@@ -27,6 +28,7 @@ from pipeline.audit import Finding, across, check_groups_whole, exclude, remaini
 from pipeline.exact_search import Found, search_images, search_texts, word_sets
 from pipeline.metrics import write_metrics
 from pipeline.params import Params, load
+from pipeline.same_picture import Looks
 from pipeline.sets import TASKS, queries, texts_of_images_ask
 from pipeline.split import EXCLUDED, TEST, TRAIN, VAL
 from pipeline.tables import ASSIGNED, CLOSE, CONTENT, FEATURES, IMAGE_GROUPS, POSTS, SETS, WORDS, matrix, positions
@@ -35,6 +37,7 @@ from stages.runner import run
 POSTS_PATH = Path("data/corpus/posts")
 WORDS_PATH = Path("data/text/words")
 FEATURES_PATH = Path("data/images/features")
+IMAGES_PATH = Path("data/corpus/images")
 IMAGE_GROUPS_PATH = Path("data/images/groups")
 ASSIGNED_PATH = Path("data/split/assigned")
 SPLIT = Path("data/split")
@@ -115,7 +118,11 @@ def _audit_images(content: pa.Table, side: np.ndarray, params: Params) -> tuple[
         cosine, floor = params.images.min_cosine, params.split.audit_min_cosine
         return search_images(asking_vectors, _vectors(asked), cosine, floor, len(asked))
 
-    return across("image", side, image_of, content["image_id"], search), image_of
+    def confirm(held_out: np.ndarray, other: np.ndarray) -> np.ndarray:
+        # What a copy is, is one definition; only the search for pairs is independent of the grouping.
+        return Looks.of(IMAGES_PATH, np.union1d(held_out, other)).agree(held_out, other)
+
+    return across("image", side, image_of, content["image_id"], search, confirm), image_of
 
 
 def _vectors(rows: np.ndarray) -> Iterator[np.ndarray]:
@@ -129,10 +136,8 @@ def _vectors(rows: np.ndarray) -> Iterator[np.ndarray]:
 
 def _example(texts: Finding, images: Finding) -> str:
     """One crossing in words."""
-    for kind, finding in (("text", texts), ("image", images)):
-        if len(finding.copies):
-            return f"{kind} {finding.copies[0]}"
-    return "none"
+    examples = [finding.example for finding in (texts, images) if finding.example is not None]
+    return " and ".join(examples[0]) if examples else ""
 
 
 def _write_sets(content: pa.Table, side: np.ndarray, params: Params) -> dict[str, object]:

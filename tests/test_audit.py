@@ -143,6 +143,7 @@ def test_every_copy_on_a_later_side_is_excluded_and_the_grey_zone_told():
     # item 0 (test) has its copy 3 in train, twice; 1 (test) has 2 in val; 5 stands in val and in train itself.
     assert np.flatnonzero(found.excluded).tolist() == [2, 3, 5, 7]
     assert found.copies.tolist() == [[0, 3], [1, 2], [5, 5]]
+    assert found.example == ("p0 of test", "p3")
     assert found.counts[TEST] == {
         "searched": 2,
         "among": 4,
