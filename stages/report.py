@@ -1,45 +1,47 @@
 """Stage `report`: one HTML page that opens offline and shows what ran, what went in and what came out.
 
-Reads   params.yaml, metrics/*.json and plots/training.csv   what earlier stages measured
-        data/corpus/{posts,images}, data/text, data/images/groups, data/split   the corpus, its copies, its split
-        data/evaluation/ranks, data/clusters, data/queries    ranks, clusters of users, answers to questions
+Reads   params.yaml, metrics/*.json, plots/training.csv   what ran, and what earlier stages measured
+        data/corpus/{posts,images}, data/text/{words,duplicates}, data/images/groups   the corpus and its copies
+        data/split/{train,close}                          posts to train on; the closest pairs across sides
+        data/evaluation/ranks, data/clusters, data/queries    ranks; clusters of users; answers to questions
+        paper/tables.json, where there is one: no dep, or `dvc repro` would train the paper's rows first; `make paper`
+        renders this page again
 Writes  report/index.html   the page: no script, no request, pictures embedded; the same run gives the same bytes
 """
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import tables
 from pipeline.files import write_text
 from pipeline.metrics import read_metrics
 from pipeline.params import validate
-from pipeline.report import corpus, people, results
+from pipeline.report import corpus, paper, people, results
 from pipeline.report.cards import Shelf
-from pipeline.report.page import Note, Section, render
+from pipeline.report.page import Note, Part, Section, render
 from pipeline.report.pictures import thumbnail
-from pipeline.tables import (
-    ANSWERS, ASKED, CLOSE, CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS, CONTENT, DUPLICATES, IMAGE_GROUPS, IMAGES,
-    POSTS, RANKS, WORDS,
-)  # fmt: skip
+from pipeline.report.wording import count
 from stages.runner import run
 
-POSTS_PATH = Path("data/corpus/posts")
-IMAGES_PATH = Path("data/corpus/images")
-WORDS_PATH = Path("data/text/words")
-DUPLICATES_PATH = Path("data/text/duplicates")
-IMAGE_GROUPS_PATH = Path("data/images/groups")
+POSTS = Path("data/corpus/posts")
+IMAGES = Path("data/corpus/images")
+WORDS = Path("data/text/words")
+DUPLICATES = Path("data/text/duplicates")
+IMAGE_GROUPS = Path("data/images/groups")
 TRAIN = Path("data/split/train")
-CLOSE_PATH = Path("data/split/close")
-RANKS_PATH = Path("data/evaluation/ranks")
+CLOSE = Path("data/split/close")
+RANKS = Path("data/evaluation/ranks")
 CLUSTERS = Path("data/clusters")
 QUERIES = Path("data/queries")
 METRICS = Path("metrics")
 CURVES = Path("plots/training.csv")
+PAPER = Path("paper/tables.json")
 PAGE = Path("report/index.html")
 
 MEASURED = ("import", "split", "audit", "words", "train", "retrieval", "baselines", "interests", "clusters")
@@ -48,99 +50,100 @@ log = logging.getLogger("report")
 
 
 def main() -> None:
-    params = validate()
-    metrics = {name: read_metrics(METRICS / f"{name}.json") for name in MEASURED}
-    duplicates, groups, close = (
-        DUPLICATES.read(DUPLICATES_PATH),
-        IMAGE_GROUPS.read(IMAGE_GROUPS_PATH),
-        CLOSE.read(CLOSE_PATH),
-    )
-    cluster_images = CLUSTER_IMAGES.read(CLUSTERS / "images")
-    asked, answers = ASKED.read(QUERIES / "asked"), ANSWERS.read(QUERIES / "answers")
+    params, source = validate(), validate().corpus.source
+    measured = {name: read_metrics(METRICS / f"{name}.json") for name in MEASURED}
+    read, split, audit, retrieval = (measured[name] for name in ("import", "split", "audit", "retrieval"))
+    duplicates, groups = tables.DUPLICATES.read(DUPLICATES), tables.IMAGE_GROUPS.read(IMAGE_GROUPS)
+    close, ranks = tables.CLOSE.read(CLOSE), tables.RANKS.read(RANKS)
+    cluster_users = tables.CLUSTER_USERS.read(CLUSTERS / "users")
+    cluster_words = tables.CLUSTER_WORDS.read(CLUSTERS / "words")
+    cluster_images = tables.CLUSTER_IMAGES.read(CLUSTERS / "images")
+    asked, answers = tables.ASKED.read(QUERIES / "asked"), tables.ANSWERS.read(QUERIES / "answers")
 
-    copied_texts, copied_images = corpus.text_copies(duplicates), corpus.image_groups(groups)
-    users = _of_kind(asked, "user", "value") | _of_kind(answers, "user", "id")
-    picture_of_user = _first(CONTENT.batches(TRAIN, ["user_id", "image_id"]), "user_id", "image_id", users)
+    copied_texts, copied_images = corpus.text_copies(duplicates), corpus.image_copies(groups)
     shelf = _shelf(
-        posts=_column(copied_texts, "post_id") | _column(copied_texts, "duplicate_of") | _of_kind(answers, "text", "id")
-        | _of_kind(close, "text", "held_out_id") | _of_kind(close, "text", "other_id"),
-        images={image for group in copied_images for image in group} | _column(cluster_images, "image_id")
-        | _of_kind(asked, "image", "value") | _of_kind(answers, "image", "id")
-        | _of_kind(close, "image", "held_out_id") | _of_kind(close, "image", "other_id") | set(picture_of_user.values()),
-    )  # fmt: skip
-
-    read, split, audit, retrieval = (metrics[name] for name in ("import", "split", "audit", "retrieval"))
-    source = params.corpus.source
-    remarks = [Note(corpus.REMARKS[source])] if source in corpus.REMARKS else []
-    texts = WORDS.count(WORDS_PATH) + duplicates.num_rows
-    different = len(groups["group_id"].unique())
-    sections = [
-        Section("glance", "At a glance", "", [results.glance(retrieval, metrics["interests"], audit), *remarks]),
-        Section(
-            "run", "What ran", "Settings, data and versions: the same ones give this page again, byte for byte.",
-            [
-                corpus.flow(read, split, audit, metrics["words"], metrics["train"], groups.num_rows, different),
-                *corpus.settings(params, _digest(POSTS.shards(POSTS_PATH))),
-            ],
-        ),
-        Section("funnel", "What went in", "", [corpus.funnel(read, split, audit)]),
-        Section(
-            "copies", "Copies", "What is said or shown twice must not be learned on one side and asked on the other.",
-            corpus.copies(duplicates.num_rows, texts, copied_texts, params.text.min_overlap, groups, copied_images, params.images.min_cosine, shelf),
-        ),
-        Section("split", "The split and its audit", "", corpus.split_and_audit(split, audit, close, shelf)),
-        Section("training", "Training", "", results.training(pd.read_csv(CURVES), metrics["train"])),
-        Section(
-            "retrieval", "Retrieval", "Each query of the test side looks for one thing among all candidates; its rank says how many come before.",
-            results.retrieval(retrieval, metrics["baselines"], RANKS.read(RANKS_PATH)),
-        ),
-        Section("interests", "Interests of users", "", results.interests(metrics["interests"], source)),
-        Section(
-            "clusters", "Clusters of users", "",
-            people.clusters(
-                metrics["clusters"], CLUSTER_USERS.read(CLUSTERS / "users"), CLUSTER_WORDS.read(CLUSTERS / "words"),
-                cluster_images, params.clusters.common_words, shelf,
-            ),
-        ),
-        Section("answers", "Any to any", "Texts, images and users lie in one space, so each can ask for each.", people.answers(asked, answers, shelf, picture_of_user)),
-    ]  # fmt: skip
-    lead = (
-        f"{source}: {read['rows_out']:,} posts by {read['users']:,} users, learned so that a text, an image and a user "
-        "that belong together lie close; after Sikka, Van Bramer and Divakaran."
+        posts=[copied_texts["post_id"], copied_texts["duplicate_of"], _of(answers, "text", "id")]
+        + [_of(close, "text", name) for name in ("held_out_id", "other_id")],
+        images=[cluster_images["image_id"], _of(asked, "image", "value"), _of(answers, "image", "id")]
+        + [_of(close, "image", name) for name in ("held_out_id", "other_id")]
+        + [pa.chunked_array([group], pa.string()) for group in copied_images],
+        users=[_of(asked, "user", "value"), _of(answers, "user", "id")],
     )
+
+    texts = tables.WORDS.count(WORDS) + duplicates.num_rows
+    different = len(groups["group_id"].unique())
+    page: dict[str, Sequence[Part]] = {
+        "At a glance": [
+            results.glance(retrieval, measured["interests"], audit),
+            *([Note(corpus.REMARKS[source])] if source in corpus.REMARKS else []),
+        ],
+        "What ran": [
+            corpus.flow(read, split, audit, measured["words"], measured["train"], groups.num_rows, different),
+            *corpus.settings(params, _digest(tables.POSTS.shards(POSTS))),
+        ],
+        "What went in": [corpus.funnel(read, split, audit)],
+        "Copies": [
+            *corpus.copied_texts(copied_texts, duplicates.num_rows, texts, params.text.min_overlap, shelf),
+            *corpus.copied_images(groups, copied_images, params.images.min_cosine, shelf),
+        ],
+        "Split": corpus.split_and_audit(split, audit, close, shelf),
+        "Training": results.training(pd.read_csv(CURVES), measured["train"]),
+        "Retrieval": results.retrieval(retrieval, measured["baselines"], ranks),
+        "Interests": results.interests(measured["interests"], source),
+        "Clusters": people.clusters(
+            measured["clusters"], cluster_users, cluster_words, cluster_images, params.clusters.common_words, shelf
+        ),
+        "Any to any": people.answers(asked, answers, shelf),
+        "Paper's tables": paper.tables(read_metrics(PAPER) if PAPER.exists() else None, retrieval),
+    }
+    lead = (
+        f"{source}: {count(read['rows_out'])} posts by {count(read['users'])} users, placed so that a text, an image "
+        "and a user that belong together lie close (after Sikka, Van Bramer and Divakaran, DU2MCE)."
+    )
+    sections = [Section(name, LEADS.get(name, ""), parts) for name, parts in page.items()]
     write_text(render("Users, images and texts in one space", lead, sections), PAGE)
-    log.info("%s, %d pictures, %.1f MB", PAGE, len(shelf.thumbnails), PAGE.stat().st_size / 1e6)
+    log.info("%s: %d pictures, %.1f MB", PAGE, len(shelf.thumbnails), PAGE.stat().st_size / 1e6)
 
 
-def _shelf(posts: set[str], images: set[str]) -> Shelf:
-    post_of_image = _first(POSTS.batches(POSTS_PATH, ["post_id", "image_id"]), "image_id", "post_id", images)
-    found = POSTS.find(POSTS_PATH, posts | set(post_of_image.values()), ["user_id", "text", "image_id"])
-    images = images | {found[post]["image_id"] for post in posts & set(found)} - {None}
-    thumbnails = {name: thumbnail(row["bytes"]) for name, row in IMAGES.find(IMAGES_PATH, images, ["bytes"]).items()}
-    return Shelf(found, thumbnails, post_of_image)
+LEADS = {
+    "What ran": "The same settings, data and versions give this page again, byte for byte.",
+    "Copies": "What is said or shown twice must not be learned on one side of the split and asked for on the other.",
+    "Retrieval": "Each query of the test side looks for one thing among all candidates; its rank is one and all that "
+    "come before, ties counted by half.",
+    "Any to any": "Texts, images and users lie in one space, so each can ask for each.",
+}
 
 
-def _first(tables: Iterable[pa.Table], key: str, value: str, wanted: set[str]) -> dict[str, str]:
+def _shelf(posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: list[pa.ChunkedArray]) -> Shelf:
+    """What the page shows of these posts, images and users, by their ids."""
+    post_ids, image_ids, user_ids = ({i for ids in many for i in ids.to_pylist()} for many in (posts, images, users))
+    image_of_user = _first(tables.CONTENT.batches(TRAIN, ["user_id", "image_id"]), "user_id", "image_id", user_ids)
+    image_ids |= set(image_of_user.values())
+    post_of_image = _first(tables.POSTS.batches(POSTS, ["post_id", "image_id"]), "image_id", "post_id", image_ids)
+    found = tables.POSTS.find(POSTS, post_ids | set(post_of_image.values()), ["user_id", "text", "image_id"])
+    image_ids |= {found[post]["image_id"] for post in post_ids & set(found)} - {None}
+    pictures = tables.IMAGES.find(IMAGES, image_ids, ["bytes"])
+    thumbnails = {image: thumbnail(row["bytes"]) for image, row in pictures.items()}
+    return Shelf(found, thumbnails, post_of_image, image_of_user)
+
+
+def _first(parts: Iterable[pa.Table], key: str, value: str, wanted: set[str]) -> dict[str, str]:
     """For each wanted `key`, the first `value` that stands beside it."""
     found: dict[str, str] = {}
     ids = pa.array(sorted(wanted), pa.string())
-    for table in tables:
-        rows = table.filter(pc.and_(pc.is_in(table[key], ids), table[value].is_valid()))
+    for part in parts:
+        rows = part.filter(pc.and_(pc.is_in(part[key], ids), part[value].is_valid()))
         for name, other in zip(rows[key].to_pylist(), rows[value].to_pylist(), strict=True):
             found.setdefault(name, other)
     return found
 
 
-def _column(table: pa.Table, name: str) -> set[str]:
-    return set(table[name].to_pylist())
-
-
-def _of_kind(table: pa.Table, kind: str, name: str) -> set[str]:
-    return _column(table.filter(pc.equal(table["kind"], kind)), name)
+def _of(table: pa.Table, kind: str, column: str) -> pa.ChunkedArray:
+    return table.filter(pc.equal(table["kind"], kind))[column]
 
 
 def _digest(files: Iterable[Path]) -> str:
-    """A hash of the files' content, short: image_ids stand in the posts and are hashes themselves."""
+    """A hash of the files' content; the posts name their images by hashes of these."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:

@@ -23,11 +23,12 @@ def clip(text: str | None, longest: int = LONGEST) -> str:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Posts by post_id (user_id, text, image_id), thumbnails by image_id, and for each image a post that has it."""
+    """Posts by post_id (user_id, text, image_id), thumbnails by image_id, a post of each image, an image of a user."""
 
     posts: Mapping[str, Mapping[str, Any]]
     thumbnails: Mapping[str, str]
     post_of_image: Mapping[str, str]
+    image_of_user: Mapping[str, str]
 
     def post(self, post_id: str, note: str = "") -> Card:
         """A post: its picture, its text, its author."""
@@ -47,3 +48,7 @@ class Shelf:
         """An image, with the text of a post that has it."""
         post = self.posts.get(self.post_of_image.get(image_id, ""), {})
         return Card(clip(post.get("text"), 60), self.thumbnails.get(image_id), note=note)
+
+    def user(self, user_id: str, note: str = "") -> Card:
+        """A user, with one of the user's images."""
+        return Card(clip(user_id, 40), self.thumbnails.get(self.image_of_user.get(user_id, "")), note=note)

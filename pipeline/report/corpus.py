@@ -1,17 +1,16 @@
 """Sections on what went in: settings, the flow, what left the corpus and why, copies, the split and its audit."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline.params import Params
-from pipeline.report.cards import Shelf, clip
-from pipeline.report.charts import columns
-from pipeline.report.page import Bar, Bars, Figure, Grid, Note, Pairs, Panel, Part, Section, Steps, Table
-from pipeline.report.wording import count, listing, number, percent, plural
+from pipeline.report.cards import Shelf
+from pipeline.report.page import Bar, Bars, Card, Grid, Note, Pairs, Part, Steps, Table
+from pipeline.report.wording import TASKS, count, number, percent, plural, reasons
 
 Metrics = Mapping[str, Any]
 
@@ -63,23 +62,16 @@ def settings(params: Params, posts_digest: str) -> list[Part]:
     """What ran: the settings that differ from the paper's, all of them behind; data and versions."""
     here = dict(_flat(params.model_dump()))
     differ = [[key, _value(stated), _value(here[key])] for key, stated in PAPER.items() if here[key] != stated]
-    versions = [[name, version(name)] for name in LIBRARIES]
+    about = [["Corpus", params.corpus.source], ["Digest of the posts", posts_digest], ["Seed", str(params.seed)]]
     return [
         Table(
-            f"{plural(len(differ), 'setting')} of {len(PAPER)} that the paper states {'differs' if len(differ) == 1 else 'differ'} here",
-            Grid(["Setting", "Paper", "Here"], differ, words=3),
+            f"Of {len(PAPER)} settings that the paper states, {len(differ) or 'none'} "
+            f"{'differ' if len(differ) > 1 else 'differs'} here",
+            Grid(["Setting", "Paper", "Here"], differ, (0, 1, 2)),
             "Why, and what each setting means: the comments in params.yaml.",
-            Grid(["Setting", "Value"], [[key, _value(value)] for key, value in here.items()], words=2),
+            Grid(["Setting", "Value"], [[key, _value(value)] for key, value in here.items()], (0, 1)),
         ),
-        Table(
-            "What it ran on",
-            Grid(
-                ["", ""],
-                [["Corpus", params.corpus.source], ["Digest of the posts", posts_digest], ["Seed", str(params.seed)]]
-                + versions,
-                words=2,
-            ),
-        ),
+        Table("What it ran on", Grid(["", ""], about + [[name, version(name)] for name in LIBRARIES], (0, 1))),
     ]
 
 
@@ -102,86 +94,67 @@ def _value(value: object) -> str:
 
 def flow(
     read: Metrics, split: Metrics, audit: Metrics, words: Metrics, train: Metrics, images: int, different: int
-) -> Part:
+) -> Steps:
     """The path from files to figures, and what each step gave."""
-    posts = audit["posts"]
-    held_out = sum(posts[side] for side in ("val", "test"))
-    return Steps(
-        "The path from files to figures",
-        [
-            (
-                "Import",
-                "Posts, users and images into tables; what is left out has a reason",
-                f"{plural(read['rows_out'], 'post')}, {plural(read['users'], 'user')}, {plural(images, 'image')}",
-            ),
-            (
-                "Texts",
-                "Links, mentions and stopwords out; lemmas; near-copies found exactly",
-                f"{plural(split['posts']['removed_duplicates'], 'near-copy', 'near-copies')} removed",
-            ),
-            (
-                "Images",
-                "A vector each from a frozen network; copies grouped",
-                f"{plural(different, 'different image')}",
-            ),
-            (
-                "Split",
-                "Groups of copies placed whole; then searched again for what crosses",
-                f"{count(posts['train'])} to train on, {count(held_out)} held out",
-            ),
-            (
-                "Words",
-                "Vocabulary and word vectors, from what may be fitted on",
-                plural(words["distinct_words"]["kept"], "word"),
-            ),
-            (
-                "Training",
-                "Users, images and texts into one space, by the ranking loss",
-                f"the epoch kept: {train['best_epoch']} of {train['epochs']}",
-            ),
-            (
-                "Evaluation",
-                "Retrieval in three directions, four baselines, interests, clusters",
-                f"{plural(sum(task['queries'] for task in audit['queries']['test'].values()), 'query', 'queries')}",
-            ),
-        ],
-    )
+    posts, test = audit["posts"], audit["queries"]["test"]
+    gave = {
+        "Import": (
+            "Posts, users and images into tables; what is left out has a reason",
+            f"{plural(read['rows_out'], 'post')}, {plural(read['users'], 'user')}, {plural(images, 'image')}",
+        ),
+        "Texts": (
+            "Links, mentions and stopwords out; lemmas; near-copies found exactly",
+            f"{plural(split['posts']['removed_duplicates'], 'near-copy', 'near-copies')} removed",
+        ),
+        "Images": (
+            "A vector each from a frozen network; copies in groups",
+            plural(different, "different image"),
+        ),
+        "Split": (
+            "Groups of copies placed whole, then searched again for what crosses",
+            f"{count(posts['train'])} posts to train on, {count(posts['val'] + posts['test'])} held out",
+        ),
+        "Words": (
+            "Vocabulary and word vectors, from what may be fitted on",
+            plural(words["distinct_words"]["kept"], "word"),
+        ),
+        "Training": (
+            "Users, images and texts into one space, by the ranking loss",
+            f"{plural(train['epochs'], 'epoch')}, number {train['best_epoch']} kept",
+        ),
+        "Evaluation": (
+            "Retrieval in three directions, four baselines, interests, clusters",
+            plural(sum(task["queries"] for task in test.values()), "query", "queries"),
+        ),
+    }
+    return Steps("The path from files to figures", [(name, *told) for name, told in gave.items()])
 
 
 def funnel(read: Metrics, split: Metrics, audit: Metrics) -> Bars:
     """Rows from the source to the sides of the split; what leaves on the way, by reason."""
-    whole = max(1, read["rows_in"])
     posts, sides = split["posts"], audit["posts"]
+    copied = {"near-copy of an earlier text": posts["removed_duplicates"]}
     steps: list[tuple[str, int, dict[str, int]]] = [
         ("Read from the source", read["rows_in"], dict(sorted(read["rejected"].items(), key=lambda r: -r[1]))),
-        (
-            "Posts of the corpus",
-            posts["in"],
-            {
-                "near-copy of an earlier text": posts["removed_duplicates"],
-                "no word and no image": posts["without_words_and_image"],
-            },
-        ),
+        ("Posts of the corpus", posts["in"], copied | {"no word and no image": posts["without_words_and_image"]}),
         ("Posts in the split", posts["assigned"], {"near-copy of held-out content": sides["excluded"]}),
+        *((f"For {SIDES[side]}", sides[side], {}) for side in ("train", "val", "test")),
     ]
-    bars, rows = [], []
-    for name, kept, left in steps:
-        bars.append(Bar(name, kept / whole, count(kept)))
-        rows.append([name, count(kept), percent(kept / whole)])
-        for reason, rejected in left.items():
-            if rejected:
-                bars.append(Bar(reason, rejected / whole, "−" + count(rejected), "left"))
-                rows.append([f"left out: {reason}", count(rejected), percent(rejected / whole)])
-    for side in ("train", "val", "test"):
-        bars.append(Bar(f"For {SIDES[side]}", sides[side] / whole, count(sides[side])))
-        rows.append([f"for {SIDES[side]}", count(sides[side]), percent(sides[side] / whole)])
+    whole = max(1, read["rows_in"])
+    bars, rows, left = [], [], Counter[str]()
+    for name, number_in, leaving in steps:
+        bars.append(Bar(name, number_in / whole, count(number_in)))
+        rows.append([name, count(number_in), percent(number_in / whole)])
+        left.update(leaving)
+        for reason, out in leaving.items():
+            if out:
+                bars.append(Bar(reason, out / whole, "−" + count(out), "left"))
+                rows.append([f"left out: {reason}", count(out), percent(out / whole)])
     used = sum(sides[side] for side in ("train", "val", "test"))
-    left_out = {reason: n for _, _, reasons in steps for reason, n in reasons.items() if n}
-    most = max(left_out, key=lambda reason: left_out[reason], default="")
-    title = f"{count(used)} of {count(read['rows_in'])} rows are used"
-    title += f"; most of the others leave as “{most}” ({count(left_out[most])})" if most else "; nothing was left out"
+    ((most, out),) = left.most_common(1)
+    title = f"{count(used)} of {plural(read['rows_in'], 'row')} are used"
     return Bars(
-        title,
+        f"{title}; most of the others leave as “{most}” ({count(out)})" if out else f"{title}; nothing is left out",
         bars,
         Grid(["Rows", "Number", "Share of what was read"], rows),
         "Each row that was left out stands in a table with its id and its reason.",
@@ -191,28 +164,29 @@ def funnel(read: Metrics, split: Metrics, audit: Metrics) -> Bars:
 def text_copies(duplicates: pa.Table, shown: int = 6) -> pa.Table:
     """Examples out of `duplicates` (rows of DUPLICATES): evenly from the least overlap to the most."""
     rows = duplicates.sort_by([("overlap", "ascending"), ("post_id", "ascending")])
-    return rows.take(pa.array(_evenly(rows.num_rows, shown)))
+    chosen = sorted({round(i * (rows.num_rows - 1) / max(1, shown - 1)) for i in range(min(shown, rows.num_rows))})
+    return rows.take(pa.array(chosen, pa.int64()))
 
 
-def image_groups(groups: pa.Table, shown: int = 8) -> list[list[str]]:
-    """Examples out of `groups` (rows of IMAGE_GROUPS), image ids each, at most six: half are the largest groups, half
-    those whose members are least alike, where a wrong join would be.
+def image_copies(groups: pa.Table, shown: int = 8) -> list[list[str]]:
+    """Examples out of `groups` (rows of IMAGE_GROUPS), at most six image ids each, of groups of two and more.
+
+    Half of them are the largest, half those whose members are least alike, where a wrong join would be.
     """
     frame = groups.to_pandas()
-    frame = frame[frame.groupby("group_id")["image_id"].transform("size") > 1]
     each = frame.groupby("group_id").agg(size=("image_id", "size"), least=("similarity", "min")).reset_index()
-    largest = each.sort_values(["size", "group_id"], ascending=[False, True])["group_id"].head(shown // 2)
-    loosest = (
-        each[~each["group_id"].isin(largest)].sort_values(["least", "group_id"])["group_id"].head(shown - len(largest))
-    )
-    return [frame.loc[frame["group_id"] == group, "image_id"].head(6).tolist() for group in [*largest, *loosest]]
+    each = each[each["size"] > 1].sort_values(["size", "group_id"], ascending=[False, True])
+    largest, others = each.head(shown // 2), each.iloc[shown // 2 :]
+    loosest = others.sort_values(["least", "group_id"]).head(shown - len(largest))
+    members = frame.groupby("group_id")["image_id"]
+    return [members.get_group(group).head(6).tolist() for group in [*largest["group_id"], *loosest["group_id"]]]
 
 
-def copies(
-    duplicates: int, texts: int, examples: pa.Table, threshold: float,
-    groups: pa.Table, shown: Sequence[Sequence[str]], min_cosine: float, shelf: Shelf,
-) -> list[Part]:  # fmt: skip
-    """Near-copies of texts and of images, with examples."""
+def copied_texts(examples: pa.Table, removed: int, texts: int, threshold: float, shelf: Shelf) -> list[Part]:
+    """Posts removed as near-copies of an earlier text, by `examples` of them."""
+    title = f"{count(removed)} of {count(texts)} texts repeat an earlier one, and leave"
+    if not examples.num_rows:
+        return [Note(f"{title}.")]
     pairs = [
         (
             f"{percent(row['overlap'])} of the words in common",
@@ -220,135 +194,108 @@ def copies(
         )
         for row in examples.to_pylist()
     ]
-    frame = groups.select(["image_id", "group_id", "similarity"]).to_pandas().set_index("image_id")
+    return [
+        Pairs(
+            f"{title}: examples from the least overlap found to the most",
+            pairs,
+            note=f"Overlap is |A ∩ B| / |A ∪ B| of the two sets of cleaned words, at least {number(threshold)}. "
+            "A copy with a picture of its own stays.",
+        )
+    ]
+
+
+CLASSES = (("2", 2, 2), ("3 to 5", 3, 5), ("6 to 10", 6, 10), ("11 to 50", 11, 50), ("more than 50", 51, 10**12))
+"""Groups of copies by their number of images: name, least, most."""
+
+
+def copied_images(groups: pa.Table, examples: Sequence[Sequence[str]], min_cosine: float, shelf: Shelf) -> list[Part]:
+    """Groups of copies of images (`groups`, rows of IMAGE_GROUPS): how large, and `examples`, image ids of each."""
+    frame = groups.to_pandas().set_index("image_id")
     size = frame.groupby("group_id").size()
-    classes = [("1", 1, 1), ("2", 2, 2), ("3–5", 3, 5), ("6–10", 6, 10), ("11–50", 11, 50), ("> 50", 51, np.inf)]
-    counts = [(name, int(size.between(low, high).sum())) for name, low, high in classes]
-    surplus = len(frame) - len(size)
-    parts: list[Part] = []
-    text_title = f"{count(duplicates)} of {count(texts)} texts repeat an earlier one, and leave"
-    if pairs:
-        parts.append(
-            Pairs(
-                f"{text_title}: from the least overlap that counts, {number(threshold)}, to the most",
-                pairs,
-                note="Overlap is |A ∩ B| / |A ∪ B| of the two sets of cleaned words. A copy with a picture of its own stays.",
-            )
-        )
-    else:
-        parts.append(Note(f"{text_title}."))
-    if groups.num_rows:
-        parts.append(
-            Figure(
-                f"{count(surplus)} of {count(groups.num_rows)} images ({percent(surplus / groups.num_rows)}) are copies of another; the largest group has {count(size.max())}",
-                [
-                    Panel(
-                        columns(
-                            counts[1:],
-                            "groups",
-                            "Groups of copies by their number of images: "
-                            + listing([f"{name}: {n}" for name, n in counts]),
-                        ),
-                        "Groups by number of images",
-                    )
-                ],
-                Grid(["Images in the group", "Groups"], [[name, count(n)] for name, n in counts]),
-            )
-        )
-    if shown:
-        rows = [
-            (
-                f"{plural(size[frame.at[ids[0], 'group_id']], 'image')}, least cosine to the nearest {number(frame.loc[list(ids), 'similarity'].min())}",
-                [shelf.image(i) for i in ids],
-            )
-            for ids in shown
-        ]
-        parts.append(
-            Pairs(
-                "Groups of images taken for copies: the largest, and those that were joined on the least likeness",
-                rows,
-                note=f"Joined from a cosine of {number(min_cosine)} between the images' features on, and if a second check agrees. A group stays on one side of the split.",
-            )
-        )
-    return parts
+    copies = len(frame) - len(size)
+    if not copies:
+        return [Note(f"None of {plural(len(frame), 'image')} is a copy of another.")]
+    counts = {name: int(size.between(low, high).sum()) for name, low, high in CLASSES}
+    most = max(counts.values())
+    rows = []
+    for images in examples:
+        of = frame.loc[list(images)]
+        members = size[of["group_id"].iloc[0]]
+        shown = f", {len(images)} of them here" if members > len(images) else ""
+        caption = f"{plural(members, 'image')}{shown}; cosine to the nearest at least {number(of['similarity'].min())}"
+        rows.append((caption, [shelf.image(image) for image in images]))
+    return [
+        Bars(
+            f"{count(copies)} of {plural(len(frame), 'image')} ({percent(copies / len(frame))}) are copies of another; "
+            f"the largest group holds {count(size.max())}",
+            [Bar(f"Groups of {name} images", n / most, count(n)) for name, n in counts.items()],
+            Grid(
+                ["Images in the group", "Groups"],
+                [["1", count((size == 1).sum())]] + [[k, count(n)] for k, n in counts.items()],
+            ),
+        ),
+        Pairs(
+            "Images taken for copies: the largest groups first, then those joined on the least likeness",
+            rows,
+            note=f"Joined from a cosine of {number(min_cosine)} between the images' features on, where a second check "
+            "agrees. A group stays on one side of the split.",
+        ),
+    ]
 
 
 def split_and_audit(split: Metrics, audit: Metrics, close: pa.Table, shelf: Shelf) -> list[Part]:
-    """Sides of the split, the audit's verdict, and the closest pairs across sides."""
-    sides = [
-        [
-            SIDES[name],
-            count(side["posts"]),
-            percent(side["share"]),
-            percent(side["expected"]),
-            percent(side["standard_deviation"]),
-        ]
-        for name, side in split["sides"].items()
-    ]
-    groups = split["groups"]
-    parts: list[Part] = [
-        Table(
-            f"{plural(groups['all'], 'group')} of near-copies were placed whole; the largest holds {plural(groups['largest'], 'post')}",
-            Grid(["Side", "Posts", "Share", "Expected", "Standard deviation"], sides),
-            f"A group larger than split.max_group_share trains whole: {plural(groups['oversized'], 'group')}, {plural(groups['posts_in_oversized'], 'post')}.",
-        )
-    ]
-    searched = [
-        [
-            f"{kind}, {SIDES[held_out]}",
-            *(count(block[key]) for key in ("searched", "among", "copies", "judged_different", "grey")),
-        ]
-        for kind in ("texts", "images")
-        for held_out, block in audit[kind].items()
-    ]
-    parts.append(
-        Table(
-            verdict(audit),
-            Grid(
-                ["Held out", "Searched", "Among", "Copies", "Judged different", "Near, below the threshold"], searched
-            ),
-            "A second search, exact and by other code than the groups' own: every held-out text and image among all those of the sides it must not meet.",
-        )
-    )
-    if close.num_rows:
-        ranked = close.sort_by(
-            [("similarity", "descending"), ("kind", "ascending"), ("held_out_id", "ascending")]
-        ).slice(0, 10)
-        rows = [_close(row, shelf) for row in ranked.to_pylist()]
+    """Sides of the split, the audit's verdict, and the closest pairs across sides (`close`, rows of CLOSE)."""
+    parts: list[Part] = []
+    if audit["fit_on"] == "all":
         parts.append(
-            Pairs(
-                f"The {len(rows)} closest pairs across sides that are not taken for copies",
-                rows,
-                note="Left: held out. Right: on another side.",
+            Note(
+                "Vocabulary, word vectors and users' first vectors were fitted on all posts, held-out ones included "
+                "(split.fit_on: all, the paper's practice): ranks are better than they would be for new posts."
             )
         )
-    asked = [
-        [
-            TASK_NAMES[task],
-            SIDES[side],
-            count(block["queries"]),
-            ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in block["not_asked"].items() if n) or "–",
-        ]
-        for side in ("val", "test")
-        for task, block in audit["queries"][side].items()
+    parts += [_sides(split), _searched(audit)]
+    if close.num_rows:
+        order = [("similarity", "descending"), ("kind", "ascending"), ("held_out_id", "ascending")]
+        rows = [_close(row, shelf) for row in close.sort_by(order).slice(0, 10).to_pylist()]
+        title = f"The {plural(len(rows), 'closest pair')} across sides that are not taken for copies"
+        parts.append(Pairs(title, rows, note="Left: held out. Right: on another side."))
+    return [*parts, _asked(audit["queries"])]
+
+
+def _sides(split: Metrics) -> Table:
+    groups = split["groups"]
+    rows = [
+        [SIDES[name], count(side["posts"]), *(percent(side[k]) for k in ("share", "expected", "standard_deviation"))]
+        for name, side in split["sides"].items()
     ]
-    parts.append(
-        Table(
-            "What is asked on each side, and what is not",
-            Grid(["Task", "Side", "Queries", "Not asked"], asked, words=2),
-            "Texts of posts with an image ask for their author too, as there are too few posts without one."
-            if audit["queries"]["texts_of_posts_with_image_ask"]
-            else "",
-        )
+    return Table(
+        f"{plural(groups['all'], 'group')} of near-copies are placed whole; the largest holds "
+        f"{plural(groups['largest'], 'post')}",
+        Grid(["Side", "Posts", "Share", "Expected", "Standard deviation"], rows),
+        "A group that is too large for its side (split.max_group_share) trains whole: "
+        f"{plural(groups['oversized'], 'group')}, {plural(groups['posts_in_oversized'], 'post')}.",
     )
-    if audit["fit_on"] == "all":
-        parts.insert(
-            0,
-            Note(
-                "Vocabulary, word vectors and users' first vectors were fitted on all posts, held-out ones included (split.fit_on: all, the paper's practice): figures are better than honest ones would be."
-            ),
-        )
-    return parts
+
+
+def _searched(audit: Metrics) -> Table:
+    columns = {
+        "searched": "Searched",
+        "among": "Among",
+        "copies": "Copies",
+        "judged_different": "Judged different",
+        "grey": "Near, below the threshold",
+    }
+    rows = [
+        [f"{kind}, {SIDES[side]}", *(count(block[key]) for key in columns)]
+        for kind in ("texts", "images")
+        for side, block in audit[kind].items()
+    ]
+    return Table(
+        verdict(audit),
+        Grid(["Held out", *columns.values()], rows),
+        "A second search, exact and by other code than the groups' own: every held-out text and image among all those "
+        "of the sides it must not meet.",
+    )
 
 
 def verdict(audit: Metrics) -> str:
@@ -357,23 +304,25 @@ def verdict(audit: Metrics) -> str:
     if left:
         return f"The split leaks: {plural(left, 'near-copy', 'near-copies')} of held-out content on another side"
     if found:
-        return f"No near-copy of held-out content is left on another side: {plural(found, 'pair')} found, {plural(excluded, 'post')} left out"
+        return (
+            f"No near-copy of held-out content is left on another side: {plural(found, 'pair')} found, "
+            f"{plural(excluded, 'post')} left out"
+        )
     return "No near-copy of held-out content is on another side: the second search found none"
 
 
-TASK_NAMES = {"text_to_user": "text to user", "image_to_text": "image to text", "image_to_user": "image to user"}
+def _close(row: Mapping[str, Any], shelf: Shelf) -> tuple[str, list[Card]]:
+    measure, show = ("cosine", shelf.image) if row["kind"] == "image" else ("overlap", shelf.post)
+    why = "told apart by the second check" if row["verdict"] == "different" else "below the threshold"
+    caption = f"{row['kind']}: {measure} {number(row['similarity'])}, {why}"
+    return caption, [show(row["held_out_id"]), show(row["other_id"])]
 
 
-def _close(row: Mapping[str, Any], shelf: Shelf) -> tuple[str, list[Any]]:
-    measure = "cosine" if row["kind"] == "image" else "overlap"
-    why = "at the threshold, told apart by the second check" if row["verdict"] == "different" else "below the threshold"
-    show = shelf.image if row["kind"] == "image" else shelf.post
-    return f"{row['kind']}: {measure} {number(row['similarity'])}, {why}", [
-        show(row["held_out_id"]),
-        show(row["other_id"]),
+def _asked(queries: Metrics) -> Table:
+    rows = [
+        [TASKS[task], SIDES[side], reasons(block["not_asked"]), count(block["queries"])]
+        for side in ("val", "test")
+        for task, block in queries[side].items()
     ]
-
-
-def _evenly(rows: int, shown: int) -> list[int]:
-    """At most `shown` positions among `rows`, first and last included."""
-    return sorted({round(i * (rows - 1) / max(1, shown - 1)) for i in range(min(shown, rows))})
+    note = "Texts of posts with an image ask for their author too." if queries["texts_of_posts_with_image_ask"] else ""
+    return Table("What asks, and what does not", Grid(["Task", "Side", "Does not ask", "Asks"], rows, (0, 1, 2)), note)

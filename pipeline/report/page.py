@@ -5,7 +5,7 @@ Content-Security-Policy in the page forbids scripts and every request, whatever 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,11 +17,11 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of text: `header`, rows as long as it. All columns but the first `words` hold figures."""
+    """A table of text: `header`, rows as long as it. Columns hold figures, but for those of `words`."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
-    words: int = 1
+    words: Sequence[int] = (0,)
     strong: Sequence[int] = ()
     """Rows to look at."""
 
@@ -119,11 +119,11 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Answers:
-    """Retrieval: for each question (a card) rows of answers, each row with its name."""
+    """Retrieval: questions that belong together stand side by side, each a card and rows of answers with their name."""
 
     kind: ClassVar[str] = "answers"
     title: str
-    questions: Sequence[tuple[Card, Sequence[tuple[str, Sequence[Card]]]]]
+    together: Sequence[Sequence[tuple[Card, Sequence[tuple[str, Sequence[Card]]]]]]
     note: str = ""
 
 
@@ -162,12 +162,16 @@ Part = Figure | Bars | Facts | Table | Steps | Pairs | Answers | Clusters | Note
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and its parts; `lead` says in a sentence or two what the section is about."""
+    """A heading, a sentence or two on what it is about, and its parts."""
 
-    anchor: str
     title: str
     lead: str
-    parts: Sequence[Part] = field(default=())
+    parts: Sequence[Part]
+
+    @property
+    def anchor(self) -> str:
+        """Its address within the page."""
+        return "".join(c if c.isalnum() else "-" for c in self.title.lower())
 
 
 def render(title: str, lead: str, sections: Sequence[Section]) -> str:

@@ -1,8 +1,10 @@
 """Sections to look at: clusters of users, and what the space answers to a question."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from pipeline.report.cards import Shelf, clip
@@ -21,104 +23,86 @@ def clusters(
     """Each cluster's users, word cloud and nearest images; rows of CLUSTER_USERS, CLUSTER_WORDS, CLUSTER_IMAGES."""
     if "not_measured" in found:
         return [Note(f"Not clustered: {found['not_measured']}.")]
-    members, said, seen = users.to_pandas(), words.to_pandas(), images.to_pandas()
+    members = users.to_pandas().sort_values(["similarity", "user_id"], ascending=[False, True])
+    said, seen = words.to_pandas(), images.to_pandas()
     shown, rows = [], []
-    for number_of, group in members.sort_values(["similarity", "user_id"], ascending=[False, True]).groupby("cluster"):
-        own = said[said["cluster"] == number_of]
-        telling = own[own["measure"] == "log_odds"]
-        frequent = own[own["measure"] == "frequency"]
-        top = telling["word"].head(3).tolist() or frequent["word"].head(3).tolist()
-        names = [clip(name, 32) for name in group["user_id"].head(NAMED)]
-        rest = len(group) - len(names)
+    for cluster, group in members.groupby("cluster"):
+        own = said[said["cluster"] == cluster]
+        telling, frequent = (own[own["measure"] == measure] for measure in ("log_odds", "frequency"))
+        names, rest = [clip(name, 32) for name in group["user_id"].head(NAMED)], max(0, len(group) - NAMED)
         shown.append(
             Cluster(
-                ", ".join(clip(word, 32) for word in top) or "no word of its own",
+                _first_words(telling, 3),
                 f"{plural(len(group), 'user')}, mean cosine to the centre {number(group['similarity'].mean(), 2)}",
                 cloud(dict(zip(telling["word"], telling["weight"], strict=True))),
-                [shelf.image(image) for image in seen.loc[seen["cluster"] == number_of, "image_id"]],
-                ", ".join(names) + (f" and {plural(rest, 'more', 'more')}" if rest else ""),
+                [shelf.image(image) for image in seen.loc[seen["cluster"] == cluster, "image_id"]],
+                ", ".join(names) + (f" and {count(rest)} more" if rest else ""),
             )
         )
-        rows.append(
-            [
-                str(number_of),
-                count(len(group)),
-                ", ".join(clip(w, 32) for w in telling["word"].head(8)),
-                ", ".join(clip(w, 32) for w in frequent["word"].head(8)),
-            ]
-        )
+        rows.append([str(cluster), count(len(group)), _first_words(telling, 8), _first_words(frequent, 8)])
+    header = ["Cluster", "Users", "Words that tell it apart", "Most frequent words"]
     return [
         Clusters(
             _title(found),
             shown,
-            Grid(["Cluster", "Users", "Words that tell it apart", "Most frequent words"], rows, words=4),
-            f"In the clouds, size says how strongly a word tells the cluster from the others (log-odds); in the table also by frequency, without the {common} commonest words, as in the paper. Pictures are the nearest to the centre, one of each group of copies.",
+            Grid(header, rows, words=(0, 2, 3)),
+            "In a cloud, size says how strongly a word tells the cluster from the others (log-odds); the table has "
+            f"the most frequent too, without the {common} commonest of the corpus, as in the paper. Pictures are those "
+            "nearest to the centre, one of each group of copies.",
         )
     ]
 
 
+def _first_words(rows: pd.DataFrame, top: int) -> str:
+    return ", ".join(clip(word, 24) for word in rows["word"].head(top)) or "no word of its own"
+
+
 def _title(found: Metrics) -> str:
-    title = f"{plural(found['users'], 'user')} in {plural(found['clusters'], 'cluster')} of {count(found['smallest'])} to {count(found['largest'])}"
+    sizes = f"{count(found['smallest'])} to {count(found['largest'])}"
+    title = f"{plural(found['users'], 'user')} in {plural(found['clusters'], 'cluster')} of {sizes}"
     if "purity" in found:
-        title += f"; {percent(found['purity'])} share their cluster's commonest interest, {percent(found['purity_by_chance'])} would by chance"
-    if "silhouette" in found:
-        title += f"; silhouette {number(found['silhouette'], 2)}"
-    return title
+        title += f"; {percent(found['purity'])} have the commonest interest of their cluster, "
+        title += f"{percent(found['purity_by_chance'])} would by chance"
+    return title + (f"; silhouette {number(found['silhouette'], 2)}" if "silhouette" in found else "")
 
 
-def answers(asked: pa.Table, found: pa.Table, shelf: Shelf, picture_of_user: Mapping[str, str]) -> list[Part]:
+def answers(asked: pa.Table, found: pa.Table, shelf: Shelf) -> list[Part]:
     """What lies nearest to each question, in rows of ASKED and ANSWERS: text, image or user to text, image or user."""
     if not asked.num_rows:
         return [Note("Nothing was asked: report.queries is empty.")]
     answers = found.to_pandas()
-    questions: list[tuple[Card, Sequence[tuple[str, Sequence[Card]]]]] = []
+    together: dict[int, list[tuple[Card, Sequence[tuple[str, Sequence[Card]]]]]] = {}
     for question in asked.sort_by([("pair", "ascending"), ("query", "ascending")]).to_pylist():
-        own = answers[answers["query"] == question["query"]]
+        own = answers[answers["query"] == question["query"]].sort_values("position")
         rows = []
         for kind, name in (("image", "Nearest images"), ("user", "Nearest users"), ("text", "Nearest texts")):
-            nearest = own[own["kind"] == kind].sort_values("position")
+            nearest = own[own["kind"] == kind]
             if len(nearest):
-                rows.append(
-                    (
-                        name,
-                        [
-                            _answer(kind, i, s, shelf, picture_of_user)
-                            for i, s in zip(nearest["id"], nearest["similarity"], strict=True)
-                        ],
-                    )
-                )
-        questions.append((_question(question, shelf, picture_of_user), rows))
+                ids = zip(nearest["id"], nearest["similarity"], strict=True)
+                rows.append((name, [_answer(kind, i, s, shelf) for i, s in ids]))
+        together.setdefault(question["pair"], []).append((_question(question, shelf), rows))
     return [
         Answers(
             "Close questions, side by side: the difference of a word should show in the answers",
-            questions,
-            "Figures are cosines in the joint space. A user's picture is the first of their training posts' pictures, not what was matched.",
+            list(together.values()),
+            "Figures are cosines in the joint space. A user's picture is the first of those in their training posts, "
+            "not what was matched.",
         )
     ]
 
 
-def _question(question: Mapping[str, Any], shelf: Shelf, picture_of_user: Mapping[str, str]) -> Card:
+def _question(question: Mapping[str, Any], shelf: Shelf) -> Card:
+    value = question["value"]
     if question["kind"] == "image":
-        card = shelf.image(question["value"])
-        return Card(card.text, card.picture, "an image asks")
+        return replace(shelf.image(value), by="this image asks")
     if question["kind"] == "user":
-        return Card(
-            clip(question["value"], 60), shelf.thumbnails.get(picture_of_user.get(question["value"], "")), "a user asks"
-        )
-    unknown = [clip(word, 32) for word in question["unknown_words"]]
-    if not question["known_words"]:
-        remark = "no answer: none of its words is in the vocabulary"
-    elif unknown:
-        remark = f"not in the vocabulary: {', '.join(unknown)}"
-    else:
-        remark = ""
-    return Card(f"“{clip(question['value'], 60)}”", None, remark)
+        return replace(shelf.user(value), by="this user asks")
+    remark = ""
+    if unknown := ", ".join(clip(word, 32) for word in question["unknown_words"]):
+        remark = f"not in the vocabulary: {unknown}" + ("" if question["known_words"] else "; so there is no answer")
+    return Card(f"“{clip(value, 60)}”", by=remark)
 
 
-def _answer(kind: str, name: str, similarity: float, shelf: Shelf, picture_of_user: Mapping[str, str]) -> Card:
-    note = number(similarity, 2)
-    if kind == "image":
-        return shelf.image(name, note)
-    if kind == "text":
-        return shelf.text(name, note)
-    return Card(clip(name, 40), shelf.thumbnails.get(picture_of_user.get(name, "")), "", note)
+def _answer(kind: str, name: str, similarity: float, shelf: Shelf) -> Card:
+    show = {"image": shelf.image, "text": shelf.text, "user": shelf.user}[kind]
+    return show(name, number(similarity, 2))

@@ -11,14 +11,17 @@ from PIL import Image, ImageFont
 from wordcloud import WordCloud
 
 from pipeline.pictures import to_rgb
-from pipeline.report.charts import WIDTH
+from pipeline.report.cards import clip
+from pipeline.report.charts import WIDTH, put
 
 SIDE = 144
 """Pixels of a thumbnail's longer side: sharp at the 96 it is shown at on most screens."""
 _HEIGHT = 190
-_FONT = (
-    Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
-)  # comes with the package, so it lays out the same everywhere
+_FONT = str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf")
+"""It comes with matplotlib, so that words are laid out alike everywhere."""
+_WORD = (
+    """<text class="{}" x="{}" y="{}" font-size="{}" textLength="{:.0f}" lengthAdjust="spacingAndGlyphs">{}</text>"""
+)
 
 
 def thumbnail(stored: bytes) -> str:
@@ -38,21 +41,29 @@ def cloud(weights: Mapping[str, float]) -> Markup:
     if not weights:
         return Markup("")
     laid = WordCloud(
-        font_path=str(_FONT), width=WIDTH, height=_HEIGHT, margin=3, prefer_horizontal=1.0, relative_scaling=0.5,
-        min_font_size=10, max_font_size=46, random_state=0,
-    ).generate_from_frequencies(dict(weights))  # fmt: skip
-    words, bottom = [], 0.0
+        font_path=_FONT,
+        width=WIDTH,
+        height=_HEIGHT,
+        margin=3,
+        prefer_horizontal=1.0,
+        relative_scaling=0.5,
+        min_font_size=10,
+        max_font_size=46,
+        random_state=0,
+    ).generate_from_frequencies({clip(word, 24): weight for word, weight in weights.items()})
+    words: list[Markup] = []
+    top, bottom = float(_HEIGHT), 0.0
     for (word, _), size, (row, column), _, _ in laid.layout_:
-        font = ImageFont.truetype(str(_FONT), size)
+        font = ImageFont.truetype(_FONT, size)
         base = row + font.getmetrics()[0]
-        bottom = max(bottom, base + 0.25 * size)
-        look = "one" if len(words) < len(laid.layout_) / 3 else "four"
-        words.append(
-            Markup(
-                '<text class="{}" x="{}" y="{}" font-size="{}" textLength="{:.0f}" lengthAdjust="spacingAndGlyphs">{}</text>'
-            ).format(look, column, base, size, font.getlength(word), word)
-        )
-    alt = "The words, heaviest first: " + ", ".join(word for (word, *_), *_ in laid.layout_[:12])
-    return Markup('<svg class="cloud" viewBox="0 0 {} {:.0f}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, bottom + 2, alt, Markup("").join(words)
+        top, bottom = min(top, base - 0.8 * size), max(bottom, base + 0.25 * size)
+        look = "top" if len(words) < len(laid.layout_) / 3 else "rest"
+        words.append(put(_WORD, look, column, base, size, font.getlength(word), word))
+    return put(
+        '<svg class="cloud" viewBox="0 {:.0f} {} {:.0f}" role="img" aria-label="{}">{}</svg>',
+        top,
+        WIDTH,
+        bottom - top,
+        "Words, the heaviest first: " + ", ".join(word for (word, _), *_ in laid.layout_),
+        Markup("").join(words),
     )

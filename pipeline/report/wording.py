@@ -1,5 +1,7 @@
 """Numbers as a reader wants them: no more digits than they bear, thousands set apart."""
 
+from collections.abc import Mapping
+
 
 def count(value: float) -> str:
     """7458 is 7,458."""
@@ -35,3 +37,19 @@ def plural(value: float, one: str, many: str | None = None) -> str:
 def listing(items: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+
+
+TASKS = {"text_to_user": "Text to user", "image_to_text": "Image to text", "image_to_user": "Image to user"}
+
+METHODS = {
+    "avg_text": "Avg-Text",
+    "avg_image": "Avg-Image",
+    "bridging": "Bridging",
+    "merged": "Merged",
+    "model": "This model",
+}
+
+
+def reasons(counts: Mapping[str, int]) -> str:
+    """`{"no_text": 3, "other": 0}` is `3 no text`; a dash where nothing was left out."""
+    return ", ".join(f"{count(n)} {reason.replace('_', ' ')}" for reason, n in counts.items() if n) or "–"

@@ -1,0 +1,103 @@
+"""What `make repro` prints at its end: the results in a table, from metrics/*.json alone. `python -m tools.results`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+METRICS, PAGE = Path("metrics"), Path("report/index.html")
+METHODS = {
+    "avg_text": "Avg-Text",
+    "avg_image": "Avg-Image",
+    "bridging": "Bridging",
+    "merged": "Merged",
+    "model": "this model",
+}
+TASKS = {"text_to_user": "text to user", "image_to_text": "image to text", "image_to_user": "image to user"}
+
+Metrics = dict[str, Any]
+
+
+def main() -> int:
+    """Print the results; exit status 1 where a stage has not written its metrics."""
+    found = {name: _read(METRICS / f"{name}.json") for name in ("retrieval", "baselines", "interests", "audit")}
+    missing = [f"{METRICS / name}.json" for name, metrics in found.items() if metrics is None]
+    held = {name: metrics for name, metrics in found.items() if metrics is not None}
+    told = []
+    if "retrieval" in held:
+        told.append(ranks({**held.get("baselines", {}), "model": held["retrieval"]}))
+    if "interests" in held:
+        told.append(interests(held["interests"]))
+    if "audit" in held:
+        told.append(audit(held["audit"]))
+    if missing:
+        told.append(f"Missing: {', '.join(missing)}. `dvc repro` writes what is missing.")
+    told.append(f"Report: {PAGE.resolve()}" if PAGE.exists() else f"No report at {PAGE.resolve()} yet.")
+    sys.stdout.write("\n" + "\n\n".join(told) + "\n")
+    return bool(missing)
+
+
+def ranks(methods: Metrics) -> str:
+    """Mean median ranks by method and task beside random, and joint performance."""
+    model = methods["model"]
+    asked = {task: name for task, name in TASKS.items() if model[task]["queries"]}
+    if not asked:
+        return "Retrieval: nothing was asked; the test side holds no query."
+    chance = sum(model[task]["random"] / model[task]["candidates"] for task in asked)
+    rows = [["mean median rank", *asked.values(), "joint performance"]]
+    for key, name in METHODS.items():
+        if key in methods:
+            blocks = [methods[key].get(task, {}) for task in asked]
+            joint = methods[key].get("joint_performance") if all(block.get("queries") for block in blocks) else None
+            rows.append([name, *(_number(block.get("mean_median_rank")) for block in blocks), _number(joint)])
+    rows.append(["random", *(_number(model[task]["random"]) for task in asked), _number(chance)])
+    rows.append(["candidates", *(f"{model[task]['candidates']:,}" for task in asked), ""])
+    return f"Retrieval, on test (1 is perfect; lower is better):\n{_table(rows)}"
+
+
+def interests(metrics: Metrics) -> str:
+    """Macro F1 of users' interests by method."""
+    if "not_measured" in metrics:
+        return f"Interests: not measured, as {metrics['not_measured']}."
+    macro = metrics["macro"]
+    rows = [["macro F1", *(name for key, name in METHODS.items() if key in macro), "everyone positive"]]
+    rows.append(["", *(f"{macro[key]:.2f}" for key in METHODS if key in macro), f"{macro['always_yes']:.2f}"])
+    return (
+        f"Interests of {metrics['users']:,} users, {len(metrics['labels'])} labels (higher is better):\n{_table(rows)}"
+    )
+
+
+def audit(metrics: Metrics) -> str:
+    """The verdict on the split, in a line."""
+    found, left = metrics["crossings"]["found"], metrics["crossings"]["left"]
+    if left:
+        return f"Audit: THE SPLIT LEAKS: {left:,} near-copies of held-out content are on another side."
+    excluded = metrics["posts"]["excluded"]
+    return f"Audit: no near-copy of held-out content on another side ({found:,} found, {excluded:,} posts left out)."
+
+
+def _read(path: Path) -> Metrics | None:
+    if not path.exists():
+        return None
+    metrics: Metrics = json.loads(path.read_text(encoding="utf-8"))
+    return metrics
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _table(rows: list[list[str]]) -> str:
+    """Columns as wide as their widest cell: the first to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  "
+        + "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+        for row in rows
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
