@@ -5,10 +5,10 @@ part of speech (models/README.md). A word then has one lemma wherever it stands:
 looked up once, in few large calls, and the cost grows with the vocabulary, not with the corpus. Mode `sentence` runs
 tagger and lemmatizer on whole posts.
 
-Lemmas are lower-cased. Words with anything but the letters a to z pass as they are (the English model makes niño of
-niños, and digits are the user's own spelling), and so do words of more than 40 letters. Words that the model's
-dictionary does not hold are spelled anew by its network, letter by letter, and sometimes wrongly (throwbackhursdays,
-be for bbc); its answer counts only where it keeps the word but for the last four letters, and the first three.
+Lemmas are lower-cased. A word passes as it is where it has anything but the letters a to z and apostrophes (the English
+model makes niño of niños; digits are the user's own spelling), or more than 40 letters. A word that the model's
+dictionary does not hold is spelled anew by its network, letter by letter, and sometimes wrongly (throwbackhursdays, be
+for bbc): that answer counts only where it keeps the first three letters, and all but the last four.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from pipeline.files import atomic_file
 from pipeline.machine import cache_folder
 from pipeline.progress import bar
 
-LETTERS = r"^[a-z]{1,40}$"
+LETTERS = r"^[a-z']{1,40}$"
 ENDING, BEGINNING = 4, 3
 """The network may change at most the last 4 letters of a word, and none of the first 3."""
 WORDS_PER_CALL = 100_000
@@ -89,7 +89,7 @@ def lemmatize_words(words: pa.Array, chosen: Models) -> pa.Array:
 
 
 def lemmatize_sentences(sentences: Sequence[Sequence[str]], chosen: Models) -> list[list[str]]:
-    """The lemma of each word of each sentence of lower-cased words, by its part of speech there."""
+    """The lower-cased lemma of each word of each sentence, by its part of speech there; words in any case."""
     nlp = _pipeline(chosen, tagger=True)
     pieces = [list(words[at : at + SENTENCE]) for words in sentences for at in range(0, len(words), SENTENCE)]
     found = iter(_lemmas(nlp, pieces))
@@ -115,7 +115,7 @@ def _lemmas(nlp: Any, sentences: list[list[str]]) -> list[list[str]]:
     tagged = [(word.text, word.upos, word.lemma) for found in nlp(sentences).sentences for word in found.words]
     listed = nlp.processors["lemma"].trainer.skip_seq2seq([(word, tag) for word, tag, _ in tagged])
     answers = (
-        _accepted(word, lemma.lower(), in_dictionary)
+        _accepted(word.lower(), lemma.lower(), in_dictionary)
         for (word, _, lemma), in_dictionary in zip(tagged, listed, strict=True)
     )
     return [[next(answers) for _ in words] for words in sentences]

@@ -52,15 +52,16 @@ SLICE = 20_000
 LONGEST_KEPT = 40
 
 ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.IGNORECASE)
-# Links and e-mail addresses; one pattern, so that neither leaves a part of the other.
+# Each pattern looks from a place once and not far, so that time stays linear in the text, however hostile.
+# Links and e-mail addresses are one pattern, so that neither leaves a part of the other.
 LINK = re.compile(
     r"(?:https?|ftp):/*\S*|www\.\S+"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|(?:[\w-]+\.)+[a-z]{2,}/\S*"  # pic.twitter.com/abc, bit.ly/abc
-    r"|(?:[\w-]+\.)+(?:com|org|net|edu|gov|info|biz|io|ly|tv|co\.[a-z]{2})\b",  # example.com
+    r"|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"
+    r"|(?<![\w-])(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}/\S*"  # pic.twitter.com/abc, bit.ly/abc
+    r"|(?<![\w-])(?:[\w-]{1,63}\.){1,5}(?:com|org|net|edu|gov|info|biz|io|ly|tv|co\.[a-z]{2})\b",  # example.com
     re.IGNORECASE,
 )
-MENTION = re.compile(r"(?<!\w)@+\w+(?:[.@]\w+)*")
+MENTION = re.compile(r"(?<![\w@])@+\w+(?:[.@]\w+)*")
 # Emoticons with a letter or a digit: of the others nothing is left once punctuation is out.
 EMOTICON = re.compile(
     r"(?<![\w:;=])[:;][-'^o~]?(?:d+|p+|o+|0|3+|[csxlbq@])(?!\w)"  # :D ;-p :3
@@ -68,7 +69,7 @@ EMOTICON = re.compile(
     r"|(?<!\w)(?:=-?(?:d+|p+|3)|x-?d+|d-?[:;=]|8-[)(])(?!\w)"  # =D xD D: 8-)
     r"|(?<!\w)<[/\\]?3+(?!\w)"  # <3 </3
     r"|(?<!\w)(?:o[._]+o|o_0|0_o|0_0|[tqu]_+[tqu]|t\.t|ಠ_*ಠ)(?!\w)"  # o_O T_T
-    r"|[\\_]*\(ツ\)[_/]*|ʕ\S{1,5}ʔ|\(\S{0,2}ω\S{0,2}\)",  # shrug, bear, (´ω`)
+    r"|[\\_]{0,2}\(ツ\)[_/]{0,2}|ʕ\S{1,5}ʔ|\(\S{0,2}ω\S{0,2}\)",  # shrug, bear, (´ω`)
     re.IGNORECASE,
 )
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
@@ -80,7 +81,7 @@ ASCII_KEPT = {code: chr(code) if chr(code).isalnum() or chr(code) in "'_#" else 
 
 
 class Stretch(NamedTuple):
-    """What lies between white space: its words, its hashtags, and all its words with whether each is kept."""
+    """What lies between white space: its words, hashtags, and all its words as written with whether they are kept."""
 
     words: tuple[str, ...]
     hashtags: tuple[str, ...]
@@ -96,7 +97,7 @@ class Cleaned(NamedTuple):
 
 
 Lemmatize = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[str]]]
-"""From sentences as lists of words to their lemmas, word by word."""
+"""From sentences, as lists of words in the case they were written in, to their lower-cased lemmas, word by word."""
 
 
 def words_and_hashtags(text: str) -> tuple[list[str], list[str]]:
@@ -190,20 +191,23 @@ def _stretch(part: str) -> Stretch:
     tag_ends = -1
     for found in WORD.finditer(part):
         # #love#me are two hashtags; c#minor is none.
-        if found[1] and (found.start() == tag_ends or part[: found.start()][-1:] in ("", " ", "'")):
+        begin = found.start()
+        if found[1] and (begin in (0, tag_ends) or part[begin - 1] in " '"):
             tag = found[2].partition("'")[0].strip("_")
             if any(not character.isdigit() and character != "_" for character in tag):
                 hashtags.append(tag)
                 tag_ends = found.end()
-        for spelled in found[2].lower().split("_"):
-            word = spelled if spelled.isascii() else _from_first_letter(unicodedata.normalize("NFC", spelled))
+        for spelled in found[2].split("_"):
+            word = spelled.lower()
+            if not word.isascii():
+                word = _from_first_letter(unicodedata.normalize("NFC", word))
             bare = ENDING.sub("", word)
             closed = bare.replace("'", "")
             kept = bool(closed) and not (word.endswith("n't") or closed in STOPWORDS)
             if kept:
                 words.append(closed)
             if word:
-                sentence.append((closed if kept else word, kept))
+                sentence.append((closed if kept and closed != spelled.lower() else spelled, kept))
     return Stretch(tuple(words), tuple(hashtags), tuple(sentence))
 
 
