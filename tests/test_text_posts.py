@@ -50,7 +50,7 @@ def passes(tmp_path, rows, shard_rows, min_overlap=0.8, same_user=False):
     vocabulary = Vocabulary.of(spelled, tables.strings([LEMMAS.get(word, word) for word in spelled.to_pylist()]))
     read = text_posts.read(shards, vocabulary)
     copies = text_posts.find_copies(read, min_overlap, same_user)
-    words = pa.concat_tables(text_posts.kept_words(shards, vocabulary, copies))
+    words = [row for part in text_posts.kept_words(shards, vocabulary, copies) for row in part.to_pylist()]
     return words, copies, text_posts.facts(counts, vocabulary, read, copies)
 
 
@@ -65,7 +65,7 @@ def test_by_hand_in_any_shards(tmp_path, shard_rows):
     ]
     groups = dict(zip(copies.groups["post_id"].to_pylist(), copies.groups["group_id"].to_pylist(), strict=True))
     assert groups == {"a": "a", "b": "a", "c": "a", "d": "a", "e": "e", "h": "e"}
-    assert words.to_pylist() == [
+    assert words == [
         {"post_id": "b", "words": ["red", "house", "cat", "cat"], "hashtags": []},
         {"post_id": "c", "words": ["red", "red", "cat", "house"], "hashtags": []},
         {"post_id": "e", "words": ["dog", "sun"], "hashtags": ["Sun"]},
@@ -86,7 +86,7 @@ def test_group_removes_nothing_by_another_user(tmp_path):
     words, copies, facts = passes(tmp_path, ROWS, 3, same_user=True)
     # a and c are both by u1; b, d, e and h have their like by others alone.
     assert copies.duplicates.select([0, 1]).to_pylist() == [{"post_id": "a", "duplicate_of": "c"}]
-    assert facts["posts_out"] == words.num_rows == 6 and facts["posts_in_groups"] == 6
+    assert facts["posts_out"] == len(words) == 6 and facts["posts_in_groups"] == 6
     again = [*ROWS, ("j", "u2", "the dogs and the sun", None, DAY.replace(day=9))]
     _, copies, _ = passes(tmp_path / "again", again, 3, same_user=True)
     assert copies.duplicates["post_id"].to_pylist() == ["a", "j"]
@@ -101,7 +101,7 @@ def test_near_copies_have_their_overlap(tmp_path):
 
 def test_no_post_has_a_word(tmp_path):
     words, copies, facts = passes(tmp_path, [("a", "u", None, "i", None), ("b", "u", "the", None, None)], 1)
-    assert words.num_rows == copies.duplicates.num_rows == copies.groups.num_rows == facts["posts_out"] == 0
+    assert len(words) == copies.duplicates.num_rows == copies.groups.num_rows == facts["posts_out"] == 0
 
 
 @pytest.fixture
@@ -135,6 +135,12 @@ def test_the_stage_runs_twice_to_the_same_bytes(workplace):
     shutil.rmtree(workplace / "cache")
     clean_text.main()
     assert outputs() == first
+
+
+def test_the_stage_on_posts_without_a_word_writes_empty_tables(workplace):
+    tables.POSTS.write(posts([("a", "u", None, "i", None)]), clean_text.POSTS)
+    clean_text.main()
+    assert tables.WORDS.count(clean_text.WORDS) == tables.DUPLICATES.count(clean_text.DUPLICATES) == 0
 
 
 def test_the_stage_in_sentence_mode_has_the_words_of_the_same_posts(workplace):
