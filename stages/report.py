@@ -94,7 +94,7 @@ def main() -> None:
             measured["clusters"], cluster_users, cluster_words, cluster_images, params.clusters.common_words, shelf
         ),
         "Any to any": people.answers(asked, answers, shelf),
-        "Paper's tables": paper.tables(read_metrics(PAPER) if PAPER.exists() else None, retrieval),
+        "Tables of the paper": paper.tables(read_metrics(PAPER) if PAPER.exists() else None, retrieval),
     }
     lead = (
         f"{source}: {count(read['rows_out'])} posts by {count(read['users'])} users, placed so that a text, an image "

@@ -1,4 +1,4 @@
-"""Headless Chromium, spoken to over a pipe (Chrome DevTools Protocol): what a page logs, asks for, measures, looks like."""
+"""Headless Chromium over a pipe (Chrome DevTools Protocol): what a page logs, asks for, measures, looks like."""
 
 import base64
 import contextlib

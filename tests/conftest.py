@@ -21,3 +21,13 @@ def treebank(request: pytest.FixtureRequest) -> Path:
     if folder is None:
         pytest.skip("lemma accuracy needs UD_English-EWT: pytest --treebank PATH")
     return folder
+
+
+@pytest.fixture(scope="session")
+def fabricated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small complete run, made up (tests/fabricate.py). Copy it before changing anything."""
+    from fabricate import fabricate
+
+    folder = tmp_path_factory.mktemp("run")
+    fabricate(folder)
+    return folder

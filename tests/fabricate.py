@@ -107,7 +107,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
     )
     tables.CONTENT.write(content, data / "split/train")
     close = [
-        ("image", list(images)[0], list(images)[50], 0.94, "below"),
+        ("image", next(iter(images)), list(images)[50], 0.94, "below"),
         ("image", list(images)[5], list(images)[61], 0.961, "different"),
         ("text", posts[0], posts[3], 0.71, "below"),
     ]
@@ -132,7 +132,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
         )
     tables.RANKS.write(pa.concat_tables(ranks.values()), data / "evaluation/ranks")
     active = {u: int((author[train] == i).sum()) for i, u in enumerate(users)}
-    candidates = {task: USERS for task in TASKS}
+    candidates = dict.fromkeys(TASKS, USERS)
     missing = {task: {"text_without_known_word": 1, "author_not_in_train": 0} for task in TASKS}
     measured = {"not_asked": missing} | evaluate(ranks, candidates, active, [6, 8], 100, 1)
     write_metrics(measured, root / "metrics/retrieval.json")
