@@ -1,12 +1,11 @@
 """The losses of Eq. 1 to 4 and, beyond the paper, four others, over the pairs of one mini-batch.
 
 A pair is two vectors of one post: its text and user, image and text, or image and user; the first named is the anchor
-(ours for the last two: the paper states Eq. 4 for text and user alone). Negatives of an anchor are the partners of
-all the other posts of the mini-batch, but for those that are `same`: the same user, or for image and text
-another copy of the same image.
+(ours for the last two: the paper states Eq. 4 for text and user alone). The negatives of an anchor are all the other
+posts of the mini-batch that have the partner's modality, with their users, texts or images; never the same user, or for
+image and text never another copy of the same image.
 
-Shapes: a anchors, p partners, n pairs of them; similarity S (a, p), the cosine (Eq. 3); `same` (a, p). Pair i stands at
-S[rows[i], columns[i]], which `same` covers.
+Shapes: n pairs of one kind, c candidates (a partner and the negatives of some anchors), D numbers a vector.
 """
 
 import math
@@ -28,46 +27,49 @@ _TASKS = {"text_user": "text_to_user", "image_text": "image_to_text", "image_use
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """The pairs of one kind in a mini-batch, in unit vectors; see the module."""
+class Side:
+    """One direction of the pairs of one kind: what each anchor is told apart from.
+
+    `anchors` (n, D) and `candidates` (c, D) are of unit length; `own` (n,) is each one's partner among the candidates;
+    `same` (n, c) marks the candidates that are no negatives of an anchor, its partner among them.
+    """
 
     anchors: Tensor
-    partners: Tensor
-    rows: Tensor
-    columns: Tensor
+    candidates: Tensor
+    own: Tensor
     same: Tensor
 
-    def __len__(self) -> int:
-        return len(self.rows)
+    def similarity(self) -> tuple[Tensor, Tensor]:
+        """Eq. 3: the cosines with the partners (n, 1), and with all candidates (n, c)."""
+        cosine = self.anchors @ self.candidates.T
+        return cosine.gather(1, self.own.unsqueeze(1)), cosine
 
 
 def pair_loss(
-    pairs: Pairs, loss: Loss = "hinge", margin: float = 0.2, scale: Tensor | None = None, shift: Tensor | None = None
+    side: Side, other: Side | None, loss: Loss, margin: float, scale: Tensor | None = None, shift: Tensor | None = None
 ) -> Tensor:
-    """The loss of one kind of pair, summed over its pairs (a scalar): L_TU, L_IT or L_IU of Eq. 1.
+    """The loss of one kind of pair, summed over its n pairs (a scalar): L_TU, L_IT or L_IU of Eq. 1.
 
     hinge           Eq. 4: sum over pairs and negatives of max(0, margin - S(a, p) + S(a, n))
-    hinge_both      and the same with each partner as the anchor, among the anchors of the others
-    hinge_hardest   both directions, the hardest negative alone (VSE++)
-    infonce         cross-entropy of the pair among its negatives at the learned temperature 1 / exp(scale), the mean
-                    of both directions (CLIP)
-    sigmoid         log-loss of each pair and each negative on its own, of logits exp(scale) * S + shift (SigLIP)
+    hinge_both      and the same of the `other` side, each partner the anchor among the anchors of the others
+    hinge_hardest   both sides, the hardest negative of each anchor alone (VSE++)
+    infonce         cross-entropy of the pair among its negatives, of logits exp(scale) S, the mean of both sides (CLIP)
+    sigmoid         log-loss of each pair and each negative on its own, of logits exp(scale) S + shift (SigLIP)
     """
-    similarity = pairs.anchors @ pairs.partners.T
-    if loss in ("infonce", "sigmoid"):
+    sides = [side] if other is None else [side, other]
+    if loss == "infonce":
         assert scale is not None
-        logits = scale.exp() * similarity
-        if shift is not None:
-            logits = logits + shift
-            attract = F.softplus(-logits[pairs.rows, pairs.columns]).sum()
-            return attract + F.softplus(logits)[pairs.rows].masked_fill(pairs.same[pairs.rows], 0).sum()
-        return (_cross_entropy(logits, pairs.same, pairs.rows, pairs.columns)
-                + _cross_entropy(logits.T, pairs.same.T, pairs.columns, pairs.rows)) / 2  # fmt: skip
-    hardest = loss == "hinge_hardest"
-    total = _hinge(similarity, pairs.same, pairs.rows, pairs.columns, margin, hardest)
-    if loss != "hinge":
-        total = total + _hinge(similarity.T, pairs.same.T, pairs.columns, pairs.rows, margin, hardest)
-    return total
+        return torch.stack([_cross_entropy(one, scale) for one in sides]).mean()
+    if loss == "sigmoid":
+        assert scale is not None and shift is not None
+        own, every = (scale.exp() * cosine + shift for cosine in side.similarity())
+        return F.softplus(-own).sum() + F.softplus(every).masked_fill(side.same, 0).sum()
+    return torch.stack([_hinge(one, margin, hardest=loss == "hinge_hardest") for one in sides]).sum()
+
+
+def two_sided(loss: Loss) -> bool:
+    """Whether a loss takes both sides."""
+    return loss in ("hinge_both", "hinge_hardest", "infonce")
 
 
 def unified_loss(losses: Mapping[str, Tensor], counts: Mapping[str, int], weights: Mapping[str, float]) -> Tensor:
@@ -76,17 +78,17 @@ def unified_loss(losses: Mapping[str, Tensor], counts: Mapping[str, int], weight
     return torch.stack(parts).sum() if parts else torch.zeros(())
 
 
-def _hinge(similarity: Tensor, same: Tensor, rows: Tensor, columns: Tensor, margin: float, hardest: bool) -> Tensor:
-    """Eq. 4 with the anchors `rows`: over all their negatives, or the hardest of each."""
-    violation = (margin - similarity[rows, columns].unsqueeze(1) + similarity[rows]).masked_fill(same[rows], 0)
-    violation = violation.clamp(min=0)
+def _hinge(side: Side, margin: float, hardest: bool) -> Tensor:
+    """Eq. 4, over all negatives of each anchor, or the hardest of each."""
+    own, every = side.similarity()
+    violation = ((margin - own) + every).clamp(min=0).masked_fill(side.same, 0)
     return violation.amax(1).sum() if hardest else violation.sum()
 
 
-def _cross_entropy(logits: Tensor, same: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    pair = logits[rows, columns]
-    others = logits[rows].masked_fill(same[rows], float("-inf"))
-    return (torch.logsumexp(torch.cat([pair.unsqueeze(1), others], 1), 1) - pair).sum()
+def _cross_entropy(side: Side, scale: Tensor) -> Tensor:
+    own, every = (scale.exp() * cosine for cosine in side.similarity())
+    negatives = every.masked_fill(side.same, float("-inf"))
+    return (torch.logsumexp(torch.cat([own, negatives], 1), 1) - own.squeeze(1)).sum()
 
 
 @dataclass(frozen=True)
@@ -97,18 +99,30 @@ class Encoded:
     image: Tensor | None
     user: Tensor | None
 
+    def unit(self) -> "Encoded":
+        """The same, of unit length: the cosine of Eq. 3 is then a product."""
+        return Encoded(*(None if x is None else F.normalize(x) for x in (self.text, self.image, self.user)))
 
-def batch_pairs(kind: str, encoded: Encoded, batch: Batch) -> Pairs:
-    """The pairs of one kind in `batch`: its posts that have both; negatives are of all posts that have the partner."""
+
+def sides(kind: str, unit: Encoded, batch: Batch) -> tuple[Side, Side]:
+    """Both directions of the pairs of one kind in `batch`, those of its posts that have both of its modalities.
+
+    The candidates of a direction are of all posts of the batch that have the partner's modality.
+    """
     anchor, partner = kind.split("_")
-    anchors, partners = getattr(encoded, anchor), getattr(encoded, partner)
     everyone = torch.arange(len(batch), device=batch.user.device)
     posts = {"text": batch.text_rows, "image": batch.image_rows, "user": everyone}
     label = batch.group if kind == "image_text" else batch.user
-    same = label[posts[anchor]].unsqueeze(1) == label[posts[partner]].unsqueeze(0)
-    rows = torch.isin(posts[anchor], posts[partner]).nonzero().squeeze(1)
-    columns = torch.searchsorted(posts[partner], posts[anchor][rows])
-    return Pairs(F.normalize(anchors), F.normalize(partners), rows, columns, same)
+
+    def side(anchor: str, partner: str) -> Side:
+        vectors, candidates = getattr(unit, anchor), getattr(unit, partner)
+        rows = torch.isin(posts[anchor], posts[partner]).nonzero().squeeze(1)
+        pairs = posts[anchor][rows]
+        same = label[pairs].unsqueeze(1) == label[posts[partner]].unsqueeze(0)
+        chosen = vectors if len(rows) == len(vectors) else vectors[rows]
+        return Side(chosen, candidates, torch.searchsorted(posts[partner], pairs), same)
+
+    return side(anchor, partner), side(partner, anchor)
 
 
 class Objective(nn.Module):
@@ -136,17 +150,21 @@ class Objective(nn.Module):
 
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch, and by kind, of those with a pair in it, the mean over pairs."""
-        losses, counts = {}, {}
+        losses, counts, unit = {}, {}, encoded.unit()
         for kind in self.weights:
-            pairs = batch_pairs(kind, encoded, batch)
-            losses[kind], counts[kind] = self._pair_loss(PAIRS.index(kind), pairs), len(pairs)
+            found = sides(kind, unit, batch)
+            losses[kind], counts[kind] = self._pair_loss(PAIRS.index(kind), *found), len(found[0].own)
         means = {kind: losses[kind] / counts[kind] for kind in losses if counts[kind]}
         return unified_loss(losses, counts, self.weights), means
 
-    def _pair_loss(self, kind: int, pairs: Pairs) -> Tensor:
-        scale = None if self.scale is None else self.scale[kind].clamp(max=math.log(100))
-        shift = None if self.shift is None else self.shift[kind]
-        return pair_loss(pairs, self.loss, self.margin, scale, shift)
+    def _pair_loss(self, kind: int, side: Side, other: Side) -> Tensor:
+        return pair_loss(pairs, self.loss, self.margin, *self.temperature(PAIRS[kind]))
+
+    def temperature(self, kind: str) -> tuple[Tensor | None, Tensor | None]:
+        """The learned scale and shift of one kind of pair, as `pair_loss` takes them."""
+        at = PAIRS.index(kind)
+        scale = None if self.scale is None else self.scale[at].clamp(max=math.log(100))
+        return scale, None if self.shift is None else self.shift[at]
 
 
 class MergedObjective(Objective):
@@ -166,8 +184,8 @@ class MergedObjective(Objective):
         text, image, user = encoded.text, encoded.image, encoded.user
         assert text is not None and image is not None and user is not None
         merged = torch.zeros_like(user).index_add(0, batch.text_rows, text).index_add(0, batch.image_rows, image)
-        everyone = torch.arange(len(batch), device=user.device)
+        posts, users = F.normalize(merged), F.normalize(user)
+        own = torch.arange(len(batch), device=user.device)
         same = batch.user.unsqueeze(1) == batch.user.unsqueeze(0)
-        pairs = Pairs(F.normalize(merged), F.normalize(user), everyone, everyone, same)
-        loss = self._pair_loss(0, pairs) / len(pairs)
+        loss = self._pair_loss(0, Side(posts, users, own, same), Side(users, posts, own, same)) / len(batch)
         return loss, {"text_user": loss}

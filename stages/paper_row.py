@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.embedding import embed_users, rank_queries
+from pipeline.embedding import embed_users
 from pipeline.files import atomic_folder
 from pipeline.losses import Objective
 from pipeline.metrics import write_metrics
 from pipeline.params import load, paper_rows
+from pipeline.queries import rank_queries
 from pipeline.retrieval import evaluate
 from pipeline.tables import EMBEDDINGS, RANKS, vectors
 from pipeline.training import Trainer
