@@ -14,7 +14,7 @@ Texts and pictures wait on disk (`pipeline.spill`) until their place in the sort
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,7 +42,8 @@ CANDIDATES = pa.schema(
 )
 """A row as a source gives it: `row` is its number there, from 1; `image` names a picture of the source."""
 
-_WRITE_POSTS, _WRITE_IMAGES, _SPILL_PICTURES = 1 << 18, 256, 64
+_PIECE, _PICTURES = 1 << 18, 64
+"""Rows, and pictures, that are held and written at once."""
 
 
 class Source(Protocol):
@@ -62,32 +63,36 @@ class Source(Protocol):
 
 
 class Rejects:
-    """What was left out so far: rows of REJECTED, and their number by reason."""
+    """What was left out: rows of REJECTED, waiting on disk, and how many for each reason."""
 
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._parts = [REJECTED.empty()]
+    def __init__(self, spill: Spill) -> None:
+        self.posts: Counter[str] = Counter()
+        self.users: Counter[str] = Counter()
+        self._spill = spill
 
-    def add(self, rows: pa.Table) -> None:
-        """Add rows of REJECTED."""
-        self._parts.append(rows)
+    def add(self, rows: pa.Table, counts: Counter[str] | None = None) -> None:
+        """Add rows of REJECTED to the posts left out, or to those that `counts` counts."""
+        self._spill.append(rows)
+        counts = self.posts if counts is None else counts
         for entry in pc.value_counts(rows["reason"]).to_pylist():
-            self.counts[entry["values"]] += entry["counts"]
+            counts[entry["values"]] += entry["counts"]
 
-    def by_reason(self) -> dict[str, int]:
-        """Rows per reason, most frequent first."""
-        return dict(sorted(self.counts.items(), key=lambda item: (-item[1], item[0])))
+    def write(self, path: Path) -> None:
+        """Write the table, once the spill is closed."""
+        columns = pa.table({name: self._spill.column(name) for name in REJECTED.key})
+        order = pc.sort_indices(columns, [(name, "ascending") for name in REJECTED.key]).to_numpy().astype(np.int64)
+        with REJECTED.writer(path) as writer:
+            for begin in range(0, len(order), _PIECE):
+                writer.write(self._spill.take(order[begin : begin + _PIECE]))
 
-    def table(self) -> pa.Table:
-        """All of them."""
-        return pa.concat_tables(self._parts)
+
+def _most_first(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def rejected_rows(ids: pa.Array | pa.ChunkedArray, reason: str, details: pa.Array | pa.ChunkedArray) -> pa.Table:
     """Rows of REJECTED that share one reason."""
-    return pa.table({"id": ids, "reason": pa.repeat(reason, len(ids)), "detail": details}, schema=None).cast(
-        REJECTED.schema
-    )
+    return pa.table({"id": ids, "reason": pa.repeat(reason, len(ids)), "detail": details}).cast(REJECTED.schema)
 
 
 def joined(*parts: object) -> pa.Array | pa.ChunkedArray:
@@ -112,46 +117,45 @@ def import_corpus(
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        rejects = Rejects()
-        with Spill(scratch / "rows.arrow", CANDIDATES) as spill:
-            rows_in = _check_rows(source, spill, rejects)
-        choice = _Choice(spill, source.name, rejects)
-        choice.drop_duplicates()
-        choice.drop_users(min_posts)
-        choice.cap_users(max_posts)
-        with Spill(scratch / "pictures.arrow", IMAGES.schema) as pictures:
-            stored = _take_in(source, choice, pictures, max_pixels, max_side, workers)
-        choice.drop_users(min_posts)
-
-        kept = choice.kept()
-        posts = pa.table({"post_id": choice.post_ids.take(kept), "user_id": choice.user_ids.take(kept)})
-        users, strangers = source.users(posts)
-        users_rejected = Rejects()
-        users_rejected.add(strangers)
-        REJECTED.write(pa.concat_tables([rejects.table(), strangers]), folder / "rejected")
+        with Spill(scratch / "rejected.arrow", REJECTED.schema) as spilled_rejects:
+            rejects = Rejects(spilled_rejects)
+            with Spill(scratch / "rows.arrow", CANDIDATES) as rows:
+                rows_in = _check_rows(source, rows, rejects)
+            choice = _Choice(rows, source.name, rejects)
+            choice.drop_duplicates()
+            choice.drop_users(min_posts)
+            choice.cap_users(max_posts)
+            with Spill(scratch / "pictures.arrow", IMAGES.schema) as pictures:
+                stored = _take_in(source, choice, pictures, max_pixels, max_side, workers)
+            choice.drop_users(min_posts)
+            kept = choice.kept()
+            users, strangers = source.users(
+                pa.table({"post_id": choice.post_ids.take(kept), "user_id": choice.users(kept)})
+            )
+            rejects.add(strangers, rejects.users)
+        rejects.write(folder / "rejected")
         _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected")
 
-        _write_posts(choice, spill, kept, folder / "posts")
+        _write_posts(choice, rows, kept, folder / "posts")
         USERS.write(users, folder / "users")
         images = _write_images(pictures, stored, choice.image_ids(kept), folder / "images")
     finally:
         shutil.rmtree(scratch)
     has_text, has_image = choice.has_text[kept], choice.image_codes[kept] >= 0
-    interests = Counter(label for labels in users["interests"].to_pylist() for label in labels)
     return {
         "rows_in": rows_in,
         "rows_out": len(kept),
-        "rejected": rejects.by_reason(),
+        "rejected": _most_first(rejects.posts),
         "posts": {
             "with_text": int(has_text.sum()),
             "with_image": int(has_image.sum()),
             "with_both": int((has_text & has_image).sum()),
         },
-        "users": users.num_rows,
-        "users_rejected": users_rejected.by_reason(),
-        "brands": pc.sum(users["brand"]).as_py() or 0,
-        "interests": dict(sorted(interests.items(), key=lambda item: (-item[1], item[0]))),
         "images": images,
+        "users": users.num_rows,
+        "users_rejected": _most_first(rejects.users),
+        "brands": pc.sum(users["brand"]).as_py() or 0,
+        "interests": _most_first(Counter(label for labels in users["interests"].to_pylist() for label in labels)),
     }
 
 
@@ -197,15 +201,11 @@ class _Choice:
     def __init__(self, spill: Spill, name: str, rejects: Rejects) -> None:
         self._name, self._rejects = name, rejects
         self._alive = np.ones(spill.rows, bool)
-        self._rows = spill.column("row")
-        self.post_ids = _whole(spill.column("post_id"))
-        self._users = _whole(spill.column("user_id")).dictionary_encode()
-        self.user_ids = _whole(spill.column("user_id"))
-        self._user = self._users.indices.to_numpy()
+        self._rows = spill.column("row").to_numpy()
+        self.post_ids = spill.column("post_id").cast(pa.large_string()).combine_chunks()
+        self._user, self._users = _coded(spill.column("user_id"))
+        self.image_codes, self._names = _coded(spill.column("image"))
         self.has_text = spill.column("text").is_valid().to_numpy()
-        images = _whole(spill.column("image")).dictionary_encode()
-        self._names: pa.Array = images.dictionary
-        self.image_codes = pc.fill_null(images.indices, -1).to_numpy()
         self._ids: list[str | None] = []
         self._order: Rows = pc.sort_indices(self.post_ids).to_numpy().astype(np.int64)  # stable: first row first
 
@@ -213,24 +213,36 @@ class _Choice:
         """The rows that stay, in order of post_id."""
         return self._order[self._alive[self._order]]
 
-    def _reject(self, rows: Rows, reason: str, details: pa.Array) -> None:
-        if len(rows):
-            self._alive[rows] = False
-            self._rejects.add(rejected_rows(self.post_ids.take(rows), reason, details))
+    def users(self, rows: Rows) -> pa.Array:
+        """The user_id of each row."""
+        return self._users.take(pa.array(self._user[rows]))
+
+    def _reject(self, rows: Rows, reason: str, details: Callable[[Rows], pa.Array]) -> None:
+        self._alive[rows] = False
+        for begin in range(0, len(rows), _PIECE):
+            part = rows[begin : begin + _PIECE]
+            self._rejects.add(rejected_rows(self.post_ids.take(part), reason, details(part)))
 
     def drop_duplicates(self) -> None:
         ordered = self.post_ids.take(self._order)
         repeated = pc.equal(ordered[1:], ordered[:-1]).to_numpy(zero_copy_only=False).astype(bool)
-        rows = self._order[1:][repeated]
-        place = joined("row ", self._rows.take(rows), f" of {self._name}; the first row of this post_id is kept")
-        self._reject(rows, "duplicate post_id", place)
+        ending = f" of {self._name}; the first row of this post_id is kept"
+        self._reject(
+            self._order[1:][repeated],
+            "duplicate post_id",
+            lambda rows: joined("row ", pa.array(self._rows[rows]), ending),
+        )
 
     def drop_users(self, min_posts: int) -> None:
         kept = self.kept()
-        posts = np.bincount(self._user[kept], minlength=len(self._users.dictionary))
+        posts = np.bincount(self._user[kept], minlength=len(self._users))
         rows = kept[posts[self._user[kept]] < min_posts]
-        number = pa.array(posts[self._user[rows]])
-        details = joined(self.user_ids.take(rows), " has ", number, f" posts, of {min_posts} needed")
+
+        def details(rows: Rows) -> pa.Array:
+            return joined(
+                self.users(rows), " has ", pa.array(posts[self._user[rows]]), f" posts, of {min_posts} needed"
+            )
+
         self._reject(rows, "user with too few posts", details)
 
     def cap_users(self, max_posts: int | None) -> None:
@@ -241,9 +253,11 @@ class _Choice:
         users = self._user[by_user]
         starts = np.flatnonzero(np.r_[True, users[1:] != users[:-1]]) if len(users) else np.empty(0, np.int64)
         place = np.arange(len(users)) - np.repeat(starts, np.diff(np.r_[starts, len(users)]))
-        rows = np.sort(by_user[place >= max_posts])
-        details = joined("beyond the first ", str(max_posts), " posts of ", self.user_ids.take(rows))
-        self._reject(rows, "beyond the limit of posts per user", details)
+        self._reject(
+            by_user[place >= max_posts],
+            "beyond the limit of posts per user",
+            lambda rows: joined(f"beyond the first {max_posts} posts of ", self.users(rows)),
+        )
 
     def picture_names(self) -> tuple[Rows, list[str]]:
         """Codes and names of the pictures that the rows that stay need, in order of first use."""
@@ -255,12 +269,15 @@ class _Choice:
     def resolve(self, ids: dict[int, str], refused: dict[int, Rejected]) -> None:
         """Take `ids`, the hash of the picture of each code; reject the rows whose picture was `refused`."""
         self._ids = [ids.get(code) for code in range(len(self._names))]
+        details = {code: self._detail(code, picture.detail) for code, picture in refused.items()}
+
+        def told(rows: Rows) -> pa.Array:
+            return pa.array([details[code] for code in self.image_codes[rows].tolist()])
+
         for reason in sorted({picture.reason for picture in refused.values()}):
             codes = [code for code, picture in refused.items() if picture.reason == reason]
             kept = self.kept()
-            rows = kept[np.isin(self.image_codes[kept], codes)]
-            details = [self._detail(int(code), refused[int(code)].detail) for code in self.image_codes[rows]]
-            self._reject(rows, f"image: {reason}", pa.array(details, pa.string()))
+            self._reject(kept[np.isin(self.image_codes[kept], codes)], f"image: {reason}", told)
 
     def _detail(self, code: int, detail: str) -> str:
         name = self._names[code].as_py()
@@ -272,8 +289,13 @@ class _Choice:
         return ids.take(pa.array(np.where(self.image_codes[rows] < 0, len(self._ids), self.image_codes[rows])))
 
 
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    return column.cast(pa.large_string()).combine_chunks()
+def _coded(column: pa.ChunkedArray) -> tuple[Rows, pa.Array]:
+    """Each value's place among the distinct ones, -1 for null; the distinct ones."""
+    encoded = column.dictionary_encode().unify_dictionaries()
+    if not encoded.num_chunks:
+        return np.empty(0, np.int64), pa.array([], pa.string())
+    codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in encoded.chunks]
+    return np.concatenate(codes), encoded.chunk(0).dictionary
 
 
 def _take_in(
@@ -294,7 +316,7 @@ def _take_in(
         if picture.image_id not in stored:
             stored[picture.image_id] = None
             waiting.append(picture)
-        if len(waiting) >= _SPILL_PICTURES:
+        if len(waiting) >= _PICTURES:
             flush()
 
     def flush() -> None:
@@ -321,7 +343,7 @@ def _take_in(
 def _ask_for_enough(rows_in: int, posts: int, users: int, rejects: Rejects, path: Path) -> None:
     if posts >= MIN_POSTS and users >= MIN_USERS:
         return
-    reasons = "; ".join(f"{reason}: {count}" for reason, count in rejects.by_reason().items())
+    reasons = "; ".join(f"{reason}: {count}" for reason, count in _most_first(rejects.posts).items())
     raise UserError(
         f"{posts} posts by {users} users are left of {rows_in} rows; at least {MIN_POSTS} by {MIN_USERS} are needed. "
         + (f"Left out, each with its reason in {path}: {reasons}." if reasons else "None was left out.")
@@ -330,8 +352,8 @@ def _ask_for_enough(rows_in: int, posts: int, users: int, rejects: Rejects, path
 
 def _write_posts(choice: _Choice, spill: Spill, kept: Rows, path: Path) -> None:
     with POSTS.writer(path) as writer:
-        for begin in range(0, len(kept), _WRITE_POSTS):
-            rows = kept[begin : begin + _WRITE_POSTS]
+        for begin in range(0, len(kept), _PIECE):
+            rows = kept[begin : begin + _PIECE]
             part = spill.take(rows).append_column("image_id", choice.image_ids(rows))
             writer.write(part.select(POSTS.schema.names))
 
@@ -341,6 +363,6 @@ def _write_images(spill: Spill, stored: list[str], used: pa.Array, path: Path) -
     order = np.argsort(np.array(stored, "S64"), kind="stable")
     order = order[wanted[order]]
     with IMAGES.writer(path) as writer:
-        for begin in range(0, len(order), _WRITE_IMAGES):
-            writer.write(spill.take(order[begin : begin + _WRITE_IMAGES]))
+        for begin in range(0, len(order), _PICTURES):
+            writer.write(spill.take(order[begin : begin + _PICTURES]))
     return len(order)
