@@ -4,6 +4,7 @@ Each benchmark is `python -m benchmarks.NAME`: it does the same work with this p
 `bench`) in one run, prints a table and, last, one line `RESULT {json}` with the figures, each bound and `holds`.
 """
 
+import ctypes
 import gc
 import json
 import multiprocessing
@@ -59,6 +60,7 @@ def measure(work: Callable[..., Any], *args: Any, prepare: Callable[..., Any] | 
 def _measured(sender: Any, work: Callable[..., Any], prepare: Callable[..., Any] | None, args: Sequence[Any]) -> None:
     inputs = (prepare(*args),) if prepare else args
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what `prepare` freed goes back, so that `work` cannot use it uncounted
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts over
     before = _kilobytes("VmRSS")
     begun = time.perf_counter()
