@@ -117,6 +117,7 @@ def main() -> int:
                     if is_code(deps[index]):
                         del deps[index]
                 deps.extend(sorted(imported_files(script_of(entry))))
+                deps.fa.set_flow_style()
             yaml.dump(document, file)
         wrong += [f"{file}: {name}: {sentence}" for name, entry in entries.items() for sentence in differences(entry)]
     sys.stdout.write("".join(f"{line}\n" for line in wrong))
