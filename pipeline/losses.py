@@ -158,7 +158,8 @@ class Objective(nn.Module):
         return unified_loss(losses, counts, self.weights), means
 
     def _pair_loss(self, kind: int, side: Side, other: Side) -> Tensor:
-        return pair_loss(pairs, self.loss, self.margin, *self.temperature(PAIRS[kind]))
+        reverse = other if two_sided(self.loss) else None
+        return pair_loss(side, reverse, self.loss, self.margin, *self.temperature(PAIRS[kind]))
 
     def temperature(self, kind: str) -> tuple[Tensor | None, Tensor | None]:
         """The learned scale and shift of one kind of pair, as `pair_loss` takes them."""

@@ -103,8 +103,7 @@ class NewUsers:
         for step in range(steps):
             for group in adam.param_groups:  # to 0 along a half cosine, so that the last steps settle
                 group["lr"] = rate * self._spread * (1 + math.cos(math.pi * step / steps)) / 2
-            adam.zero_grad()
-            self._loss(row, held, posts).backward()
+            (row.grad,) = torch.autograd.grad(self._loss(row, held, posts), row)
             adam.step()
         return row.detach()
 

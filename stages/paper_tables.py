@@ -72,7 +72,7 @@ def interests(rows: Mapping[str, PaperRow], settings: Interests, count: int, see
     users = USERS.read(CORPUS)
     methods = {method: Vectors.of(EMBEDDINGS.read(place / "users")) for method, place in places.items()}
     people, vectors = everywhere(users, methods)
-    random = np.random.default_rng([seed, 3]).normal(size=vectors["avg_text"].shape).astype(np.float32)
+    random = np.asarray(np.random.default_rng([seed, 3]).normal(size=vectors["avg_text"].shape))
     labels, truth, _ = targets(people["interests"].to_pylist(), max(settings.min_positives, settings.folds))
     if not labels:
         return {"title": "F1 of user interests", "not_measured": "no interest has enough users", "claims": []}
