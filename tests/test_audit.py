@@ -87,9 +87,11 @@ def test_a_jaccard_that_is_the_threshold_counts():
     assert sorted(found.similarity) == [0.8, 0.8] and found.close.sum() == 1
 
 
+@pytest.mark.parametrize("dense", [1, 100_000])
 @pytest.mark.parametrize("dimensions", [8, 256, 700])
-def test_image_search_finds_what_comparing_all_finds(dimensions, monkeypatch):
+def test_image_search_finds_what_comparing_all_finds(dimensions, dense, monkeypatch):
     monkeypatch.setattr(exact_search, "BLOCK", 100)
+    monkeypatch.setattr(exact_search, "DENSE", dense)
     monkeypatch.setattr(exact_search, "HEAD", 31)
     chance = np.random.default_rng(1)
     kinds = np.abs(chance.normal(size=(40, dimensions)))
