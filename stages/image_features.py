@@ -26,12 +26,13 @@ def main() -> None:
         "images.precision",
         "images.dtype",
         "images.batch_size",
-    ).images
-    weights = Path(params.weights) if params.weights is not None else None
+    )
+    images = params.images
+    weights = Path(images.weights) if images.weights is not None else None
     with resumable("image_features") as finished:
-        encoder = load_encoder(params.encoder, weights, params.weights_sha256, params.precision)
-        counts = write_features(IMAGES, FEATURES, encoder, params.batch_size, params.dtype, finished)
-    write_metrics({"encoder": params.encoder, **counts}, METRICS)
+        encoder = load_encoder(images.encoder, weights, images.weights_sha256, images.precision)
+        counts = write_features(IMAGES, FEATURES, encoder, images.batch_size, images.dtype, finished)
+    write_metrics({"encoder": images.encoder, **counts}, METRICS)
 
 
 if __name__ == "__main__":

@@ -97,8 +97,18 @@ def differences(entry: dict[str, Any]) -> list[str]:
     wrong += [f"{name} is in deps and not imported" for name in sorted(declared - needed)]
     wrong += [f"{key} is read by load() and not in params" for key in sorted(loaded - params)]
     wrong += [f"{key} is in params and not read by load()" for key in sorted(params - loaded)]
-    wrong += [f"{key} is loaded and never read" for key in sorted(loaded - read)]
+    wrong += [f"{key} is loaded and never read" for key in sorted(loaded) if not _is_read(key, read)]
     return wrong
+
+
+def _without_trailing_spaces(text: str) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def _is_read(key: str, read: set[str]) -> bool:
+    """Whether `key` is read by its name, or goes on with its whole section (`split = params.split`)."""
+    section = key.split(".")[0]
+    return key in read or (section in read and not any(name.startswith(f"{section}.") for name in read))
 
 
 def main() -> int:
@@ -118,7 +128,8 @@ def main() -> int:
                         del deps[index]
                 deps.extend(sorted(imported_files(script_of(entry))))
                 deps.fa.set_flow_style()
-            yaml.dump(document, file)
+            with file.open("w", encoding="utf-8") as stream:
+                yaml.dump(document, stream, transform=_without_trailing_spaces)
         wrong += [f"{file}: {name}: {sentence}" for name, entry in entries.items() for sentence in differences(entry)]
     sys.stdout.write("".join(f"{line}\n" for line in wrong))
     return bool(wrong)
