@@ -4,15 +4,13 @@
     x^T = W_T phi_T(T)     phi_T: convolutions over word vectors, the maximum over time (Kim, 2014), D_T numbers
     x^U = W_U U_e[k]       U_e: a table of one learned row per user, D_u numbers
 
-The word vectors are frozen unless `tune_words`. A convolution over time is linear in the words, and a mini-batch says
-the same words often, so each distinct word is multiplied with the kernels once, and a window sums what its words gave.
+The word vectors are frozen unless `tune_words`.
 
-Shapes: D joint, t texts of L words, u distinct words, i images, r users; k_F filters of each block with window k.
+Shapes: D joint, t texts of L words, u distinct words, i images, r users.
 """
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from torch.nn import functional as F
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_text
 from pipeline.tables import EMBEDDINGS, matrix, positions, vectors
+from pipeline.windows import window_maxima
 
 MODALITIES = ("text", "image", "user")
 
@@ -66,10 +65,7 @@ class JointModel(nn.Module):
 
         pairs = list(zip(shape.windows, shape.filters, strict=True))
         self.image_projection = uniform(shape.image, shape.dim, shape.image)  # W_I
-        # The kernels of all blocks side by side, window position by window position: one product serves them all.
-        self.kernels = nn.Parameter(
-            torch.cat([uniform(k * shape.word, shape.word, k * n).data for k, n in pairs], dim=1)
-        )
+        self.kernels = nn.Parameter(torch.cat([uniform(k * shape.word, k * n, shape.word).data for k, n in pairs]))
         self.bias = nn.Parameter(torch.cat([uniform(k * shape.word, n).data for k, n in pairs]))
         self.text_projection = uniform(sum(shape.filters), shape.dim, sum(shape.filters))  # W_T
         self.user_projection = uniform(shape.word, shape.dim, shape.word)  # W_U
@@ -95,9 +91,8 @@ class JointModel(nn.Module):
 
     def text(self, words: Tensor, text: Tensor) -> Tensor:
         """x^T (t, D) of texts (t, L), as rows of the vectors `words` (u, word) of the distinct words, padding first."""
-        products = (words @ self.kernels).float()
-        strongest = window_maxima(products, text, self.shape.windows, self.shape.filters)
-        phi = F.relu(strongest + self.bias)
+        responses = window_maxima(words, self.kernels, text, self.shape.windows, self.shape.filters)
+        phi = F.relu(responses + self.bias)
         return F.linear(self._drop(phi), self.text_projection).float()
 
     def user(self, rows: Tensor) -> Tensor:
@@ -106,24 +101,6 @@ class JointModel(nn.Module):
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.shape.dropout, self.training) if self.shape.dropout else x
-
-
-def window_maxima(products: Tensor, text: Tensor, windows: Sequence[int], filters: Sequence[int]) -> Tensor:
-    """Each filter's greatest response over time (t, sum of filters), before bias.
-
-    `products` (u, sum of window * filters): each distinct word times each kernel row, block by block, window position
-    by window position; the padding's, row 0, are zeros. `text` (t, L) are rows of `products`.
-    """
-    maxima, begin = [], 0
-    for window, count in zip(windows, filters, strict=True):
-        places = text.shape[1] - window + 1
-        response = torch.zeros((), device=products.device)
-        for offset in range(window):
-            part = products[:, begin + offset * count : begin + (offset + 1) * count]
-            response = response + F.embedding(text[:, offset : offset + places], part)
-        maxima.append(response.amax(1) if response.dim() else products.new_zeros(len(text), count))
-        begin += window * count
-    return torch.cat(maxima, 1)
 
 
 def starting_rows(user_ids: pa.Array, means: pa.Table, size: int, seed: int) -> Tensor:

@@ -132,7 +132,7 @@ class Trainer:
 
     def _guarded_step(self, rows: Array, rate: float) -> None:
         try:
-            loss = self._step(cut(self.posts, self.features, rows), rate)
+            loss = self.take_step(cut(self.posts, self.features, rows), rate)
         except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "memory" not in str(error):
                 raise
@@ -150,7 +150,8 @@ class Trainer:
                 f"words of this batch, the posts {', '.join(ids)}."
             )
 
-    def _step(self, batch: Batch, rate: float) -> float:
+    def take_step(self, batch: Batch, rate: float) -> float:
+        """One step of Adam on `batch` at the learning rate `rate`; returns the loss before it."""
         self.step += 1
         model, objective = self.model.train(), self.objective
         if model.shape.dropout:
