@@ -15,6 +15,9 @@ repro: .venv/.synced  ## The environment, the default corpus, the whole pipeline
 	@dvc repro
 	@python -m tools.results
 
+paper: .venv/.synced  ## The paper's Tables 2, 3 and 4 on the corpus at hand: paper/tables.md
+	@dvc repro paper/dvc.yaml
+
 test: .venv/.synced  ## All unit tests
 	@pytest
 
@@ -45,4 +48,4 @@ lock:  ## Compile requirements.lock anew from pyproject.toml
 	@python3 -m venv .uv
 	@.uv/bin/python -m pip install --quiet uv
 
-.PHONY: help repro test lint check-lock pr-report lock
+.PHONY: help repro paper test lint check-lock pr-report lock
