@@ -1,0 +1,158 @@
+"""Split and audit at 2 million posts by 50,000 users: time and memory, and that no planted copy crosses.
+
+`python -m benchmarks.split [--posts N] [--users N]`. The corpus is synthetic, of Twitter's proportions (13 % with an
+image, 95 % with a text), its texts cleaned by the real stage, its images given as made features; the groups of images
+are the planted ones, so that audit and grouping share nothing. The stages run as they do under DVC, in processes of
+their own. The peer, scikit-learn's StratifiedGroupKFold (users as strata, content groups as groups), gets the same
+posts and groups under a limit of memory, and says itself what it asks for.
+"""
+
+import argparse
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from ruamel.yaml import YAML
+
+from benchmarks import print_table, result
+from pipeline.files import write_text
+from pipeline.groups import components
+from pipeline.synthetic import TRUTH_POSTS
+from pipeline.tables import ASSIGNED, FEATURES, IMAGE_GROUPS, IMAGES, POSTS, positions, vectors
+
+ROOT = Path(__file__).parents[1]
+PEER_MEMORY = 16 << 30
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--posts", type=int, default=2_000_000)
+    parser.add_argument("--users", type=int, default=50_000)
+    parser.add_argument("--image-share", type=float, default=0.13)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="split-benchmark-") as folder:
+        os.chdir(folder)
+        _prepare(arguments.posts, arguments.users, arguments.image_share)
+        stages = [_stage(name) for name in ("import_corpus", "clean_text")]
+        _features_and_planted_groups()
+        stages += [_stage(name) for name in ("split", "audit_split")]
+        crossing = _planted_pairs_that_cross()
+        split, audit = (json.loads(Path(f"metrics/{name}.json").read_text()) for name in ("split", "audit"))
+        peer = _peer()
+
+    print_table([*stages, {"stage": "StratifiedGroupKFold", "seconds": "-", "peak MB": f"asks for {peer}"}])
+    print(json.dumps({"posts": split["posts"], "groups": split["groups"], "sides": split["sides"]}, indent=1))
+    print(json.dumps({kind: audit[kind] for kind in ("posts", "crossings", "texts", "images")}, indent=1))
+    taken = {row["stage"]: row for row in stages}
+    result(
+        {
+            "posts": arguments.posts,
+            "users": arguments.users,
+            "split_seconds": taken["split"]["seconds"],
+            "split_peak_mb": taken["split"]["peak MB"],
+            "audit_seconds": taken["audit_split"]["seconds"],
+            "audit_peak_mb": taken["audit_split"]["peak MB"],
+            "peer_asks_for": peer,
+            "planted_pairs_that_cross": crossing,
+            "crossings_found_by_audit": audit["crossings"]["found"],
+        },
+        {
+            "split_under_a_minute": taken["split"]["seconds"] < 60,
+            "split_under_4_gb": taken["split"]["peak MB"] < 4096,
+            "no_planted_copy_crosses": crossing == 0 and audit["crossings"]["left"] == 0,
+        },
+    )
+
+
+def _prepare(posts: int, users: int, image_share: float) -> None:
+    """The project's files, with params for this corpus, in the current folder."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    params["corpus"]["source"] = "synthetic"
+    params["corpus"]["max_posts_per_user"] = None
+    params["corpus"]["min_posts_per_user"] = 1
+    params["corpus"]["synthetic"].update(
+        posts=posts, users=users, topics=50, image_share=image_share, images="features"
+    )
+    yaml.dump(params, Path("params.yaml"))
+    for name in ("pipeline", "stages", "models", "dvc.yaml"):
+        Path(name).symlink_to(ROOT / name)
+    write_text("", Path("data/checked"))
+    Path("data/fetched").mkdir()
+    shutil.copytree(ROOT / "data/own", "data/own")
+
+
+def _stage(name: str) -> dict[str, object]:
+    """Run one stage; what it took, by its own account."""
+    subprocess.run([sys.executable, "-m", f"stages.{name}"], check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    timing = json.loads(Path(f"timings/{name}.json").read_text())
+    return {"stage": name, "seconds": timing["wall_s"], "peak MB": timing["peak_mb"]}
+
+
+def _features_and_planted_groups() -> None:
+    """Features as stored, and the groups of images that the truth tells, in the place of those stages' tables."""
+    with FEATURES.writer(Path("data/images/features")) as writer:
+        for images in IMAGES.batches(Path("data/corpus/images")):
+            values = np.frombuffer(b"".join(images["bytes"].to_pylist()), np.float16).reshape(images.num_rows, -1)
+            writer.write(pa.table({"image_id": images["image_id"], "vector": vectors(values)}))
+    ids = IMAGES.read(Path("data/corpus/images"), ["image_id"])["image_id"].combine_chunks()
+    posts = POSTS.read(Path("data/corpus/posts"), ["post_id", "image_id"])
+    truth = TRUTH_POSTS.read(Path("data/truth/posts"), ["post_id", "image_of"])
+    truth = truth.filter(pa.compute.is_in(truth["post_id"], posts["post_id"]))
+    image = positions(posts["image_id"], ids)
+    source = positions(truth["image_of"], posts["post_id"])
+    copied = np.flatnonzero((source >= 0) & (image >= 0))
+    group = components(len(ids), image[copied], image[source[copied]])
+    columns = {
+        "image_id": ids,
+        "group_id": ids.take(pa.array(group)),
+        "representative": group == np.arange(len(ids)),
+        "similarity": np.ones(len(ids), np.float32),
+    }
+    IMAGE_GROUPS.write(pa.table(columns), Path("data/images/groups"))
+
+
+def _planted_pairs_that_cross() -> int:
+    """Posts with a copied picture whose source stands on another side."""
+    final = ASSIGNED.read(Path("data/split/assigned"), ["post_id", "split"])
+    truth = TRUTH_POSTS.read(Path("data/truth/posts"), ["post_id", "image_of"])
+    side = final["split"].to_numpy(zero_copy_only=False)
+    copy, source = positions(truth["post_id"], final["post_id"]), positions(truth["image_of"], final["post_id"])
+    both = (copy >= 0) & (source >= 0)
+    return int((side[copy[both]] != side[source[both]]).sum())
+
+
+def _peer() -> str:
+    """What StratifiedGroupKFold asks for, in its own words."""
+    process = subprocess.run(
+        [sys.executable, "-c", "from benchmarks.split import _stratified; _stratified()"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    asked = re.search(r"Unable to allocate ([\d.]+ \w+)", process.stderr)
+    return asked[1] if asked else f"under {PEER_MEMORY >> 30} GiB (exit status {process.returncode})"
+
+
+def _stratified() -> None:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    resource.setrlimit(resource.RLIMIT_AS, (PEER_MEMORY, PEER_MEMORY))
+    assigned = ASSIGNED.read(Path("data/split/assigned"))
+    posts = POSTS.read(Path("data/corpus/posts"), ["post_id", "user_id"])
+    user = posts["user_id"].take(pa.array(positions(assigned["post_id"], posts["post_id"])))
+    strata = user.combine_chunks().dictionary_encode().indices.to_numpy()
+    groups = assigned["group_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    next(StratifiedGroupKFold(5).split(strata, strata, groups))
+
+
+if __name__ == "__main__":
+    main()
