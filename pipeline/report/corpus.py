@@ -6,10 +6,11 @@ from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.params import Params
 from pipeline.report.cards import Shelf
-from pipeline.report.page import Bar, Bars, Card, Grid, Note, Pairs, Part, Steps, Table
+from pipeline.report.page import Bar, Bars, Grid, Note, Pairs, Part, Steps, Table
 from pipeline.report.wording import TASKS, count, number, percent, plural, reasons
 
 Metrics = Mapping[str, Any]
@@ -254,11 +255,16 @@ def split_and_audit(split: Metrics, audit: Metrics, close: pa.Table, shelf: Shel
             )
         )
     parts += [_sides(split), _searched(audit)]
-    if close.num_rows:
-        order = [("similarity", "descending"), ("kind", "ascending"), ("held_out_id", "ascending")]
-        rows = [_close(row, shelf) for row in close.sort_by(order).slice(0, 10).to_pylist()]
-        title = f"The {plural(len(rows), 'closest pair')} across sides that are not taken for copies"
-        parts.append(Pairs(title, rows, note="Left: held out. Right: on another side."))
+    order = [("similarity", "descending"), ("held_out_id", "ascending"), ("other_id", "ascending")]
+    for kind, show in (("text", shelf.post), ("image", shelf.image)):
+        rows = []
+        for row in close.filter(pc.equal(close["kind"], kind)).sort_by(order).slice(0, 5).to_pylist():
+            why = "told apart by the second check" if row["verdict"] == "different" else "below the threshold"
+            caption = f"{'overlap' if kind == 'text' else 'cosine'} {number(row['similarity'])}, {why}"
+            rows.append((caption, [show(row["held_out_id"]), show(row["other_id"])]))
+        if rows:
+            title = f"The closest {kind}s across sides that are not taken for copies"
+            parts.append(Pairs(title, rows, note="Left: held out. Right: on another side."))
     return [*parts, _asked(audit["queries"])]
 
 
@@ -266,7 +272,8 @@ def _sides(split: Metrics) -> Table:
     groups = split["groups"]
     rows = [
         [SIDES[name], count(side["posts"]), *(percent(side[k]) for k in ("share", "expected", "standard_deviation"))]
-        for name, side in split["sides"].items()
+        for name in SIDES
+        if (side := split["sides"].get(name))
     ]
     return Table(
         f"{plural(groups['all'], 'group')} of near-copies are placed whole; the largest holds "
@@ -309,13 +316,6 @@ def verdict(audit: Metrics) -> str:
             f"{plural(excluded, 'post')} left out"
         )
     return "No near-copy of held-out content is on another side: the second search found none"
-
-
-def _close(row: Mapping[str, Any], shelf: Shelf) -> tuple[str, list[Card]]:
-    measure, show = ("cosine", shelf.image) if row["kind"] == "image" else ("overlap", shelf.post)
-    why = "told apart by the second check" if row["verdict"] == "different" else "below the threshold"
-    caption = f"{row['kind']}: {measure} {number(row['similarity'])}, {why}"
-    return caption, [show(row["held_out_id"]), show(row["other_id"])]
 
 
 def _asked(queries: Metrics) -> Table:

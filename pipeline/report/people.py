@@ -1,5 +1,6 @@
 """Sections to look at: clusters of users, and what the space answers to a question."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -78,8 +79,8 @@ def answers(asked: pa.Table, found: pa.Table, shelf: Shelf) -> list[Part]:
         for kind, name in (("image", "Nearest images"), ("user", "Nearest users"), ("text", "Nearest texts")):
             nearest = own[own["kind"] == kind]
             if len(nearest):
-                ids = zip(nearest["id"], nearest["similarity"], strict=True)
-                rows.append((name, [_answer(kind, i, s, shelf) for i, s in ids]))
+                cards = [_answer(kind, i, s, shelf) for i, s in zip(nearest["id"], nearest["similarity"], strict=True)]
+                rows.append((name, _once(cards) if kind == "text" else cards))
         together.setdefault(question["pair"], []).append((_question(question, shelf), rows))
     return [
         Answers(
@@ -94,9 +95,9 @@ def answers(asked: pa.Table, found: pa.Table, shelf: Shelf) -> list[Part]:
 def _question(question: Mapping[str, Any], shelf: Shelf) -> Card:
     value = question["value"]
     if question["kind"] == "image":
-        return replace(shelf.image(value), by="this image asks")
+        return replace(shelf.image(value, "this image asks"), text="")
     if question["kind"] == "user":
-        return replace(shelf.user(value), by="this user asks")
+        return shelf.user(value, "this user asks")
     remark = ""
     if unknown := ", ".join(clip(word, 32) for word in question["unknown_words"]):
         remark = f"not in the vocabulary: {unknown}" + ("" if question["known_words"] else "; so there is no answer")
@@ -106,3 +107,10 @@ def _question(question: Mapping[str, Any], shelf: Shelf) -> Card:
 def _answer(kind: str, name: str, similarity: float, shelf: Shelf) -> Card:
     show = {"image": shelf.image, "text": shelf.text, "user": shelf.user}[kind]
     return show(name, number(similarity, 2))
+
+
+def _once(cards: Sequence[Card]) -> list[Card]:
+    """Each text once, with the similarity of its first post, and how many posts it stands for."""
+    posts = Counter(card.text for card in cards)
+    first = {card.text: card for card in reversed(cards)}
+    return [replace(first[text], text=f"{text} ({plural(n, 'post')})" if n > 1 else text) for text, n in posts.items()]

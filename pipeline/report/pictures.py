@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib
 from markupsafe import Markup
-from PIL import Image, ImageFont
+from PIL import Image, ImageChops, ImageFont
 from wordcloud import WordCloud
 
 from pipeline.pictures import to_rgb
@@ -25,8 +25,9 @@ _WORD = (
 
 
 def thumbnail(stored: bytes) -> str:
-    """A stored picture, encoded anew and small, as a data URI."""
+    """A stored picture without its white margins, small and encoded anew, as a data URI."""
     image = to_rgb(stored)
+    image = image.crop(ImageChops.invert(image).getbbox())
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     packed = io.BytesIO()
     image.save(packed, "WEBP", quality=72, method=6)
@@ -52,15 +53,15 @@ def cloud(weights: Mapping[str, float]) -> Markup:
         random_state=0,
     ).generate_from_frequencies({clip(word, 24): weight for word, weight in weights.items()})
     words: list[Markup] = []
-    top, bottom = float(_HEIGHT), 0.0
+    top, bottom = _HEIGHT, 0
     for (word, _), size, (row, column), _, _ in laid.layout_:
         font = ImageFont.truetype(_FONT, size)
-        base = row + font.getmetrics()[0]
-        top, bottom = min(top, base - 0.8 * size), max(bottom, base + 0.25 * size)
+        left, above, _, below = font.getbbox(word, anchor="ls")  # of the ink; row and column are its upper left corner
+        top, bottom = min(top, row), max(bottom, row + below - above)
         look = "top" if len(words) < len(laid.layout_) / 3 else "rest"
-        words.append(put(_WORD, look, column, base, size, font.getlength(word), word))
+        words.append(put(_WORD, look, column - left, row - above, size, font.getlength(word), word))
     return put(
-        '<svg class="cloud" viewBox="0 {:.0f} {} {:.0f}" role="img" aria-label="{}">{}</svg>',
+        '<svg class="cloud" viewBox="0 {} {} {}" role="img" aria-label="{}">{}</svg>',
         top,
         WIDTH,
         bottom - top,

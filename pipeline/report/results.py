@@ -54,7 +54,9 @@ def glance(retrieval: Metrics, interests: Metrics, audit: Metrics) -> Facts:
         about += f"everyone positive {number(macro['always_yes'], 2)}"
         facts.append((number(macro["model"], 2), "Interests, macro F1", about))
     crossings = audit["crossings"]
-    about = f"left after an exact second search, which found {count(crossings['found'])}"
+    about = (
+        f"left after an exact second search, which found {count(crossings['found']) if crossings['found'] else 'none'}"
+    )
     return Facts([*facts, (count(crossings["left"]), "Near-copies across the split", about)])
 
 
@@ -256,6 +258,8 @@ def _interest_note(found: Metrics) -> str:
     if test := found.get("significance"):
         note += f" Against {METHODS[test['against']]}: difference {number(test['difference'], 2)}, "
         note += f"p {number(test['p'], 2)} ({test['test']})."
+    if found["unconverged_fits"]:
+        note += f" {plural(found['unconverged_fits'], 'fit')} stopped short of converging."
     if left_out := found["labels_left_out"]:
         by_users = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
         note += (
