@@ -206,7 +206,7 @@ class _Choice:
         self._user, self._users = _coded(spill.column("user_id"))
         self.image_codes, self._names = _coded(spill.column("image"))
         self.has_text = spill.column("text").is_valid().to_numpy()
-        self._ids: list[str | None] = []
+        self._ids = pa.nulls(1, pa.string())
         self._order: Rows = pc.sort_indices(self.post_ids).to_numpy().astype(np.int64)  # stable: first row first
 
     def kept(self) -> Rows:
@@ -268,7 +268,8 @@ class _Choice:
 
     def resolve(self, ids: dict[int, str], refused: dict[int, Rejected]) -> None:
         """Take `ids`, the hash of the picture of each code; reject the rows whose picture was `refused`."""
-        self._ids = [ids.get(code) for code in range(len(self._names))]
+        # The last is for rows without a picture, whose code is -1.
+        self._ids = pa.array([ids.get(code) for code in (*range(len(self._names)), -1)], pa.string())
         details = {code: self._detail(code, picture.detail) for code, picture in refused.items()}
 
         def told(rows: Rows) -> pa.Array:
@@ -285,8 +286,7 @@ class _Choice:
 
     def image_ids(self, rows: Rows) -> pa.Array:
         """The hash of each row's picture; null where it has none."""
-        ids = pa.array([*self._ids, None], pa.string())
-        return ids.take(pa.array(np.where(self.image_codes[rows] < 0, len(self._ids), self.image_codes[rows])))
+        return self._ids.take(pa.array(self.image_codes[rows] % len(self._ids)))
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[Rows, pa.Array]:

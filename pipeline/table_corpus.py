@@ -13,6 +13,7 @@ import csv
 import json
 import zipfile
 import zlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
-from pipeline.importing import CANDIDATES, joined
+from pipeline.importing import CANDIDATES, joined, rejected_rows
 from pipeline.pictures import MAX_BYTES, Rejected, read_inside
 from pipeline.tables import REJECTED, USERS
 
@@ -35,7 +36,7 @@ BATCH = 1 << 16
 BLOCK = 16 << 20
 """Bytes of a CSV read at once, and the length of the longest row."""
 
-UNREADABLE = "unreadable row"
+UNREADABLE, UNREADABLE_USER = "unreadable row", "unreadable row of users"
 
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
 _DATE, _ZONE = r"^\d{4}-\d\d-\d\d$", r":.*(Z|[+-]\d\d(:?\d\d)?)$"
@@ -97,15 +98,15 @@ class TableCorpus:
         refused: list[pa.Table] = []
         others: list[tuple[str, str, str]] = []
         for rows, unread in _read(self._users, USER, ()):
-            refused.append(unread)
+            refused.append(rejected_rows(unread["id"], UNREADABLE_USER, unread["detail"]))
             for row in _described(rows, self._users):
                 place = f"row {row['row']} of {self._users.name}"
                 user_id = (row["user_id"] or "").strip()
                 brand = _brand(row["brand"])
                 if row["damaged"]:
-                    others.append((user_id or place, UNREADABLE, place))
+                    others.append((user_id or place, UNREADABLE_USER, place))
                 elif not user_id:
-                    others.append((place, "missing user", place))
+                    others.append((place, "missing user_id", place))
                 elif user_id in found:
                     others.append((user_id, "duplicate user_id", f"{place}; the first row of this user_id is kept"))
                 elif brand is None:
@@ -157,11 +158,13 @@ def _unzipped(archive: zipfile.ZipFile, name: str) -> bytes | Rejected:
         facts = archive.getinfo(name.removeprefix("./"))
         if facts.file_size > MAX_BYTES:
             return Rejected("too large a file", f"{name}: {facts.file_size} bytes, limit {MAX_BYTES}")
+        if facts.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return Rejected("unreadable", f"{name}: compressed by another method than deflate")
         return archive.read(facts)  # no more than file_size, whatever the data unpacks to
     except KeyError:
         return Rejected("missing", name)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        return Rejected("unreadable", f"{name}: {error}")  # damaged, encrypted, or of an unknown compression
+        return Rejected("unreadable", f"{name}: {error}")  # damaged or encrypted
 
 
 def _read(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
@@ -225,7 +228,7 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
         unread.append((row.number, f"{row.actual_columns} columns, expected {row.expected_columns}{over}"))
         return "skip"
 
-    begin, told, ending = 2, 0, None
+    begin, told, ending = 2, 0, b""
     try:
         reader = pyarrow.csv.open_csv(
             path,
@@ -240,13 +243,14 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
             ),
         )
         for batch in reader:
-            gaps = [row for row, _ in unread]
+            gaps = [row for row, _ in unread[bisect_left(unread, (begin, "")) :]]
             numbers = np.setdiff1d(np.arange(begin, begin + len(batch) + len(gaps)), gaps)[: len(batch)]
             if len(numbers):
-                begin, ending = int(numbers[-1]) + 1, batch.column(last)[-1].as_py()
+                begin, ending = int(numbers[-1]) + 1, batch.column(last)[-1].as_py() or b""
             table = pa.Table.from_batches([batch]).select(columns).append_column("row", pa.array(numbers))
-            yield table, _unread(path, unread[told:])
-            told = len(unread)
+            new = unread[told:]  # the reader is ahead of us, and may add more at any time
+            told += len(new)
+            yield table, _unread(path, new)
     except pa.ArrowInvalid as error:
         if "straddling object" in str(error):
             raise UserError(
@@ -255,10 +259,14 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
         if "Empty CSV file" not in str(error):
             raise UserError(f"{path} cannot be read as CSV: {error}") from None
     yield _no_rows(columns), _unread(path, unread[told:])
-    if ending and b"\n" in ending and not _ends_in_quote(path):
-        unclosed = begin - 1
-    if unclosed is not None:
-        raise UserError(f"{path}: a quote is opened in row {unclosed} and never closed.")
+    # A quote that is never closed makes one row of all that follows, which then is the last row.
+    if unread and unread[-1][0] >= begin:
+        swallowed = unclosed == unread[-1][0]
+    else:
+        swallowed = b"\n" in ending and not _ends_in_quote(path)
+    if swallowed:
+        row = max(begin - 1, unread[-1][0] if unread else 0)
+        raise UserError(f"{path}: a quote is opened in row {row} and never closed.")
 
 
 def _header(path: Path) -> list[str]:

@@ -79,6 +79,14 @@ def test_rows_of_a_csv_with_too_few_or_many_columns_are_rejected_and_the_others_
     ]
 
 
+def test_a_stray_quote_that_swallows_no_row_costs_its_row_alone(csv_file):
+    rows, refused = read(
+        csv_file('post_id,user_id,text,image\na,u,5" disk,"x\ny",z\nb,u,"6"" disk\n",\nc,u,7" disk,\n')
+    )
+    assert [row["text"] for row in rows.values()] == ['6" disk\n', '7" disk']
+    assert [row_id for row_id, *_ in refused] == ["row 2 of posts.csv"]
+
+
 def test_numbers_of_rows_hold_over_blocks(csv_file, monkeypatch):
     monkeypatch.setattr(table_corpus, "BLOCK", 1 << 12)
     bad = set(np.random.default_rng(2).choice(np.arange(2, 4000), 700, replace=False))
@@ -169,7 +177,8 @@ def test_dates_of_parquet_are_taken_as_they_are(tmp_path):
         ("p.csv", "post_id,text,image\na,b,c\n", r"p\.csv: no column user_id; columns found: post_id, text, image\."),
         ("p.csv", "", r"p\.csv: no column post_id; columns found: none\."),
         ("p.csv", "post_id,user_id,text,image,text\n", "several columns text"),
-        ("p.csv", 'post_id,user_id,text,image\na,u,x,\nb,u,"x,\nc,u,y,\n', "a quote is opened in row 3"),
+        ("p.csv", 'post_id,user_id,text,image\na,u,x,\nb,u,"x,\nc,u,y,\n', "a quote is opened in row 3 and"),
+        ("p.csv", 'post_id,user_id,text,image\na,u,x,\nb,u,x,"y\nc,u,y,\n', "a quote is opened in row 3 and"),
         ("p.csv", b"\xff\xfep\0", "no header of a CSV in UTF-8"),
         ("p.jsonl", '{"post_id": 1, "text": "x"}\n', r"p\.jsonl: no column user_id; columns found: post_id, text\."),
         ("p.parquet", "PAR1 no", r"p\.parquet cannot be read as Parquet"),
@@ -213,7 +222,7 @@ def test_users_have_the_interests_and_brand_that_the_table_gives_else_none(csv_f
         {"user_id": "e", "interests": [], "brand": False},
     ]
     assert {(row_id, reason) for row_id, reason, _ in refused} == {
-        ("row 5 of users.csv", "missing user"),
+        ("row 5 of users.csv", "missing user_id"),
         ("b", "duplicate user_id"),
         ("stranger", "user without a post that is kept"),
         ("e", "brand is not true or false"),
@@ -239,6 +248,7 @@ def test_images_are_read_from_a_folder_or_a_zip_and_never_from_outside(tmp_path)
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         archive.writestr("sub/a.png", b"a")
         archive.writestr("b.png", b"b" * 100, zipfile.ZIP_DEFLATED)
+        archive.writestr("c.png", b"c", zipfile.ZIP_BZIP2)
 
     def taken(images, *names):
         found = dict(TableCorpus(tmp_path / "p.csv", images, tmp_path / "u.csv").pictures(names))
@@ -257,6 +267,7 @@ def test_images_are_read_from_a_folder_or_a_zip_and_never_from_outside(tmp_path)
     assert list(inside.values()) == [b"a", b"a", "missing", *["outside the folder"] * 3, "not a file"]
     zipped = taken(tmp_path / "images.zip", *names)
     assert list(zipped.values()) == [b"a", b"a", *["missing"] * 5]
+    assert taken(tmp_path / "images.zip", "c.png") == {"c.png": "unreadable"}
 
     damaged = bytearray((tmp_path / "images.zip").read_bytes())
     damaged[damaged.index(b"b.png") + 6] ^= 0xFF
