@@ -1,0 +1,235 @@
+"""The real stages, end to end, on a generated corpus whose truth is known: minutes, hence `pytest -m slow`.
+
+`pytest -m slow -s tests/test_planted_truth.py` also prints the figures.
+"""
+# ruff: noqa: T201
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.synthetic import TRUTH_POSTS, TRUTH_USERS
+from pipeline.tables import ASSIGNED, DUPLICATES, EMBEDDINGS, IMAGE_GROUPS, POSTS, TEXT_GROUPS, matrix, positions
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+ROOT = Path(__file__).parents[1]
+ROWS = (
+    *("text-user", "image-text", "image-user", "no-image-user", "no-image-text", "no-text-user"),
+    *("all-even", "all-image-user", "all-best"),
+)
+FEATURES = {"posts": 8000, "users": 160, "images": "features"}
+# Smaller than the paper's, so that a row trains in half a minute.
+SMALL = {
+    "words": {"size": 100},
+    "model": {"dim": 256, "filters": [128, 64, 64]},
+    "train": {"epochs": 15, "patience": 5},
+    "images": {"encoder": "stored"},
+}
+
+
+class Flow:
+    """The project in a folder of its own, its stages run one by one as DVC would."""
+
+    def __init__(self, folder, synthetic, sections):
+        self.folder = folder
+        yaml = YAML()
+        params = yaml.load(ROOT / "params.yaml")
+        params["corpus"].update(source="synthetic", max_posts_per_user=None)
+        params["corpus"]["synthetic"].update(synthetic)
+        for section, values in sections.items():
+            params[section].update(values)
+        yaml.dump(params, folder / "params.yaml")
+        for name in ("pipeline", "stages", "models", "dvc.yaml"):
+            (folder / name).symlink_to(ROOT / name)
+        (folder / "paper").mkdir()
+        for name in ("dvc.yaml", "params.yaml"):
+            (folder / "paper" / name).symlink_to(ROOT / "paper" / name)
+        (folder / "data/fetched").mkdir(parents=True)
+        shutil.copytree(ROOT / "data/own", folder / "data/own")
+
+    def run(self, *stages):
+        for stage in stages:
+            command = [sys.executable, "-m", *f"stages.{stage}".split()]
+            subprocess.run(command, cwd=self.folder, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+        return self
+
+    def json(self, path):
+        return json.loads((self.folder / path).read_text())
+
+    def table(self, table, path, columns=None):
+        return table.read(self.folder / "data" / path, columns)
+
+
+CONTENT_STAGES = (
+    "check_params",
+    "import_corpus",
+    "clean_text",
+    "image_features",
+    "dedup_images",
+    "split",
+    "audit_split",
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A function that makes, once, the flow of one kind of corpus through its word vectors."""
+
+    @cache
+    def make(kind):
+        sections = {} if kind == "pixels" else SMALL
+        synthetic = {} if kind == "pixels" else FEATURES | ({kind: True} if kind != "plain" else {})
+        return Flow(tmp_path_factory.mktemp(kind), synthetic, sections).run(*CONTENT_STAGES, "word2vec")
+
+    return make
+
+
+def planted(flow, kind):
+    """Rows of POSTS of planted copies and of what they copy, and how: (copy, source, change)."""
+    posts = flow.table(POSTS, "corpus/posts", ["post_id"])["post_id"]
+    truth = flow.table(TRUTH_POSTS, "truth/posts")
+    copy, source = positions(truth["post_id"], posts), positions(truth[f"{kind}_of"], posts)
+    both = (copy >= 0) & (source >= 0)
+    return copy[both], source[both], np.array(truth[f"{kind}_change"].to_pylist(), object)[both]
+
+
+def shares(found, change):
+    return {
+        name: (round(float(found[change == name].mean()), 3), int((change == name).sum()))
+        for name in sorted(set(change))
+    }
+
+
+def test_planted_copies_of_texts_are_found(made):
+    flow = made("pixels")
+    posts = flow.table(POSTS, "corpus/posts", ["post_id"])["post_id"]
+    groups = flow.table(TEXT_GROUPS, "text/groups")
+    group = np.arange(len(posts))
+    group[positions(groups["post_id"], posts)] = positions(groups["group_id"], posts)
+    copy, source, change = planted(flow, "text")
+    found = shares(group[copy] == group[source], change)
+    print("\nplanted copies of texts found, and how many there are:", found)
+    for name in ("same", "reordered", "link added"):
+        assert found[name][0] == 1, f"a text that is {name} has the same words"
+    assert found["word changed"][0] > 0.3  # one word in nine or more: shorter texts fall below an overlap of 0.8
+
+    truth = flow.table(TRUTH_POSTS, "truth/posts", ["post_id", "text_of"])
+    origin = positions(truth["text_of"].take(pa.array(positions(posts, truth["post_id"]))), posts)
+    origin = np.where(origin < 0, np.arange(len(posts)), origin)
+    members = positions(groups["post_id"], posts)
+    alone = members[np.bincount(origin, minlength=len(posts))[origin[members]] == 1]
+    print(f"posts in groups of texts that no copy was planted of: {len(alone)} of {len(members)}")
+    assert len(alone) < 0.02 * len(members)
+
+
+def test_planted_copies_of_images_are_found(made):
+    flow = made("pixels")
+    posts = flow.table(POSTS, "corpus/posts", ["post_id", "image_id"])
+    groups = flow.table(IMAGE_GROUPS, "images/groups", ["image_id", "group_id"])
+    image = positions(posts["image_id"], groups["image_id"])
+    group = positions(groups["group_id"], groups["image_id"])
+    copy, source, change = planted(flow, "image")
+    found = shares(group[image[copy]] == group[image[source]], change)
+    print("\nplanted copies of images found, and how many there are:", found)
+    assert found["repost"][0] == 1 and found["jpeg"][0] > 0.9 and found["resize"][0] > 0.9
+
+    truth = flow.table(TRUTH_POSTS, "truth/posts", ["post_id", "image_of"])
+    origin = positions(
+        truth["image_of"].take(pa.array(positions(posts["post_id"], truth["post_id"]))), posts["post_id"]
+    )
+    origin = np.where(origin < 0, np.arange(posts.num_rows), origin)
+    shown = np.flatnonzero(image >= 0)
+    origin_of = np.full(groups.num_rows, -1)
+    origin_of[image[shown]] = origin[shown]
+    joined = np.flatnonzero(group != np.arange(len(group)))
+    wrong = int((origin_of[joined] != origin_of[group[joined]]).sum())
+    print(f"images joined to another's group: {len(joined)}, to one of another origin: {wrong}")
+    assert wrong <= 0.02 * len(joined)
+
+
+@pytest.mark.parametrize("kind", ["pixels", "plain"])
+def test_no_group_crosses_and_the_audit_finds_none(made, kind):
+    flow = made(kind)
+    audit = flow.json("metrics/audit.json")
+    assert audit["crossings"] == {"found": 0, "left": 0} and audit["posts"]["excluded"] == 0
+    final = flow.table(ASSIGNED, "split/posts")
+    side = {}
+    for group, split in zip(final["group_id"].to_pylist(), final["split"].to_pylist(), strict=True):
+        assert side.setdefault(group, split) == split
+    # What was found as a copy of a kept post is not in the corpus, and what was not removed stands with its source.
+    posts = flow.table(POSTS, "corpus/posts", ["post_id"])["post_id"]
+    row, removed = positions(posts, final["post_id"]), flow.table(DUPLICATES, "text/duplicates", ["post_id"])["post_id"]
+    assert (row[positions(removed, posts)] < 0).all()
+    sides = final["split"].to_numpy(zero_copy_only=False)
+    for content in ("text", "image"):
+        copy, source, change = planted(flow, content)
+        both = (row[copy] >= 0) & (row[source] >= 0)
+        crossing = sides[row[copy[both]]] != sides[row[source[both]]]
+        print(f"\n{kind}: planted {content} copies across sides", shares(crossing, change[both]))
+        certain = np.isin(change[both], ["same", "reordered", "link added", "repost"])
+        assert not crossing[certain].any()
+        assert kind == "pixels" or content == "text" or not crossing.any()
+
+
+@pytest.fixture(scope="module")
+def paper(made):
+    """The paper's tables on the plain corpus."""
+    flow = made("plain").run(*(f"paper_row {row}" for row in ROWS), "baselines", "paper_tables")
+    print((flow.folder / "paper/tables.md").read_text())
+    return flow.json("paper/tables.json")
+
+
+def test_the_claims_of_the_paper(paper):
+    verdicts = {c["claim"]: c["verdict"] for table in ("table_2", "table_3", "table_4") for c in paper[table]["claims"]}
+    for claim, verdict in verdicts.items():
+        print(f"{verdict}: {claim}")
+    assert "does not hold" not in verdicts.values()
+
+
+def test_embeddings_recover_the_planted_mixtures_of_topics(made, paper):
+    flow = made("plain")
+    truth = flow.table(TRUTH_USERS, "truth/users")
+    mixture = np.array(truth["topics"].to_pylist())
+
+    def agreement(path):
+        """Spearman correlation, over pairs of users, of the likeness of their vectors and of their mixtures."""
+        users = flow.table(EMBEDDINGS, path)
+        planted_of = mixture[positions(users["id"], truth["user_id"])]
+        likeness, expected = np.corrcoef(matrix(users["vector"]).astype(float)), np.corrcoef(planted_of)
+        pairs = np.triu_indices(len(likeness), 1)
+        ranks = [np.argsort(np.argsort(values[pairs])) for values in (likeness, expected)]
+        return float(np.corrcoef(ranks)[0, 1])
+
+    found = {name: agreement(f"paper/{name}/users") for name in ROWS} | {
+        name: agreement(f"baselines/{name}/users") for name in ("avg_text", "avg_image", "bridging", "merged")
+    }
+    print("\nagreement of users' vectors with their planted mixtures:", {k: round(v, 3) for k, v in found.items()})
+    assert min(found[name] for name in ("text-user", "image-user", "all-even", "all-best")) > 0.4
+
+
+@pytest.mark.parametrize(
+    ("kind", "tasks"),
+    [("users_independent", ("text_to_user", "image_to_user")), ("captions_independent", ("image_to_text",))],
+)
+def test_a_control_without_a_relation_scores_as_chance(made, kind, tasks):
+    flow = made(kind).run("paper_row all-best")
+    metrics = flow.json("paper/metrics/all-best.json")
+    print(
+        f"\n{kind}:",
+        {task: (metrics[task]["mean_median_rank"], metrics[task]["random"]) for task in metrics if "_to_" in task},
+    )
+    for task in tasks:
+        block = metrics[task]
+        # A rank's standard deviation is that of a uniform draw; popular users make queries alike, hence four of them.
+        deviation = block["candidates"] / np.sqrt(12 * block["queries"])
+        assert abs(block["mean_rank"] - block["random"]) < 4 * deviation
