@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 from pipeline import interests, tables
 from pipeline.clusters import cluster, coherence, nearest_images, top_words
 from pipeline.metrics import write_metrics
-from pipeline.retrieval import TASKS, Vectors, evaluate
+from pipeline.retrieval import TASKS, Vectors, cumulative, evaluate
+from stages.evaluate_interests import plot
 
 USERS, POSTS = 24, 240
 TOPICS = (
@@ -136,6 +137,8 @@ def fabricate(root: Path, text=None, user=None) -> None:
     missing = {task: {"text_without_known_word": 1, "author_not_in_train": 0} for task in TASKS}
     measured = {"not_asked": missing} | evaluate(ranks, candidates, active, [6, 8], 100, 1)
     write_metrics(measured, root / "metrics/retrieval.json")
+    (root / "plots").mkdir(parents=True)
+    cumulative(ranks, candidates).to_csv(root / "plots/ranks.csv", index=False)
     one = {"avg_text": ["text_to_user"], "avg_image": ["image_to_user"], "bridging": TASKS, "merged": TASKS}
     worse = {
         task: rows.set_column(4, "rank", pa.array(np.minimum(USERS, rows["rank"].to_numpy() * 2 + 1)))
@@ -163,6 +166,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
         },
         root / "metrics/interests.json",
     )
+    plot(interests.evaluate(found, 100, 1)).to_csv(root / "plots/interests.csv", index=False)
     of, centroids, similarity = cluster(vectors, 4, 1)
     tables.CLUSTER_USERS.write(
         pa.table(
@@ -249,7 +253,6 @@ def fabricate(root: Path, text=None, user=None) -> None:
     for task in TASKS:
         epochs[f"val_{task}"] = (0.05 + 0.4 / epochs["epoch"] + (epochs["epoch"] > 6) * 0.05).round(4)
     epochs["val_cumulative"] = epochs[[f"val_{task}" for task in TASKS]].sum(axis=1).round(4)
-    (root / "plots").mkdir(exist_ok=True)
     epochs.to_csv(root / "plots/training.csv", index=False)
     write_metrics({"epochs": 8, "best_epoch": 6}, root / "metrics/train.json")
     (root / "params.yaml").write_text((Path(__file__).parents[1] / "params.yaml").read_text())
