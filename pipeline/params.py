@@ -135,9 +135,12 @@ class Model(_Section):
         return self
 
 
+Loss = Literal["hinge", "hinge_both", "hinge_hardest", "infonce", "sigmoid"]
+
+
 class Train(_Section):
     margin: PositiveFloat
-    loss: Literal["hinge", "hinge_both", "hinge_hardest", "infonce", "sigmoid"]
+    loss: Loss
     learning_rate: PositiveFloat
     decay_every: PositiveInt
     decay_by: Annotated[float, Field(ge=1)]
@@ -145,6 +148,16 @@ class Train(_Section):
     epochs: PositiveInt
     patience: PositiveInt
     precision: Precision
+
+
+class Best(_Section):
+    """Values in the place of those of the same name in `model` and `train`."""
+
+    loss: Loss
+    learning_rate: PositiveFloat
+    decay_every: PositiveInt
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    tune_words: bool
 
 
 class Embed(_Section):
@@ -202,6 +215,7 @@ class Params(_Section):
 
     lambda1: Share
     lambda2: Share
+    recipe: Literal["paper", "best"]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     corpus: Corpus
     text: Text
@@ -210,6 +224,7 @@ class Params(_Section):
     words: Words
     model: Model
     train: Train
+    best: Best
     embed: Embed
     retrieval: Retrieval
     interests: Interests
@@ -225,6 +240,16 @@ class Params(_Section):
     def lambdas(self) -> tuple[float, float, float]:
         """Weights of the text-user, image-text and image-user losses (Eq. 1)."""
         return _lambdas(self.lambda1, self.lambda2)
+
+    def by_recipe(self) -> Self:
+        """With `model` and `train` as they are to be used: by the recipe `best`, its values in the place of theirs."""
+        values = dict(self.best) if self.recipe == "best" else {}
+        sections = {"model": self.model, "train": self.train}
+        changed = {
+            name: section.model_copy(update={key: value for key, value in values.items() if hasattr(section, key)})
+            for name, section in sections.items()
+        }
+        return self.model_copy(update=changed)
 
 
 def _check_convex(lambda1: float, lambda2: float) -> None:

@@ -40,7 +40,7 @@ Found = tuple[Vectors, Ranked, dict[str, Any]]
 
 
 def main() -> None:
-    params = load("seed", "model", "train", "retrieval")
+    params = load("seed", "recipe", "best", "model", "train", "retrieval").by_recipe()
     with resumable("baselines") as folder:
         inputs = Inputs.read(folder, params.model.text_length)
         val, test = inputs.queries("val", folder), inputs.queries("test", folder)

@@ -34,7 +34,7 @@ log = logging.getLogger("paper_row")
 
 
 def main() -> None:
-    params = load("seed", "model", "train", "retrieval")
+    params = load("seed", "recipe", "best", "model", "train", "retrieval").by_recipe()
     name = sys.argv[1]
     row = paper_rows()[name]
     with resumable(f"paper_row@{name}", home=Path("paper")) as folder:

@@ -35,7 +35,7 @@ log = logging.getLogger("train")
 
 
 def main() -> None:
-    params = load("seed", "lambda1", "lambda2", "model", "train")
+    params = load("seed", "lambda1", "lambda2", "recipe", "best", "model", "train").by_recipe()
     with resumable("train") as folder:
         inputs = Inputs.read(folder, params.model.text_length)
         val = inputs.queries("val", folder)

@@ -65,3 +65,15 @@ def test_one_over_ten_thousand_may_be_written_as_1e_4(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(TEXT.replace("learning_rate: 5.0e-4", "learning_rate: 1e-4"))
     assert validate(path).train.learning_rate == 1e-4
+
+
+def test_the_recipe_best_takes_the_place_of_values_of_model_and_train_and_paper_changes_nothing():
+    keys = ("recipe", "best", "model", "train")
+    held = load(*keys)
+    plain = held.model_copy(update={"recipe": "paper"}).by_recipe()
+    assert (plain.model, plain.train) == (held.model, held.train)
+    best = held.model_copy(update={"recipe": "best"}).by_recipe()
+    wanted = dict(held.best)
+    assert {name: getattr(best.train, name, getattr(best.model, name, None)) for name in wanted} == wanted
+    others = held.train.model_dump().keys() - wanted.keys()
+    assert all(getattr(best.train, name) == getattr(held.train, name) for name in others)

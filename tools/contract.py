@@ -57,7 +57,8 @@ def loaded_keys(script: Path) -> set[str]:
 def read_keys(script: Path) -> set[str]:
     """Dotted names that `script` reads off `params`: `params.images.encoder` is images and images.encoder."""
     read: set[str] = set()
-    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
         parts: list[str] = []
         inner: ast.AST = node
         while isinstance(inner, ast.Attribute):
@@ -65,8 +66,10 @@ def read_keys(script: Path) -> set[str]:
             inner = inner.value
         if isinstance(inner, ast.Name) and inner.id == "params" and parts:
             read |= {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
-    # The weights' property is a reading of the two keys that it is made of.
-    return read | ({"lambda1", "lambda2"} if "lambdas" in read else set())
+    # The weights' property is a reading of the two keys that it is made of, as is the choice of a recipe.
+    made_of = {"lambdas": {"lambda1", "lambda2"}, "by_recipe": {"recipe", "best"}}
+    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return read.union(*(keys for name, keys in made_of.items() if name in called))
 
 
 def body(entry: dict[str, Any]) -> dict[str, Any]:
