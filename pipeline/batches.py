@@ -102,13 +102,6 @@ class Lookup:
         return Posts(pa.chunked_array(ids, pa.string()), **arrays)
 
 
-def image_groups(image_ids: pa.Array, groups: pa.Table) -> Array:
-    """The group of each of `image_ids` as a number (m,), from IMAGE_GROUPS; one not there is a group of its own."""
-    found = tables.positions(image_ids, groups["image_id"])
-    codes = groups["group_id"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
-    return np.where(found >= 0, np.append(codes, NONE)[found], len(codes) + np.arange(len(image_ids)))
-
-
 def image_features(path: Path, folder: Path) -> tuple[pa.Array, Array]:
     """The ids (m,) and the vectors (m, D_I), memory-mapped in `folder`, of a FEATURES table, read shard by shard."""
     folder.mkdir(parents=True, exist_ok=True)

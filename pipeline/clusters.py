@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.metrics import silhouette_score
 
+from pipeline.groups import image_groups
 from pipeline.ranks import unit
 from pipeline.retrieval import Vectors
+from pipeline.search import nearest
 from pipeline.tables import CLUSTER_IMAGES, CLUSTER_WORDS, Table, positions
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -103,25 +105,18 @@ def nearest_images(centroids: Array, images: Vectors, groups: pa.Table, top: int
 
     groups: rows of IMAGE_GROUPS; an image that is in none is a group of its own.
     """
-    values = unit(images.values)
-    group = _groups(images.ids, groups)
-    rows = []
-    for i, scores in enumerate(centroids @ values.T):
-        order = np.argsort(-scores, kind="stable")
-        chosen = order[np.sort(np.unique(group[order], return_index=True)[1])[:top]]
-        rows += [(i, place, images.ids[int(at)].as_py(), float(scores[at])) for place, at in enumerate(chosen)]
+    found = nearest(centroids, images, top, image_groups(images.ids, groups))
+    rows = [
+        (i, place, name, cosine)
+        for i, (names, cosines) in enumerate(found)
+        for place, (name, cosine) in enumerate(zip(names, cosines, strict=True))
+    ]
     return _table(rows, CLUSTER_IMAGES)
 
 
 def _table(rows: list[tuple[Any, ...]], kind: Table) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else [()] * len(kind.schema)
     return pa.table([pa.array(list(c), f.type) for c, f in zip(columns, kind.schema, strict=True)], schema=kind.schema)
-
-
-def _groups(ids: pa.Array | pa.ChunkedArray, groups: pa.Table) -> Array:
-    at = positions(ids, groups["image_id"])
-    known = pd.factorize(groups["group_id"].to_pandas())[0]
-    return np.where(at >= 0, known[at] if len(known) else -1, len(known) + np.arange(len(at)))
 
 
 def silhouette(values: Array, clusters: Array, seed: int) -> float | None:

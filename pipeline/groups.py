@@ -3,8 +3,11 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from pipeline.tables import positions
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -27,3 +30,10 @@ def components(n: int, left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) 
     np.minimum.at(smallest, label, np.arange(n))
     groups: Indices = smallest[label]
     return groups
+
+
+def image_groups(image_ids: pa.Array | pa.ChunkedArray, groups: pa.Table) -> Indices:
+    """The group of each of `image_ids` as a number (m,), from IMAGE_GROUPS; one not there is a group of its own."""
+    found = positions(image_ids, groups["image_id"])
+    codes = groups["group_id"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    return np.where(found >= 0, np.append(codes, -1)[found], len(codes) + np.arange(len(image_ids)))

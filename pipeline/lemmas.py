@@ -88,6 +88,13 @@ def lemmatize_words(words: pa.Array, chosen: Models) -> pa.Array:
     return pc.coalesce(known["lemma"].take(pc.index_in(words, value_set=known["word"])), words).combine_chunks()
 
 
+def lemmatize_apart(sentences: Sequence[Sequence[str]], chosen: Models) -> list[list[str]]:
+    """The lemma of each word of each sentence of lower-cased words, as `lemmatize_words` gives it: for a few texts."""
+    spelled = sorted({word for words in sentences for word in words})
+    lemmas = dict(zip(spelled, lemmatize_words(pa.array(spelled, pa.string()), chosen).to_pylist(), strict=True))
+    return [[lemmas[word] for word in words] for words in sentences]
+
+
 def lemmatize_sentences(sentences: Sequence[Sequence[str]], chosen: Models) -> list[list[str]]:
     """The lower-cased lemma of each word of each sentence, by its part of speech there; words in any case."""
     nlp = _pipeline(chosen, tagger=True)

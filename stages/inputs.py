@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from pipeline.batches import Array, Lookup, Posts, image_features, image_groups
+from pipeline.batches import Array, Lookup, Posts, image_features
 from pipeline.errors import UserError
+from pipeline.groups import image_groups
 from pipeline.model import JointModel, Shape, Trained, starting_rows
 from pipeline.params import Model
 from pipeline.queries import Queries

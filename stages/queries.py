@@ -1,0 +1,99 @@
+"""Stage `queries`: ask the joint space with texts, images and users, and answer with all three.
+
+Reads   data/model           words that the model knows, and how it embeds a text
+        data/embeddings/{users,images,texts}   what is searched
+        data/images/groups   copies of an image are shown once
+        data/split/train     users with posts there are searched
+        data/split/test      images there ask, as the model has not seen them
+        models/stanza        lemmatizer (text.stanza: bundled): a query is cleaned as posts are
+Writes  data/queries/asked     one row per query: of report.queries, then a few images and users, drawn by the seed
+        data/queries/answers   what lies nearest to each
+        metrics/queries.json   queries by kind; texts without a known word, which have no answer
+"""
+
+import logging
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.batches import tokens
+from pipeline.embedding import embed_texts
+from pipeline.groups import image_groups
+from pipeline.lemmas import lemmatize_apart, lemmatize_sentences, models
+from pipeline.metrics import write_metrics
+from pipeline.model import load as load_model
+from pipeline.params import load
+from pipeline.retrieval import Vectors
+from pipeline.search import Query, answer, parse, row_of
+from pipeline.tables import ANSWERS, ASKED, CONTENT, EMBEDDINGS, IMAGE_GROUPS
+from pipeline.text import clean
+from stages.runner import run
+
+MODEL = Path("data/model")
+EMBEDDED = Path("data/embeddings")
+GROUPS = Path("data/images/groups")
+TRAIN, TEST = Path("data/split/train"), Path("data/split/test")
+STANZA = Path("models/stanza")
+FOUND = Path("data/queries")
+METRICS = Path("metrics/queries.json")
+
+DRAWN = 3
+"""Images, and users, that ask besides report.queries."""
+
+log = logging.getLogger("queries")
+
+
+def main() -> None:
+    params = load("seed", "text.stanza", "text.lemmas", "report.queries", "report.top")
+    trained = load_model(MODEL)
+    space = {name: Vectors.of(EMBEDDINGS.read(EMBEDDED / f"{name}s")) for name in ("user", "image", "text")}
+    active = pc.is_in(space["user"].ids, CONTENT.read(TRAIN, ["user_id"])["user_id"].unique())
+    space["user"] = Vectors(space["user"].ids.filter(active), space["user"].values[active.to_numpy()])
+    unseen = CONTENT.read(TEST, ["image_id"])["image_id"].drop_null().unique()
+
+    queries = parse(params.report.queries)
+    for kind, ids in ("image", unseen), ("user", space["user"].ids):
+        queries += drawn(kind, ids, params.seed, 1 + max((q.pair for q in queries), default=-1))
+    stanza = models(params.text.stanza, STANZA)
+    lemmatize = partial(lemmatize_sentences if params.text.lemmas == "sentence" else lemmatize_apart, chosen=stanza)
+    words = clean(pa.array([q.value if q.kind == "text" else None for q in queries], pa.string()), lemmatize).words
+    token = tokens(words, trained.vocabulary, trained.model.shape.text_length)
+    texts = embed_texts(trained.model, token)
+    vectors = [
+        (texts[i] if token[i, 0] else None) if q.kind == "text" else space[q.kind].values[row_of(q, space[q.kind])]
+        for i, q in enumerate(queries)
+    ]
+    answers = answer(
+        queries, vectors, space, image_groups(space["image"].ids, IMAGE_GROUPS.read(GROUPS)), params.report.top
+    )
+
+    known = set(trained.vocabulary.to_pylist())
+    asked = {
+        "query": range(len(queries)),
+        "pair": [q.pair for q in queries],
+        "kind": [q.kind for q in queries],
+        "value": [
+            q.value if q.kind == "text" else space[q.kind].ids[row_of(q, space[q.kind])].as_py() for q in queries
+        ],
+        "known_words": [[w for w in row if w in known] for row in words.to_pylist()],
+        "unknown_words": [[w for w in row if w not in known] for row in words.to_pylist()],
+    }
+    ASKED.write(pa.table(asked), FOUND / "asked")
+    ANSWERS.write(answers, FOUND / "answers")
+    unanswered = [q.value for q, vector in zip(queries, vectors, strict=True) if vector is None]
+    write_metrics({"asked": Counter(q.kind for q in queries), "texts_without_known_word": unanswered}, METRICS)
+    log.info("%d queries, %d without an answer: %s", len(queries), len(unanswered), unanswered)
+
+
+def drawn(kind: str, ids: pa.Array | pa.ChunkedArray, seed: int, pair: int) -> list[Query]:
+    """Queries with `DRAWN` of `ids`, each a pair of its own."""
+    rows = np.random.default_rng(seed).permutation(len(ids))[:DRAWN]
+    return [Query(pair + i, kind, ids[int(row)].as_py()) for i, row in enumerate(rows)]
+
+
+if __name__ == "__main__":
+    run("queries", main)
