@@ -79,13 +79,14 @@ def read_inside(folder: Path, relative: str) -> bytes | Rejected:
         path = os.path.realpath(folder / relative, strict=True)
         if not Path(path).is_relative_to(os.path.realpath(folder)):
             return Rejected("outside the folder", f"{relative} is a link out of it")
+        facts = Path(path).stat()
+        if not stat.S_ISREG(facts.st_mode):
+            return Rejected("not a file", relative)
+        if facts.st_size > MAX_BYTES:
+            return Rejected("too large a file", f"{relative}: {facts.st_size} bytes, limit {MAX_BYTES}")
+        # Should the file be exchanged just now: no link is followed, no fifo waited on, no more read than allowed.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as stream:
-            facts = os.fstat(handle)
-            if not stat.S_ISREG(facts.st_mode):
-                return Rejected("not a file", relative)
-            if facts.st_size > MAX_BYTES:
-                return Rejected("too large a file", f"{relative}: {facts.st_size} bytes, limit {MAX_BYTES}")
             return stream.read(MAX_BYTES)
     except FileNotFoundError:
         return Rejected("missing", relative)
