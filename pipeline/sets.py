@@ -83,4 +83,3 @@ def _one_per_group(post_ids: pa.ChunkedArray, group: np.ndarray, most: int, seed
     order = np.argsort(position, kind="stable")
     _, first = np.unique(group[order], return_index=True)
     return order[np.sort(first)][:most]
-
