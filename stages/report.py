@@ -88,7 +88,7 @@ def main() -> None:
         ],
         "Split": corpus.split_and_audit(split, audit, close, shelf),
         "Training": results.training(pd.read_csv(CURVES), measured["train"]),
-        "Retrieval": results.retrieval(retrieval, measured["baselines"], ranks),
+        "Retrieval": results.retrieval(retrieval, measured["baselines"], ranks, params.retrieval.activity),
         "Interests": results.interests(measured["interests"], source),
         "Clusters": people.clusters(
             measured["clusters"], cluster_users, cluster_words, cluster_images, params.clusters.common_words, shelf
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 LEADS = {
-    "What ran": "The same settings, data and versions give this page again, byte for byte.",
+    "What ran": "On one machine, the same settings, data and versions give this page again, byte for byte.",
     "Copies": "What is said or shown twice must not be learned on one side of the split and asked for on the other.",
     "Retrieval": "Each query of the test side looks for one thing among all candidates; its rank is one and all that "
     "come before, ties counted by half.",

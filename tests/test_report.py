@@ -330,3 +330,15 @@ def test_the_browser_test_would_notice(tab, tmp_path):
 def test_a_part_can_be_rendered_alone():
     text = render("t & u", "l", [Section("A b", "", [Note("<i>"), Pairs("p", [("c", [Card("x")])])])])
     assert "t &amp; u" in text and "&lt;i&gt;" in text and 'id="a-b"' in text
+
+
+def test_settings_are_those_that_the_recipe_leaves_in_force(fabricated, tmp_path, monkeypatch):
+    folder = copied(fabricated, tmp_path / "r")
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(text.replace("recipe: paper", "recipe: best"))
+    rows = {
+        row[0].text: [cell.text for cell in row[1:]]
+        for row in page_of(folder, monkeypatch).xpath("//tr")
+        if len(row) == 3
+    }
+    assert rows["train.loss"] == ["hinge", str(validate(folder / "params.yaml").best.loss)]

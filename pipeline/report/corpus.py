@@ -61,9 +61,14 @@ SIDES = {"train": "training", "val": "validation", "test": "test", "excluded": "
 
 def settings(params: Params, posts_digest: str) -> list[Part]:
     """What ran: the settings that differ from the paper's, all of them behind; data and versions."""
-    here = dict(_flat(params.model_dump()))
+    here = dict(_flat(params.by_recipe().model_dump(exclude={"best"})))
     differ = [[key, _value(stated), _value(here[key])] for key, stated in PAPER.items() if here[key] != stated]
-    about = [["Corpus", params.corpus.source], ["Digest of the posts", posts_digest], ["Seed", str(params.seed)]]
+    about = [
+        ["Corpus", params.corpus.source],
+        ["Digest of the posts", posts_digest],
+        ["Seed", str(params.seed)],
+        ["Recipe", params.recipe],
+    ]
     return [
         Table(
             f"Of {len(PAPER)} settings that the paper states, {len(differ) or 'none'} "
@@ -179,8 +184,9 @@ def image_copies(groups: pa.Table, shown: int = 8) -> list[list[str]]:
     each = each[each["size"] > 1].sort_values(["size", "group_id"], ascending=[False, True])
     largest, others = each.head(shown // 2), each.iloc[shown // 2 :]
     loosest = others.sort_values(["least", "group_id"]).head(shown - len(largest))
-    members = frame.groupby("group_id")["image_id"]
-    return [members.get_group(group).head(6).tolist() for group in [*largest["group_id"], *loosest["group_id"]]]
+    chosen = [*largest["group_id"], *loosest["group_id"]]
+    members = frame[frame["group_id"].isin(chosen)].groupby("group_id")["image_id"]
+    return [members.get_group(group).head(6).tolist() for group in chosen]
 
 
 def copied_texts(examples: pa.Table, removed: int, texts: int, threshold: float, shelf: Shelf) -> list[Part]:

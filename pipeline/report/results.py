@@ -98,8 +98,11 @@ def training(curves: pd.DataFrame, train: Metrics) -> list[Part]:
     ]
 
 
-def retrieval(model: Metrics, baselines: Metrics, ranks: pa.Table) -> list[Part]:
-    """Ranks of the model and the baselines, their distribution (`ranks`, rows of RANKS), and by activity of users."""
+def retrieval(model: Metrics, baselines: Metrics, ranks: pa.Table, activity: Sequence[int]) -> list[Part]:
+    """Ranks of the model and the baselines, their distribution (`ranks`, rows of RANKS), and by activity of users.
+
+    `activity`: from how many posts in train on a user has some, and many.
+    """
     asked = _asked(model)
     if not asked:
         return [Note("Nothing was asked: the test side holds no query.")]
@@ -107,7 +110,7 @@ def retrieval(model: Metrics, baselines: Metrics, ranks: pa.Table) -> list[Part]
     return [
         _compared(methods, asked),
         _distribution(ranks, model, asked),
-        *_by_activity(model, asked),
+        _by_activity(model, asked, activity),
         _every_measure(model, asked),
     ]
 
@@ -193,7 +196,7 @@ def _distribution(ranks: pa.Table, model: Metrics, asked: Sequence[str]) -> Figu
     )
 
 
-def _by_activity(model: Metrics, asked: Sequence[str]) -> list[Part]:
+def _by_activity(model: Metrics, asked: Sequence[str], activity: Sequence[int]) -> Figure:
     panels, rows = [], []
     for task in asked:
         shown = []
@@ -207,7 +210,9 @@ def _by_activity(model: Metrics, asked: Sequence[str]) -> list[Part]:
             Panel(dots(shown, axis, f"{TASKS[task]}, by activity", _random(model[task]["random"])), TASKS[task])
         )
     header = ["Task, posts of the author in train", "Users", "Queries", "Mean median rank"]
-    return [Figure("How ranks depend on how much the author posted in train", panels, Grid(header, rows))]
+    some, many = map(count, activity)
+    note = f"Few: fewer than {some} posts in train. Some: {some} and more. Many: {many} and more."
+    return Figure("How ranks depend on how much the author posted in train", panels, Grid(header, rows), note=note)
 
 
 def _every_measure(model: Metrics, asked: Sequence[str]) -> Table:
