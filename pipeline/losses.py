@@ -73,8 +73,8 @@ def two_sided(loss: Loss) -> bool:
 
 
 def unified_loss(losses: Mapping[str, Tensor], counts: Mapping[str, int], weights: Mapping[str, float]) -> Tensor:
-    """Eq. 1: the sum over kinds of lambda / N times their loss; a kind without a pair in the batch adds nothing."""
-    parts = [weights[kind] / counts[kind] * losses[kind] for kind in losses if counts[kind]]
+    """Eq. 1: the sum of lambda / N times the loss over the kinds that have a pair in the batch."""
+    parts = [weights[kind] / counts[kind] * losses[kind] for kind in losses]
     return torch.stack(parts).sum() if parts else torch.zeros(())
 
 
@@ -153,8 +153,9 @@ class Objective(nn.Module):
         losses, counts, unit = {}, {}, encoded.unit()
         for kind in self.weights:
             found = sides(kind, unit, batch)
-            losses[kind], counts[kind] = self._pair_loss(PAIRS.index(kind), *found), len(found[0].own)
-        means = {kind: losses[kind] / counts[kind] for kind in losses if counts[kind]}
+            if len(found[0].own):
+                losses[kind], counts[kind] = self._pair_loss(PAIRS.index(kind), *found), len(found[0].own)
+        means = {kind: losses[kind] / counts[kind] for kind in losses}
         return unified_loss(losses, counts, self.weights), means
 
     def _pair_loss(self, kind: int, side: Side, other: Side) -> Tensor:
