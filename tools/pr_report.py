@@ -52,13 +52,8 @@ def headlines(base: str) -> str:
         now = _figure(here.read_text(encoding="utf-8") if here.exists() else "", path, key)
         if before and now and before != now:
             inside = before[1] <= now[0] <= before[2] or now[1] <= before[0] <= now[2]
-            verdict = (
-                "within the interval"
-                if inside
-                else "better"
-                if (now[0] < before[0]) == (better == "lower")
-                else "worse"
-            )
+            verdict = "better" if (now[0] < before[0]) == (better == "lower") else "worse"
+            verdict = "within the interval" if inside else verdict
             rows.append(f"| {name} | {better} | {_shown(before)} | {_shown(now)} | {verdict} |")
     return "\n".join([f"| | better | {base} | here | |", "|---|---|---|---|---|", *rows]) if rows else ""
 
