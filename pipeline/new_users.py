@@ -32,8 +32,8 @@ from pipeline.losses import Objective
 from pipeline.model import Trained
 from pipeline.optimizer import BETA1, BETA2, EPSILON
 
-STEPS = 100
-RATE = 0.05
+STEPS = 40
+RATE = 0.1
 """Adam's steps for one user, and their size in units of the spread of the users' rows."""
 
 
@@ -96,16 +96,19 @@ class NewUsers:
 
     def _fit(self, own: dict[str, Tensor], posts: int, start: Tensor, steps: int, rate: float) -> Tensor:
         """The row (D_u,) that `steps` of Adam lead to, given the unit vectors `own` (p, D) by kind of pair."""
-        row = start.clone().requires_grad_()
-        adam = torch.optim.Adam([row], lr=rate * self._spread, betas=(BETA1, BETA2), eps=EPSILON)
+        row, mean, square = start.clone(), torch.zeros_like(start), torch.zeros_like(start)
         with torch.no_grad():
             held = {kind: (a @ self._projection, a @ self._background[kind].users.T) for kind, a in own.items()}
         for step in range(steps):
-            for group in adam.param_groups:  # to 0 along a half cosine, so that the last steps settle
-                group["lr"] = rate * self._spread * (1 + math.cos(math.pi * step / steps)) / 2
-            (row.grad,) = torch.autograd.grad(self._loss(row, held, posts), row)
-            adam.step()
-        return row.detach()
+            row.requires_grad_()
+            (gradient,) = torch.autograd.grad(self._loss(row, held, posts), row)
+            mean.lerp_(gradient, 1 - BETA1)
+            square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+            spread = (square / (1 - BETA2 ** (step + 1))).sqrt_().add_(EPSILON)
+            # To 0 along a half cosine, so that the last steps settle.
+            size = rate * self._spread * (1 + math.cos(math.pi * step / steps)) / 2
+            row = row.detach().addcdiv_(mean, spread, value=-size / (1 - BETA1 ** (step + 1)))
+        return row
 
     def _loss(self, row: Tensor, own: dict[str, tuple[Tensor, Tensor]], posts: int) -> Tensor:
         """The terms of the loss that hold the user's vector, up to a constant; see the module."""
