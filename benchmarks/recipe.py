@@ -13,12 +13,12 @@ The floor: no model ranks better than 1, so the sum over tasks of 1 / candidates
 
 import argparse
 import contextlib
+import hashlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,12 @@ BOUND = 0.25
 
 Trial = dict[str, Any]
 """Values in place of those of `train` and `model` in params.yaml."""
+PAPER_TUNED: Trial = {"learning_rate": 5.0e-4}
+TRIALS: dict[str, list[Trial]] = {
+    "paper": [],
+    "best": [],
+}
+"""What was tried for either recipe, as many for one as for the other."""
 
 
 class Corpus:
@@ -54,6 +60,11 @@ class Corpus:
         with contextlib.chdir(home):
             self.inputs = Inputs.read(self.folder, self.params.model.text_length)
             self.val, self.test = (self.inputs.queries(side, self.folder) for side in ("val", "test"))
+
+    def digest(self) -> str:
+        """Of what training reads, so that no run is kept for another corpus."""
+        held = (self.inputs.posts.tokens, self.inputs.posts.user, self.inputs.features, self.inputs.word_vectors)
+        return hashlib.blake2b(b"".join(np.ascontiguousarray(x).tobytes() for x in held), digest_size=8).hexdigest()
 
     def run(self, trial: Trial, seed: int) -> dict[str, float]:
         """Train with `trial`; joint performance less the floor on val and test, and by task on test."""
@@ -91,5 +102,109 @@ def above_floor(queries: Queries, model: Any, users: Any) -> dict[str, float]:
     """By task (mean median rank - 1) / candidates."""
     blocks = {task: summarize(rows, count) for task, (rows, _, count) in rank_queries(queries, model, users).items()}
     return {
-        task: (block["mean_median_rank"] - 1) / block["candidates"] for task, block in blocks.items() if block["queries"]
+        task: (block["mean_median_rank"] - 1) / block["candidates"]
+        for task, block in blocks.items()
+        if block["queries"]
     }
+
+
+STAGES = (
+    "check_params", "fetch_corpus", "import_corpus", "clean_text", "image_features", "dedup_images", "split",
+    "audit_split", "word2vec",
+)  # fmt: skip
+
+
+def synthetic(home: Path) -> Path:
+    """A folder with the tables of the synthetic corpus that params.yaml describes, made if not there."""
+    if not (home / "data/words/users").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        text = Path("params.yaml").read_text().replace("  source: openclipart", "  source: synthetic")
+        (home / "params.yaml").write_text(text)
+        for name in ("dvc.yaml", "pipeline", "stages", "models"):
+            if not (home / name).exists():
+                (home / name).symlink_to(Path(name).resolve())
+        for stage in STAGES:
+            subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=home, check=True)
+    return home
+
+
+class Kept:
+    """Trials that were run, in a JSON file: by corpus (its tables' digest), values and seed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.runs: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+
+    def run(self, corpus: Corpus, trial: Trial, seed: int) -> dict[str, float]:
+        """The figures of a trial, from the file or by training."""
+        about = {"corpus": corpus.name, "tables": corpus.digest(), "trial": trial, "seed": seed}
+        found = next((run for run in self.runs if about.items() <= run.items()), None)
+        if found is None:
+            found = {**about, **{name: float(f"{value:.5g}") for name, value in corpus.run(trial, seed).items()}}
+            self.runs.append(found)
+            lines = ",\n".join(json.dumps(run) for run in self.runs)
+            write_text(f"[\n{lines}\n]\n", self.path)
+        return found
+
+
+def search(kept: Kept, corpora: Sequence[Corpus]) -> None:
+    """All trials on validation, each as a share of what the paper's values reach: the mean over corpora and seeds."""
+    rows = []
+    for recipe, trials in TRIALS.items():
+        for trial in trials:
+            shares = [
+                kept.run(corpus, trial, seed)["val"] / kept.run(corpus, {}, seed)["val"]
+                for corpus in corpora for seed in SEARCH_SEEDS
+            ]  # fmt: skip
+            rows.append({"tuning of": recipe, "values": _values(trial), "share": float(np.mean(shares))})
+    print("validation: joint performance less the floor, as a share of the paper's values'")
+    print_table(sorted(rows, key=lambda row: (row["tuning of"], row["share"])))
+
+
+def compare(kept: Kept, corpora: Sequence[Corpus]) -> None:
+    """Both recipes on the test side, in paired differences over the seeds."""
+    figures, bounds, rows = {}, {}, []
+    for corpus in corpora:
+        recipes = {"paper": {}, "paper, tuned": PAPER_TUNED, "best": dict(corpus.params.best)}
+        test = {
+            name: np.array([kept.run(corpus, trial, seed)["test"] for seed in SEEDS]) for name, trial in recipes.items()
+        }
+        for name, values in test.items():
+            below = {other: reduction(test[other], values) for other in recipes if other not in ("best", name)}
+            rows.append(
+                {"corpus": corpus.name, "recipe": name, "values": _values(recipes[name]), "mean": float(values.mean())}
+                | {f"below {other}": "{:.1%} ({:.1%} to {:.1%})".format(*found) for other, found in below.items()}
+            )
+            figures[f"{corpus.name}: {name}"] = {"above_floor": values.tolist(), "below": below}
+        for other in ("paper", "paper, tuned"):
+            share, low, _ = reduction(test[other], test["best"])
+            bounds[f"{corpus.name}: at least {BOUND:.0%} below {other}"] = share >= BOUND and low > 0
+    print(f"test, {len(SEEDS)} seeds: joint performance less the floor of perfect ranks (95 % interval, paired)")
+    print_table(rows)
+    result(figures, bounds)
+
+
+def reduction(others: np.ndarray, ours: np.ndarray) -> tuple[float, float, float]:
+    """By what share of the others' mean ours are lower, with the 95 % interval of the paired differences (t)."""
+    gain = (others - ours) / others.mean()
+    if np.ptp(gain) == 0:
+        return (float(gain[0]),) * 3
+    low, high = stats.t.interval(0.95, len(gain) - 1, gain.mean(), stats.sem(gain))
+    return float(gain.mean()), float(low), float(high)
+
+
+def _values(trial: Trial) -> str:
+    return ", ".join(f"{name} {value}" for name, value in trial.items()) or "as the paper"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--search", action="store_true", help="the trials on validation")
+    arguments.add_argument("--synthetic", type=Path, default=Path(".cache/recipe/synthetic"), help="its folder")
+    wanted = arguments.parse_args()
+    corpora = [Corpus("openclipart", Path()), Corpus("synthetic", synthetic(wanted.synthetic))]
+    (search if wanted.search else compare)(Kept(RESULTS), corpora)
+
+
+if __name__ == "__main__":
+    main()
