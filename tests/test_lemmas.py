@@ -33,7 +33,9 @@ def test_what_is_not_plain_english_passes_as_it_is():
 
 
 def test_the_network_does_not_misspell():
-    assert of("throwbackthursdays", "cryptocurrencies", "bbc") == ["throwbackthursdays", "cryptocurrencies", "bbc"]
+    misspelt = ["throwbackthursdays", "cryptocurrencies", "bbc", "miami", "htc"]
+    assert of(*misspelt) == misspelt
+    assert lemmatize_sentences([misspelt[2:]], BUNDLED) == [misspelt[2:]]
 
 
 def test_no_words_at_all():
