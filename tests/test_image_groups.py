@@ -1,0 +1,204 @@
+"""Groups of copies: planted ones are recovered exactly, and different pictures of one style stay apart."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
+
+from pipeline.image_groups import (
+    Pairs,
+    exact_cosine,
+    group_images,
+    near_pairs,
+    recall,
+    representatives,
+    size_histogram,
+    unit,
+)
+from pipeline.same_picture import Look, Looks, agreement, same_picture
+from pipeline.tables import IMAGES
+
+
+def planted(groups: int, copies: int, alone: int, d: int = 64, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors and the group of each, in a random order: copies at cosine about 0.98, others near 0."""
+    random = np.random.default_rng(seed)
+    centres = unit(random.standard_normal((groups + alone, d)))
+    label = np.concatenate([np.repeat(np.arange(groups), copies), np.arange(groups, groups + alone)])
+    order = random.permutation(len(label))
+    noise = unit(random.standard_normal((len(label), d))) * 0.15
+    return unit(centres[label] + noise)[order], label[order]
+
+
+def all_agree(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.ones(len(left), bool)
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_planted_groups_are_recovered_exactly(flat: bool) -> None:
+    vectors, label = planted(groups=150, copies=4, alone=1400)
+    pairs = near_pairs(vectors, 0.9, seed=7, flat=flat)
+    found = group_images(len(vectors), pairs, all_agree).group
+    first = {}
+    expected = np.array([first.setdefault(one, row) for row, one in enumerate(label)])
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_flat_search_agrees_with_a_plain_loop() -> None:
+    vectors, _ = planted(groups=20, copies=3, alone=30, d=8, seed=3)
+    pairs = near_pairs(vectors, 0.6, seed=7, flat=True)
+    n = len(vectors)
+    slow = {(i, j) for i in range(n) for j in range(i + 1, n) if float(vectors[i] @ vectors[j]) >= 0.6}
+    assert set(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)) == slow
+    assert (np.diff(pairs.cosine) <= 0).all()
+    np.testing.assert_allclose(pairs.cosine, exact_cosine(vectors, pairs.left, pairs.right))
+
+
+def test_the_inverted_index_finds_nothing_that_flat_search_does_not() -> None:
+    vectors, _ = planted(groups=300, copies=3, alone=500, d=32)
+    flat, inverted = (near_pairs(vectors, 0.8, seed=7, flat=kind) for kind in (True, False))
+    key = {(i, j): c for i, j, c in zip(flat.left.tolist(), flat.right.tolist(), flat.cosine, strict=True)}
+    found = list(zip(inverted.left.tolist(), inverted.right.tolist(), inverted.cosine, strict=True))
+    assert all(key[i, j] == c for i, j, c in found)
+    audit = recall(vectors, inverted, 0.8, sample=len(vectors), seed=7)
+    assert audit == {"images": len(vectors), "pairs": len(key), "found": len(found), "recall": len(found) / len(key)}
+
+
+def test_the_audit_sees_what_an_index_missed() -> None:
+    vectors, _ = planted(groups=50, copies=2, alone=100)
+    pairs = near_pairs(vectors, 0.9, seed=7)
+    half = Pairs(pairs.left[::2], pairs.right[::2], pairs.cosine[::2], pairs.proposed)
+    assert recall(vectors, pairs, 0.9, len(vectors), 1)["recall"] == 1.0
+    assert recall(vectors, half, 0.9, len(vectors), 1)["found"] == 25
+
+
+def test_refused_pairs_do_not_join_and_similarity_is_the_highest_within_the_group() -> None:
+    # 0-1 and 2-3 are copies, 1-2 looks close but is refused; 4 is alone.
+    cosine = np.array([0.99, 0.97, 0.96], np.float32)
+    pairs = Pairs(np.array([1, 0, 2]), np.array([2, 1, 3]), cosine, 3)
+    groups = group_images(5, pairs, lambda left, right: left != 1)
+    np.testing.assert_array_equal(groups.group, [0, 0, 2, 2, 4])
+    np.testing.assert_allclose(groups.similarity, [0.97, 0.97, 0.96, 0.96, 1.0])
+    assert groups.edges.tolist() == [[0, 1], [2, 3]] and groups.refused.tolist() == [[1, 2]]
+
+
+def test_a_clique_of_copies_costs_few_looks_and_gives_the_same_groups() -> None:
+    n = 200
+    left, right = np.triu_indices(n, 1)
+    pairs = Pairs(left, right, np.full(len(left), 0.99, np.float32), len(left))
+    looks = []
+
+    def agree(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        looks.append(len(one))
+        return np.ones(len(one), bool)
+
+    groups = group_images(n, pairs, agree, chunk=100)
+    assert (groups.group == 0).all()
+    assert sum(looks) + groups.joined == len(left) and sum(looks) < 300
+
+
+def test_no_images_and_zero_vectors() -> None:
+    none = near_pairs(np.empty((0, 8), np.float32), 0.9, seed=7)
+    assert len(group_images(0, none, all_agree).group) == 0
+    zeros = near_pairs(unit(np.zeros((3, 8))), 0.5, seed=7)
+    groups = group_images(3, zeros, all_agree)
+    np.testing.assert_array_equal(groups.group, [0, 1, 2])
+    np.testing.assert_array_equal(groups.similarity, 1)
+
+
+def test_the_representative_is_the_largest_picture_of_equals_the_first() -> None:
+    group, pixels = np.array([0, 0, 2, 0, 2, 5]), np.array([9, 12, 7, 12, 7, 1])
+    np.testing.assert_array_equal(representatives(group, pixels), [False, True, True, False, False, True])
+
+
+def test_sizes_are_counted_in_their_bins() -> None:
+    group = np.repeat(np.arange(5), [1, 2, 4, 10, 1000])
+    counted = {name: number for name, number in size_histogram(group).items() if number}
+    assert counted == {"1": 1, "2": 1, "3-4": 1, "10-29": 1, "1000+": 1}
+
+
+# ---------------------------------------------------------------- the second check
+
+
+def scene(seed: int, side: int = 240) -> Image.Image:
+    """A full-bleed picture of random coloured shapes."""
+    random = np.random.default_rng(seed)
+    image = Image.new("RGB", (side, side * 3 // 4), tuple(random.integers(0, 256, 3).tolist()))
+    draw = ImageDraw.Draw(image)
+    for _ in range(40):
+        x, y, w, h = random.integers(0, side, 2).tolist() + random.integers(10, side // 3, 2).tolist()
+        draw.ellipse((x, y, x + w, y + h), fill=tuple(random.integers(0, 256, 3).tolist()))
+    return image
+
+
+def sign(symbol: str) -> Image.Image:
+    """A warning triangle with a symbol: one style, different drawings."""
+    image = Image.new("RGB", (200, 200), "white")
+    draw = ImageDraw.Draw(image)
+    draw.polygon([(100, 20), (185, 170), (15, 170)], outline="red", width=14)
+    if symbol == "dot":
+        draw.ellipse((85, 110, 115, 140), fill="black")
+    elif symbol == "bar":
+        draw.rectangle((95, 75, 105, 150), fill="black")
+    return image
+
+
+def jpeg(image: Image.Image, quality: int) -> Image.Image:
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=quality)
+    return Image.open(stream).convert("RGB")
+
+
+COPIES = {
+    "half the size": lambda image: image.resize((image.width // 2, image.height // 2), Image.Resampling.BICUBIC),
+    "jpeg 30": lambda image: jpeg(image, 30),
+    "mirrored": ImageOps.mirror,
+    "darker": lambda image: ImageEnhance.Brightness(image).enhance(0.7),
+    "framed": lambda image: ImageOps.expand(image, 20, (40, 80, 160)),
+    "crop of 80 %": lambda image: image.crop((18, 14, 18 + 215, 14 + 161)),
+    "crop of 60 %": lambda image: image.crop((50, 8, 50 + 186, 8 + 139)),
+    "mirrored crop": lambda image: ImageOps.mirror(image.crop((50, 8, 50 + 186, 8 + 139))),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_is_the_same_picture_both_ways(name: str) -> None:
+    original = scene(1)
+    one, other = Look.of(original), Look.of(COPIES[name](original))
+    assert same_picture(one, other) and same_picture(other, one), agreement(one, other)
+
+
+def test_different_pictures_of_one_style_are_not_the_same() -> None:
+    signs = {symbol: Look.of(sign(symbol)) for symbol in ("dot", "bar", "none")}
+    assert not same_picture(signs["dot"], signs["bar"]), agreement(signs["dot"], signs["bar"])
+    assert not same_picture(signs["dot"], signs["none"])
+    assert not any(same_picture(Look.of(scene(1)), Look.of(scene(seed))) for seed in range(2, 6))
+
+
+def test_other_colours_are_another_picture() -> None:
+    red, green = Image.new("RGB", (90, 60), "white"), Image.new("RGB", (90, 60), "white")
+    ImageDraw.Draw(red).ellipse((20, 10, 70, 50), fill="red")
+    ImageDraw.Draw(green).ellipse((20, 10, 70, 50), fill="green")
+    assert not same_picture(Look.of(red), Look.of(green))
+
+
+def test_pictures_of_one_colour_are_like_none() -> None:
+    white = Look.of(Image.new("RGB", (50, 50), "white"))
+    assert not same_picture(white, white) and not same_picture(white, Look.of(scene(1)))
+
+
+def test_looks_are_read_by_row_over_all_shards(tmp_path: Path) -> None:
+    def stored(image: Image.Image) -> bytes:
+        stream = io.BytesIO()
+        image.save(stream, "PNG")
+        return stream.getvalue()
+
+    pictures = [stored(scene(1)), stored(scene(2)), stored(ImageOps.mirror(scene(1))), b"\0\0"]
+    sides = np.array([240, 240, 240, 0], np.int32)
+    rows = {"image_id": ["a", "b", "c", "d"], "bytes": pictures, "width": sides, "height": sides}
+    IMAGES.write(pa.table(rows), tmp_path / "images")
+    looks = Looks.of(tmp_path / "images", np.array([0, 1, 2, 3]))
+    agreed = looks.agree(np.array([0, 0, 1, 0]), np.array([1, 2, 2, 3]))
+    np.testing.assert_array_equal(agreed, [False, True, False, True])  # d is a made vector: its cosine decides
