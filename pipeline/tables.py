@@ -100,7 +100,7 @@ class Table:
 
     def count(self, path: Path) -> int:
         """The number of rows, from the files' footers alone."""
-        return sum(pq.read_metadata(shard).num_rows for shard in self.shards(path))
+        return sum(pq.read_metadata(shard).num_rows for shard in ([path] if path.is_file() else self.shards(path)))
 
     def empty(self) -> pa.Table:
         """The table without a row."""

