@@ -7,6 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 BASE ?= main
+POSTS ?= 10000
 
 help:  ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +34,9 @@ check-lock: .venv/.synced  ## Fail where dvc.lock is stale (in a clone without d
 pr-report: .venv/.synced  ## Markdown for a reviewer: what changed in metrics and params since BASE
 	@python -m tools.pr_report $(BASE)
 
+scale: .venv/.synced  ## The stages at a size: make scale POSTS=100000 (several sizes: POSTS='10000 100000')
+	@python -m benchmarks.scale $(POSTS)
+
 lock:  ## Compile requirements.lock anew from pyproject.toml
 	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header -o requirements.lock
@@ -48,4 +52,4 @@ lock:  ## Compile requirements.lock anew from pyproject.toml
 	@python3 -m venv .uv
 	@.uv/bin/python -m pip install --quiet uv
 
-.PHONY: help repro paper test lint check-lock pr-report lock
+.PHONY: help repro paper test lint check-lock pr-report scale lock

@@ -1,0 +1,192 @@
+"""The pipeline at the sizes of the paper's corpus: time, memory and bytes of each stage, and how they grow.
+
+`python -m benchmarks.scale POSTS …` (`make scale POSTS=…`) runs the stages of dvc.yaml, the same scripts, in a folder
+of its own per size, `.scale/<posts>/`, on a synthetic corpus of Twitter's proportions with made features of 2048
+numbers. What a stage took is added to `benchmarks/scale.json` when it ends; a stage that is there already is not run
+again, so an interrupted run goes on (`--again STAGE …` measures these anew). Draws `benchmarks/scale.svg` and fits, for
+each stage, the exponent of its CPU time over the sizes from 100,000 posts on.
+"""
+
+import argparse
+import json
+import math
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import psutil
+from ruamel.yaml import YAML
+
+from benchmarks import print_table, result
+from pipeline.files import write_text
+
+ROOT = Path(__file__).parents[1]
+RESULTS, PICTURE = ROOT / "benchmarks/scale.json", ROOT / "benchmarks/scale.svg"
+STAGES = (
+    *("check_params", "fetch_corpus", "import_corpus", "clean_text", "image_features", "dedup_images", "split"),
+    *("audit_split", "word2vec", "train", "embed", "evaluate_retrieval"),
+)
+PAPER_POSTS, PAPER_USERS = 9_450_000, 39_808
+FIT_FROM = 100_000
+"""Posts: below, start-up is most of the time."""
+MEMORY_MB, EXPONENT = 20_000, 1.15
+MINUTES = {
+    **dict.fromkeys(("import_corpus", "clean_text"), 30),
+    "dedup_images": 60, "split": 5, "audit_split": 60, "word2vec": 60, "train": 60, "evaluate_retrieval": 30,
+}
+"""Bounds at the paper's size."""
+
+# What a corpus of this kind asks for: the paper's numbers where openclipart is too small for them; one epoch.
+SETTINGS: dict[str, Any] = {
+    "corpus": {"source": "synthetic", "min_posts_per_user": 1, "max_posts_per_user": None},
+    "corpus.synthetic": {"image_share": 0.133, "text_share": 1.0, "topics": 100, "images": "features"},
+    "images": {"encoder": "stored"},
+    "split": {"val": 0.02, "text_queries": "none"},
+    "words": {"epochs": 5, "workers": 2},
+    "train": {"batch_size": 1000, "epochs": 1},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("posts", type=int, nargs="+")
+    parser.add_argument("--again", nargs="*", default=[], choices=STAGES)
+    arguments = parser.parse_args()
+    for posts in arguments.posts:
+        folder = _prepare(posts)
+        for stage in STAGES:
+            held = _read().get(str(posts), {})
+            if stage not in held or stage in arguments.again:
+                print(f"{posts:,} posts: {stage}", file=sys.stderr, flush=True)
+                _keep(posts, stage, _measured(stage, folder))
+    _report()
+
+
+def _prepare(posts: int) -> Path:
+    """The folder of one size: code linked, params written; its tables stay for a rerun."""
+    folder = ROOT / ".scale" / str(posts)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("pipeline", "stages", "models"):
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(ROOT / name)
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    shutil.copytree(ROOT / "data/own", folder / "data/own", dirs_exist_ok=True)
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    users = max(20, round(posts * PAPER_USERS / PAPER_POSTS))
+    for section, values in {**SETTINGS, "corpus.synthetic": {**SETTINGS["corpus.synthetic"], "posts": posts}}.items():
+        held = params
+        for part in section.split("."):
+            held = held[part]
+        held.update(values)
+    params["corpus"]["synthetic"]["users"] = users
+    with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
+        yaml.dump(params, stream)
+    return folder
+
+
+def _measured(stage: str, folder: Path) -> dict[str, float]:
+    """Run one stage in `folder`; the peak is of all its processes together, what they share counted once."""
+    command = YAML(typ="safe", pure=True).load(folder / "dvc.yaml")["stages"][stage]["cmd"].split()
+    begun, peak, used = time.perf_counter(), 0.0, {}
+    with (folder / "log.txt").open("a") as log:
+        child = subprocess.Popen([sys.executable, *command[1:]], cwd=folder, stdout=log, stderr=log)
+        top = psutil.Process(child.pid)
+        while child.poll() is None:
+            try:
+                tree = [top, *top.children(recursive=True)]
+                peak = max(peak, sum(process.memory_full_info().pss for process in tree))
+                used.update({process.pid: _io(process) for process in tree})
+            except psutil.Error:
+                pass  # a process ended between two looks at it
+            time.sleep(0.2 if time.perf_counter() - begun < 30 else 1.0)
+    if child.returncode:
+        lines = (folder / "log.txt").read_text().splitlines()[-5:]
+        sys.exit(f"{stage} ended with status {child.returncode}; the end of {folder / 'log.txt'}:\n" + "\n".join(lines))
+    timing = json.loads((folder / "timings" / f"{stage}.json").read_text())
+    return {
+        "wall_s": round(time.perf_counter() - begun, 1),
+        "cpu_s": timing["cpu_s"],
+        "peak_mb": round(max(peak / 2**20, 0)),
+        "read_mb": round(sum(read for read, _ in used.values()) / 2**20, 1),
+        "written_mb": round(sum(written for _, written in used.values()) / 2**20, 1),
+    }
+
+
+def _io(process: psutil.Process) -> tuple[int, int]:
+    counters = process.io_counters()
+    return counters.read_chars, counters.write_chars
+
+
+def _read() -> dict[str, dict[str, dict[str, float]]]:
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+def _keep(posts: int, stage: str, figures: dict[str, float]) -> None:
+    held = _read()
+    held.setdefault(str(posts), {})[stage] = figures
+    ordered = {size: {s: held[size][s] for s in STAGES if s in held[size]} for size in sorted(held, key=int)}
+    write_text(json.dumps(ordered, indent=1) + "\n", RESULTS)
+
+
+def _exponent(held: dict[str, dict[str, dict[str, float]]], stage: str) -> float:
+    """The slope of log CPU seconds over log posts; NaN with fewer than two sizes."""
+    sizes = [size for size in held if int(size) >= FIT_FROM and held[size].get(stage, {}).get("cpu_s", 0) > 0]
+    if len(sizes) < 2:
+        return math.nan
+    logs = np.log([[float(size), held[size][stage]["cpu_s"]] for size in sizes])
+    return float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0])
+
+
+def _report() -> None:
+    held = _read()
+    rows, bounds = [], {}
+    for stage in STAGES[2:]:
+        exponent = _exponent(held, stage)
+        cells = {
+            size: f"{took['wall_s']:,.0f} s {took['peak_mb'] / 1024:.1f} GB"
+            for size in held
+            if (took := held[size].get(stage))
+        }
+        rows.append({"stage": stage, **{f"{int(s):,}": cells.get(s, "") for s in held}, "exponent": f"{exponent:.2f}"})
+        if not math.isnan(exponent):
+            bounds[f"{stage}: exponent"] = exponent <= EXPONENT
+        largest = held.get(str(PAPER_POSTS), {}).get(stage)
+        if largest:
+            bounds[f"{stage}: memory"] = largest["peak_mb"] <= MEMORY_MB
+            if stage in MINUTES:
+                bounds[f"{stage}: minutes"] = largest["wall_s"] <= 60 * MINUTES[stage]
+    print_table(rows)
+    _draw(held)
+    result({"sizes": [int(size) for size in held], "command": shlex.join(sys.argv[1:])}, bounds)
+
+
+def _draw(held: dict[str, dict[str, dict[str, float]]]) -> None:
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "scale"
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    for axis, figures, title, scale in (
+        (axes[0], "wall_s", "Wall time of a stage (minutes)", 60),
+        (axes[1], "peak_mb", "Peak memory of a stage (GB)", 1024),
+    ):
+        for index, stage in enumerate(STAGES[2:]):
+            points = [(int(size), held[size][stage][figures] / scale) for size in held if stage in held[size]]
+            style = {"marker": "os^Dvx*P<>"[index], "color": plt.get_cmap("viridis")(index / 10)}
+            axis.loglog(*zip(*points, strict=True), label=stage, markersize=4, linewidth=1, **style)
+        axis.set(title=title, xlabel="posts")
+        axis.grid(alpha=0.3)
+    axes[1].legend(fontsize=7, loc="upper left")
+    figure.savefig(PICTURE, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
