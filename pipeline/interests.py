@@ -19,6 +19,7 @@ from scipy import stats
 from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
 
 from pipeline.bootstrap import interval, resamples, rounded
 from pipeline.machine import cores
@@ -29,7 +30,7 @@ from pipeline.tables import INTERESTS, positions, strings
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-_ITERATIONS = 5_000
+_ITERATIONS = 100_000
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,16 @@ def predict(
         for j, (_, held_out) in enumerate(splitter.split(np.zeros(users), wanted)):
             fold[i, j // folds, held_out] = j % folds
     said = np.empty((len(vectors), len(labels), repeats, users), bool)
-    inputs = list(vectors.values())
+    inputs = [rows.astype(np.float64) for rows in vectors.values()]
     jobs = [(s, i, r) for s in range(len(vectors)) for i in range(len(labels)) for r in range(repeats)]
-    done = Parallel(n_jobs=cores(), prefer="threads", return_as="generator")(
-        delayed(_one)(inputs[s], truth[i], fold[i, r], c, seed) for s, i, r in jobs
-    )
     unconverged = 0
-    for job, (found, stopped) in zip(jobs, progress(done, "SVMs", "repetitions", total=len(jobs)), strict=True):
-        said[job] = found
-        unconverged += stopped
+    with threadpool_limits(1, "blas"):  # the threads are those of the repetitions
+        done = Parallel(n_jobs=cores(), prefer="threads", return_as="generator")(
+            delayed(_one)(inputs[s], truth[i], fold[i, r], c, seed) for s, i, r in jobs
+        )
+        for job, (found, stopped) in zip(jobs, progress(done, "SVMs", "repetitions", total=len(jobs)), strict=True):
+            said[job] = found
+            unconverged += stopped
     return Predictions(list(vectors), list(labels), truth, fold, said, unconverged)
 
 
@@ -99,10 +101,13 @@ def _one(rows: Array, wanted: Array, fold: Array, c: float, seed: int) -> tuple[
     for held_out in range(fold.max() + 1):
         test = fold == held_out
         scaler = StandardScaler().fit(rows[~test])
-        model = LinearSVC(C=c, random_state=seed, max_iter=_ITERATIONS).fit(
-            scaler.transform(rows[~test]), wanted[~test]
-        )
-        said[test] = model.predict(scaler.transform(rows[test]))
+        train, asked = scaler.transform(rows[~test]), scaler.transform(rows[test])
+        wide = train.shape[1] > len(train)
+        if wide:  # the weights lie in the span of the training rows: the same problem, in as many dimensions as rows
+            axes = np.linalg.qr(train.T)[0]
+            train, asked = train @ axes, asked @ axes
+        model = LinearSVC(C=c, dual=wide, max_iter=_ITERATIONS, random_state=seed).fit(train, wanted[~test])
+        said[test] = model.predict(asked)
         stopped += int(model.n_iter_ >= _ITERATIONS)
     return said, stopped
 
