@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.split import unit_hash
+from pipeline.hashing import unit_hash
 
 TASKS = ("text_to_user", "image_to_text", "image_to_user")
 ENOUGH = 100

@@ -8,7 +8,6 @@ limit; never because other posts arrive.
 Shapes: n posts, in order of post_id. Fractions are expected shares of posts.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.groups import components
+from pipeline.hashing import unit_hash
 from pipeline.tables import positions
 
 TRAIN, VAL, TEST, EXCLUDED = "train", "val", "test", "excluded"
@@ -47,17 +47,6 @@ def _found(rows: np.ndarray, kind: str, ids: pa.ChunkedArray) -> np.ndarray:
     if len(rows) and rows.min() < 0:
         raise ValueError(f"{kind} {ids[int(rows.argmin())].as_py()} is not in the corpus")
     return rows
-
-
-def unit_hash(ids: Sequence[str], seed: int, purpose: str) -> np.ndarray:
-    """A number in [0, 1) for each id, a hash of (seed, purpose, id): uniform, and independent between purposes."""
-    prefix = hashlib.blake2b(f"{seed}\0{purpose}\0".encode(), digest_size=8)
-    digests = bytearray()
-    for name in ids:
-        state = prefix.copy()
-        state.update(name.encode())
-        digests += state.digest()
-    return (np.frombuffer(bytes(digests), ">u8") >> np.uint64(11)) * 2.0**-53
 
 
 @dataclass(frozen=True)

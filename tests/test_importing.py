@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import UserError
+from pipeline.hashing import unit_hash
 from pipeline.importing import CANDIDATES, import_corpus
 from pipeline.pictures import Picture, Rejected
 from pipeline.spill import Spill
@@ -147,15 +148,18 @@ def test_users_are_counted_before_pictures_are_decoded_and_again_after(tmp_path)
     assert metrics["rejected"]["image: missing"] == 1
 
 
-def test_the_first_posts_of_a_user_stay_and_those_beyond_the_limit_cost_no_decoding(tmp_path):
-    rows = [(f"p{i}", "user0", "x", f"{i}.png") for i in (3, 1, 4, 2, 0)]
-    source = Given(rows + ENOUGH, {f"{i}.png": png((i, 0, 0)) for i in range(5)})
+def test_posts_beyond_the_limit_are_chosen_whatever_their_order_and_cost_no_decoding(tmp_path):
+    rows = [(f"p{i}", "user0", "x", f"{i}.png") for i in (3, 1, 4, 2, 0)] + ENOUGH
+    pictures = {f"{i}.png": png((i, 0, 0)) for i in range(5)}
+    source = Given(rows, pictures)
     _, read = run(source, tmp_path, max_posts=10)
-    assert sum(row["user_id"] == "user0" for row in read["posts"]) == 10
-    beyond = {row["id"] for row in read["rejected"]}
-    assert beyond == {f"z{i:02}" for i in range(10, 20, 2)} and len(source.read) == 5
-    _, again = run(Given(rows + ENOUGH), tmp_path, max_posts=None, min_posts=10)
-    assert {row["reason"] for row in again["rejected"]} == {"image: missing"}
+    kept = [row for row in read["posts"] if row["user_id"] == "user0"]
+    assert len(kept) == 10 and len(source.read) == sum(row["image_id"] is not None for row in kept) < 5
+    assert {row["reason"] for row in read["rejected"]} == {"beyond the limit of posts per user"}
+    _, again = run(Given(rows[::-1], pictures), tmp_path, max_posts=10)
+    assert again["posts"] == read["posts"]
+    _, all_kept = run(Given(rows), tmp_path, max_posts=None, min_posts=10)
+    assert {row["reason"] for row in all_kept["rejected"]} == {"image: missing"}
 
 
 def test_choosing_agrees_with_a_plain_loop(tmp_path):
@@ -168,11 +172,11 @@ def test_choosing_agrees_with_a_plain_loop(tmp_path):
         first.setdefault(post_id, user_id)
     posts = Counter(first.values())
     kept, taken = [], Counter()
-    for post_id, user_id in sorted(first.items()):
+    for post_id, user_id in sorted(first.items(), key=lambda item: unit_hash([item[0]], 0, "posts per user")[0]):
         if posts[user_id] >= 4 and taken[user_id] < 20:
             taken[user_id] += 1
             kept.append((post_id, user_id))
-    assert [(row["post_id"], row["user_id"]) for row in read["posts"]] == kept
+    assert [(row["post_id"], row["user_id"]) for row in read["posts"]] == sorted(kept)
     assert len(set(posts.values())) > 10 and max(posts.values()) > 20 and min(posts.values()) < 4  # all cases met
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.split import TEST, TRAIN, VAL, assign, content_groups, held_out_fractions, unit_hash
+from pipeline.hashing import unit_hash
+from pipeline.split import TEST, TRAIN, VAL, assign, content_groups, held_out_fractions
 
 FRACTIONS = {TEST: 0.2, VAL: 0.05}
 
