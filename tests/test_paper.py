@@ -138,6 +138,13 @@ def test_claims_on_interests_follow_the_f1():
     assert table["rows"][-1]["f1"]["value"] == 1.0
 
 
+def test_rows_that_were_taken_out_leave_claims_untested():
+    estimate = paper.Estimate(0.5, np.full(9, 0.5))
+    assert verdicts(paper.claims_3({"avg_text": estimate, "text_user": estimate})) == ["undecided"] + ["not tested"] * 2
+    assert set(verdicts(paper.claims_2({}, CANDIDATES))) == {"not tested"}
+    assert set(verdicts(paper.claims_4({}, CANDIDATES))) == {"not tested"}
+
+
 def test_rows_of_params_are_checked(tmp_path):
     assert len(paper_rows(ROOT / PAPER)) == len(paper.PAPER_TABLE_2)
     assert {(r.lambda1, r.lambda2) for r in paper_rows(ROOT / PAPER).values()} == set(paper.PAPER_TABLE_2)
