@@ -3,8 +3,8 @@
 Posts have 3 to 19 distinct words, drawn with a natural (Zipf-Mandelbrot) distribution from 200,000; a tenth of them are
 copies of an earlier post with one word changed. All start from the same arrays of word numbers and end with the pairs
 at Jaccard >= 0.8, exact: the peers' candidates are verified word by word. rensa is used at its fastest for that, with
-digests of all posts as one matrix, then objects of those flagged alone. datasketch is slow, so it runs on 100,000 posts,
-beside ours on the same.
+digests of all posts as one matrix, then objects of those flagged alone. datasketch, the slow one, runs on 100,000
+posts, beside ours on the same.
 
     python -m benchmarks.text_join [--posts 1000000]
 

@@ -1,0 +1,110 @@
+"""Cleaning: posts per second and core, shard to shard as the stage does it, and what that makes of 9.45 million posts.
+
+Posts are made here: 4 to 24 words with a natural (Zipf-Mandelbrot) distribution over 300,000, a third of them with a
+link, a mention, hashtags, emoji, an emoticon or accents, and one in a hundred broken by double encoding. The rate of a
+core is per second of its own time; that of two, and the minutes, are by the clock.
+
+    python -m benchmarks.cleaning [--posts 400000]
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks import measure, median_seconds, print_table, result
+from pipeline import tables, text
+from pipeline.machine import cores
+from pipeline.shards import map_shards
+
+CORPUS, CORES, MINUTES = 9_450_000, 2, 10
+VOCABULARY = 300_000
+
+
+def write_posts(posts: int, folder: Path, shards: int) -> list[Path]:
+    generator = np.random.default_rng(1)
+    letters = np.array(list("etaoinshrdlucmfwypvbgk"))
+    words = np.array(
+        ["".join(generator.choice(letters, size)) for size in generator.integers(2, 11, VOCABULARY)], object
+    )
+    spice = (
+        lambda: f"https://t.co/{''.join(generator.choice(letters, 10))}",
+        lambda: f"@{generator.choice(words)}{generator.integers(1000)}",
+        lambda: f"#{generator.choice(words[:2000]).title()}{generator.choice(words[:2000]).title()}",
+        lambda: str(generator.choice(["😀", "❤️", "👍🏽", "🇫🇷", ":D", "<3", "xD", "&amp;", "don’t", "it's", "café"])),
+    )
+    share = np.cumsum(1 / (np.arange(VOCABULARY) + 2.7) ** 1.2)
+    share /= share[-1]
+    paths = []
+    for shard in range(shards):
+        rows = []
+        sizes = generator.integers(4, 25, posts // shards)
+        drawn = np.split(words[np.searchsorted(share, generator.random(sizes.sum()))], np.cumsum(sizes)[:-1])
+        kinds = generator.random(len(sizes))
+        for parts, kind in zip(drawn, kinds, strict=True):
+            chosen = list(parts)
+            if kind < 1 / 3:
+                for _ in range(2):
+                    chosen.insert(generator.integers(len(chosen) + 1), spice[generator.integers(len(spice))]())
+            if kind > 0.99:
+                chosen.append("naïve café".encode().decode("latin-1"))
+            rows.append(" ".join(chosen))
+        ids = [f"{shard:03d}{row:09d}" for row in range(len(rows))]
+        table = pa.table(
+            [ids, ["u"] * len(ids), rows, pa.nulls(len(ids), pa.string()), pa.nulls(len(ids), pa.timestamp("us"))],
+            schema=tables.POSTS.schema,
+        )
+        paths.append(folder / f"part-{shard:05d}.parquet")
+        tables.POSTS.write_shard(table, paths[-1])
+    return paths
+
+
+def one_shard(shard: Path) -> float:
+    """Seconds of this process's time for one shard, with nothing kept from before."""
+    text._kept.cache_clear()
+    begun = time.process_time()
+    text.clean_shard(shard, shard.with_suffix(".cleaned"))
+    return time.process_time() - begun
+
+
+def all_shards(shards: list[Path], workers: int) -> None:
+    with tempfile.TemporaryDirectory(dir=shards[0].parent) as folder:
+        map_shards(text.clean_shard, shards, Path(folder), "cleaning", workers)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--posts", type=int, default=400_000)
+    posts = parser.parse_args().posts
+    workers = min(CORES, cores())
+    with tempfile.TemporaryDirectory() as folder:
+        shards = write_posts(posts, Path(folder), shards=4)
+        one = statistics.median(one_shard(shards[0]) for _ in range(3))
+        all_of_them = median_seconds(lambda: all_shards(shards, workers))
+        peak = measure(one_shard, shards[0]).peak_mb
+    per_core, together = posts / len(shards) / one, posts / all_of_them
+    minutes = CORPUS / together / 60
+    print_table(
+        [
+            {"cleaning": "1 core", "posts": posts // len(shards), "posts per second": per_core, "peak MB": peak},
+            {"cleaning": f"{workers} cores", "posts": posts, "posts per second": together, "peak MB": ""},
+        ]
+    )
+    result(
+        {
+            "posts_per_second_and_core": round(per_core),
+            "cores": workers,
+            "posts_per_second": round(together),
+            "minutes_for_9450000_posts": round(minutes, 2),
+            "peak_mb_of_a_shard": round(peak),
+        },
+        {"9450000_posts_within_10_minutes_on_2_cores": minutes <= MINUTES},
+    )
+
+
+if __name__ == "__main__":
+    main()
