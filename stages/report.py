@@ -110,7 +110,8 @@ LEADS = {
     "Copies": "What is said or shown twice must not be learned on one side of the split and asked for on the other.",
     "Retrieval": "Each query of the test side looks for one thing among all candidates; its rank is one and all that "
     "come before, ties counted by half.",
-    "Any to any": "Texts, images and users lie in one space, so each can ask for each.",
+    "Any to any": "Texts, images and users lie in one space, so each can ask for each. A user is shown with the first "
+    "image of their training posts, which is not what was matched.",
 }
 
 

@@ -117,13 +117,17 @@ class Pairs:
     note: str = ""
 
 
+Question = tuple[Card, Sequence[tuple[str, Sequence[Card]]]]
+"""What asks, and rows of answers, each with its name."""
+
+
 @dataclass(frozen=True)
 class Answers:
-    """Retrieval: questions that belong together stand side by side, each a card and rows of answers with their name."""
+    """Retrieval: questions that belong together stand side by side."""
 
     kind: ClassVar[str] = "answers"
     title: str
-    together: Sequence[Sequence[tuple[Card, Sequence[tuple[str, Sequence[Card]]]]]]
+    together: Sequence[Sequence[Question]]
     note: str = ""
 
 

@@ -9,13 +9,20 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.report.cards import Shelf, clip
-from pipeline.report.page import Answers, Card, Cluster, Clusters, Grid, Note, Part
+from pipeline.report.page import Answers, Card, Cluster, Clusters, Grid, Note, Part, Question
 from pipeline.report.pictures import cloud
 from pipeline.report.wording import count, number, percent, plural
 
 Metrics = Mapping[str, Any]
 NAMED = 12
 """Users that a cluster names."""
+KINDS = {"image": "images", "user": "users", "text": "texts"}
+TITLES = {
+    "text": "Close questions side by side: the difference of a word should show in the answers",
+    "image": "Images ask: by their style they find their authors, by what they show the texts",
+    "user": "Users ask: what lies nearest to somebody's vector",
+}
+"""What to see where texts, images and users ask."""
 
 
 def clusters(
@@ -72,24 +79,27 @@ def answers(asked: pa.Table, found: pa.Table, shelf: Shelf) -> list[Part]:
     if not asked.num_rows:
         return [Note("Nothing was asked: report.queries is empty.")]
     answers = found.to_pandas()
-    together: dict[int, list[tuple[Card, Sequence[tuple[str, Sequence[Card]]]]]] = {}
+    pairs: dict[int, list[Question]] = {}
+    kind_of: dict[int, str] = {}
     for question in asked.sort_by([("pair", "ascending"), ("query", "ascending")]).to_pylist():
         own = answers[answers["query"] == question["query"]].sort_values("position")
         rows = []
-        for kind, name in (("image", "Nearest images"), ("user", "Nearest users"), ("text", "Nearest texts")):
+        for kind, name in KINDS.items():
             nearest = own[own["kind"] == kind]
-            if len(nearest):
-                cards = [_answer(kind, i, s, shelf) for i, s in zip(nearest["id"], nearest["similarity"], strict=True)]
-                rows.append((name, _once(cards) if kind == "text" else cards))
-        together.setdefault(question["pair"], []).append((_question(question, shelf), rows))
-    return [
-        Answers(
-            "Close questions, side by side: the difference of a word should show in the answers",
-            list(together.values()),
-            "Figures are cosines in the joint space. A user's picture is the first of those in their training posts, "
-            "not what was matched.",
-        )
-    ]
+            cards = [_answer(kind, i, s, shelf) for i, s in zip(nearest["id"], nearest["similarity"], strict=True)]
+            if cards:
+                rows.append((f"Nearest {name}", _once(cards) if kind == "text" else cards))
+        pairs.setdefault(question["pair"], []).append((_question(question, shelf), rows))
+        kind_of.setdefault(question["pair"], question["kind"])
+
+    parts: list[Part] = []
+    for kind, title in TITLES.items():
+        of_kind = [questions for pair, questions in pairs.items() if kind_of[pair] == kind]
+        alone = [question for questions in of_kind if len(questions) == 1 for question in questions]
+        together = [questions for questions in of_kind if len(questions) > 1] + ([alone] if alone else [])
+        if together:
+            parts.append(Answers(title, together, "Figures are cosines in the joint space."))
+    return parts
 
 
 def _question(question: Mapping[str, Any], shelf: Shelf) -> Card:
