@@ -79,7 +79,7 @@ def unit(values: Array) -> Array:
         rows = values[start : start + _BLOCK].astype(np.float64)
         lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))
         if not np.isfinite(lengths).all():
-            raise ValueError(f"row {start + int(np.argmin(np.isfinite(lengths)))} holds a number that is not finite")
+            raise ValueError("a vector holds a number that is not finite")
         result[start : start + len(rows)] = rows / np.where(lengths == 0, 1, lengths)[:, None]
     return result
 
