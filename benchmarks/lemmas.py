@@ -3,7 +3,7 @@
 Posts have 5 to 25 words with a natural (Zipf-Mandelbrot) distribution over 150,000: the forms in Stanza's dictionary,
 which stand there by frequency in the treebank, and behind them made-up ones, of which as many end in -s, -ed or -ing as
 of its words outside the dictionary. 25,000 words of it have 5,400 distinct ones, as in the treebank; beyond, new ones
-come faster than there. Ours starts from the texts and ends with lists of lemmas: cleaning, distinct words, lemmas with a
+come faster. Ours starts from the texts and ends with lists of lemmas: cleaning, distinct words, lemmas with a
 cold cache, mapping back. Stanza is timed on the first 2,000 of the same posts, in calls of 1,000; its rate does not
 depend on how many there are. Both have their models loaded.
 

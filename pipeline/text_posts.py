@@ -165,8 +165,8 @@ def facts(
         "left_out": {
             text.NO_TEXT: no_text,
             text.NOTHING_LEFT: rows_in - no_text - with_words,
-            "duplicate, same words": counts["exact"],
-            "duplicate, near": counts["near"],
+            "exact duplicate": counts["exact"],
+            "near duplicate": counts["near"],
         },
         "pairs": counts["pairs"],
         "groups": counts["groups"],

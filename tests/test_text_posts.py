@@ -75,8 +75,8 @@ def test_by_hand_in_any_shards(tmp_path, shard_rows):
     assert facts["left_out"] == {
         "no text": 1,
         "nothing left after cleaning": 1,
-        "duplicate, same words": 3,
-        "duplicate, near": 0,
+        "exact duplicate": 3,
+        "near duplicate": 0,
     }
     assert (facts["pairs"], facts["groups"], facts["largest_group"], facts["posts_in_groups"]) == (7, 2, 4, 6)
     assert facts["distinct_words"] == 6
@@ -96,7 +96,7 @@ def test_near_copies_have_their_overlap(tmp_path):
     rows = [("a", "u", "one two three four five", None, None), ("b", "u", "one two three four", None, None)]
     _, copies, facts = passes(tmp_path, rows, 10)
     assert copies.duplicates["overlap"].to_pylist() == [pytest.approx(0.8)]
-    assert facts["left_out"]["duplicate, near"] == 1
+    assert facts["left_out"]["near duplicate"] == 1
 
 
 def test_no_post_has_a_word(tmp_path):
