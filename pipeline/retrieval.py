@@ -154,7 +154,7 @@ def evaluate(
         joint = np.sum([drawn[task]["mean_median_rank"] / candidates[task] for task in measured], axis=0)
         metrics |= _with_interval({"joint_performance": joint_performance(blocks)}, {"joint_performance": joint})
     for task, block in blocks.items():
-        metrics[task] = _with_interval(block, drawn[task])
+        metrics[task] = _with_interval(block, drawn.get(task, {}))
         metrics[task]["by_activity"] = {
             name: {
                 "users": len(groups[task, name]["user_id"].unique()),

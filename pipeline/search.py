@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import UserError
 from pipeline.ranks import unit
@@ -42,7 +43,7 @@ def row_of(query: Query, among: Vectors) -> int:
     at = int(positions(pa.array([query.value]), among.ids)[0])
     if at >= 0:
         return at
-    begun = np.flatnonzero(pa.compute.starts_with(among.ids, query.value).to_numpy())
+    begun = np.flatnonzero(np.asarray(pc.starts_with(among.ids, query.value)))
     if query.kind == "image" and len(begun) == 1:
         return int(begun[0])
     what = f"{len(begun)} images begin so" if query.kind == "image" and len(begun) else f"there is no such {query.kind}"
@@ -81,7 +82,7 @@ def answer(
     """
     asked = [i for i, vector in enumerate(vectors) if vector is not None]
     rows: list[tuple[int, str, int, str, float]] = []
-    stacked = np.array([vectors[i] for i in asked]).reshape(len(asked), -1)
+    stacked = np.array([vector for vector in vectors if vector is not None])
     for kind in KINDS if asked else ():
         group = groups if kind == "image" else np.arange(len(space[kind].ids))
         own = [int(group[row_of(queries[i], space[kind])]) if queries[i].kind == kind != "text" else -1 for i in asked]

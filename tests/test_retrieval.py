@@ -2,8 +2,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.bootstrap import resamples
 from pipeline.errors import UserError
-from pipeline.retrieval import Vectors, joint_performance, rank_task, summarize
+from pipeline.retrieval import TASKS, Vectors, cumulative, evaluate, joint_performance, rank_task, summarize
 from pipeline.tables import RANKS
 
 
@@ -99,3 +100,82 @@ def test_joint_performance_of_the_papers_table_4():
     assert joint_performance({**blocks, "none": {"queries": 0, "candidates": 9}}) == joint_performance(blocks)
     with pytest.raises(ValueError, match="no task"):
         joint_performance({"none": {"queries": 0, "candidates": 9}})
+
+
+def asked(ranks, users, truths=None, task="t"):
+    ids = [f"{i:04}" for i in range(len(ranks))]
+    columns = {"task": [task] * len(ranks), "query_id": ids, "truth_id": truths or users, "user_id": users}
+    return pa.table({**columns, "rank": [float(rank) for rank in ranks]}, schema=RANKS.schema)
+
+
+def test_intervals_agree_with_resampling_the_rows_themselves():
+    rng = np.random.default_rng(0)
+    users = [f"u{i}" for i in rng.integers(0, 8, 60)]
+    rows = asked(rng.integers(1, 40, 60), users)
+    posts = dict.fromkeys(users, 20)
+    metrics = evaluate({"t": rows}, {"t": 40}, posts, [10, 50], count=300, seed=3)["t"]
+
+    names = sorted(set(users))
+    drawn = []
+    for weights in np.concatenate(list(resamples(len(names), 300, seed=3))):
+        whole = pa.concat_tables(
+            [
+                # A user drawn twice is two users, each a ground truth of its own.
+                part.set_column(2, "truth_id", pa.array([f"{name} {copy}"] * part.num_rows))
+                for name, weight in zip(names, weights, strict=True)
+                for copy in range(weight)
+                for part in [rows.filter(pa.array(np.array(users) == name))]
+            ]
+        )
+        drawn.append(summarize(whole, 40))
+    for name, (low, high) in metrics["interval_95"].items():
+        expected = np.percentile([block[name] for block in drawn], [2.5, 97.5])
+        width = expected[1] - expected[0]
+        assert (low, high) == pytest.approx(expected, abs=width / 20), name
+    assert set(metrics["interval_95"]) == set(summarize(rows, 40)) - {"queries", "candidates", "random"}
+
+
+def test_users_fall_into_few_some_and_many_by_their_posts_in_train():
+    rows = asked([1, 2, 3, 4, 5], ["new", "few", "some", "most", "many"])
+    posts = {"few": 9, "some": 10, "most": 49, "many": 50}
+    found = evaluate({"t": rows}, {"t": 9}, posts, [10, 50], count=100, seed=1)["t"]["by_activity"]
+    assert {name: (block["users"], block["queries"], block["mean_median_rank"]) for name, block in found.items()} == {
+        "few": (2, 2, pytest.approx(1.5)),
+        "some": (2, 2, pytest.approx(3.5)),
+        "many": (1, 1, 5.0),
+    }
+
+
+def test_joint_performance_has_an_interval_and_a_task_without_queries_says_so():
+    tasks = {"a": asked([1, 3, 5], ["x", "y", "z"], task="a"), "b": asked([], [], task="b")}
+    metrics = evaluate(tasks, {"a": 10, "b": 0}, {}, [10, 50], count=200, seed=1)
+    assert metrics["joint_performance"] == pytest.approx(0.3)
+    low, high = metrics["interval_95"]["joint_performance"]
+    assert low < 0.3 < high
+    assert metrics["b"] == {"queries": 0, "candidates": 0, "interval_95": {}, "by_activity": {}}
+    nothing = evaluate({"b": tasks["b"]}, {"b": 0}, {}, [10, 50], count=200, seed=1)
+    assert "joint_performance" not in nothing
+
+
+def test_the_distribution_of_ranks_rises_to_one_and_random_is_a_line():
+    curve = cumulative({"t": asked([1, 2, 10, 100], list("abcd")), "none": asked([], [])}, {"t": 100, "none": 0})
+    at = curve.set_index("share_of_candidates")
+    assert list(curve.columns) == ["share_of_candidates", "t", "random"]
+    assert [at.t.loc[x] for x in (0.0, 0.009, 0.01, 0.02, 0.1, 0.99, 1.0)] == [0, 0, 0.25, 0.5, 0.75, 0.75, 1]
+    assert (curve.random == curve.share_of_candidates).all()
+    assert len(curve) < 2000
+
+
+def test_degenerate_models_score_as_random_in_every_task(corpus):
+    queries, *_ = corpus
+    same = {name: vectors({i: [1, 1] for i in ids}) for name, ids in IDS.items()}
+    zero = {name: vectors({i: [0, 0] for i in ids}) for name, ids in IDS.items()}
+    for model in (same, zero):
+        for task in TASKS:
+            found, _, candidates = rank_task(task, queries, model["users"], model["images"], model["texts"])
+            block = summarize(found, candidates)
+            assert block["mean_median_rank"] == block["random"]
+            assert block["recall_at_1"] == 0
+
+
+IDS = {"users": ["ann", "bob"], "images": ["i1", "i2", "i3"], "texts": ["p1", "p2", "p4"]}
