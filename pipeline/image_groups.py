@@ -24,7 +24,7 @@ Vectors = NDArray[np.float32]
 
 FLAT_BELOW = 10_000
 """Fewer images are all compared with all; from here on an inverted index proposes."""
-PROBES = 16
+PROBES = 8
 """Cells of the inverted index that each query visits; the recall audit of every run tells whether they suffice."""
 BLOCK = 1024
 SLACK = 1e-4
@@ -51,7 +51,7 @@ def unit(vectors: NDArray[Any]) -> Vectors:
 def near_pairs(vectors: Vectors, min_cosine: float, seed: int, flat: bool | None = None) -> Pairs:
     """All pairs of unit vectors (n, d) that the index proposes and whose exact cosine is at least `min_cosine`.
 
-    `flat`: compare all with all (default: below FLAT_BELOW images). Else faiss.IndexIVFFlat, 4 sqrt(n) cells by
+    `flat`: compare all with all (default: below FLAT_BELOW images). Else faiss.IndexIVFFlat, 2 sqrt(n) cells by
     k-means; a pair counts as proposed if either of its images finds the other.
     """
     n = len(vectors)
@@ -85,10 +85,10 @@ def _flat(vectors: Vectors, floor: float) -> Iterator[tuple[Rows, Rows]]:
 def _inverted(vectors: Vectors, floor: float, seed: int) -> Iterator[tuple[Rows, Rows]]:
     n, d = vectors.shape
     faiss.omp_set_num_threads(cores())
-    cells = int(4 * np.sqrt(n))
+    cells = int(2 * np.sqrt(n))
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(d), d, cells, faiss.METRIC_INNER_PRODUCT)
     index.cp.seed, index.cp.niter = seed % 2**31, 10
-    chosen = np.random.default_rng(seed).permutation(n)[: 64 * cells]
+    chosen = np.random.default_rng(seed).permutation(n)[: 40 * cells]
     index.train(vectors[np.sort(chosen)])
     index.add(vectors)
     index.nprobe = PROBES

@@ -27,7 +27,7 @@ from pipeline.pictures import to_rgb
 from pipeline.tables import IMAGES
 
 MIN_CORRELATION = 0.97
-MAX_DIFFERENCE = 0.1
+MAX_DIFFERENCE = 0.09
 SIDE, BLOCKS = 96, 8
 MAX_CONTRAST = 2.0
 """Pictures whose contrasts differ by a larger factor are not compared: faint dots are not bold dots."""
@@ -35,11 +35,11 @@ FINE = 192
 """Longer side, in pixels, of what is kept of a picture."""
 PLAIN = 32
 """A border is plain where no channel differs by more than this from its colour: JPEG leaves noise."""
-CUT = 0.03
-"""Content runs into the frame where more than this share of a side's pixels is not plain."""
+CUT = 0.1
+"""A side of a frame cuts through something where more than this share of its pixels is not of its usual colour."""
 SCALES = 0.955 ** np.arange(9)
 """A crop is looked for from the whole side down to 0.69 of it: 60 % of the area is 0.77 of the side."""
-NEARLY = 0.93
+NEARLY = 0.96
 """Correlation of 96 × 96 pixels from which a box is moved by fractions of a pixel."""
 MOVES = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, -1, 0], [0, 1, 0, -1], [1, 1, -1, -1]])
 MOVES = np.concatenate([MOVES, -MOVES])
@@ -61,7 +61,7 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 class Look:
     """What is kept of a picture without its plain border: RGB, longer side FINE; squeezed to a square; grey, small.
 
-    `cut`: whether, left, top, right and bottom, the content runs into the frame, as where a crop has cut it.
+    `cut`: whether, left, top, right and bottom, the frame cuts through something, as that of a crop does.
     """
 
     fine: Image.Image
@@ -108,7 +108,7 @@ def agreement(one: Look, other: Look) -> tuple[float, float]:
     for inner, outer in ((inner, outer) for face in faces for inner, outer in ((face, other), (other, face))):
         places.append((*_place(inner.small, outer.small), inner, outer))
     results = [best[:2]]
-    for correlation, rough, inner, outer in sorted(places, key=lambda place: -place[0])[:4]:
+    for correlation, rough, inner, outer in sorted(places, key=lambda place: -place[0])[:3]:
         if correlation >= PROMISING:
             box = _refined(inner.template, outer.field, rough)
             if _may_be_crop(inner.cut, box):
@@ -119,7 +119,7 @@ def agreement(one: Look, other: Look) -> tuple[float, float]:
 def _may_be_crop(cut: tuple[bool, ...], box: Box) -> bool:
     """Whether a picture can have been cut out at `box`: large enough, and wherever something is left out, it is `cut`.
 
-    So an icon of two stars is no crop of an icon of three.
+    So an icon of two stars is no crop of an icon of three, nor one sheet of paper a crop of a pile.
     """
     left, top, right, bottom = box
     inside = (left > EDGE, top > EDGE, right < 1 - EDGE, bottom < 1 - EDGE)
@@ -128,7 +128,7 @@ def _may_be_crop(cut: tuple[bool, ...], box: Box) -> bool:
 
 def _content(image: Image.Image) -> tuple[Image.Image, tuple[bool, ...]]:
     """`image` without its plain border, nor a second one inside (a frame around a drawing on white); and Look.cut."""
-    cut: tuple[bool, ...] = (True,) * 4
+    cut = tuple(_is_cut(side) for side in _frame(image))
     before = None
     for _ in range(2):
         frame = _frame(image)
@@ -141,9 +141,15 @@ def _content(image: Image.Image) -> tuple[Image.Image, tuple[bool, ...]]:
         box = ImageChops.lighter(ImageChops.lighter(red, green), blue).point(lambda v: 255 * (v > PLAIN)).getbbox()
         if box is None:
             break
-        cut = tuple(bool((np.abs(side - colour).max(axis=1) > PLAIN).mean() > CUT) for side in frame)
+        cut = tuple(_is_cut(side) for side in frame)
         image = image.crop(box)
     return image, cut
+
+
+def _is_cut(side: NDArray[np.uint8]) -> bool:
+    """Whether something crosses this side (n, 3) of a frame; an outline that runs along it does not."""
+    other = np.abs(side - np.median(side, axis=0)).max(axis=1) > PLAIN
+    return bool(other.mean() > CUT)
 
 
 def _frame(image: Image.Image) -> list[NDArray[np.uint8]]:

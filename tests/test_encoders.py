@@ -167,6 +167,7 @@ def test_vectors_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
         write_features(tmp_path / "images", tmp_path / "features", Huge(), 2, "float16", tmp_path)
 
 
+@pytest.mark.slow
 def test_killed_and_run_again_the_stage_writes_the_same_bytes(tmp_path: Path) -> None:
     """`kill -9` once some shards stand and others do not; the rerun keeps them and ends as an unbroken run."""
     root = Path(__file__).resolve().parents[1]

@@ -1,0 +1,106 @@
+"""Stage `image_copies`: the evidence for images.min_cosine, copies of the corpus's own pictures searched for.
+
+Reads   data/corpus/images          an image: image_id, bytes, width
+        data/images/features        an image: image_id, vector
+        data/images/groups          an image: image_id, group_id
+Writes  plots/image_copies.csv      a threshold, by the cosine alone or with the second check: precision, recall
+        metrics/image_copies.json   copies planted, negatives per positive, and precision and recall at min_cosine
+"""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.encoders import Encoder, load_encoder
+from pipeline.files import write_text
+from pipeline.image_copies import COPIES, THRESHOLDS, curve, planted, propose, recall_by_kind
+from pipeline.image_groups import unit
+from pipeline.metrics import write_metrics
+from pipeline.params import load
+from pipeline.pictures import to_rgb
+from pipeline.progress import progress
+from pipeline.same_picture import Look, same_picture
+from pipeline.tables import FEATURES, IMAGE_GROUPS, IMAGES, matrix
+from stages.runner import run
+
+IMAGES_PATH = Path("data/corpus/images")
+FEATURES_PATH = Path("data/images/features")
+GROUPS = Path("data/images/groups")
+PLOT = Path("plots/image_copies.csv")
+METRICS = Path("metrics/image_copies.json")
+
+COPIED = 80
+AMONG = 20_000
+"""Pictures that are copied, and pictures among which their copies are searched: a stage of seconds at any size."""
+
+
+def main() -> None:
+    params = load(
+        "seed", "images.encoder", "images.weights", "images.weights_sha256", "images.precision", "images.min_cosine"
+    )
+    images = params.images
+    with_pixels = np.concatenate([part["width"].to_numpy() > 0 for part in IMAGES.batches(IMAGES_PATH, ["width"])])
+    random = np.random.default_rng(params.seed)
+    among = np.sort(random.permutation(np.flatnonzero(with_pixels))[:AMONG])
+    source = np.sort(random.permutation(len(among))[:COPIED])
+
+    pictures = _pictures(among)
+    copies = [copy for row in source for copy in planted(to_rgb(pictures[row]), random)]
+    codes = IMAGE_GROUPS.read(GROUPS, ["group_id"])["group_id"].combine_chunks().dictionary_encode()
+    originals = unit(matrix(FEATURES.read(FEATURES_PATH, ["vector"])["vector"])[among])
+    looks: dict[int, Look] = {}
+    copied = [Look.of(copy) for copy in copies]
+
+    def agree(copy: int, original: int) -> bool:
+        if original not in looks:
+            looks[original] = Look.of(to_rgb(pictures[original]))
+        return same_picture(copied[copy], looks[original])
+
+    rows: list[dict[str, float | str]] = []
+    facts: dict[str, object] = {}
+    if copies:
+        weights = Path(images.weights) if images.weights is not None else None
+        encoder = load_encoder(images.encoder, weights, images.weights_sha256, images.precision)
+        group = codes.indices.to_numpy()[among]
+        pairs = propose(_encoded(encoder, copies), originals, source.repeat(len(COPIES)), group, agree)
+        rows = curve(pairs, len(copies))
+        at = [row for row in rows if row["min_cosine"] == min(THRESHOLDS, key=lambda t: abs(t - images.min_cosine))]
+        facts = {str(row["check"]): {name: row[name] for name in ("precision", "recall")} for row in at}
+        facts["recall_by_copy"] = recall_by_kind(pairs, len(copies), images.min_cosine, list(COPIES))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["check", "min_cosine", "precision", "recall"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(text.getvalue(), PLOT)
+    write_metrics({"copies": len(copies), "negatives_per_positive": max(0, len(among) - 1), **facts}, METRICS)
+
+
+def _pictures(rows: np.ndarray) -> list[bytes]:
+    """The stored pictures at `rows`, ascending."""
+    found: list[bytes] = []
+    begin = 0
+    for shard in IMAGES.batches(IMAGES_PATH, ["bytes"]):
+        low, high = np.searchsorted(rows, [begin, begin + shard.num_rows])
+        found += shard["bytes"].take(pa.array(rows[low:high] - begin)).to_pylist()
+        begin += shard.num_rows
+    return found
+
+
+def _encoded(encoder: Encoder, images: list) -> np.ndarray:
+    """Unit vectors of pictures that are not stored anywhere."""
+    vectors = []
+    for start in progress(range(0, len(images), 32), "planted copies", "batches", total=-(-len(images) // 32)):
+        stored = []
+        for image in images[start : start + 32]:
+            stream = io.BytesIO()
+            image.save(stream, "PNG", compress_level=1)
+            stored.append(encoder.prepare(stream.getvalue()))
+        vectors.append(encoder.encode(stored))
+    return unit(np.concatenate(vectors))
+
+
+if __name__ == "__main__":
+    run("image_copies", main)
