@@ -1,6 +1,6 @@
 """Stage `report`: one HTML page that opens offline and shows what ran, what went in and what came out.
 
-Reads   params.yaml, metrics/*.json, plots/training.csv   what ran, and what earlier stages measured
+Reads   params.yaml, metrics/*.json, plots/{training,image_copies}.csv   what ran, and what earlier stages measured
         data/corpus/{posts,images}, data/text/{words,duplicates}, data/images/groups   the corpus and its copies
         data/split/{train,close}                          posts to train on; the closest pairs across sides
         data/evaluation/ranks, data/clusters, data/queries    ranks; clusters of users; answers to questions
@@ -41,10 +41,22 @@ CLUSTERS = Path("data/clusters")
 QUERIES = Path("data/queries")
 METRICS = Path("metrics")
 CURVES = Path("plots/training.csv")
+PLANTED = Path("plots/image_copies.csv")
 PAPER = Path("paper/tables.json")
 PAGE = Path("report/index.html")
 
-MEASURED = ("import", "split", "audit", "words", "train", "retrieval", "baselines", "interests", "clusters")
+MEASURED = (
+    "import",
+    "split",
+    "audit",
+    "words",
+    "train",
+    "retrieval",
+    "baselines",
+    "interests",
+    "clusters",
+    "image_copies",
+)
 
 log = logging.getLogger("report")
 
@@ -85,6 +97,7 @@ def main() -> None:
         "Copies": [
             *corpus.copied_texts(copied_texts, duplicates.num_rows, texts, params.text.min_overlap, shelf),
             *corpus.copied_images(groups, copied_images, params.images.min_cosine, shelf),
+            *_evidence(params.images.min_cosine),
         ],
         "Split": corpus.split_and_audit(split, audit, close, shelf),
         "Training": results.training(pd.read_csv(CURVES), measured["train"]),
@@ -113,6 +126,12 @@ LEADS = {
     "Any to any": "Texts, images and users lie in one space, so each can ask for each. A user is shown with the first "
     "image of their training posts, which is not what was matched.",
 }
+
+
+def _evidence(min_cosine: float) -> list[Part]:
+    if not PLANTED.exists():
+        return []
+    return corpus.evidence(pd.read_csv(PLANTED), read_metrics(METRICS / "image_copies.json"), min_cosine)
 
 
 def _shelf(posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: list[pa.ChunkedArray]) -> Shelf:

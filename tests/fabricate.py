@@ -255,6 +255,14 @@ def fabricate(root: Path, text=None, user=None) -> None:
     epochs["val_cumulative"] = epochs[[f"val_{task}" for task in TASKS]].sum(axis=1).round(4)
     epochs.to_csv(root / "plots/training.csv", index=False)
     write_metrics({"epochs": 8, "best_epoch": 6}, root / "metrics/train.json")
+    checks = ("cosine alone", "with second check")
+    thresholds = np.arange(0.6, 1, 0.05).round(2)
+    planted = [(check, t, min(1, t + 0.1 * i), 1.4 - t) for i, check in enumerate(checks) for t in thresholds]
+    curves = pd.DataFrame(planted, columns=["check", "min_cosine", "precision", "recall"])
+    curves.to_csv(root / "plots/image_copies.csv", index=False)
+    reached = {check: {"precision": 0.99, "recall": 0.6} for check in checks}
+    found = {"copies": 24, "negatives_per_positive": 119, **reached, "recall_by_copy": {"mirrored": 0.5}}
+    write_metrics(found, root / "metrics/image_copies.json")
     (root / "params.yaml").write_text((Path(__file__).parents[1] / "params.yaml").read_text())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fabricate import USERS, edit, fabricate
 from lxml import html
-from PIL import Image
+from PIL import Image, ImageFont
 
 from pipeline import interests, paper, tables
 from pipeline.errors import UserError
@@ -97,6 +97,27 @@ def test_figures_of_the_page_are_those_of_the_metrics(page):
     assert sum(int(shown[f"For {side}"]) for side in ("training", "validation", "test")) == 240
     differing = section(page, "What ran")
     assert "corpus.min_posts_per_user215" in differing.replace("\n", "")
+
+
+def test_the_evidence_for_the_threshold_is_drawn_where_it_was_measured(page, fabricated, tmp_path, monkeypatch):
+    assert "with the second check, 60 % of 24 planted copies are found" in section(page, "Copies")
+    folder = copied(fabricated, tmp_path / "r")
+    (folder / "plots/image_copies.csv").unlink()
+    assert "planted" not in section(page_of(folder, monkeypatch), "Copies")
+
+
+def test_words_of_a_cloud_do_not_lie_on_one_another():
+    words = ("jumping", "gypsy", "quay", "pyjama", "egg", "joy", "apply", "hut", "lid", "type")
+    weights = {word: 40.0 / (i + 1) for i, word in enumerate(words)}
+    found = re.findall(r'x="(\S+)" y="(\S+)" font-size="(\d+)"[^>]*>(\w+)<', pictures.cloud(weights))
+    assert len(found) == len(words)
+    boxes = []
+    for x, y, size, word in found:
+        left, top, right, bottom = ImageFont.truetype(pictures._FONT, int(size)).getbbox(word, anchor="ls")
+        boxes.append((float(x) + left, float(y) + top, float(x) + right, float(y) + bottom))
+    for i, (left, top, right, bottom) in enumerate(boxes):
+        assert all(r <= left or right <= x or b <= top or bottom <= y for x, y, r, b in boxes[:i])
+        assert left >= 0 and right <= 340
 
 
 def test_hostile_text_stays_text(hostile):

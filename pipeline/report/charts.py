@@ -75,11 +75,11 @@ class Rule:
     name: str
 
 
-def lines(curves: Sequence[Line], x: Axis, y: Axis, alt: str) -> Markup:
+def lines(curves: Sequence[Line], x: Axis, y: Axis, alt: str, rules: Sequence[Rule] = ()) -> Markup:
     """Curves over one pair of axes; `alt` says in words what is drawn, for those who cannot see it."""
     height = 230
-    box = _Box(46, 10, WIDTH - 12, height - 40)
-    parts = [*_x_axis(box, x), *_y_axis(box, y)]
+    box = _Box(46, 24 if rules else 10, WIDTH - 12, height - 40)
+    parts = [*_x_axis(box, x), *_y_axis(box, y), *_rules(box, x, rules)]
     for curve in curves:
         points = [(box.x(x.at(a)), box.y(y.at(b))) for a, b in zip(curve.x, curve.y, strict=True)]
         path = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
@@ -95,12 +95,7 @@ def dots(rows: Sequence[Dot], x: Axis, title: str, rules: Sequence[Rule] = ()) -
     pitch, top = 36, 24
     height = top + pitch * len(rows) + 40
     box = _Box(10, top, WIDTH - 14, height - 40)
-    parts = _x_axis(box, x)
-    for rule in rules:
-        at = box.x(x.at(rule.value))
-        anchor = "start" if at < WIDTH / 3 else "end" if at > 2 * WIDTH / 3 else "middle"
-        parts.append(put('<path class="rule" d="M{:.1f} {}V{}"/>', at, top - 6, box.bottom))
-        parts.append(_text("tick", at, top - 11, rule.name, anchor))
+    parts = [*_x_axis(box, x), *_rules(box, x, rules)]
     for index, row in enumerate(rows):
         y, look = top + pitch * index + 13, "main" if row.main else "other"
         low, at, high = (box.x(x.at(value)) for value in (row.low, row.value, row.high))
@@ -155,6 +150,17 @@ def _y_axis(box: _Box, axis: Axis) -> list[Markup]:
         at = box.y(axis.at(tick))
         parts.append(put('<path class="grid" d="M{} {:.1f}H{}"/>', box.left, at, box.right))
         parts.append(_text("tick", box.left - 6, at + 4, number(tick), "end"))
+    return parts
+
+
+def _rules(box: _Box, axis: Axis, rules: Sequence[Rule]) -> list[Markup]:
+    """Upright lines with their names above, each on the side where there is room."""
+    parts = []
+    for rule in rules:
+        at = box.x(axis.at(rule.value))
+        anchor = "start" if at < WIDTH / 3 else "end" if at > 2 * WIDTH / 3 else "middle"
+        parts.append(put('<path class="rule" d="M{:.1f} {}V{}"/>', at, box.top - 6, box.bottom))
+        parts.append(_text("tick", at, box.top - 11, rule.name, anchor))
     return parts
 
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.params import Params
 from pipeline.report.cards import Shelf
-from pipeline.report.page import Bar, Bars, Grid, Note, Pairs, Part, Steps, Table
+from pipeline.report.charts import Axis, Line, Rule, lines
+from pipeline.report.page import Bar, Bars, Figure, Grid, Note, Pairs, Panel, Part, Steps, Table
 from pipeline.report.wording import TASKS, count, number, percent, plural, reasons
 
 Metrics = Mapping[str, Any]
@@ -247,6 +249,39 @@ def copied_images(groups: pa.Table, examples: Sequence[Sequence[str]], min_cosin
             note=f"Joined from a cosine of {number(min_cosine)} between the images' features on, where a second check "
             "agrees. A group stays on one side of the split.",
         ),
+    ]
+
+
+def evidence(curves: pd.DataFrame, planted: Metrics, min_cosine: float) -> list[Part]:
+    """Why images.min_cosine is what it is: planted copies found, and what else, by threshold.
+
+    `curves` as plots/image_copies.csv has them, `planted` as metrics/image_copies.json.
+    """
+    if not len(curves):
+        return [Note("No copies were planted: the corpus has no pictures to copy.")]
+    styles = dict(zip(("with second check", "cosine alone"), ("one", "two"), strict=True))
+    x, y = Axis("cosine from which a pair counts", *curves["min_cosine"].agg(["min", "max"])), Axis("", 0, 1)
+    chosen = [Rule(min_cosine, f"chosen {number(min_cosine)}")]
+    panels = []
+    for measure in ("precision", "recall"):
+        of = {name: curves[curves["check"] == name] for name in styles}
+        drawn = [Line(name, of[name]["min_cosine"], of[name][measure], styles[name]) for name in styles]
+        panels.append(Panel(lines(drawn, x, y, f"{measure.capitalize()} by threshold", chosen), measure.capitalize()))
+    reached = planted["with second check"]
+    columns = [name for name in styles if name in planted]
+    rows = [[f"{measure}, {name}", percent(planted[name][measure])] for name in columns for measure in planted[name]]
+    rows += [[f"found of the copies: {kind}", percent(share)] for kind, share in planted["recall_by_copy"].items()]
+    return [
+        Figure(
+            f"At a cosine of {number(min_cosine)} and with the second check, {percent(reached['recall'])} of "
+            f"{plural(planted['copies'], 'planted copy', 'planted copies')} are found; "
+            f"{percent(reached['precision'])} of what is found is a copy",
+            panels,
+            Grid(["At the chosen cosine", "Share"], rows),
+            [(style, name) for name, style in styles.items()],
+            "Copies made of the corpus's own pictures (halved, cropped, mirrored, darker, framed and others), each looked "
+            f"for among {count(planted['negatives_per_positive'] + 1)} pictures.",
+        )
     ]
 
 

@@ -19,7 +19,7 @@ NAMED = 12
 KINDS = {"image": "images", "user": "users", "text": "texts"}
 TITLES = {
     "text": "Close questions side by side: the difference of a word should show in the answers",
-    "image": "Images ask: by their style they find their authors, by what they show the texts",
+    "image": "Images of the test side ask, which the model has not seen",
     "user": "Users ask: what lies nearest to somebody's vector",
 }
 """What to see where texts, images and users ask."""

@@ -45,7 +45,7 @@ def cloud(weights: Mapping[str, float]) -> Markup:
         font_path=_FONT,
         width=WIDTH,
         height=_HEIGHT,
-        margin=3,
+        margin=5,
         prefer_horizontal=1.0,
         relative_scaling=0.5,
         min_font_size=10,
