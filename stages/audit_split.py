@@ -120,7 +120,8 @@ def _audit_images(content: pa.Table, side: np.ndarray, params: Params) -> tuple[
 
     def confirm(held_out: np.ndarray, other: np.ndarray) -> np.ndarray:
         # What a copy is, is one definition; only the search for pairs is independent of the grouping.
-        return Looks.of(IMAGES_PATH, np.union1d(held_out, other)).agree(held_out, other)
+        left, right = np.minimum(held_out, other), np.maximum(held_out, other)
+        return Looks.of(IMAGES_PATH, np.union1d(left, right)).agree(left, right)
 
     return across("image", side, image_of, content["image_id"], search, confirm), image_of
 
