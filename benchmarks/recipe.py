@@ -18,17 +18,22 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from joblib import Parallel, delayed
 from scipy import stats
 
 from benchmarks import print_table, result
 from pipeline.files import write_text
 from pipeline.losses import Objective
+from pipeline.machine import cores
 from pipeline.params import Params, validate
+from pipeline.progress import progress
 from pipeline.queries import Queries, rank_queries
 from pipeline.retrieval import summarize
 from pipeline.training import Trainer
@@ -36,25 +41,32 @@ from stages.inputs import Inputs
 
 RESULTS = Path(__file__).parent / "results" / "recipe.json"
 SEEDS = (7, 8, 9, 10, 11)
-SEARCH_SEEDS = (1, 2)
+SEARCH_SEEDS = (1,)
 BOUND = 0.25
 """The reduction asked for."""
 
+EPOCHS = 10
+"""Passes of every trial, with no early stop: about 130 updates on openclipart, where the paper's recipe then stands."""
+
 Trial = dict[str, Any]
 """Values in place of those of `train` and `model` in params.yaml."""
-PAPER_TUNED: Trial = {"learning_rate": 5.0e-4}
+_OURS = {"learning_rate": 2.0e-3, "tune_words": True}
 TRIALS: dict[str, list[Trial]] = {
-    "paper": [],
-    "best": [],
+    "paper": [{"learning_rate": 1.0e-3}, {"learning_rate": 2.0e-3}, {"learning_rate": 4.0e-3}],
+    "best": [
+        {"loss": "infonce", "dropout": 0.2, **_OURS},
+        {"loss": "infonce", "dropout": 0.4, **_OURS},
+        {"loss": "hinge_both", "dropout": 0.2, **_OURS},
+    ],
 }
-"""What was tried for either recipe, as many for one as for the other."""
+"""What was tried for either recipe, as many for one as for the other: the paper's where it leaves a choice."""
 
 
 class Corpus:
     """The tables under `home`/data, read once."""
 
-    def __init__(self, name: str, home: Path) -> None:
-        self.name, self.home = name, home
+    def __init__(self, home: Path) -> None:
+        self.home = home
         self.params = validate(home / "params.yaml")
         self.folder = Path(tempfile.mkdtemp(prefix="recipe-"))
         with contextlib.chdir(home):
@@ -92,7 +104,7 @@ def changed(params: Params, trial: Trial) -> Params:
     assert train.keys() | model.keys() == trial.keys(), trial
     return params.model_copy(
         update={
-            "train": params.train.model_copy(update={"patience": params.train.epochs, **train}),
+            "train": params.train.model_copy(update={"epochs": EPOCHS, "patience": EPOCHS, **train}),
             "model": params.model.model_copy(update=model),
         }
     )
@@ -131,57 +143,92 @@ def synthetic(home: Path) -> Path:
 class Kept:
     """Trials that were run, in a JSON file: by corpus (its tables' digest), values and seed."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, homes: Mapping[str, Path]) -> None:
+        self.path, self.homes = path, homes
         self.runs: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
 
-    def run(self, corpus: Corpus, trial: Trial, seed: int) -> dict[str, float]:
-        """The figures of a trial, from the file or by training."""
-        about = {"corpus": corpus.name, "tables": corpus.digest(), "trial": trial, "seed": seed}
-        found = next((run for run in self.runs if about.items() <= run.items()), None)
-        if found is None:
-            found = {**about, **{name: float(f"{value:.5g}") for name, value in corpus.run(trial, seed).items()}}
-            self.runs.append(found)
-            lines = ",\n".join(json.dumps(run) for run in self.runs)
+    def fill(self, wanted: Iterable[tuple[str, Trial, int]]) -> None:
+        """Run what is missing of (corpus, trial, seed), a process per core, and keep each as it ends."""
+        about = [self._about(*one) for one in wanted]
+        missing = [one for one in about if not any(one.items() <= run.items() for run in self.runs)]
+        unique = [one for i, one in enumerate(missing) if one not in missing[:i]]
+        done = Parallel(n_jobs=cores(), return_as="generator_unordered")(
+            delayed(_run)(self.homes[one["corpus"]], one) for one in unique
+        )
+        for run in progress(done, "trials", "trials", total=len(unique)):
+            self.runs.append(run)
+            lines = ",\n".join(json.dumps(line) for line in sorted(self.runs, key=json.dumps))
             write_text(f"[\n{lines}\n]\n", self.path)
-        return found
+
+    def figure(self, name: str, corpus: str, trial: Trial, seed: int) -> float:
+        """One figure of a trial that was run."""
+        about = self._about(corpus, trial, seed)
+        return next(float(run[name]) for run in self.runs if about.items() <= run.items())
+
+    def _about(self, corpus: str, trial: Trial, seed: int) -> dict[str, Any]:
+        return {"corpus": corpus, "tables": _corpus(self.homes[corpus]).digest(), "trial": trial, "seed": seed}
 
 
-def search(kept: Kept, corpora: Sequence[Corpus]) -> None:
-    """All trials on validation, each as a share of what the paper's values reach: the mean over corpora and seeds."""
-    rows = []
-    for recipe, trials in TRIALS.items():
-        for trial in trials:
-            shares = [
-                kept.run(corpus, trial, seed)["val"] / kept.run(corpus, {}, seed)["val"]
-                for corpus in corpora for seed in SEARCH_SEEDS
-            ]  # fmt: skip
-            rows.append({"tuning of": recipe, "values": _values(trial), "share": float(np.mean(shares))})
-    print("validation: joint performance less the floor, as a share of the paper's values'")
-    print_table(sorted(rows, key=lambda row: (row["tuning of"], row["share"])))
+@lru_cache
+def _corpus(home: Path) -> Corpus:
+    return Corpus(home)
 
 
-def compare(kept: Kept, corpora: Sequence[Corpus]) -> None:
+def _run(home: Path, about: dict[str, Any]) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    found = _corpus(home).run(about["trial"], about["seed"])
+    return {**about, **{name: float(f"{value:.5g}") for name, value in found.items()}}
+
+
+def share(kept: Kept, trial: Trial) -> float:
+    """Validation as a share of what the paper's values reach: the mean over corpora and seeds of the search."""
+    return float(np.mean([
+        kept.figure("val", corpus, trial, seed) / kept.figure("val", corpus, {}, seed)
+        for corpus in kept.homes for seed in SEARCH_SEEDS
+    ]))  # fmt: skip
+
+
+def search(kept: Kept) -> None:
+    """All trials on validation."""
+    every = [{}, *(trial for trials in TRIALS.values() for trial in trials)]
+    kept.fill((corpus, trial, seed) for trial in every for corpus in kept.homes for seed in SEARCH_SEEDS)
+    rows = [
+        {"recipe": recipe, "values": _values(trial), "share of the paper's": share(kept, trial)}
+        for recipe, trials in TRIALS.items()
+        for trial in sorted([*trials, {}] if recipe == "paper" else trials, key=lambda trial: share(kept, trial))
+    ]
+    print("validation: joint performance less the floor, as a share of that of the paper's values")
+    print_table(rows)
+
+
+def compare(kept: Kept, best: Trial) -> None:
     """Both recipes on the test side, in paired differences over the seeds."""
+    tuned = min([{}, *TRIALS["paper"]], key=lambda trial: share(kept, trial))
+    recipes: dict[str, Trial] = {"paper": {}, "paper, tuned": tuned, "best": best}
+    kept.fill((corpus, trial, seed) for trial in recipes.values() for corpus in kept.homes for seed in SEEDS)
     figures, bounds, rows = {}, {}, []
-    for corpus in corpora:
-        recipes = {"paper": {}, "paper, tuned": PAPER_TUNED, "best": dict(corpus.params.best)}
+    for corpus in kept.homes:
         test = {
-            name: np.array([kept.run(corpus, trial, seed)["test"] for seed in SEEDS]) for name, trial in recipes.items()
+            name: np.array([kept.figure("test", corpus, trial, seed) for seed in SEEDS])
+            for name, trial in recipes.items()
         }
         for name, values in test.items():
             below = {other: reduction(test[other], values) for other in recipes if other not in ("best", name)}
             rows.append(
-                {"corpus": corpus.name, "recipe": name, "values": _values(recipes[name]), "mean": float(values.mean())}
-                | {f"below {other}": "{:.1%} ({:.1%} to {:.1%})".format(*found) for other, found in below.items()}
+                {"corpus": corpus, "recipe": name, "values": _values(recipes[name]), "mean": float(values.mean())}
+                | {f"below {other}": _shown(below.get(other)) for other in ("paper", "paper, tuned")}
             )
-            figures[f"{corpus.name}: {name}"] = {"above_floor": values.tolist(), "below": below}
+            figures[f"{corpus}: {name}"] = {"above_floor": values.tolist(), "below": below}
         for other in ("paper", "paper, tuned"):
-            share, low, _ = reduction(test[other], test["best"])
-            bounds[f"{corpus.name}: at least {BOUND:.0%} below {other}"] = share >= BOUND and low > 0
+            found, low, _ = reduction(test[other], test["best"])
+            bounds[f"{corpus}: at least {BOUND:.0%} below {other}"] = found >= BOUND and low > 0
     print(f"test, {len(SEEDS)} seeds: joint performance less the floor of perfect ranks (95 % interval, paired)")
     print_table(rows)
     result(figures, bounds)
+
+
+def _shown(found: tuple[float, float, float] | None) -> str:
+    return "{:.1%} ({:.1%} to {:.1%})".format(*found) if found else ""
 
 
 def reduction(others: np.ndarray, ours: np.ndarray) -> tuple[float, float, float]:
@@ -201,10 +248,16 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--search", action="store_true", help="the trials on validation")
     arguments.add_argument("--synthetic", type=Path, default=Path(".cache/recipe/synthetic"), help="its folder")
+    arguments.add_argument("--results", type=Path, default=RESULTS, help="the JSON file that keeps the trials")
     wanted = arguments.parse_args()
-    corpora = [Corpus("openclipart", Path()), Corpus("synthetic", synthetic(wanted.synthetic))]
-    (search if wanted.search else compare)(Kept(RESULTS), corpora)
+    kept = Kept(wanted.results, {"openclipart": Path.cwd(), "synthetic": synthetic(wanted.synthetic).resolve()})
+    if wanted.search:
+        search(kept)
+    else:
+        compare(kept, dict(validate().best))
 
 
 if __name__ == "__main__":
-    main()
+    from benchmarks import recipe  # under its name, so that worker processes find its functions
+
+    recipe.main()

@@ -134,9 +134,9 @@ class Comparison:
 
     def shown(self) -> str:
         """One phrase: what, the difference and its interval."""
-        gap = self.gap.shown()
-        low, high = (_number(end) for end in gap["interval_95"])
-        return f"{self.what}: {_number(gap['value'])} ({low} to {high})"
+        # Two digits of each number of its own, so that an end near 0 keeps its sign.
+        value, low, high = (_number(float(f"{x:.2g}")) for x in (self.gap.value, *interval(self.gap.drawn)))
+        return f"{self.what}: {value} ({low} to {high})"
 
 
 def verdict(comparisons: Sequence[Comparison]) -> str:
