@@ -97,7 +97,7 @@ def main() -> None:
         "Copies": [
             *corpus.copied_texts(copied_texts, duplicates.num_rows, texts, params.text.min_overlap, shelf),
             *corpus.copied_images(groups, copied_images, params.images.min_cosine, shelf),
-            *_evidence(params.images.min_cosine),
+            *corpus.evidence(pd.read_csv(PLANTED), measured["image_copies"], params.images.min_cosine),
         ],
         "Split": corpus.split_and_audit(split, audit, close, shelf),
         "Training": results.training(pd.read_csv(CURVES), measured["train"]),
@@ -126,12 +126,6 @@ LEADS = {
     "Any to any": "Texts, images and users lie in one space, so each can ask for each. A user is shown with the first "
     "image of their training posts, which is not what was matched.",
 }
-
-
-def _evidence(min_cosine: float) -> list[Part]:
-    if not PLANTED.exists():
-        return []
-    return corpus.evidence(pd.read_csv(PLANTED), read_metrics(METRICS / "image_copies.json"), min_cosine)
 
 
 def _shelf(posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: list[pa.ChunkedArray]) -> Shelf:

@@ -40,7 +40,8 @@ def drawn(fabricated, tmp_path_factory):
 
 def test_each_plot_is_drawn_once(drawn):
     assert set(drawn) == {
-        "plots/training.csv", "plots/ranks.csv", "plots/interests.csv", "loss", "image_to_text", "image_to_user",
+        "plots/training.csv", "plots/ranks.csv", "plots/interests.csv", "plots/image_copies.csv",
+        "loss", "recall_of_image_copies", "image_to_text", "image_to_user",
     }  # fmt: skip
     titles = [plot["title"]["text"] for plot in drawn.values()]
     assert len(set(titles)) == len(titles) and all(len(title) > 12 for title in titles)
@@ -48,7 +49,7 @@ def test_each_plot_is_drawn_once(drawn):
 
 
 def test_plots_hold_the_rows_of_their_files(drawn, fabricated):
-    for name in ("training", "ranks", "interests"):
+    for name in ("training", "ranks", "interests", "image_copies"):
         with (fabricated / f"plots/{name}.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert [row | {"rev": "workspace"} for row in rows] == drawn[f"plots/{name}.csv"]["data"]["values"]

@@ -279,8 +279,8 @@ def evidence(curves: pd.DataFrame, planted: Metrics, min_cosine: float) -> list[
             panels,
             Grid(["At the chosen cosine", "Share"], rows),
             [(style, name) for name, style in styles.items()],
-            "Copies made of the corpus's own pictures (halved, cropped, mirrored, darker, framed and others), each looked "
-            f"for among {count(planted['negatives_per_positive'] + 1)} pictures.",
+            "Copies made of the corpus's own pictures (halved, cropped, mirrored, framed and more), each sought "
+            f"among {count(planted['negatives_per_positive'] + 1)} pictures.",
         )
     ]
 
