@@ -6,11 +6,11 @@ looked up once, in few large calls, and the cost grows with the vocabulary, not 
 tagger and lemmatizer on whole posts.
 
 Lemmas are lower-cased. A word passes as it is where it has anything but the letters a to z and apostrophes (the English
-model makes niño of niños; digits are the user's own spelling), or more than 40 letters. A word that the model's
-dictionary does not hold is spelled anew by its network, letter by letter, and sometimes wrongly (throwbackhursdays,
-miam): the network is asked only about words with an ending of inflection, -s, -ed or -ing, and its answer counts only
-where it keeps the first three letters, and all but the last four. On EWT this is more accurate than all its answers,
-and it asks for a quarter of the words.
+model makes niño of niños; digits are the user's own spelling), more than 40 letters, or one (the dictionary reads b and
+w as billion and with). A word that the dictionary does not hold is spelled anew by the model's network, letter by
+letter, and sometimes wrongly (throwbackhursdays, miam): the network is asked only about words with an ending of
+inflection, -s, -ed or -ing, and its answer counts only where it keeps the first three letters, and all but the last
+four. On EWT this is more accurate than all its answers, and it asks for a quarter of the words.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from pipeline.files import atomic_file
 from pipeline.machine import cache_folder
 from pipeline.progress import bar
 
-LETTERS = r"^[a-z']{1,40}$"
+LETTERS = r"^[a-z']{2,40}$"
 INFLECTED = r"(?:s|ed|ing)$"
 ENDING, BEGINNING = 4, 3
 """The network may change at most the last 4 letters of a word, and none of the first 3."""
@@ -92,10 +92,10 @@ def lemmatize_words(words: pa.Array, chosen: Models) -> pa.Array:
 
 
 def lemmatize_apart(sentences: Sequence[Sequence[str]], chosen: Models) -> list[list[str]]:
-    """The lemma of each word of each sentence of lower-cased words, as `lemmatize_words` gives it: for a few texts."""
-    spelled = sorted({word for words in sentences for word in words})
+    """The lemma of each word of each sentence, in any case, as `lemmatize_words` gives it: for a few texts."""
+    spelled = sorted({word.lower() for words in sentences for word in words})
     lemmas = dict(zip(spelled, lemmatize_words(pa.array(spelled, pa.string()), chosen).to_pylist(), strict=True))
-    return [[lemmas[word] for word in words] for words in sentences]
+    return [[lemmas[word.lower()] for word in words] for words in sentences]
 
 
 def lemmatize_sentences(sentences: Sequence[Sequence[str]], chosen: Models) -> list[list[str]]:

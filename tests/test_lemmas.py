@@ -28,7 +28,7 @@ def test_each_word_has_its_lemma_in_the_order_asked():
 
 
 def test_what_is_not_plain_english_passes_as_it_is():
-    foreign = ["niños", "हिन्दी", "1990s", "mp3s", "losangeles2020", "s" * 41, "москвы"]
+    foreign = ["niños", "हिन्दी", "1990s", "mp3s", "losangeles2020", "s" * 41, "москвы", "b", "w"]
     assert of(*foreign, "dogs") == [*foreign, "dog"]
 
 
