@@ -17,7 +17,7 @@ from pipeline.groups import image_groups
 from pipeline.ranks import unit
 from pipeline.retrieval import Vectors
 from pipeline.search import nearest
-from pipeline.tables import CLUSTER_IMAGES, CLUSTER_WORDS, Table, positions
+from pipeline.tables import CLUSTER_IMAGES, CLUSTER_WORDS, positions
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -82,7 +82,7 @@ def top_words(posts: pa.Table, users: pa.Array, clusters: Array, common: int, to
         for place, at in enumerate(np.argsort(-weight[i], kind="stable")[:top])
         if weight[i, at] > 0
     ]
-    return _table(rows, CLUSTER_WORDS)
+    return CLUSTER_WORDS.of(rows)
 
 
 def log_odds(counts: Array) -> Array:
@@ -111,12 +111,7 @@ def nearest_images(centroids: Array, images: Vectors, groups: pa.Table, top: int
         for i, (names, cosines) in enumerate(found)
         for place, (name, cosine) in enumerate(zip(names, cosines, strict=True))
     ]
-    return _table(rows, CLUSTER_IMAGES)
-
-
-def _table(rows: list[tuple[Any, ...]], kind: Table) -> pa.Table:
-    columns = zip(*rows, strict=True) if rows else [()] * len(kind.schema)
-    return pa.table([pa.array(list(c), f.type) for c, f in zip(columns, kind.schema, strict=True)], schema=kind.schema)
+    return CLUSTER_IMAGES.of(rows)
 
 
 def silhouette(values: Array, clusters: Array, seed: int) -> float | None:

@@ -88,7 +88,4 @@ def answer(
         own = [int(group[row_of(queries[i], space[kind])]) if queries[i].kind == kind != "text" else -1 for i in asked]
         for i, (names, cosines) in zip(asked, nearest(stacked, space[kind], top, group, own), strict=True):
             rows += [(i, kind, p, name, s) for p, (name, s) in enumerate(zip(names, cosines, strict=True))]
-    columns = zip(*rows, strict=True) if rows else [()] * len(ANSWERS.schema)
-    return pa.table(
-        [pa.array(list(c), f.type) for c, f in zip(columns, ANSWERS.schema, strict=True)], schema=ANSWERS.schema
-    )
+    return ANSWERS.of(rows)

@@ -106,6 +106,11 @@ class Table:
         """The table without a row."""
         return self.schema.empty_table()
 
+    def of(self, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+        """The table of `rows`, their values in the order of the schema's columns."""
+        columns = list(zip(*rows, strict=True)) or [()] * len(self.schema)
+        return pa.table([pa.array(c, f.type) for c, f in zip(columns, self.schema, strict=True)], schema=self.schema)
+
     def _conform(self, rows: pa.Table | pd.DataFrame) -> pa.Table:
         table = pa.Table.from_pandas(rows, preserve_index=False) if isinstance(rows, pd.DataFrame) else rows
         missing = set(self.schema.names) - set(table.column_names)

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.tables import (
+    ANSWERS,
+    ASKED,
     CLUSTER_IMAGES,
     CLUSTER_USERS,
     CLUSTER_WORDS,
@@ -146,3 +148,43 @@ def test_too_few_users_for_the_clusters_asked_for(corpus):
         "users_without_train_posts": 0,
     }
     assert CLUSTER_USERS.read(clusters.FOUND / "users").num_rows == 0
+
+
+def test_queries_by_text_image_and_user(corpus, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from pipeline.model import JointModel, Shape, Trained, save
+    from stages import queries
+
+    monkeypatch.setenv("DU2MCE_CACHE", str(tmp_path / "cache"))
+    Path("models").symlink_to(ROOT / "models")
+    vocabulary = ["bird", "flower", "red"]
+    shape = Shape(dim=8, image=4, word=6, text_length=5, windows=(2,), filters=(7,), dropout=0.0)
+    model = JointModel(shape, torch.randn(3, 6), torch.randn(N, 6), seed=0)
+    users = pa.array([f"u{i:02}" for i in range(N)])
+    save(Trained(model, users, pa.array(vocabulary)), Path("data/model"))
+    text = Path("params.yaml").read_text()
+    begin, end = text.index("  queries:\n") + len("  queries:\n"), text.index("  # Results shown")
+    asked = "    - [Red FLOWERS!, unheard words]\n    - [user:u03, image:i095]\n"
+    Path("params.yaml").write_text(text[:begin] + asked + text[end:])
+
+    queries.main()
+
+    rows = ASKED.read(queries.FOUND / "asked").to_pylist()
+    assert [(r["pair"], r["kind"], r["value"]) for r in rows[:4]] == [
+        (0, "text", "Red FLOWERS!"),
+        (0, "text", "unheard words"),
+        (1, "user", "u03"),
+        (1, "image", "i095"),
+    ]
+    assert rows[0]["known_words"] == ["red", "flower"]
+    assert rows[1]["known_words"] == [] and len(rows[1]["unknown_words"]) == 2
+    assert [r["kind"] for r in rows[4:]] == ["image"] * 3 + ["user"] * 3
+    assert all(r["value"] >= "i072" for r in rows[4:7])  # images of the test side
+    answers = ANSWERS.read(queries.FOUND / "answers").to_pandas()
+    assert set(answers["query"]) == set(range(len(rows))) - {1}
+    assert (answers.groupby(["query", "kind"]).size() == 8).all()
+    assert not ((answers["query"] == 2) & (answers.id == "u03")).any()
+    assert metrics("queries") == {
+        "asked": {"text": 2, "user": 4, "image": 4},
+        "texts_without_known_word": ["unheard words"],
+    }
