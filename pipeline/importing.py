@@ -250,8 +250,11 @@ class _Choice:
         if max_posts is None:
             return
         kept = self.kept()
+        posts = np.bincount(self._user[kept], minlength=len(self._users))
+        kept = kept[posts[self._user[kept]] > max_posts]
         # By a hash, not by id: the ids of openclipart begin with a category, and the first would be of one or two.
-        place = unit_hash(self.post_ids.take(pa.array(kept)).to_pylist(), 0, "posts per user")
+        pieces = (self.post_ids.take(kept[begin : begin + _PIECE]) for begin in range(0, len(kept), _PIECE))
+        place = unit_hash((post_id for piece in pieces for post_id in piece.to_pylist()), 0, "posts per user")
         by_user = kept[np.lexsort((place, self._user[kept]))]
         users = self._user[by_user]
         starts = np.flatnonzero(np.r_[True, users[1:] != users[:-1]]) if len(users) else np.empty(0, np.int64)
