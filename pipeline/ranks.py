@@ -34,29 +34,35 @@ _WORTH_TORCH = 10**12
 
 
 def ranks(
-    queries: Array, candidates: Array, truth: Array, product: Literal["float32", "bfloat16"] | None = None
+    queries: Array,
+    candidates: Array,
+    truth: Array,
+    product: Literal["float32", "bfloat16"] | None = None,
+    rows: Array | None = None,
 ) -> Array:
     """Rank of each query's ground truth, `candidates[truth]`; 1 is best.
 
     queries (n, d), candidates (m, d): any float type; truth (n,): rows of candidates. Returns float64 (n,).
     A vector of zeros scores 0 with everything. `product` says how to multiply, by default the fastest there is; ranks
-    are the same. Raises ValueError for numbers that are not finite.
+    are the same. With `rows` (n,), the queries are `queries[rows]`, without a copy of them all.
+    Raises ValueError for numbers that are not finite.
     """
     truth = np.ascontiguousarray(truth, np.int64)
-    if len(truth) != len(queries) or (len(truth) and not 0 <= truth.min() <= truth.max() < len(candidates)):
-        raise ValueError(f"truth has to hold a row of {len(candidates)} candidates for each of {len(queries)} queries")
+    asking = np.arange(len(queries)) if rows is None else rows
+    if len(truth) != len(asking) or (len(truth) and not 0 <= truth.min() <= truth.max() < len(candidates)):
+        raise ValueError(f"truth has to hold a row of {len(candidates)} candidates for each of {len(asking)} queries")
     if product is None:
-        worth = queries.size * len(candidates) > _WORTH_TORCH and has_fast_bfloat16()
+        worth = len(asking) * candidates.size > _WORTH_TORCH and has_fast_bfloat16()
         product = "bfloat16" if worth else "float32"
     rivals = unit(candidates)
     multiply = (_Bfloat16 if product == "bfloat16" else _Float32)(rivals)
-    rounds = -(-len(queries) // (_BLOCK * cores()))
-    rows = max(1, -(-len(queries) // max(1, rounds * cores())))  # at most _BLOCK, and as many for each thread
-    result = np.empty(len(queries))
+    rounds = -(-len(asking) // (_BLOCK * cores()))
+    size = max(1, -(-len(asking) // max(1, rounds * cores())))  # at most _BLOCK, and as many for each thread
+    result = np.empty(len(asking))
 
     def rank_block(start: int) -> None:
-        here = slice(start, start + rows)
-        asked = unit(queries[here])
+        here = slice(start, start + size)
+        asked = unit(queries[asking[here]])
         exact = _scores(asked, rivals, truth[here])
         score, off = multiply.prepare(asked)
         low, high = multiply.keys(exact - off) - 1, multiply.keys(exact + off) + 1
@@ -68,7 +74,7 @@ def ranks(
 
     # Each thread multiplies and counts a block of queries of its own.
     with multiply.on_one_thread(), ThreadPoolExecutor(cores()) as threads:
-        list(threads.map(rank_block, range(0, len(queries), rows)))
+        list(threads.map(rank_block, range(0, len(asking), size)))
     return result
 
 

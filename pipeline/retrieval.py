@@ -35,7 +35,7 @@ class Vectors:
     values: Array
 
     def __post_init__(self) -> None:
-        if self.values.size and not np.isfinite(self.values.max() - self.values.min()):
+        if self.values.size and not np.isfinite([self.values.min(), self.values.max()]).all():
             row = int(np.argmin(np.isfinite(self.values).all(axis=1)))
             raise UserError(
                 f"the vector of {self.ids[row]} holds numbers that are not finite: training diverged; "
@@ -78,7 +78,7 @@ def rank_task(
             "query_id": chosen["post_id"],
             "truth_id": chosen[truth_column],
             "user_id": chosen["user_id"],
-            "rank": ranks(vectors.values[asking[asked]], values, truth[asked]),
+            "rank": ranks(vectors.values, values, truth[asked], rows=asking[asked]),
         },
         schema=RANKS.schema,
     )

@@ -105,5 +105,12 @@ def test_a_truth_that_is_no_candidate_fails():
             ranks(np.eye(4)[:2], np.eye(4), np.array(truth))
 
 
+def test_rows_choose_the_queries(crowded):
+    queries, candidates, truth = crowded
+    rows = np.array([5, 3, 3, 70])
+    found = ranks(queries, candidates, truth[rows], rows=rows)
+    np.testing.assert_array_equal(found, ranks(*crowded)[rows])
+
+
 def test_no_query_has_no_rank():
     assert ranks(np.empty((0, 4)), np.eye(4), np.empty(0, int)).shape == (0,)
