@@ -16,7 +16,7 @@ from pipeline.report.charts import WIDTH, put
 
 SIDE = 144
 """Pixels of a thumbnail's longer side: sharp at the 96 it is shown at on most screens."""
-_HEIGHT = 190
+_HEIGHT = 210
 _FONT = str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf")
 """It comes with matplotlib, so that words are laid out alike everywhere."""
 _WORD = (
@@ -41,17 +41,21 @@ def cloud(weights: Mapping[str, float]) -> Markup:
     """
     if not weights:
         return Markup("")
-    laid = WordCloud(
-        font_path=_FONT,
-        width=WIDTH,
-        height=_HEIGHT,
-        margin=5,
-        prefer_horizontal=1.0,
-        relative_scaling=0.5,
-        min_font_size=10,
-        max_font_size=46,
-        random_state=0,
-    ).generate_from_frequencies({clip(word, 24): weight for word, weight in weights.items()})
+    shown = {clip(word, 24): weight for word, weight in weights.items()}
+    for largest in (34, 28, 22):  # the layout ends at the first word that finds no place
+        laid = WordCloud(
+            font_path=_FONT,
+            width=WIDTH,
+            height=_HEIGHT,
+            margin=4,
+            prefer_horizontal=1.0,
+            relative_scaling=0.6,
+            min_font_size=9,
+            max_font_size=largest,
+            random_state=0,
+        ).generate_from_frequencies(shown)
+        if len(laid.layout_) == len(shown):
+            break
     words: list[Markup] = []
     top, bottom = _HEIGHT, 0
     for (word, _), size, (row, column), _, _ in laid.layout_:
