@@ -108,7 +108,7 @@ def agreement(one: Look, other: Look) -> tuple[float, float]:
     for inner, outer in ((inner, outer) for face in faces for inner, outer in ((face, other), (other, face))):
         places.append((*_place(inner.small, outer.small), inner, outer))
     results = [best[:2]]
-    for correlation, rough, inner, outer in sorted(places, key=lambda place: -place[0])[:3]:
+    for correlation, rough, inner, outer in sorted(places, key=lambda place: -place[0])[:4]:
         if correlation >= PROMISING:
             box = _refined(inner.template, outer.field, rough)
             if _may_be_crop(inner.cut, box):
@@ -117,13 +117,14 @@ def agreement(one: Look, other: Look) -> tuple[float, float]:
 
 
 def _may_be_crop(cut: tuple[bool, ...], box: Box) -> bool:
-    """Whether a picture can have been cut out at `box`: large enough, and wherever something is left out, it is `cut`.
+    """Whether a picture can have been cut out at `box`: large enough, and `cut` on a side where something is left out.
 
     So an icon of two stars is no crop of an icon of three, nor one sheet of paper a crop of a pile.
     """
     left, top, right, bottom = box
     inside = (left > EDGE, top > EDGE, right < 1 - EDGE, bottom < 1 - EDGE)
-    return min(right - left, bottom - top) >= MIN_WINDOW and all(c for c, i in zip(cut, inside, strict=True) if i)
+    through = not any(inside) or any(c for c, i in zip(cut, inside, strict=True) if i)
+    return through and min(right - left, bottom - top) >= MIN_WINDOW
 
 
 def _content(image: Image.Image) -> tuple[Image.Image, tuple[bool, ...]]:

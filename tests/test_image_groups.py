@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from PIL import Image, ImageDraw, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from pipeline.image_groups import (
     Pairs,
@@ -123,14 +123,14 @@ def test_sizes_are_counted_in_their_bins() -> None:
 
 
 def scene(seed: int, side: int = 240) -> Image.Image:
-    """A full-bleed picture of random coloured shapes."""
+    """A full-bleed picture of random coloured shapes, with edges as soft as a photograph's."""
     random = np.random.default_rng(seed)
     image = Image.new("RGB", (side, side * 3 // 4), tuple(random.integers(0, 256, 3).tolist()))
     draw = ImageDraw.Draw(image)
     for _ in range(40):
         x, y, w, h = random.integers(0, side, 2).tolist() + random.integers(10, side // 3, 2).tolist()
         draw.ellipse((x, y, x + w, y + h), fill=tuple(random.integers(0, 256, 3).tolist()))
-    return image
+    return image.filter(ImageFilter.GaussianBlur(1.5))
 
 
 def sign(symbol: str) -> Image.Image:

