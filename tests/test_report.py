@@ -7,6 +7,7 @@ from pathlib import Path
 
 import browser
 import numpy as np
+import pandas as pd
 import pytest
 from fabricate import USERS, edit, fabricate
 from lxml import html
@@ -141,6 +142,37 @@ def test_what_was_not_measured_says_so(fabricated, tmp_path, monkeypatch):
     assert "Not clustered: 3 users are too few for 10 clusters." in section(page, "Clusters")
     assert "Interests, macro F1" not in section(page, "At a glance")
     assert "make paper" in section(page, "Tables of the paper")
+
+
+def test_a_run_in_which_nothing_was_found_or_asked_still_has_its_page(fabricated, tmp_path, monkeypatch):
+    folder = copied(fabricated, tmp_path / "r")
+    empty = {
+        "text/duplicates": tables.DUPLICATES,
+        "images/groups": tables.IMAGE_GROUPS,
+        "split/close": tables.CLOSE,
+        "evaluation/ranks": tables.RANKS,
+        "queries/asked": tables.ASKED,
+        "queries/answers": tables.ANSWERS,
+    }
+    for place, kind in empty.items():
+        kind.write(kind.empty(), folder / "data" / place)
+
+    def unasked(found):
+        for task in results.TASKS:
+            found[task] = {"queries": 0, "candidates": 0, "by_activity": {}, "interval_95": {}}
+
+    edit(folder / "metrics/retrieval.json", unasked)
+    edit(folder / "metrics/train.json", lambda found: found.update(best_epoch=8))
+    curves = pd.read_csv(folder / "plots/training.csv")
+    curves.loc[:, curves.columns.str.startswith("val_")] = np.nan
+    curves.to_csv(folder / "plots/training.csv", index=False)
+    header = (folder / "plots/image_copies.csv").read_text().splitlines()[0]
+    (folder / "plots/image_copies.csv").write_text(header + "\n")
+    page = page_of(folder, monkeypatch)
+    assert "Nothing was asked: the test side holds no query." in section(page, "Retrieval")
+    assert "Nothing was validated" in section(page, "Training")
+    assert "No copies were planted" in section(page, "Copies")
+    assert "Nothing was asked" in section(page, "Any to any")
 
 
 def test_the_papers_tables_show_when_they_are_of_this_run(fabricated, tmp_path, monkeypatch):

@@ -46,7 +46,7 @@ PAPER: dict[str, object] = {
     "clusters.k": 50,
     "clusters.common_words": 200,
 }
-"""The values that the paper states, of our params."""
+"""The values that the paper states, of our params; split.fit_on is what its order of steps implies."""
 
 LIBRARIES = ("torch", "faiss-cpu", "gensim", "stanza", "scikit-learn", "numpy", "pyarrow", "pillow")
 
