@@ -29,7 +29,7 @@ HEAD = 255
 """Principal axes kept by the first pass over images; with the tail's norm a vector of 256."""
 BLOCK = 4096
 """Rows of a matrix product."""
-DENSE = 100
+DENSE = 50
 """Where more than one pair in DENSE passes the bound, the whole product is cheaper than pair by pair."""
 ROUNDING = 1e-4
 """What float32 may take from a cosine bound."""
@@ -288,10 +288,9 @@ def search_images(
     target's row is counted over the blocks.
     """
     floor = min(floor, threshold)
+    queries = unit(queries)
     axes = _axes(queries)
-    heads = np.empty((len(queries), axes.shape[1] + 1), np.float32)
-    for begin in range(0, len(queries), BLOCK):
-        heads[begin : begin + BLOCK] = _head(unit(queries[begin : begin + BLOCK]), axes)
+    heads = _head(queries, axes)
     close, nearest = np.zeros(len(queries), np.int64), np.full(len(queries), -1)
     nearest_similarity = np.zeros(len(queries))
     pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -302,7 +301,8 @@ def search_images(
             block_heads = _head(block, axes).T.copy()
             for begin in range(0, len(queries), BLOCK):
                 asking = queries[begin : begin + BLOCK]
-                x, y = np.nonzero(heads[begin : begin + BLOCK] @ block_heads >= floor - ROUNDING)
+                passed = (heads[begin : begin + BLOCK] @ block_heads >= floor - ROUNDING).ravel()
+                x, y = np.divmod(np.flatnonzero(passed), len(block))
                 cosine = _cosines(asking, block, x, y)
                 copy, grey = cosine >= threshold, (cosine >= floor) & (cosine < threshold)
                 pairs.append((x[copy] + begin, y[copy] + done, cosine[copy]))
@@ -320,14 +320,22 @@ def search_images(
 
 
 def _cosines(asking: np.ndarray, block: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The cosine of each pair of a row `x` of `asking` and a row `y` of `block`, whose rows have unit length."""
+    """The cosine of each pair of a row `x` of `asking` and a row `y` of `block`, of unit length both."""
     if len(x) * DENSE > len(asking) * len(block):
-        return np.asarray((unit(asking) @ block.T)[x, y])
-    cosine = np.empty(len(x), np.float32)
-    for cut in range(0, len(x), BLOCK):
-        part = slice(cut, cut + BLOCK)
-        cosine[part] = np.einsum("ij,ij->i", unit(asking[x[part]]), block[y[part]])
-    return cosine
+        return np.asarray((asking @ block.T)[x, y])
+    return np.asarray(_products(asking, block, x, y))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _products(one: np.ndarray, other: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    products = np.empty(len(x), np.float32)
+    for pair in range(len(x)):
+        a, b = one[x[pair]], other[y[pair]]
+        product = np.float32(0)
+        for k in range(len(a)):
+            product += a[k] * b[k]
+        products[pair] = product
+    return products
 
 
 def _blocks(arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -337,8 +345,8 @@ def _blocks(arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def _axes(queries: np.ndarray) -> np.ndarray:
-    """The principal axes of the queries, (d, min(d, HEAD)): those along which the most of their length lies."""
-    sample = unit(queries[:: max(1, len(queries) // (4 * BLOCK))])
+    """The principal axes of unit vectors (q, d), as (d, min(d, HEAD)): along these lies the most of their length."""
+    sample = queries[:: max(1, len(queries) // (4 * BLOCK))]
     _, axes = np.linalg.eigh(sample.T @ sample)
     return np.ascontiguousarray(axes[:, ::-1][:, :HEAD])
 
