@@ -38,7 +38,7 @@ scale: .venv/.synced  ## The stages at a size: make scale POSTS=100000 (several 
 	@python -m benchmarks.scale $(POSTS)
 
 lock:  ## Compile requirements.lock anew from pyproject.toml
-	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	$(UV) pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header -o requirements.lock
 
 .venv/.synced: requirements.lock | $(UV)
