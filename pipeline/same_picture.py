@@ -117,14 +117,14 @@ def agreement(one: Look, other: Look) -> tuple[float, float]:
 
 
 def _may_be_crop(cut: tuple[bool, ...], box: Box) -> bool:
-    """Whether a picture can have been cut out at `box`: large enough, and `cut` on a side where something is left out.
+    """Whether a picture can have been cut out at `box`: large enough, and `cut` wherever something is left out.
 
     So an icon of two stars is no crop of an icon of three, nor one sheet of paper a crop of a pile.
     """
     left, top, right, bottom = box
     inside = (left > EDGE, top > EDGE, right < 1 - EDGE, bottom < 1 - EDGE)
-    through = not any(inside) or any(c for c, i in zip(cut, inside, strict=True) if i)
-    return through and min(right - left, bottom - top) >= MIN_WINDOW
+    every_side = all(c for c, i in zip(cut, inside, strict=True) if i)
+    return every_side and min(right - left, bottom - top) >= MIN_WINDOW
 
 
 def _content(image: Image.Image) -> tuple[Image.Image, tuple[bool, ...]]:

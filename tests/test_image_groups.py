@@ -127,7 +127,7 @@ def scene(seed: int, side: int = 240) -> Image.Image:
     random = np.random.default_rng(seed)
     image = Image.new("RGB", (side, side * 3 // 4), tuple(random.integers(0, 256, 3).tolist()))
     draw = ImageDraw.Draw(image)
-    for _ in range(40):
+    for _ in range(150):
         x, y, w, h = random.integers(0, side, 2).tolist() + random.integers(10, side // 3, 2).tolist()
         draw.ellipse((x, y, x + w, y + h), fill=tuple(random.integers(0, 256, 3).tolist()))
     return image.filter(ImageFilter.GaussianBlur(1.5))
