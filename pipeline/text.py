@@ -176,6 +176,10 @@ def _lists(rows: Sequence[Iterable[str]]) -> pa.ListArray:
 
 
 def _stretch(part: str) -> Stretch:
+    if part.isascii() and part.isalpha() and part[0] not in "xX":  # nothing to take off; xD is an emoticon
+        word = part.lower()
+        kept = word not in STOPWORDS
+        return Stretch((word,) if kept else (), (), ((part, kept),))
     part = _without_names(part.translate(APOSTROPHES))
     if part.isascii():
         part = EMOTICON.sub(" ", part).translate(ASCII_KEPT)
@@ -199,10 +203,9 @@ def _stretch(part: str) -> Stretch:
                 tag_ends = found.end()
         for spelled in found[2].split("_"):
             word = spelled.lower()
-            if not word.isascii():
-                word = _from_first_letter(unicodedata.normalize("NFC", word))
-            bare = ENDING.sub("", word)
-            closed = bare.replace("'", "")
+            closed = ENDING.sub("", word).replace("'", "")
+            if not closed.isascii():
+                closed = _from_first_letter(unicodedata.normalize("NFC", closed))
             kept = bool(closed) and not (word.endswith("n't") or closed in STOPWORDS)
             if kept:
                 words.append(closed)

@@ -80,6 +80,7 @@ ANYTHING = st.text(max_size=60) | st.lists(
 @settings(max_examples=500, deadline=None)
 @given(ANYTHING)
 @example("ϓ́ ﷺ ½ ⒜ ㎏ ǆ")
+@example("A'\u0300")
 def test_any_text_gives_clean_words(post):
     words, hashtags = words_and_hashtags(post)
     for word in words:
