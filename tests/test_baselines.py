@@ -14,6 +14,8 @@ from pipeline.baselines import mean_images, mean_words
 from pipeline.batches import Posts
 from stages import baselines
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def test_a_text_is_the_mean_of_its_words():
     words = np.array([[1, 0], [0, 2], [4, 4]], np.float32)

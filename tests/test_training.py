@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import numba
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -37,15 +36,7 @@ SETTINGS = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """What is this small is slower on several threads."""
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    yield
-    torch.set_num_threads(before[0])
-    numba.set_num_threads(before[1])
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def corpus(count=60, users=7, seed=0):
