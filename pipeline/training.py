@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pipeline.batches import Array, Batch, Posts, cut, shuffled
 from pipeline.errors import UserError
@@ -249,7 +250,9 @@ def encode(
         if "image" in modalities:
             image = model.image(batch.features)
         if "user" in modalities:
-            user = model.user(model.user_rows[batch.users] if rows is None else rows)[batch.user]
+            users = model.user(model.user_rows[batch.users] if rows is None else rows)
+            # Not users[batch.user], whose gradient torch adds up on a CPU in an order that differs from run to run.
+            user = F.embedding(batch.user, users)
     return Encoded(text, image, user)
 
 
