@@ -38,7 +38,12 @@ FIT_FROM = 100_000
 MEMORY_MB, EXPONENT = 20_000, 1.15
 MINUTES = {
     **dict.fromkeys(("import_corpus", "clean_text"), 30),
-    "dedup_images": 60, "split": 5, "audit_split": 60, "word2vec": 60, "train": 60, "evaluate_retrieval": 30,
+    "dedup_images": 60,
+    "split": 5,
+    "audit_split": 60,
+    "word2vec": 60,
+    "train": 60,
+    "evaluate_retrieval": 30,
 }
 """Bounds at the paper's size."""
 
