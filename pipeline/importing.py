@@ -9,12 +9,12 @@ The order in which something is left out, each with its own reason in `rejected`
 5. posts of users whom step 4 left with fewer than `min_posts`. Each user kept has at least that many.
 
 Rows are streamed. In memory at once are, for each row, its ids and a few numbers; for each distinct picture, its hash.
-Texts and pictures wait on disk (`pipeline.spill`) until their place in the sorted tables is known.
+Texts and pictures wait on disk (`pipeline.spill`) until their place in the sorted tables is known. Pictures cost most
+of the time: they are taken in by parts, and the parts that a killed run finished are not taken in again.
 """
 
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import UserError
+from pipeline.files import atomic_file
 from pipeline.hashing import unit_hash
 from pipeline.pictures import Picture, Rejected, intake
 from pipeline.progress import bar
@@ -43,8 +44,24 @@ CANDIDATES = pa.schema(
 )
 """A row as a source gives it: `row` is its number there, from 1; `image` names a picture of the source."""
 
+TAKEN = pa.schema(
+    [
+        ("picture", pa.int64()),
+        ("image_id", pa.string()),
+        ("bytes", pa.binary()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+"""What became of a picture that was asked for, by its code: a row of IMAGES, without the bytes where an earlier row has
+the same, or the reason why there is none."""
+
 _PIECE, _PICTURES = 1 << 18, 64
 """Rows, and pictures, that are held and written at once."""
+PART = 4096
+"""Pictures of a part: what a killed run may have to take in again."""
 
 
 class Source(Protocol):
@@ -104,6 +121,7 @@ def joined(*parts: object) -> pa.Array | pa.ChunkedArray:
 def import_corpus(
     source: Source,
     folder: Path,
+    scratch: Path,
     min_posts: int,
     max_posts: int | None,
     max_pixels: int,
@@ -112,36 +130,31 @@ def import_corpus(
 ) -> dict[str, object]:
     """Write `posts`, `users`, `images` and `rejected` under `folder`; returns the metrics of the import.
 
-    Raises UserError, with the counts, where too little is left to work with; `rejected` is written nevertheless.
+    `scratch` is a folder for what waits; the parts of pictures that stand there, of an earlier run with the same
+    arguments, are used. Raises UserError, with the counts, where too little is left to work with; `rejected` is written
+    nevertheless.
     """
-    scratch = folder / ".import"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        with Spill(scratch / "rejected.arrow", REJECTED.schema) as spilled_rejects:
-            rejects = Rejects(spilled_rejects)
-            with Spill(scratch / "rows.arrow", CANDIDATES) as rows:
-                rows_in = _check_rows(source, rows, rejects)
-            choice = _Choice(rows, source.name, rejects)
-            choice.drop_duplicates()
-            choice.drop_users(min_posts)
-            choice.cap_users(max_posts)
-            with Spill(scratch / "pictures.arrow", IMAGES.schema) as pictures:
-                stored = _take_in(source, choice, pictures, max_pixels, max_side, workers)
-            choice.drop_users(min_posts)
-            kept = choice.kept()
-            users, strangers = source.users(
-                pa.table({"post_id": choice.post_ids.take(kept), "user_id": choice.users(kept)})
-            )
-            rejects.add(strangers, rejects.users)
-        rejects.write(folder / "rejected")
-        _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected")
+    with Spill(scratch / "rejected.arrow", REJECTED.schema) as spilled_rejects:
+        rejects = Rejects(spilled_rejects)
+        with Spill(scratch / "rows.arrow", CANDIDATES) as rows:
+            rows_in = _check_rows(source, rows, rejects)
+        choice = _Choice(rows, source.name, rejects)
+        choice.drop_duplicates()
+        choice.drop_users(min_posts)
+        choice.cap_users(max_posts)
+        pictures = _take_in(source, choice, scratch, max_pixels, max_side, workers)
+        choice.drop_users(min_posts)
+        kept = choice.kept()
+        users, strangers = source.users(
+            pa.table({"post_id": choice.post_ids.take(kept), "user_id": choice.users(kept)})
+        )
+        rejects.add(strangers, rejects.users)
+    rejects.write(folder / "rejected")
+    _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected")
 
-        _write_posts(choice, rows, kept, folder / "posts")
-        USERS.write(users, folder / "users")
-        images = _write_images(pictures, stored, choice.image_ids(kept), folder / "images")
-    finally:
-        shutil.rmtree(scratch)
+    _write_posts(choice, rows, kept, folder / "posts")
+    USERS.write(users, folder / "users")
+    images = _write_images(pictures, choice.image_ids(kept), folder / "images")
     has_text, has_image = choice.has_text[kept], choice.image_codes[kept] >= 0
     return {
         "rows_in": rows_in,
@@ -272,19 +285,23 @@ class _Choice:
         wanted = first[np.argsort(at)].astype(np.int64)
         return wanted, self._names.take(wanted).to_pylist()
 
-    def resolve(self, ids: dict[int, str], refused: dict[int, Rejected]) -> None:
-        """Take `ids`, the hash of the picture of each code; reject the rows whose picture was `refused`."""
-        # The last is for rows without a picture, whose code is -1.
-        self._ids = pa.array([ids.get(code) for code in (*range(len(self._names)), -1)], pa.string())
-        details = {code: self._detail(code, picture.detail) for code, picture in refused.items()}
+    def resolve(self, taken: Spill) -> None:
+        """Look up the hash of each row's picture in `taken` (TAKEN); reject the rows whose picture was refused."""
+        codes, reasons = taken.column("picture").to_numpy(), taken.column("reason")
+        row = np.full(len(self._names) + 1, -1)  # the last is for rows without a picture, whose code is -1
+        row[codes] = np.arange(len(codes))
+        self._ids = taken.column("image_id").take(pa.array(row, mask=row < 0)).combine_chunks()
+        details = taken.column("detail")
 
         def told(rows: Rows) -> pa.Array:
-            return pa.array([details[code] for code in self.image_codes[rows].tolist()])
+            return pa.array(
+                [self._detail(code, details[row[code]].as_py()) for code in self.image_codes[rows].tolist()]
+            )
 
-        for reason in sorted({picture.reason for picture in refused.values()}):
-            codes = [code for code, picture in refused.items() if picture.reason == reason]
+        for reason in sorted(reasons.drop_null().unique().to_pylist()):
+            refused = codes[pc.fill_null(pc.equal(reasons, reason), False).to_numpy()]
             kept = self.kept()
-            self._reject(kept[np.isin(self.image_codes[kept], codes)], f"image: {reason}", told)
+            self._reject(kept[np.isin(self.image_codes[kept], refused)], f"image: {reason}", told)
 
     def _detail(self, code: int, detail: str) -> str:
         name = self._names[code].as_py()
@@ -305,45 +322,77 @@ def _coded(column: pa.ChunkedArray) -> tuple[Rows, pa.Array]:
 
 
 def _take_in(
-    source: Source, choice: _Choice, spill: Spill, max_pixels: int, max_side: int, workers: int | None
-) -> list[str]:
-    """Decode the pictures that are needed, and append each distinct one to `spill`. Returns their hashes, in order."""
+    source: Source, choice: _Choice, scratch: Path, max_pixels: int, max_side: int, workers: int | None
+) -> Spill:
+    """Decode the pictures that are needed; returns rows of TAKEN."""
     codes, names = choice.picture_names()
-    ids: dict[int, str] = {}
-    refused: dict[int, Rejected] = {}
-    stored: dict[str, None] = {}
-    waiting: list[Picture] = []
+    parts: list[Path] = []
+    seen: set[str] = set()
+    with bar("pictures", "pictures", total=len(names)) as shown:
+        for begin in range(0, len(names), PART):
+            here, part = slice(begin, begin + PART), scratch / f"pictures-{begin:09}.arrow"
+            if part.exists():
+                shown.update(len(names[here]))
+                shown.initial = shown.n
+            else:
+                with atomic_file(part) as temporary, Spill(temporary, TAKEN) as spill:
+                    pictures = source.pictures(names[here])
+                    _take_part(
+                        zip(codes[here].tolist(), pictures, strict=True),
+                        spill,
+                        seen,
+                        shown,
+                        max_pixels,
+                        max_side,
+                        workers,
+                    )
+            seen.update(Spill.over([part], TAKEN).column("image_id").drop_null().to_pylist())
+            parts.append(part)
+    taken = Spill.over(parts, TAKEN)
+    choice.resolve(taken)
+    return taken
+
+
+def _take_part(
+    files: Iterable[tuple[int, tuple[str, bytes | Picture | Rejected]]],
+    spill: Spill,
+    seen: Collection[str],
+    shown: Any,
+    max_pixels: int,
+    max_side: int,
+    workers: int | None,
+) -> None:
+    """Append a row of TAKEN for each of `files`, by code; `seen` are the hashes of the pictures of earlier parts."""
+    waiting: list[tuple[object, ...]] = []
+    here: set[str] = set()
 
     def keep(code: int, picture: Picture | Rejected) -> None:
         if isinstance(picture, Rejected):
-            refused[code] = picture
-            return
-        ids[code] = picture.image_id
-        if picture.image_id not in stored:
-            stored[picture.image_id] = None
-            waiting.append(picture)
+            waiting.append((code, None, None, None, None, *picture))
+        else:
+            known = picture.image_id in seen or picture.image_id in here
+            here.add(picture.image_id)
+            data = None if known else picture.bytes
+            waiting.append((code, picture.image_id, data, picture.width, picture.height, None, None))
         if len(waiting) >= _PICTURES:
             flush()
 
     def flush() -> None:
-        columns = zip(*waiting, strict=True) if waiting else [()] * len(IMAGES.schema)
-        spill.append(pa.table(dict(zip(IMAGES.schema.names, columns, strict=True)), schema=IMAGES.schema))
+        columns = zip(*waiting, strict=True) if waiting else [()] * len(TAKEN)
+        spill.append(pa.table(dict(zip(TAKEN.names, columns, strict=True)), schema=TAKEN))
         waiting.clear()
 
-    def files() -> Iterator[tuple[str, bytes]]:
-        for code, (_, data) in zip(codes.tolist(), source.pictures(names), strict=True):
+    def encoded() -> Iterator[tuple[str, bytes]]:
+        for code, (_, data) in files:
             shown.update()
             if isinstance(data, bytes):
                 yield str(code), data
             else:
                 keep(code, data)
 
-    with bar("pictures", "pictures", total=len(names)) as shown:
-        for code, picture in intake(files(), max_pixels, max_side, workers):
-            keep(int(code), picture)
+    for code, picture in intake(encoded(), max_pixels, max_side, workers):
+        keep(int(code), picture)
     flush()
-    choice.resolve(ids, refused)
-    return list(stored)
 
 
 def _ask_for_enough(rows_in: int, posts: int, users: int, rejects: Rejects, path: Path) -> None:
@@ -364,11 +413,13 @@ def _write_posts(choice: _Choice, spill: Spill, kept: Rows, path: Path) -> None:
             writer.write(part.select(POSTS.schema.names))
 
 
-def _write_images(spill: Spill, stored: list[str], used: pa.Array, path: Path) -> int:
-    wanted = np.isin(np.array(stored, "S64"), np.array(used.drop_null().unique().to_pylist(), "S64"))
-    order = np.argsort(np.array(stored, "S64"), kind="stable")
-    order = order[wanted[order]]
+def _write_images(taken: Spill, used: pa.Array, path: Path) -> int:
+    """Write the pictures that are `used`, hashes, out of rows of TAKEN."""
+    ids = taken.column("image_id")
+    held = pc.and_(taken.column("bytes").is_valid(), pc.is_in(ids, used.drop_null().unique())).to_numpy()
+    rows = np.flatnonzero(held)
+    order = rows[pc.sort_indices(ids.take(pa.array(rows))).to_numpy().astype(np.int64)]
     with IMAGES.writer(path) as writer:
         for begin in range(0, len(order), _PICTURES):
-            writer.write(spill.take(order[begin : begin + _PICTURES]))
+            writer.write(taken.take(order[begin : begin + _PICTURES]).select(IMAGES.schema.names))
     return len(order)

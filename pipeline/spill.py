@@ -1,9 +1,10 @@
 """Rows set aside on disk as they come, and read back in any order.
 
-What is sorted at the end of a stream (posts by id, pictures by hash) need not fit in memory: it is appended to one
-Arrow file, which is memory-mapped afterwards, so that the operating system keeps in memory what there is room for.
+What is sorted at the end of a stream (posts by id, pictures by hash) need not fit in memory: it is appended to Arrow
+files, which are memory-mapped afterwards, so that the operating system keeps in memory what there is room for.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,9 +28,20 @@ class Spill:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.close()
-        reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
-        self._batches: list[pa.RecordBatch] = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        self._read([self._path])
+
+    @classmethod
+    def over(cls, paths: Iterable[Path], schema: pa.Schema) -> Self:
+        """The rows of several files that stand, one file after the other."""
+        spill = cls(Path(), schema)
+        spill._read(paths)
+        return spill
+
+    def _read(self, paths: Iterable[Path]) -> None:
+        readers = [pa.ipc.open_file(pa.memory_map(str(path))) for path in paths]
+        self._batches: list[pa.RecordBatch] = [r.get_batch(i) for r in readers for i in range(r.num_record_batches)]
         self._starts = np.cumsum([0] + [len(batch) for batch in self._batches])
+        self.rows = int(self._starts[-1])
 
     def append(self, rows: pa.Table) -> None:
         """Add `rows`, which have the columns of the schema."""
@@ -47,12 +59,11 @@ class Spill:
         """
         order = np.argsort(rows, kind="stable")
         ordered = rows[order]
-        bounds = np.searchsorted(ordered, self._starts)
-        parts = [
-            pa.Table.from_batches([batch.take(pa.array(ordered[low:high] - start))])
-            for batch, start, low, high in zip(self._batches, self._starts, bounds, bounds[1:], strict=False)
-            if high > low
-        ]
+        batch = np.searchsorted(self._starts, ordered, side="right") - 1
+        parts = []
+        for at in np.unique(batch).tolist():
+            here = ordered[np.searchsorted(batch, at) : np.searchsorted(batch, at, side="right")] - self._starts[at]
+            parts.append(pa.Table.from_batches([self._batches[at].take(pa.array(here))]))
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
         return pa.concat_tables(parts).combine_chunks().take(back) if parts else self._schema.empty_table()

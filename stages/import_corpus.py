@@ -19,7 +19,7 @@ from pipeline.openclipart import Openclipart
 from pipeline.params import Corpus, load
 from pipeline.synthetic import SyntheticCorpus
 from pipeline.table_corpus import TableCorpus
-from stages.runner import run
+from stages.runner import resumable, run
 
 FETCHED = Path("data/fetched")
 CORPUS = Path("data/corpus")
@@ -32,14 +32,16 @@ log = logging.getLogger("import_corpus")
 def main() -> None:
     params = load("seed", "corpus", "images.max_pixels", "images.max_side")
     source = _source(params.corpus, params.seed)
-    metrics = import_corpus(
-        source,
-        CORPUS,
-        params.corpus.min_posts_per_user,
-        params.corpus.max_posts_per_user,
-        params.images.max_pixels,
-        params.images.max_side,
-    )
+    with resumable("import_corpus") as scratch:
+        metrics = import_corpus(
+            source,
+            CORPUS,
+            scratch,
+            params.corpus.min_posts_per_user,
+            params.corpus.max_posts_per_user,
+            params.images.max_pixels,
+            params.images.max_side,
+        )
     with atomic_folder(TRUTH) as folder:
         if isinstance(source, SyntheticCorpus):
             source.write_truth(folder)

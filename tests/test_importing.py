@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from pipeline import importing
 from pipeline.errors import UserError
 from pipeline.hashing import unit_hash
 from pipeline.importing import CANDIDATES, import_corpus
@@ -55,18 +57,27 @@ class Given:
         return pa.table(columns, schema=USERS.schema), REJECTED.empty()
 
 
+def scratch(folder):
+    """An empty folder for what waits."""
+    shutil.rmtree(folder / "scratch", ignore_errors=True)
+    (folder / "scratch").mkdir(parents=True)
+    return folder / "scratch"
+
+
 def run(source, folder, min_posts=1, max_posts=None):
-    metrics = import_corpus(source, folder, min_posts, max_posts, max_pixels=1000, max_side=64, workers=1)
+    metrics = import_corpus(
+        source, folder, scratch(folder), min_posts, max_posts, max_pixels=1000, max_side=64, workers=1
+    )
     read = {t: table.read(folder / t).to_pylist() for t, table in TABLES.items()}
     # Nothing is lost: every row in is a row out, or a row of `rejected`.
     assert metrics["rows_in"] == metrics["rows_out"] + sum(metrics["rejected"].values())
     assert metrics["rows_out"] == len(read["posts"])
     assert Counter(row["reason"] for row in read["rejected"]) == metrics["rejected"] | metrics["users_rejected"]
-    assert not (folder / ".import").exists()
     return metrics, read
 
 
 TABLES = {"posts": POSTS, "users": USERS, "images": IMAGES, "rejected": REJECTED}
+SHARD = "part-00000.parquet"
 ENOUGH = [(f"z{i:02}", f"user{i % 2}", "some text", None) for i in range(20)]
 
 
@@ -184,10 +195,35 @@ def test_equal_content_gives_equal_bytes_however_it_is_cut_and_decoded(tmp_path)
     files = {f"{i}.png": png((i, i, 0)) for i in range(9)}
     rows = [(f"p{i}", f"user{i % 3}", None, f"{i % 9}.png") for i in range(30)]
     for folder, pieces, workers in (("a", 1, 1), ("b", 13, 2)):
-        import_corpus(Given(rows, files, pieces), tmp_path / folder, 1, None, 1000, 64, workers)
+        import_corpus(
+            Given(rows, files, pieces), tmp_path / folder, scratch(tmp_path / folder), 1, None, 1000, 64, workers
+        )
     made = {f: sorted(p.relative_to(tmp_path / f) for p in (tmp_path / f).rglob("*.parquet")) for f in "ab"}
     assert made["a"] == made["b"] and len(made["a"]) == 4
     assert all((tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes() for path in made["a"])
+
+
+def test_a_killed_import_goes_on_after_its_last_part_with_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(importing, "PART", 4)
+    files = {f"{i}.png": png((i // 2, 0, 0)) for i in range(18)}  # each picture twice, once across two parts
+    files["3.png"] = b"no picture"
+    rows = [(f"p{i:02}", f"user{i % 3}", None, f"{i}.png") for i in range(18)] + ENOUGH
+
+    class Killed(Given):
+        def pictures(self, names):
+            for name in names:
+                if name == "9.png":
+                    raise KeyboardInterrupt
+                yield from super().pictures([name])
+
+    with pytest.raises(KeyboardInterrupt):
+        import_corpus(Killed(rows, files), tmp_path / "a", scratch(tmp_path / "a"), 1, None, 1000, 64, 1)
+    again = Given(rows, files)
+    metrics = import_corpus(again, tmp_path / "a", tmp_path / "a/scratch", 1, None, 1000, 64, 1)
+    assert again.read == [f"{i}.png" for i in range(8, 18)]
+    assert metrics == import_corpus(Given(rows, files), tmp_path / "b", scratch(tmp_path / "b"), 1, None, 1000, 64, 1)
+    for table in TABLES:
+        assert (tmp_path / "a" / table / SHARD).read_bytes() == (tmp_path / "b" / table / SHARD).read_bytes()
 
 
 def test_too_little_left_is_told_with_the_counts_and_the_rejected_rows_are_there(tmp_path):

@@ -127,7 +127,10 @@ def test_the_packages_become_a_corpus(tmp_path):
     )
     (tmp_path / "openclipart-png.deb").write_bytes(deb(pictures, copies))
 
-    metrics = import_corpus(Openclipart(tmp_path, 0.15, 2), tmp_path / "c", 5, None, 1000, 64, workers=1)
+    (tmp_path / "scratch").mkdir()
+    metrics = import_corpus(
+        Openclipart(tmp_path, 0.15, 2), tmp_path / "c", tmp_path / "scratch", 5, None, 1000, 64, workers=1
+    )
     assert metrics["rows_in"] == len(drawings) + 1
     posts = {row["post_id"]: row for row in POSTS.read(tmp_path / "c/posts").to_pylist()}
     assert set(posts) == {name for name in drawings if name.startswith(("food/fruit/", "tools/"))}
