@@ -9,17 +9,19 @@ A query whose text, image or author has no vector is not asked, and counted with
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.bootstrap import interval, resamples, rounded
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
-from pipeline.tables import RANKS, matrix, positions, strings
+from pipeline.tables import EMBEDDINGS, RANKS, matrix, positions, strings
 
 TASKS = ("text_to_user", "image_to_text", "image_to_user")
 ACTIVITY = ("few", "some", "many")
@@ -43,9 +45,23 @@ class Vectors:
             )
 
     @classmethod
-    def of(cls, rows: pa.Table) -> Self:
-        """The rows of a table of EMBEDDINGS."""
-        return cls(rows["id"], matrix(rows["vector"]))
+    def read(cls, path: Path, among: pa.Array | pa.ChunkedArray | None = None) -> Self:
+        """The table of EMBEDDINGS at `path`, or its rows whose id is `among` these, in memory once and a shard."""
+        chosen = [_rows_among(shard["id"], among) for shard in EMBEDDINGS.batches(path, ["id"])]
+        ids: list[pa.ChunkedArray] = []
+        values, begin = np.empty((0, 0), np.float32), 0
+        for shard, rows in zip(EMBEDDINGS.batches(path), chosen, strict=True):
+            part = matrix(shard["vector"])
+            if not begin:
+                values = np.empty((sum(map(len, chosen)), part.shape[1]), part.dtype)
+            values[begin : begin + len(rows)] = part[rows]
+            begin += len(rows)
+            ids += shard["id"].take(pa.array(rows)).chunks
+        return cls(pa.chunked_array(ids, pa.string()).combine_chunks(), values)
+
+
+def _rows_among(ids: pa.ChunkedArray, among: pa.Array | pa.ChunkedArray | None) -> Array:
+    return np.arange(len(ids)) if among is None else np.flatnonzero(pc.is_in(ids, value_set=among).to_numpy())
 
 
 def rank_task(

@@ -18,6 +18,8 @@ from pipeline.tables import ANSWERS, positions
 Array = np.ndarray[Any, np.dtype[Any]]
 
 KINDS = ("image", "user", "text")
+BLOCK = 1 << 16
+"""Candidates whose scores are computed at once."""
 
 
 class Query(NamedTuple):
@@ -59,10 +61,10 @@ def nearest(
     come in order of the rows.
     """
     groups = np.arange(len(among.ids)) if group is None else group
-    values = unit(among.values)
+    asking = unit(queries)
+    blocks = [unit(among.values[begin : begin + BLOCK]) @ asking.T for begin in range(0, len(among.values), BLOCK)]
     found = []
-    for i, query in enumerate(unit(queries)):
-        scores = values @ query
+    for i, scores in enumerate(np.concatenate([np.empty((0, len(asking)), np.float32), *blocks]).T):
         order = np.argsort(-scores, kind="stable")
         if without is not None:
             order = order[groups[order] != without[i]]

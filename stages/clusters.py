@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.clusters import cluster, coherence, nearest_images, top_words
 from pipeline.metrics import write_metrics
@@ -49,9 +48,9 @@ def main() -> None:
     params = load("seed", "clusters")
     wanted = params.clusters
     posts = CONTENT.read(TRAIN, ["user_id", "words"])
-    embedded = EMBEDDINGS.read(EMBEDDED / "users")
-    users = Vectors.of(embedded.filter(pc.is_in(embedded["id"], posts["user_id"])))
-    facts: dict[str, Any] = {"users": len(users.ids), "users_without_train_posts": embedded.num_rows - len(users.ids)}
+    users = Vectors.read(EMBEDDED / "users", posts["user_id"].unique())
+    others = EMBEDDINGS.count(EMBEDDED / "users") - len(users.ids)
+    facts: dict[str, Any] = {"users": len(users.ids), "users_without_train_posts": others}
 
     found = {name: kind.empty() for name, kind in KINDS.items()}
     if len(users.ids) < wanted.k:
@@ -59,7 +58,7 @@ def main() -> None:
         log.warning("nothing clustered: %s", metrics["not_measured"])
     else:
         clusters, centroids, similarity = cluster(users.values, wanted.k, params.seed)
-        images = Vectors.of(EMBEDDINGS.read(EMBEDDED / "images"))
+        images = Vectors.read(EMBEDDED / "images")
         found = {
             "users": pa.table({"user_id": users.ids, "cluster": clusters, "similarity": similarity}),
             "words": top_words(posts, users.ids, clusters, wanted.common_words, wanted.words),

@@ -21,7 +21,7 @@ from pipeline.interests import counts, evaluate, everywhere, predict, targets
 from pipeline.metrics import write_metrics
 from pipeline.params import load
 from pipeline.retrieval import Vectors
-from pipeline.tables import EMBEDDINGS, INTERESTS, USERS
+from pipeline.tables import INTERESTS, USERS
 from stages.runner import run
 
 CORPUS = Path("data/corpus/users")
@@ -41,8 +41,8 @@ def main() -> None:
     wanted = params.interests
     users = USERS.read(CORPUS)
     brands = int(pc.sum(users["brand"], min_count=0).as_py())
-    methods = {"model": Vectors.of(EMBEDDINGS.read(MODEL))}
-    methods |= {name: Vectors.of(EMBEDDINGS.read(BASELINES / name / "users")) for name in METHODS}
+    methods = {"model": Vectors.read(MODEL)}
+    methods |= {name: Vectors.read(BASELINES / name / "users") for name in METHODS}
 
     people, vectors = everywhere(users, methods)
     interests = people["interests"].to_pylist()

@@ -20,7 +20,7 @@ from pipeline.files import write_text
 from pipeline.metrics import write_metrics
 from pipeline.params import load
 from pipeline.retrieval import TASKS, Vectors, cumulative, evaluate, rank_task
-from pipeline.tables import CONTENT, EMBEDDINGS, RANKS, SETS
+from pipeline.tables import CONTENT, RANKS, SETS
 from stages.runner import run
 
 EMBEDDED = Path("data/embeddings")
@@ -38,11 +38,11 @@ def main() -> None:
     params = load("seed", "retrieval")
     posts = CONTENT.read(TRAIN, ["user_id"])["user_id"].value_counts().to_pandas()
     active = {row["values"]: row["counts"] for row in posts}
-    embedded = EMBEDDINGS.read(EMBEDDED / "users")
-    users = Vectors.of(embedded.filter(pc.is_in(embedded["id"], pa.array(active, pa.string()))))
-    images, texts = (Vectors.of(EMBEDDINGS.read(EMBEDDED / name)) for name in ("images", "texts"))
     sets, test = SETS.read(ASKED), CONTENT.read(TEST, ["post_id", "user_id", "image_id"])
     sets = sets.filter(pc.equal(sets["split"], "test"))
+    users = Vectors.read(EMBEDDED / "users", pa.array(active, pa.string()))
+    images = Vectors.read(EMBEDDED / "images", test["image_id"].drop_null())
+    texts = Vectors.read(EMBEDDED / "texts", sets["post_id"])
 
     found, missing, candidates = {}, {}, {}
     for task in TASKS:

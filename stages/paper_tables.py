@@ -20,7 +20,7 @@ from pipeline.metrics import read_metrics, write_metrics
 from pipeline.paper import Trained, estimates, markdown, table_2, table_3, table_4
 from pipeline.params import Interests, PaperRow, load, paper_rows
 from pipeline.retrieval import TASKS, Vectors
-from pipeline.tables import EMBEDDINGS, RANKS, USERS
+from pipeline.tables import RANKS, USERS
 from stages.runner import run
 
 ROWS, ROW_METRICS = Path("data/paper"), Path("paper/metrics")
@@ -70,7 +70,7 @@ def interests(rows: Mapping[str, PaperRow], settings: Interests, count: int, see
         if name:
             places[method] = ROWS / name
     users = USERS.read(CORPUS)
-    methods = {method: Vectors.of(EMBEDDINGS.read(place / "users")) for method, place in places.items()}
+    methods = {method: Vectors.read(place / "users") for method, place in places.items()}
     people, vectors = everywhere(users, methods)
     random = np.asarray(np.random.default_rng([seed, 3]).normal(size=vectors["avg_text"].shape))
     labels, truth, _ = targets(people["interests"].to_pylist(), max(settings.min_positives, settings.folds))

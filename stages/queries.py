@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.batches import tokens
 from pipeline.embedding import embed_texts
@@ -28,8 +27,8 @@ from pipeline.metrics import write_metrics
 from pipeline.model import load as load_model
 from pipeline.params import load
 from pipeline.retrieval import Vectors
-from pipeline.search import Query, answer, parse, row_of
-from pipeline.tables import ANSWERS, ASKED, CONTENT, EMBEDDINGS, IMAGE_GROUPS
+from pipeline.search import KINDS, Query, answer, parse, row_of
+from pipeline.tables import ANSWERS, ASKED, CONTENT, IMAGE_GROUPS
 from pipeline.text import clean
 from stages.runner import run
 
@@ -50,9 +49,8 @@ log = logging.getLogger("queries")
 def main() -> None:
     params = load("seed", "text.stanza", "text.lemmas", "report.queries", "report.top")
     trained = load_model(MODEL)
-    space = {name: Vectors.of(EMBEDDINGS.read(EMBEDDED / f"{name}s")) for name in ("user", "image", "text")}
-    active = pc.is_in(space["user"].ids, CONTENT.read(TRAIN, ["user_id"])["user_id"].unique())
-    space["user"] = Vectors(space["user"].ids.filter(active), space["user"].values[active.to_numpy()])
+    active = CONTENT.read(TRAIN, ["user_id"])["user_id"].unique()
+    space = {name: Vectors.read(EMBEDDED / f"{name}s", active if name == "user" else None) for name in KINDS}
     unseen = CONTENT.read(TEST, ["image_id"])["image_id"].drop_null().unique()
 
     queries = parse(params.report.queries)

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline import tables
 from pipeline.bootstrap import resamples
 from pipeline.errors import UserError
 from pipeline.retrieval import TASKS, Vectors, cumulative, evaluate, joint_performance, rank_task, summarize
-from pipeline.tables import RANKS
+from pipeline.tables import EMBEDDINGS, RANKS
 
 
 def vectors(rows):
@@ -179,3 +182,17 @@ def test_degenerate_models_score_as_random_in_every_task(corpus):
 
 
 IDS = {"users": ["ann", "bob"], "images": ["i1", "i2", "i3"], "texts": ["p1", "p2", "p4"]}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_vectors_are_read_shard_by_shard_all_of_them_or_those_asked_for(tmp_path, dtype):
+    ids, values = [f"p{i}" for i in range(8)], np.random.default_rng(0).normal(size=(8, 3)).astype(dtype)
+    table = pa.table({"id": ids, "vector": tables.vectors(values)})
+    replace(EMBEDDINGS, shard_rows=3).write(table, tmp_path / "t")
+    whole = Vectors.read(tmp_path / "t")
+    assert whole.ids.to_pylist() == ids and whole.values.dtype == dtype
+    np.testing.assert_array_equal(whole.values, values)
+    some = Vectors.read(tmp_path / "t", pa.array(["p7", "p1", "nobody", "p2"]))
+    assert some.ids.to_pylist() == ["p1", "p2", "p7"]
+    np.testing.assert_array_equal(some.values, values[[1, 2, 7]])
+    assert len(Vectors.read(tmp_path / "t", pa.array([], pa.string())).ids) == 0
