@@ -4,7 +4,7 @@ Both see the posts that they are given and nothing else: the caller gives the tr
 Source: "Text" and "Implementation" of the paper; 300 dimensions; skip-gram, window and passes are unstated there.
 """
 
-import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from gensim.models import Word2Vec
-from gensim.models.callbacks import CallbackAny2Vec
 from scipy.sparse import coo_array
 
 from pipeline.errors import UserError
+from pipeline.files import atomic_file
 from pipeline.params import Words
 from pipeline.progress import bar
+
+CHECKPOINT_EVERY = 30.0
+"""Seconds, at least, between checkpoints; one is written at the end of a pass."""
 
 
 @dataclass(frozen=True)
@@ -30,59 +33,71 @@ class WordVectors:
     vectors: np.ndarray
 
 
-def learn(texts: Iterable[pa.ChunkedArray], params: Words, seed: int) -> WordVectors:
+def learn(texts: Iterable[pa.ChunkedArray], params: Words, seed: int, folder: Path) -> WordVectors:
     """Word vectors of the words that occur at least `params.min_count` times in `texts` (lists of words, by shard).
 
-    The texts go through a temporary file, one a line: gensim reads it without Python's lock. With one worker the
-    result is a function of the arguments. Raises UserError where no word is frequent enough.
+    The texts go through a file in `folder`, one a line: gensim reads it without Python's lock. Passes that a killed run
+    of the same arguments finished, and kept there, are not made again. With one worker the result is a function of the
+    arguments. Raises UserError where no word is frequent enough.
     """
-    with tempfile.TemporaryDirectory(prefix="word2vec-") as folder:
-        corpus = Path(folder) / "corpus.txt"
-        _write_lines(texts, corpus)
-        model = Word2Vec(
-            vector_size=params.size,
-            sg=int(params.skip_gram),
-            window=params.window,
-            min_count=params.min_count,
-            negative=params.negative,
-            workers=params.workers,
-            epochs=params.epochs,
-            seed=seed,
+    corpus = folder / "corpus.txt"
+    _write_lines(texts, corpus)
+    model = Word2Vec(
+        vector_size=params.size,
+        sg=int(params.skip_gram),
+        window=params.window,
+        min_count=params.min_count,
+        negative=params.negative,
+        workers=params.workers,
+        seed=seed,
+    )
+    model.build_vocab(corpus_file=str(corpus))
+    if not len(model.wv):
+        raise UserError(
+            f"no word occurs {params.min_count} times in the {model.corpus_total_words} words of the posts that "
+            "word2vec may see: lower words.min_count, or give more posts with text."
         )
-        model.build_vocab(corpus_file=str(corpus))
-        if not len(model.wv):
-            raise UserError(
-                f"no word occurs {params.min_count} times in the {model.corpus_total_words} words of the posts that "
-                "word2vec may see: lower words.min_count, or give more posts with text."
-            )
-        with _Epochs(params.epochs) as shown:
-            model.train(
-                corpus_file=str(corpus),
-                total_examples=model.corpus_count,
-                total_words=model.corpus_total_words,
-                epochs=params.epochs,
-                callbacks=[shown],
-            )
+    _make_passes(model, corpus, params.epochs, folder / "passes.npz")
     words = sorted(model.wv.key_to_index)
     rows = [model.wv.key_to_index[word] for word in words]
     counts = np.array([model.wv.get_vecattr(word, "count") for word in words], np.int64)
     return WordVectors(pa.array(words, pa.string()), counts, model.wv.vectors[rows])
 
 
-class _Epochs(CallbackAny2Vec):  # type: ignore[misc]
-    """A progress bar over the passes."""
+def _make_passes(model: Word2Vec, corpus: Path, passes: int, checkpoint: Path) -> None:
+    """Train `model` pass by pass, the rate falling from its first to its last value over all of them."""
+    first, last = model.alpha, model.min_alpha
+    done = _resume(model, checkpoint) if checkpoint.exists() else 0
+    saved = time.monotonic()
+    with bar("word2vec", "passes", passes, initial=done) as shown:
+        for at in range(done, passes):
+            model.train(
+                corpus_file=str(corpus),
+                total_examples=model.corpus_count,
+                total_words=model.corpus_total_words,
+                epochs=1,
+                start_alpha=first + (last - first) * at / passes,
+                end_alpha=first + (last - first) * (at + 1) / passes,
+            )
+            shown.update()
+            if time.monotonic() - saved >= CHECKPOINT_EVERY:
+                _save(model, at + 1, checkpoint)
+                saved = time.monotonic()
 
-    def __init__(self, epochs: int) -> None:
-        self._bar = bar("word2vec", "passes", total=epochs)
 
-    def on_epoch_end(self, model: Word2Vec) -> None:
-        self._bar.update()
+def _save(model: Word2Vec, passes: int, checkpoint: Path) -> None:
+    _, keys, position, *_ = model.random.get_state()
+    held = {"vectors": model.wv.vectors, "context": model.syn1neg, "keys": keys, "position": position}
+    with atomic_file(checkpoint) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, passes=passes, **held)
 
-    def __enter__(self) -> "_Epochs":
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
+def _resume(model: Word2Vec, checkpoint: Path) -> int:
+    """Put `model` where it stood after the passes that `checkpoint` tells; returns their number."""
+    with np.load(checkpoint) as held:
+        model.wv.vectors[:], model.syn1neg[:] = held["vectors"], held["context"]
+        model.random.set_state(("MT19937", held["keys"], int(held["position"])))
+        return int(held["passes"])
 
 
 def _write_lines(texts: Iterable[pa.ChunkedArray], path: Path) -> None:

@@ -16,7 +16,7 @@ from pipeline.metrics import write_metrics
 from pipeline.params import load
 from pipeline.tables import CONTENT, EMBEDDINGS, VOCABULARY, vectors
 from pipeline.word_vectors import learn, mean_by_user
-from stages.runner import run
+from stages.runner import resumable, run
 
 FIT = Path("data/split/fit")
 VOCABULARY_PATH = Path("data/words/vocabulary")
@@ -29,7 +29,10 @@ log = logging.getLogger("word2vec")
 def main() -> None:
     params = load("seed", "words")
 
-    learned = learn((posts["words"] for posts in CONTENT.batches(FIT, ["words"])), params.words, params.seed)
+    with resumable("word2vec") as folder:
+        learned = learn(
+            (posts["words"] for posts in CONTENT.batches(FIT, ["words"])), params.words, params.seed, folder
+        )
     users, means, known = mean_by_user(CONTENT.batches(FIT, ["user_id", "words"]), learned.words, learned.vectors)
 
     VOCABULARY.write(

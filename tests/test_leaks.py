@@ -94,6 +94,9 @@ def corpus(tmp_path_factory):
 def params(corpus, tmp_path, monkeypatch):
     """A copy of the corpus as the current folder, and a function that sets keys of section `split` in its params."""
     shutil.copytree(corpus / "data", tmp_path / "data")
+    (tmp_path / "data/checked").touch()
+    for name in ("dvc.yaml", "pipeline", "stages"):
+        (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
 
     def write(**changed):

@@ -1,9 +1,13 @@
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from gensim.models import Word2Vec
 
+from pipeline import word_vectors
 from pipeline.errors import UserError
 from pipeline.params import Words, validate
 from pipeline.tables import CONTENT, EMBEDDINGS, VOCABULARY, matrix
@@ -13,6 +17,11 @@ from stages import word2vec
 ROOT = Path(__file__).parents[1]
 PARAMS = Words(min_count=3, size=12, skip_gram=True, window=5, epochs=5, negative=5, workers=1)
 LISTS = pa.list_(pa.string())
+
+
+def learned_from(texts, seed=7):
+    with tempfile.TemporaryDirectory() as folder:
+        return learn(texts, PARAMS, seed, Path(folder))
 
 
 def texts_of(rows):
@@ -30,19 +39,38 @@ def topical():
 
 
 def test_the_same_arguments_give_the_same_vectors_and_another_seed_others(topical):
-    first, again = learn([texts_of(topical)], PARAMS, 7), learn([texts_of(topical)], PARAMS, 7)
+    first, again = learned_from([texts_of(topical)], 7), learned_from([texts_of(topical)], 7)
     np.testing.assert_array_equal(first.vectors, again.vectors)
-    assert not np.allclose(first.vectors, learn([texts_of(topical)], PARAMS, 8).vectors)
+    assert not np.allclose(first.vectors, learned_from([texts_of(topical)], 8).vectors)
+
+
+def test_a_killed_run_goes_on_after_its_last_pass_with_the_same_vectors(topical, tmp_path, monkeypatch):
+    monkeypatch.setattr(word_vectors, "CHECKPOINT_EVERY", 0.0)
+    train, passes = Word2Vec.train, []
+
+    def killed(model, **kwargs):
+        if len(passes) == 3:
+            raise KeyboardInterrupt
+        passes.append(train(model, **kwargs))
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Word2Vec, "train", killed)
+        learn([texts_of(topical)], PARAMS, 7, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Word2Vec, "train", lambda model, **kwargs: passes.append(train(model, **kwargs)))
+        again = learn([texts_of(topical)], PARAMS, 7, tmp_path)
+    assert len(passes) == PARAMS.epochs
+    np.testing.assert_array_equal(again.vectors, learned_from([texts_of(topical)], 7).vectors)
 
 
 def test_vectors_do_not_depend_on_the_shards(topical):
-    whole = learn([texts_of(topical)], PARAMS, 7)
-    parts = learn([texts_of(topical[:700]), texts_of(topical[700:])], PARAMS, 7)
+    whole = learned_from([texts_of(topical)], 7)
+    parts = learned_from([texts_of(topical[:700]), texts_of(topical[700:])], 7)
     np.testing.assert_array_equal(whole.vectors, parts.vectors)
 
 
 def test_the_vocabulary_is_sorted_and_counts_every_occurrence(topical):
-    learned = learn([texts_of(topical)], PARAMS, 7)
+    learned = learned_from([texts_of(topical)], 7)
     words = learned.words.to_pylist()
     assert words == sorted(f"{letter}{k}" for letter in "ab" for k in range(20))  # rare words occur twice, of 3 needed
     flat = [word for text in topical for word in text]
@@ -50,7 +78,7 @@ def test_the_vocabulary_is_sorted_and_counts_every_occurrence(topical):
 
 
 def test_words_of_a_topic_are_nearer_to_each_other_than_to_those_of_another(topical):
-    learned = learn([texts_of(topical)], PARAMS, 7)
+    learned = learned_from([texts_of(topical)], 7)
     unit = learned.vectors / np.linalg.norm(learned.vectors, axis=1, keepdims=True)
     cosine, topic = unit @ unit.T, np.array([word[0] for word in learned.words.to_pylist()])
     same = topic[:, None] == topic
@@ -59,13 +87,13 @@ def test_words_of_a_topic_are_nearer_to_each_other_than_to_those_of_another(topi
 
 def test_words_beyond_ascii_and_posts_beyond_ten_thousand_words():
     long = [["naïve", "नमस्ते", "今日"] * 5000]
-    learned = learn([texts_of(long)], PARAMS, 7)
+    learned = learned_from([texts_of(long)], 7)
     assert learned.words.to_pylist() == ["naïve", "नमस्ते", "今日"] and learned.counts.tolist() == [5000] * 3
 
 
 def test_too_few_words_are_one_sentence():
     with pytest.raises(UserError, match=r"no word occurs 3 times in the 2 words .* lower words\.min_count"):
-        learn([texts_of([["a"], [], ["b"]])], PARAMS, 7)
+        learned_from([texts_of([["a"], [], ["b"]])], 7)
 
 
 def test_users_are_the_means_of_all_their_known_words():
@@ -80,7 +108,7 @@ def test_users_are_the_means_of_all_their_known_words():
 
 
 def test_users_agree_with_a_slow_mean(topical):
-    learned = learn([texts_of(topical)], PARAMS, 7)
+    learned = learned_from([texts_of(topical)], 7)
     authors = [f"u{k}" for k in np.random.default_rng(1).integers(0, 30, len(topical))]
     table = pa.table({"user_id": authors, "words": pa.array(topical, LISTS)})
     users, means, _ = mean_by_user([table.slice(0, 900), table.slice(900)], learned.words, learned.vectors)
@@ -96,12 +124,13 @@ def test_the_stage_sees_the_fitting_posts_and_nothing_else(topical, tmp_path, mo
     """Whatever else stands under data/, what is fitted is a function of data/split/fit."""
     params = validate(ROOT / "params.yaml").model_copy(update={"words": PARAMS})
     monkeypatch.setattr(word2vec, "load", lambda *keys: params)
+    monkeypatch.setattr(word2vec, "resumable", contextmanager(lambda stage: iter([tmp_path])))
     monkeypatch.chdir(tmp_path)
     columns = {"post_id": [f"p{i:04d}" for i in range(2000)], "user_id": [f"u{i % 9}" for i in range(2000)]}
     content = pa.table(columns | {"image_id": pa.nulls(2000, pa.string()), "words": pa.array(topical, LISTS)})
     CONTENT.write(content, Path("data/split/fit"))
     word2vec.main()
     vocabulary, users = VOCABULARY.read(word2vec.VOCABULARY_PATH), EMBEDDINGS.read(word2vec.USERS_PATH)
-    learned = learn([content["words"]], PARAMS, params.seed)
+    learned = learned_from([content["words"]], params.seed)
     np.testing.assert_array_equal(matrix(vocabulary["vector"]), learned.vectors)
     assert users["id"].to_pylist() == [f"u{i}" for i in range(9)]
