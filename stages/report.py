@@ -136,8 +136,9 @@ def _shelf(posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: l
     post_of_image = _first(tables.POSTS.batches(POSTS, ["post_id", "image_id"]), "image_id", "post_id", image_ids)
     found = tables.POSTS.find(POSTS, post_ids | set(post_of_image.values()), ["user_id", "text", "image_id"])
     image_ids |= {found[post]["image_id"] for post in post_ids & set(found)} - {None}
-    pictures = tables.IMAGES.find(IMAGES, image_ids, ["bytes"])
-    thumbnails = {image: thumbnail(row["bytes"]) for image, row in pictures.items()}
+    pictures = tables.IMAGES.find(IMAGES, image_ids, ["bytes", "width"])
+    # A made vector (corpus.synthetic.images: features) is no picture: it is without a width.
+    thumbnails = {image: thumbnail(row["bytes"]) for image, row in pictures.items() if row["width"]}
     return Shelf(found, thumbnails, post_of_image, image_of_user)
 
 
