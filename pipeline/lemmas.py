@@ -114,30 +114,29 @@ def _ask(words: pa.Array, chosen: Models) -> pa.Table:
     new = [word for word in lemmas if word not in lemmatizer.dictionary and re.search(INFLECTED, word)]
     with bar("lemmas", "new words", total=len(new)) as shown:
         for batch, spelled in lemmatizer.spell(new):
-            lemmas.update((word, _accepted(word, lemma.lower())) for word, lemma in zip(batch, spelled, strict=True))
+            lemmas.update((word, _accepted(word, lemma, False)) for word, lemma in zip(batch, spelled, strict=True))
             shown.update(len(batch))
     return pa.table([list(lemmas), list(lemmas.values())], schema=_CACHED)
 
 
 def _tagged(sentences: list[list[str]], chosen: Models) -> Iterator[list[str]]:
-    """The lemmas of each sentence."""
+    """The lemmas of each sentence by tagger and lemmatizer."""
     from pipeline.lemmatizer import Lemmatizer
 
     nlp = _pipeline(chosen)
     lemmatizer = Lemmatizer(nlp.processors["lemma"].trainer)
     for sentence in nlp(sentences).sentences:
-        listed = lemmatizer.holds([(word.text, word.upos) for word in sentence.words])
-        lemmas = []
-        for found, known in zip(sentence.words, listed, strict=True):
-            word, lemma = found.text.lower(), found.lemma.lower()
-            lemmas.append(word if not re.match(LETTERS, word) else lemma if known else _accepted(word, lemma))
-        yield lemmas
+        found = [(word.text, word.upos, word.lemma) for word in sentence.words]
+        listed = lemmatizer.holds([(word, tag) for word, tag, _ in found])
+        yield [_accepted(word, lemma, known) for (word, _, lemma), known in zip(found, listed, strict=True)]
 
 
-def _accepted(word: str, lemma: str) -> str:
-    """The network's lemma of a word where it is to be trusted, else the word."""
+def _accepted(word: str, lemma: str, known: bool) -> str:
+    """The lower-cased lemma of a word where it is to be trusted, as what the dictionary holds is; else the word."""
+    word, lemma = word.lower(), lemma.lower()
     kept = word[: max(BEGINNING, len(word) - ENDING)]
-    return lemma if re.search(INFLECTED, word) and lemma.startswith(kept) else word
+    trusted = known or (re.search(INFLECTED, word) and lemma.startswith(kept))
+    return lemma if trusted and re.match(LETTERS, word) else word
 
 
 @cache
