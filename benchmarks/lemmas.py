@@ -25,7 +25,8 @@ import pyarrow.compute as pc
 
 from benchmarks import print_table, result
 from pipeline import tables, text
-from pipeline.lemmas import _lemmatizer, _pipeline, lemmatize_sentences, lemmatize_words, models
+from pipeline.lemmas import lemmatize_sentences, lemmatize_words, models
+from pipeline.lemmatizer import Lemmatizer
 from pipeline.text_posts import Vocabulary
 
 MODELS = models("bundled", Path(__file__).parents[1] / "models" / "stanza")
@@ -38,7 +39,7 @@ REPEATS = 3
 def corpus(posts: int) -> list[str]:
     """Posts, as raw text."""
     generator = np.random.default_rng(1)
-    known = [form for form in _lemmatizer(_pipeline(MODELS, tagger=False)).pos_dict["*"] if form.isalpha()]
+    known = [form for form in Lemmatizer.load(MODELS.lemmatizer).dictionary if form.isalpha()]
     syllables = np.array("ba ke mi lo nu tra ple sho vi gan der fin lor quo sta wex ya zil cho pu".split())  # noqa: SIM905
     made: dict[str, None] = {}
     while len(made) < VOCABULARY - len(known):

@@ -190,8 +190,9 @@ def main() -> None:
     planted, found = planted_found(largest)
     sizes = sorted({*(n for n in (10_000, 30_000, 100_000, 300_000) if n < largest), largest})
     growth = {n: median(counted, n, compiled) for n in sizes}
-    exponent = float(np.polyfit(np.log(sizes), np.log([growth[n].seconds for n in sizes]), 1)[0])
-    draw({n: growth[n].seconds for n in sizes}, exponent)
+    seconds = [growth[n].seconds for n in sizes]
+    exponent, last_exponent = (float(np.polyfit(np.log(sizes[k:]), np.log(seconds[k:]), 1)[0]) for k in (0, -2))
+    draw(dict(zip(sizes, seconds, strict=True)), exponent)
     mine, rensa = growth[largest], median(by_rensa, largest)
     mine_small = growth.get(small) or median(counted, small, compiled)
     datasketch = median(by_datasketch, small)
@@ -221,6 +222,7 @@ def main() -> None:
             "planted_at_threshold": planted,
             "planted_found": found,
             "exponent": round(exponent, 3),
+            "exponent_between_the_two_largest": round(last_exponent, 3),
             "rensa_seconds": round(rensa.seconds, 2),
             "rensa_peak_mb": round(rensa.peak_mb),
             "rensa_recall": round(rensa.value / mine.value, 4),

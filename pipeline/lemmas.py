@@ -16,10 +16,10 @@ four. On EWT this is more accurate than all its answers, and it asks for a quart
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,11 +30,13 @@ from pipeline.files import atomic_file
 from pipeline.machine import cache_folder
 from pipeline.progress import bar
 
+if TYPE_CHECKING:
+    from pipeline.lemmatizer import Lemmatizer
+
 LETTERS = r"^[a-z']{2,40}$"
 INFLECTED = r"(?:s|ed|ing)$"
 ENDING, BEGINNING = 4, 3
 """The network may change at most the last 4 letters of a word, and none of the first 3."""
-WORDS_PER_CALL = 100_000
 SENTENCE = 100
 """Longer posts are tagged in pieces of this many words, which bounds the tagger's memory."""
 
@@ -100,53 +102,53 @@ def lemmatize_apart(sentences: Sequence[Sequence[str]], chosen: Models) -> list[
 
 def lemmatize_sentences(sentences: Sequence[Sequence[str]], chosen: Models) -> list[list[str]]:
     """The lower-cased lemma of each word of each sentence, by its part of speech there; words in any case."""
-    nlp = _pipeline(chosen, tagger=True)
     pieces = [list(words[at : at + SENTENCE]) for words in sentences for at in range(0, len(words), SENTENCE)]
-    found = iter(_lemmas(nlp, pieces))
+    found = iter(_tagged(pieces, chosen) if pieces else [])
     return [[lemma for _ in range(0, len(words), SENTENCE) for lemma in next(found)] for words in sentences]
 
 
 def _ask(words: pa.Array, chosen: Models) -> pa.Table:
-    nlp = _pipeline(chosen, tagger=False)
-    spelled = words.to_pylist()
-    untagged = [(word, None) for word in spelled]
-    lemmas = dict(zip(spelled, _lemmatizer(nlp).predict_dict(untagged), strict=True))
-    listed = _lemmatizer(nlp).skip_seq2seq(untagged)
-    new = [word for word, known in zip(spelled, listed, strict=True) if not known and re.search(INFLECTED, word)]
-    # In order of length, so that the words of a batch take as many steps each.
-    new.sort(key=lambda word: (len(word), word))
+    """Rows of the cache for words of LETTERS."""
+    lemmatizer = _lemmatizer(chosen.lemmatizer)
+    lemmas = {word: lemmatizer.dictionary.get(word, word).lower() for word in words.to_pylist()}
+    new = [word for word in lemmas if word not in lemmatizer.dictionary and re.search(INFLECTED, word)]
     with bar("lemmas", "new words", total=len(new)) as shown:
-        for at in range(0, len(new), WORDS_PER_CALL):
-            part = new[at : at + WORDS_PER_CALL]
-            lemmas.update(zip(part, _lemmas(nlp, [part])[0], strict=True))
-            shown.update(len(part))
-    return pa.table([spelled, [lemmas[word].lower() for word in spelled]], schema=_CACHED)
+        for batch, spelled in lemmatizer.spell(new):
+            lemmas.update((word, _accepted(word, lemma, False)) for word, lemma in zip(batch, spelled, strict=True))
+            shown.update(len(batch))
+    return pa.table([list(lemmas), list(lemmas.values())], schema=_CACHED)
 
 
-def _lemmas(nlp: Any, sentences: list[list[str]]) -> list[list[str]]:
-    if not sentences:
-        return []
-    tagged = [(word.text, word.upos, word.lemma) for found in nlp(sentences).sentences for word in found.words]
-    listed = _lemmatizer(nlp).skip_seq2seq([(word, tag) for word, tag, _ in tagged])
-    answers = (
-        _accepted(word.lower(), lemma.lower(), known) for (word, _, lemma), known in zip(tagged, listed, strict=True)
-    )
-    return [[next(answers) for _ in words] for words in sentences]
+def _tagged(sentences: list[list[str]], chosen: Models) -> Iterator[list[str]]:
+    """The lemmas of each sentence by tagger and lemmatizer."""
+    from pipeline.lemmatizer import Lemmatizer
+
+    nlp = _pipeline(chosen)
+    lemmatizer = Lemmatizer(nlp.processors["lemma"].trainer)
+    for sentence in nlp(sentences).sentences:
+        found = [(word.text, word.upos, word.lemma) for word in sentence.words]
+        listed = lemmatizer.holds([(word, tag) for word, tag, _ in found])
+        yield [_accepted(word, lemma, known) for (word, _, lemma), known in zip(found, listed, strict=True)]
 
 
 def _accepted(word: str, lemma: str, known: bool) -> str:
+    """The lower-cased lemma of a word where it is to be trusted, as what the dictionary holds is; else the word."""
+    word, lemma = word.lower(), lemma.lower()
     kept = word[: max(BEGINNING, len(word) - ENDING)]
     trusted = known or (re.search(INFLECTED, word) and lemma.startswith(kept))
     return lemma if trusted and re.match(LETTERS, word) else word
 
 
-def _lemmatizer(nlp: Any) -> Any:
-    """Stanza's lemmatizer itself, which answers for its dictionary alone: which words it holds, and their lemmas."""
-    return nlp.processors["lemma"].trainer
+@cache
+def _lemmatizer(model: Path) -> "Lemmatizer":
+    from pipeline.lemmatizer import Lemmatizer
+
+    return Lemmatizer.load(model)
 
 
 @cache
-def _pipeline(chosen: Models, tagger: bool) -> Any:
+def _pipeline(chosen: Models) -> Any:
+    """Stanza's pipeline of tagger and lemmatizer, for texts that are split into words."""
     import stanza
 
     logging.getLogger("stanza").setLevel(logging.ERROR)
@@ -155,9 +157,8 @@ def _pipeline(chosen: Models, tagger: bool) -> Any:
             "en",
             dir=str(chosen.folder),
             package=None,
-            processors={name: package for name, package in chosen.packages if tagger or name != "pos"},
+            processors=dict(chosen.packages),
             tokenize_pretokenized=True,
-            lemma_pretagged=not tagger,
             lemma_batch_size=1024,
             download_method=None,
             use_gpu=False,  # the same lemmas on every machine
@@ -170,6 +171,7 @@ def _pipeline(chosen: Models, tagger: bool) -> Any:
 def _hash(model: Path) -> str:
     if not model.exists():
         raise UserError(f"{model}: no Stanza model there; restore it from Git, or set text.stanza: download.")
-    digest = hashlib.sha256(Path(__file__).read_bytes())
-    digest.update(model.read_bytes())
+    digest = hashlib.sha256()
+    for file in (Path(__file__), Path(__file__).with_name("lemmatizer.py"), model):
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:32]

@@ -100,7 +100,7 @@ def read(shards: Sequence[Path], vocabulary: Vocabulary) -> Posts:
     time = np.concatenate(times) if times else np.empty(0, np.int64)
     return Posts(
         pa.chunked_array(ids, pa.string()),
-        np.concatenate([[0], *map(np.asarray, [np.cumsum(np.concatenate(lengths))] if lengths else [])]),
+        np.cumsum(np.concatenate([[0], *lengths])),
         np.concatenate(tokens) if tokens else np.empty(0, np.int32),
         _codes(users),
         _codes(images),

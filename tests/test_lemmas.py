@@ -1,5 +1,6 @@
 """Lemmas, with the models that the project carries; accuracy on the treebank where `--treebank PATH` gives it."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from pipeline import lemmas
 from pipeline.errors import UserError
 from pipeline.lemmas import lemmatize_sentences, lemmatize_words, models
+from pipeline.lemmatizer import Lemmatizer
 
 BUNDLED = models("bundled", Path(__file__).parents[1] / "models" / "stanza")
 
@@ -45,7 +47,7 @@ def test_no_words_at_all():
 def test_answers_are_kept_and_the_cache_never_changes_one(cache, monkeypatch):
     first = of("dogs", "cats", "inkscapes")
     (kept,) = cache.iterdir()
-    monkeypatch.setattr(lemmas, "_pipeline", lambda *_, **__: pytest.fail("asked again"))
+    monkeypatch.setattr(lemmas, "_ask", lambda *_: pytest.fail("asked again"))
     assert of("inkscapes", "dogs") == [first[2], first[0]]
     monkeypatch.undo()
     monkeypatch.setenv("DU2MCE_CACHE", str(cache.parent))
@@ -62,16 +64,73 @@ def test_another_model_has_a_cache_of_its_own(tmp_path, cache):
     assert lemmas._hash(other) not in {kept.stem for kept in cache.iterdir()} == {lemmas._hash(BUNDLED.lemmatizer)}
 
 
-def test_the_batch_that_a_word_is_in_changes_nothing(monkeypatch, cache):
-    words = sorted({f"{stem}{end}" for stem in ("blorf", "quint", "sars", "vexil", "ab") for end in LETTERS})
-    whole = of(*words)
-    for kept in cache.iterdir():
-        kept.unlink()
-    monkeypatch.setattr(lemmas, "WORDS_PER_CALL", 7)
-    assert of(*words) == whole
+@pytest.fixture(scope="module")
+def lemmatizer():
+    return Lemmatizer.load(BUNDLED.lemmatizer)
 
 
-LETTERS = ("s", "es", "ies", "ing", "ed", "er", "est", "ly", "ings", "men", "ves", "ness", "ied", "like")
+def by_stanza(words, **options):
+    """The network's lemmas by Stanza's own pipeline; its dictionary is left out, so that it spells every word."""
+    import stanza
+
+    nlp = stanza.Pipeline(
+        "en",
+        dir=str(BUNDLED.folder),
+        package=None,
+        processors={"tokenize": "ewt", "lemma": "ewt"},
+        tokenize_pretokenized=True,
+        lemma_pretagged=True,
+        lemma_ensemble_dict=False,
+        download_method=None,
+        use_gpu=False,
+        verbose=False,
+        **options,
+    )
+    return {word.text: word.lemma for sentence in nlp([list(words)]).sentences for word in sentence.words}
+
+
+def spelled(lemmatizer, words):
+    return {word: lemma for batch in lemmatizer.spell(words) for word, lemma in zip(*batch, strict=True)}
+
+
+def inflected(lemmatizer):
+    """Real words, two thousand: forms of the treebank, the irregular among them; and what no one would write."""
+    real = [word for word in lemmatizer.dictionary if re.fullmatch(r"[a-z']{2,}", word)]
+    ends = ("s", "ies", "ing", "ed", "er", "ings", "men", "ves", "ied", "'s")
+    odd = [
+        stem + end for stem in ("blorf", "quint", "sars", "vexil", "ab", "", "'", "s" * 36, "xy" * 15) for end in ends
+    ]
+    return [*real[:: len(real) // 2_000], *odd]
+
+
+def test_the_network_spells_what_stanzas_own_pipeline_does(lemmatizer):
+    words = inflected(lemmatizer)
+    expected = by_stanza(words)
+    assert spelled(lemmatizer, words) == expected
+    # Not only words that stay, or lose their end: some have to be asked about again.
+    assert sum(not word.startswith(lemma) for word, lemma in expected.items()) > 20
+
+
+def test_a_lemma_without_an_end_is_cut_where_stanza_cuts_it(lemmatizer, monkeypatch):
+    words = inflected(lemmatizer)[::4]
+    whole = spelled(lemmatizer, words)
+    monkeypatch.setattr(lemmatizer._trainer.model, "max_dec_len", 5)
+    cut = spelled(lemmatizer, words)
+    assert all(cut[word] in (whole[word], whole[word][:5]) for word in words)
+    assert sum(cut[word] != whole[word] for word in words) > 20
+
+
+def test_a_model_with_a_beam_is_asked_letter_by_letter(lemmatizer, monkeypatch):
+    words = inflected(lemmatizer)[::20]
+    monkeypatch.setitem(lemmatizer._trainer.args, "beam_size", 3)
+    assert spelled(lemmatizer, words) == by_stanza(words, lemma_beam_size=3)
+
+
+def test_the_batch_that_a_word_is_in_changes_nothing(lemmatizer, monkeypatch):
+    words = inflected(lemmatizer)[::4]
+    whole = spelled(lemmatizer, words)
+    monkeypatch.setattr("pipeline.lemmatizer.BATCH", 7)
+    assert spelled(lemmatizer, words[::-1]) == whole
 
 
 def test_in_a_sentence_the_part_of_speech_decides():

@@ -86,7 +86,7 @@ def test_any_text_gives_clean_words(post):
     for word in words:
         assert {unicodedata.category(character)[0] for character in word} <= set("LMN")
         assert unicodedata.category(word[0])[0] in "LN"
-        assert word == word.lower() == unicodedata.normalize("NFC", word) and word not in STOPWORDS
+        assert word == word.lower() == unicodedata.normalize("NFKC", word) and word not in STOPWORDS
     for tag in hashtags:
         assert {unicodedata.category(character)[0] for character in tag.replace("_", "")} <= set("LMN")
         assert not tag.isdigit()
@@ -130,10 +130,12 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
-def test_a_hundred_thousand_characters_take_a_moment(unit):
-    begun = time.perf_counter()
-    clean(pa.array([(unit * 100_000)[:100_000]]))
-    assert time.perf_counter() - begun < 2
+def test_a_hundred_thousand_characters_are_counted_and_take_no_quadratic_time(unit):
+    # A pattern that looks far from every place would take minutes; what else the machine does is not counted.
+    begun = time.thread_time()
+    cleaned = clean(pa.array([(unit * 100_000)[:100_000]]))
+    assert time.thread_time() - begun < 10
+    assert sum(cleaned.without.values()) == (len(cleaned.words[0]) == 0)
 
 
 def test_a_shard_keeps_posts_with_words_and_counts_the_others(tmp_path):
