@@ -36,6 +36,8 @@ MAX_DIFFERENCE = 0.09
 SIDE, BLOCKS = 96, 8
 MIN_KEPT, THIN_DIFFERENCE = 0.85, 0.03
 """Share of its variance that a picture keeps when smoothed; one that keeps less is thin lines, and may differ less."""
+MAX_STRETCH = 1.1
+"""Pictures whose ratios of width to height differ by a larger factor are not compared: copies are seldom stretched."""
 MAX_CONTRAST = 1.6
 """Pictures whose contrasts differ by a larger factor are not compared: faint dots are not bold dots."""
 FINE = 192
@@ -72,7 +74,7 @@ class Look:
     """What is kept of a picture without its plain border: RGB, longer side FINE; squeezed to a square; grey, small.
 
     `cut`: whether, left, top, right and bottom, the frame cuts through something, as that of a crop does.
-    `bare`: squares without what may be a caption.
+    `bare`: as `fine`, but without what may be a caption.
     """
 
     fine: Image.Image
@@ -81,14 +83,14 @@ class Look:
     small: Pixels
     template: Pixels
     field: Pixels
-    bare: tuple[Pixels, ...]
+    bare: tuple[Image.Image, ...]
 
     @classmethod
     def of(cls, image: Image.Image) -> Self:
         """The look of an RGB picture."""
         content, cut = _content(image)
         fine = _fit(content, FINE)
-        bare = tuple(_window(_content(rest)[0], WHOLE) for rest in _without_caption(image))
+        bare = tuple(_fit(_content(rest)[0], FINE) for rest in _without_caption(image))
         return cls(fine, cut, _window(fine, WHOLE), _grey(fine, 24), _grey(fine, 48), _grey(fine, 64), bare)
 
     def mirrored(self) -> "Look":
@@ -118,8 +120,12 @@ def agreement(one: Look, other: Look) -> tuple[float, float]:
     faces = (one, one.mirrored())
     whole = [(_compare(face.square, other.square)[0], face) for face in faces]
     correlation, face = max(whole, key=lambda found: found[0])
-    results = [_judged(face.square, other.square)]
-    results += [_judged(bare, other.square) for bare in one.bare] + [_judged(one.square, bare) for bare in other.bare]
+    results = [(0.0, 1.0)]
+    if _stretch(face.fine, other.fine) <= MAX_STRETCH:
+        results.append(_judged(face.square, other.square))
+    for bare, whole_look in [(bare, other) for bare in one.bare] + [(bare, one) for bare in other.bare]:
+        if _stretch(bare, whole_look.fine) <= MAX_STRETCH:
+            results.append(_judged(_window(bare, WHOLE), whole_look.square))
     if any(map(_enough, results)):
         return max(results, key=_rank)
     places = [(correlation, WHOLE, face, other), (correlation, WHOLE, other, face)]
@@ -128,13 +134,20 @@ def agreement(one: Look, other: Look) -> tuple[float, float]:
     for correlation, rough, inner, outer in sorted(places, key=lambda place: -place[0])[:4]:
         if correlation >= PROMISING:
             box = _refined(inner.template, outer.field, rough)
-            if _may_be_crop(inner.cut, box):
+            if _may_be_crop(inner.cut, box) and _stretch(inner.fine, outer.fine, box) <= MAX_STRETCH:
                 results.append(_judged(inner.square, _polished(inner.square, outer.fine, box)))
     return max(results, key=_rank)
 
 
 def _rank(found: tuple[float, float]) -> tuple[bool, float]:
     return _enough(found), found[0]
+
+
+def _stretch(one: Image.Image, other: Image.Image, box: Box = WHOLE) -> float:
+    """The factor, at least 1, by which `one` differs from what `other` shows in `box` in the ratio of its sides."""
+    left, top, right, bottom = box
+    factor = one.width * other.height * (bottom - top) / (one.height * other.width * (right - left))
+    return max(factor, 1 / factor)
 
 
 def _may_be_crop(cut: tuple[bool, ...], box: Box) -> bool:
