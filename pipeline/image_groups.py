@@ -4,6 +4,10 @@ Features alone join different drawings of one style: at cosine 0.95 most pairs o
 another sign in the same triangle, flags, or star patterns. So a pair of at least `min_cosine` becomes an edge only
 where the pictures themselves agree (`pipeline.same_picture`). Groups are the connected components of the edges.
 
+At the paper's size the features are all that fits in memory. So they stay as stored, float16 or float32 and of any
+length; unit vectors in float32 are made of the few rows at hand. Neighbours are searched cell by cell of a k-means, as
+products of matrices: no index holds a second copy.
+
 Shapes: n images, d numbers per vector, p pairs of rows, left < right.
 """
 
@@ -13,7 +17,6 @@ from typing import Any
 
 import faiss
 import numpy as np
-from faiss.contrib import ivf_tools
 from numpy.typing import NDArray
 
 from pipeline.groups import components
@@ -24,12 +27,14 @@ Rows = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 
 FLAT_BELOW = 10_000
-"""Fewer images are all compared with all; from here on an inverted index proposes."""
-PROBES = 8
-"""Cells of the inverted index that each query visits; the recall audit of every run tells whether they suffice."""
+"""Fewer images are all compared with all; from here on those of neighbouring cells."""
+PROBES = 16
+"""Cells that each image is compared with; the recall audit of every run tells whether they suffice."""
 BLOCK = 1024
+MEMBERS = 8192
+"""Most images of a cell that are held as unit vectors at once."""
 SLACK = 1e-4
-"""What rounding may take from a cosine in the index; the exact cosine decides."""
+"""What rounding may take from a cosine in a product of matrices; the exact cosine decides."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +54,17 @@ def unit(vectors: NDArray[Any]) -> Vectors:
     return values
 
 
-def near_pairs(vectors: Vectors, min_cosine: float, seed: int, flat: bool | None = None) -> Pairs:
-    """All pairs of unit vectors (n, d) that the index proposes and whose exact cosine is at least `min_cosine`.
+def near_pairs(vectors: NDArray[Any], min_cosine: float, seed: int, flat: bool | None = None) -> Pairs:
+    """All proposed pairs of vectors (n, d), of any length, whose exact cosine is at least `min_cosine`.
 
-    `flat`: compare all with all (default: below FLAT_BELOW images). Else faiss.IndexIVFFlat, 4 sqrt(n) cells by
-    k-means; a pair counts as proposed if either of its images finds the other.
+    `flat`: compare all with all (default: below FLAT_BELOW images). Else each image with those whose nearest cell, of
+    4 sqrt(n) by k-means, is among its own PROBES nearest; a pair is proposed if either of its images finds the other.
     """
     n = len(vectors)
     flat = n < FLAT_BELOW if flat is None else flat
-    found = _flat(vectors, min_cosine - SLACK) if flat else _inverted(vectors, min_cosine - SLACK, seed)
-    keys = [np.unique(np.minimum(i, j) * n + np.maximum(i, j)) for i, j in found]
-    key = np.unique(np.concatenate(keys)) if keys else np.empty(0, np.int64)
+    found = _flat(vectors, min_cosine - SLACK) if flat else _by_cells(vectors, min_cosine - SLACK, seed)
+    keys = [np.minimum(i, j) * n + np.maximum(i, j) for i, j in found]
+    key = _distinct(np.concatenate(keys)) if keys else np.empty(0, np.int64)
     left, right = np.divmod(key, max(n, 1))
     cosine = exact_cosine(vectors, left, right)
     kept = np.flatnonzero(cosine >= min_cosine)
@@ -67,62 +72,86 @@ def near_pairs(vectors: Vectors, min_cosine: float, seed: int, flat: bool | None
     return Pairs(left[kept], right[kept], cosine[kept], len(key))
 
 
-def exact_cosine(vectors: Vectors, left: Rows, right: Rows) -> NDArray[np.float32]:
-    """The cosine (p,) of each pair of rows of unit vectors (n, d), summed in float64."""
+def _distinct(keys: Rows) -> Rows:
+    """The distinct keys, ascending. np.unique hashes integers since numpy 2.3, which is slower by far than to sort."""
+    keys = np.sort(keys)
+    return keys[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else keys
+
+
+def exact_cosine(vectors: NDArray[Any], left: Rows, right: Rows) -> NDArray[np.float32]:
+    """The cosine (p,) of each pair of rows of vectors (n, d), summed in float64."""
     cosine = np.empty(len(left), np.float32)
     for start in range(0, len(left), BLOCK):
         part = slice(start, start + BLOCK)
-        cosine[part] = np.einsum("pd,pd->p", vectors[left[part]], vectors[right[part]], dtype=np.float64)
+        one, other = unit(vectors[left[part]]), unit(vectors[right[part]])
+        cosine[part] = np.einsum("pd,pd->p", one, other, dtype=np.float64)
     return cosine
 
 
-def _flat(vectors: Vectors, floor: float) -> Iterator[tuple[Rows, Rows]]:
+def _flat(vectors: NDArray[Any], floor: float) -> Iterator[tuple[Rows, Rows]]:
+    vectors = unit(vectors)
     for start in range(0, len(vectors), BLOCK):
         row, column = np.nonzero(vectors[start : start + BLOCK] @ vectors[start:].T >= floor)
         later = column > row
         yield row[later] + start, column[later] + start
 
 
-def _inverted(vectors: Vectors, floor: float, seed: int) -> Iterator[tuple[Rows, Rows]]:
+def _by_cells(vectors: NDArray[Any], floor: float, seed: int) -> Iterator[tuple[Rows, Rows]]:
+    cells = int(4 * np.sqrt(len(vectors)))
+    near = _nearest_cells(vectors, cells, seed)
+    members, first = _by_value(near[:, 0], cells)
+    visits, first_visit = _by_value(near.ravel(), cells)
+    with bar("neighbours", "images", total=len(vectors)) as shown:
+        for cell in range(cells):
+            inside = members[first[cell] : first[cell + 1]]
+            asking = visits[first_visit[cell] : first_visit[cell + 1]] // near.shape[1]
+            for begin in range(0, len(inside), MEMBERS):
+                asked = inside[begin : begin + MEMBERS]
+                targets = unit(vectors[asked])
+                for start in range(0, len(asking), BLOCK):
+                    rows = asking[start : start + BLOCK]
+                    query, other = np.divmod(np.flatnonzero(unit(vectors[rows]) @ targets.T >= floor), len(asked))
+                    query, other = rows[query], asked[other]
+                    apart = query != other
+                    yield query[apart], other[apart]
+            shown.update(len(inside))
+
+
+def _nearest_cells(vectors: NDArray[Any], cells: int, seed: int) -> NDArray[np.int32]:
+    """The PROBES cells (n, PROBES) whose centres, by k-means of a sample, are nearest to each vector, nearest first."""
     n, d = vectors.shape
     faiss.omp_set_num_threads(cores())
-    cells = int(4 * np.sqrt(n))
-    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(d), d, cells, faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed, index.cp.niter = seed % 2**31, 5
-    chosen = np.random.default_rng(seed).permutation(n)[: 40 * cells]
-    index.train(vectors[np.sort(chosen)])
-    index.nprobe = min(PROBES, cells)
-    nearness, cell = index.quantizer.search(vectors, index.nprobe)
-    contrib: Any = ivf_tools
-    contrib.add_preassigned(index, vectors, np.ascontiguousarray(cell[:, 0]))
-    order = np.argsort(cell[:, 0], kind="stable")  # neighbours visit the same cells, which then are in the cache
-    with bar("neighbours", "images", total=n) as shown:
-        for start in range(0, n, BLOCK):
-            rows = order[start : start + BLOCK]
-            limits, _, neighbour = contrib.range_search_preassigned(
-                index, vectors[rows], floor, cell[rows], nearness[rows]
-            )
-            counts: Any = np.diff(limits.astype(np.int64))
-            query = rows.repeat(counts)
-            other = query != neighbour
-            yield query[other], neighbour[other]
-            shown.update(len(rows))
+    chosen = np.sort(np.random.default_rng(seed).permutation(n)[: 40 * cells])
+    kmeans = faiss.Kmeans(d, cells, niter=5, seed=seed % 2**31, spherical=True)
+    kmeans.train(unit(vectors[chosen]))
+    near = np.empty((n, min(PROBES, cells)), np.int32)
+    with bar("cells", "images", total=n) as shown:
+        for start in range(0, n, MEMBERS):
+            block = unit(vectors[start : start + MEMBERS])
+            near[start : start + MEMBERS] = kmeans.index.search(block, near.shape[1])[1]
+            shown.update(len(block))
+    return near
 
 
-def recall(vectors: Vectors, pairs: Pairs, min_cosine: float, sample: int, seed: int) -> dict[str, int | float]:
+def _by_value(values: NDArray[np.int32], size: int) -> tuple[Rows, Rows]:
+    """Places sorted by value, 0 ≤ value < size, and where those of each begin (size + 1,)."""
+    return np.argsort(values, kind="stable"), np.concatenate([[0], np.cumsum(np.bincount(values, minlength=size))])
+
+
+def recall(vectors: NDArray[Any], pairs: Pairs, min_cosine: float, sample: int, seed: int) -> dict[str, int | float]:
     """The recall audit: `sample` images searched exactly, and the share of their pairs that is among `pairs`."""
     n = len(vectors)
     asked = np.sort(np.random.default_rng(seed).permutation(n)[:sample])
+    asking = unit(vectors[asked])
     known = np.sort(pairs.left * n + pairs.right)
     true: list[Rows] = []
-    for start in range(0, len(asked), BLOCK // 4):
-        rows = asked[start : start + BLOCK // 4]
-        query, other = np.nonzero(vectors[rows] @ vectors.T >= min_cosine - SLACK)
-        query = rows[query]
+    for start in range(0, n, BLOCK):
+        query, other = np.nonzero(asking @ unit(vectors[start : start + BLOCK]).T >= min_cosine - SLACK)
+        query, other = asked[query], other + start
         query, other = query[query != other], other[query != other]
         close = exact_cosine(vectors, query, other) >= min_cosine
         true.append(np.minimum(query, other)[close] * n + np.maximum(query, other)[close])
-    truth = np.unique(np.concatenate(true)) if true else np.empty(0, np.int64)
+    truth = _distinct(np.concatenate(true)) if true else np.empty(0, np.int64)
     found = int(np.isin(truth, known).sum())
     return {"images": len(asked), "pairs": len(truth), "found": found, "recall": found / max(1, len(truth))}
 

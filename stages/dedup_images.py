@@ -21,7 +21,6 @@ from pipeline.image_groups import (
     recall,
     representatives,
     size_histogram,
-    unit,
 )
 from pipeline.metrics import write_metrics
 from pipeline.params import load
@@ -41,11 +40,11 @@ log = logging.getLogger("dedup_images")
 
 def main() -> None:
     params = load("seed", "images.min_cosine")
-    features = FEATURES.read(FEATURES_PATH)
+    ids = FEATURES.read(FEATURES_PATH, ["image_id"])["image_id"]
     about = IMAGES.read(IMAGES_PATH, ["image_id", "width", "height"])
-    if not about["image_id"].equals(features["image_id"]):
+    if not about["image_id"].equals(ids):
         raise ValueError(f"{FEATURES_PATH} and {IMAGES_PATH} do not hold the same images")
-    vectors = unit(matrix(features["vector"]))
+    vectors = np.concatenate([matrix(part["vector"]) for part in FEATURES.batches(FEATURES_PATH, ["vector"])])
     pixels = about["width"].to_numpy().astype(np.int64) * about["height"].to_numpy()
 
     pairs = near_pairs(vectors, params.images.min_cosine, params.seed)
@@ -53,7 +52,7 @@ def main() -> None:
     looks = Looks.of(IMAGES_PATH, np.union1d(pairs.left, pairs.right))
     groups = group_images(len(pixels), pairs, looks.agree)
 
-    ids = features["image_id"].combine_chunks()
+    ids = ids.combine_chunks()
     IMAGE_GROUPS.write(
         pa.table(
             {
@@ -83,7 +82,7 @@ def main() -> None:
                 "refused_by_second_check": len(groups.refused),
                 "already_in_one_group": groups.joined,
             },
-            "recall_audit": {"index": "flat" if len(pixels) < FLAT_BELOW else "inverted", **audit},
+            "recall_audit": {"search": "all with all" if len(pixels) < FLAT_BELOW else "by cells", **audit},
         },
         METRICS,
     )

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from pipeline.drawing import draw
 from pipeline.image_groups import (
     Pairs,
     exact_cosine,
@@ -20,6 +21,7 @@ from pipeline.image_groups import (
 )
 from pipeline.same_picture import Look, Looks, agreement, same_picture
 from pipeline.tables import IMAGES
+from tools.contact_sheet import pairs_to_look_at
 
 
 def planted(groups: int, copies: int, alone: int, d: int = 64, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -119,6 +121,16 @@ def test_sizes_are_counted_in_their_bins() -> None:
     assert counted == {"1": 1, "2": 1, "3-4": 1, "10-29": 1, "1000+": 1}
 
 
+def test_a_contact_sheet_shows_each_group_once_beside_its_representative() -> None:
+    group = ["a", "b", "a", "c", "a", "c"]
+    first = [False, True, True, True, False, False]
+    rows = {"image_id": list("abcdef"), "group_id": group, "representative": first, "similarity": [1.0] * 6}
+    pairs = pairs_to_look_at(pa.table(rows), count=10, seed=1)
+    assert sorted(pairs[:, 0].tolist()) == [2, 3]
+    assert all(group[one] == group[other] and not first[other] for one, other in pairs)
+    assert len(pairs_to_look_at(pa.table(rows), count=1, seed=1)) == 1
+
+
 # ---------------------------------------------------------------- the second check
 
 
@@ -175,6 +187,43 @@ def test_different_pictures_of_one_style_are_not_the_same() -> None:
     assert not same_picture(signs["dot"], signs["bar"]), agreement(signs["dot"], signs["bar"])
     assert not same_picture(signs["dot"], signs["none"])
     assert not any(same_picture(Look.of(scene(1)), Look.of(scene(seed))) for seed in range(2, 6))
+
+
+def captioned(image: Image.Image, top: bool) -> Image.Image:
+    """A strip with words under or over a picture."""
+    bar = Image.new("RGB", (image.width, 24), (250, 250, 250))
+    ImageDraw.Draw(bar).text((6, 4), "via @somebody", fill=(60, 60, 60))
+    both = Image.new("RGB", (image.width, image.height + 24))
+    both.paste(bar, (0, 0 if top else image.height))
+    both.paste(image, (0, 24 if top else 0))
+    return both
+
+
+@pytest.mark.parametrize("top", [True, False])
+def test_a_caption_does_not_make_another_picture(top: bool) -> None:
+    for original in (scene(1), sign("dot")):
+        one, other = Look.of(original), Look.of(captioned(original, top))
+        assert same_picture(one, other) and same_picture(other, one), agreement(one, other)
+    assert not same_picture(Look.of(sign("bar")), Look.of(captioned(sign("dot"), top)))
+
+
+@pytest.mark.parametrize("topic", range(12))
+def test_drawn_pictures_survive_jpeg_and_differ_from_others_of_their_topic(topic: int) -> None:
+    one, other = (draw(topic, 4, np.random.default_rng(seed)) for seed in (topic, topic + 100))
+    assert same_picture(Look.of(one), Look.of(jpeg(one, 40)))
+    assert not same_picture(Look.of(one), Look.of(other))
+
+
+def test_meshes_of_thin_lines_are_not_judged_by_their_blur() -> None:
+    def rays(number: int) -> Image.Image:
+        image = Image.new("RGB", (200, 200), "white")
+        for angle in np.arange(number) * 2 * np.pi / number:
+            x, y = 90 * np.cos(angle), 90 * np.sin(angle)
+            ImageDraw.Draw(image).line((100, 100, 100 + x, 100 + y), fill="black")
+        return image
+
+    assert not same_picture(Look.of(rays(40)), Look.of(rays(44)))
+    assert same_picture(Look.of(rays(40)), Look.of(rays(40)))
 
 
 def test_other_colours_are_another_picture() -> None:

@@ -1,0 +1,67 @@
+"""Write a contact sheet of random copies, to be looked at: how often does the deduplication join what is different?
+
+From each of a random choice of groups with copies, one random member beside the group's representative; so a large
+group counts no more than a small one. `n` pairs looked at and none wrong: fewer than 3 / n are, with 95 % confidence.
+
+    python -m tools.contact_sheet [pairs, default 60] [seed, default 1] [file, default contact_sheet.png]
+"""
+# ruff: noqa: T201
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image, ImageDraw
+
+from pipeline.pictures import to_rgb
+from pipeline.tables import IMAGE_GROUPS, IMAGES
+
+IMAGES_PATH = Path("data/corpus/images")
+GROUPS = Path("data/images/groups")
+CELL, COLUMNS = 100, 8
+
+
+def pairs_to_look_at(groups: pa.Table, count: int, seed: int) -> np.ndarray:
+    """Rows (p, 2) of IMAGE_GROUPS: the representative of a group and another member, of at most `count` groups."""
+    random = np.random.default_rng(seed)
+    code = groups["group_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    first = groups["representative"].to_numpy()
+    representative = np.empty(first.sum(), np.int64)
+    representative[code[first]] = np.flatnonzero(first)
+    others = random.permutation(np.flatnonzero(~first))
+    chosen = others[np.sort(np.unique(code[others], return_index=True)[1])][:count]
+    return np.column_stack([representative[code[chosen]], chosen])
+
+
+def sheet(pairs: list[tuple[bytes, bytes]]) -> Image.Image:
+    """The pairs of stored pictures side by side, numbered, COLUMNS to a row."""
+    size = COLUMNS * (2 * CELL + 12), -(-len(pairs) // COLUMNS) * (CELL + 14)
+    whole = Image.new("RGB", size, "grey")
+    pen = ImageDraw.Draw(whole)
+    for number, pair in enumerate(pairs):
+        left, top = number % COLUMNS * (2 * CELL + 12), number // COLUMNS * (CELL + 14)
+        pen.text((left, top), str(number), fill="white")
+        for side, stored in enumerate(pair):
+            image = to_rgb(stored)
+            scale = CELL / max(image.size)
+            small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+            whole.paste(small, (left + side * (CELL + 2), top + 12))
+    return whole
+
+
+def main() -> None:
+    """Write the sheet."""
+    given = sys.argv[1:]
+    count, seed = (int(given[place]) if len(given) > place else default for place, default in ((0, 60), (1, 1)))
+    path = Path(given[2] if len(given) > 2 else "contact_sheet.png")
+    pairs = pairs_to_look_at(IMAGE_GROUPS.read(GROUPS), count, seed)
+    rows = np.unique(pairs)
+    stored = IMAGES.read(IMAGES_PATH, ["bytes"])["bytes"].take(pa.array(rows)).to_pylist()
+    of = dict(zip(rows.tolist(), stored, strict=True))
+    sheet([(of[one], of[other]) for one, other in pairs.tolist()]).save(path)
+    print(f"{len(pairs)} pairs in {path}")
+
+
+if __name__ == "__main__":
+    main()
