@@ -8,7 +8,12 @@ contrast. Plain borders are cut off first. Where the one lies in the other is fo
 - no block of 12 × 12 pixels may differ by more than MAX_DIFFERENCE, in mean square, of the picture's whole variance:
   another emblem in the same flag, another sign in the same triangle leave the correlation high, but not that block.
 
-Both limits are ours, chosen on planted copies and by looking at pairs of openclipart (stage image_copies).
+Pictures that do not agree so may agree once both are smoothed a little, which takes away what JPEG and scaling leave at
+edges. Not so where smoothing leaves less than MIN_KEPT of the variance: meshes of thin lines are alike when smoothed,
+whatever they show, and have to agree unsmoothed, within THIN_DIFFERENCE. And one picture may agree with the other
+without its caption, a strip above or below.
+
+The limits are ours, chosen on planted copies and by looking at pairs of openclipart (stage image_copies).
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -29,22 +34,27 @@ from pipeline.tables import IMAGES
 MIN_CORRELATION = 0.97
 MAX_DIFFERENCE = 0.09
 SIDE, BLOCKS = 96, 8
-MAX_CONTRAST = 2.0
+MIN_KEPT, THIN_DIFFERENCE = 0.85, 0.03
+"""Share of its variance that a picture keeps when smoothed; one that keeps less is thin lines, and may differ less."""
+MAX_CONTRAST = 1.6
 """Pictures whose contrasts differ by a larger factor are not compared: faint dots are not bold dots."""
 FINE = 192
 """Longer side, in pixels, of what is kept of a picture."""
 PLAIN = 32
 """A border is plain where no channel differs by more than this from its colour: JPEG leaves noise."""
-CUT = 0.1
-"""A side of a frame cuts through something where more than this share of its pixels is not of its usual colour."""
+CUT, CUT_PIXELS = 0.1, 8
+"""A side of a frame cuts through something where more than this share of its pixels, and this many, is not of its usual
+colour."""
 SCALES = 0.955 ** np.arange(9)
 """A crop is looked for from the whole side down to 0.69 of it: 60 % of the area is 0.77 of the side."""
-NEARLY = 0.96
-"""Correlation of 96 × 96 pixels from which a box is moved by fractions of a pixel."""
+CAPTION = 0.2
+"""A caption is looked for in this share of the height, at the top and at the bottom."""
+NEARLY = 0.93
+"""Correlation of 96 × 96 pixels from which a box is moved by fractions of a pixel, and smoothing tried."""
 MOVES = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, -1, 0], [0, 1, 0, -1], [1, 1, -1, -1]])
 MOVES = np.concatenate([MOVES, -MOVES])
 """How a box is moved to fit better: sideways, down, narrower, lower, smaller, and back."""
-PROMISING = 0.6
+PROMISING = 0.75
 """Correlation of the small grey versions from which a place is looked at closely."""
 EDGE = 0.04
 """A window that ends nearer than this to the border of a picture ends there: borders are cut off with some play."""
@@ -62,6 +72,7 @@ class Look:
     """What is kept of a picture without its plain border: RGB, longer side FINE; squeezed to a square; grey, small.
 
     `cut`: whether, left, top, right and bottom, the frame cuts through something, as that of a crop does.
+    `bare`: squares without what may be a caption.
     """
 
     fine: Image.Image
@@ -70,28 +81,33 @@ class Look:
     small: Pixels
     template: Pixels
     field: Pixels
+    bare: tuple[Pixels, ...]
 
     @classmethod
     def of(cls, image: Image.Image) -> Self:
         """The look of an RGB picture."""
         content, cut = _content(image)
         fine = _fit(content, FINE)
-        return cls(fine, cut, _window(fine, WHOLE), _grey(fine, 24), _grey(fine, 48), _grey(fine, 64))
+        bare = tuple(_window(_content(rest)[0], WHOLE) for rest in _without_caption(image))
+        return cls(fine, cut, _window(fine, WHOLE), _grey(fine, 24), _grey(fine, 48), _grey(fine, 64), bare)
 
     def mirrored(self) -> "Look":
         """The look of the mirror image."""
         fine = self.fine.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        flipped = (
+        square, small, template, field = (
             np.ascontiguousarray(pixels[:, ::-1]) for pixels in (self.square, self.small, self.template, self.field)
         )
         left, top, right, bottom = self.cut
-        return Look(fine, (right, top, left, bottom), *flipped)
+        return Look(fine, (right, top, left, bottom), square, small, template, field, self.bare)
 
 
 def same_picture(one: Look, other: Look) -> bool:
     """Whether two looks show the same picture."""
-    correlation, difference = agreement(one, other)
-    return correlation >= MIN_CORRELATION and difference <= MAX_DIFFERENCE
+    return _enough(agreement(one, other))
+
+
+def _enough(found: tuple[float, float]) -> bool:
+    return found[0] >= MIN_CORRELATION and found[1] <= MAX_DIFFERENCE
 
 
 def agreement(one: Look, other: Look) -> tuple[float, float]:
@@ -100,20 +116,25 @@ def agreement(one: Look, other: Look) -> tuple[float, float]:
     One picture is tried as it is and mirrored; as a whole, inside the other, and around it.
     """
     faces = (one, one.mirrored())
-    whole = [(*_compare(face.square, other.square), face) for face in faces]
-    best = max(whole, key=lambda found: found[0])
-    if best[0] >= MIN_CORRELATION and best[1] <= MAX_DIFFERENCE:
-        return best[:2]
-    places = [(best[0], WHOLE, best[2], other), (best[0], WHOLE, other, best[2])]
+    whole = [(_compare(face.square, other.square)[0], face) for face in faces]
+    correlation, face = max(whole, key=lambda found: found[0])
+    results = [_judged(face.square, other.square)]
+    results += [_judged(bare, other.square) for bare in one.bare] + [_judged(one.square, bare) for bare in other.bare]
+    if any(map(_enough, results)):
+        return max(results, key=_rank)
+    places = [(correlation, WHOLE, face, other), (correlation, WHOLE, other, face)]
     for inner, outer in ((inner, outer) for face in faces for inner, outer in ((face, other), (other, face))):
         places.append((*_place(inner.small, outer.small), inner, outer))
-    results = [best[:2]]
     for correlation, rough, inner, outer in sorted(places, key=lambda place: -place[0])[:4]:
         if correlation >= PROMISING:
             box = _refined(inner.template, outer.field, rough)
             if _may_be_crop(inner.cut, box):
-                results.append(_polished(inner.square, outer.fine, box))
-    return max(results)
+                results.append(_judged(inner.square, _polished(inner.square, outer.fine, box)))
+    return max(results, key=_rank)
+
+
+def _rank(found: tuple[float, float]) -> tuple[bool, float]:
+    return _enough(found), found[0]
 
 
 def _may_be_crop(cut: tuple[bool, ...], box: Box) -> bool:
@@ -147,10 +168,26 @@ def _content(image: Image.Image) -> tuple[Image.Image, tuple[bool, ...]]:
     return image, cut
 
 
+def _without_caption(image: Image.Image) -> list[Image.Image]:
+    """`image` without a strip at its bottom, and at its top, that one plain row parts from it and that is not plain."""
+    pixels = np.asarray(image)
+    colour = np.median(pixels, axis=1, keepdims=True)
+    plain = np.abs(pixels - colour).max(axis=(1, 2)) <= PLAIN
+    height, strip = len(plain), int(CAPTION * len(plain))
+    found = []
+    for rows, turned in ((plain, False), (plain[::-1], True)):
+        written = np.flatnonzero(~rows[height - strip :])
+        gaps = np.flatnonzero(rows[height - strip :])
+        if len(written) and len(gaps) and gaps[0] < written[-1]:
+            kept = height - strip + int(gaps[0])
+            found.append(image.crop((0, height - kept, image.width, height) if turned else (0, 0, image.width, kept)))
+    return found
+
+
 def _is_cut(side: NDArray[np.uint8]) -> bool:
     """Whether something crosses this side (n, 3) of a frame; an outline that runs along it does not."""
     other = np.abs(side - np.median(side, axis=0)).max(axis=1) > PLAIN
-    return bool(other.mean() > CUT)
+    return bool(other.mean() > CUT and other.sum() >= CUT_PIXELS)
 
 
 def _frame(image: Image.Image) -> list[NDArray[np.uint8]]:
@@ -188,18 +225,48 @@ def _compare(one: Pixels, other: Pixels) -> tuple[float, float]:
     return cross / (spread * other_spread) ** 0.5, float(blocks.max()) / other_spread
 
 
-def _polished(square: Pixels, image: Image.Image, box: Box) -> tuple[float, float]:
-    """How `square` compares with `image` at `box`, moved by less than a pixel to where it fits best."""
-    best = _compare(square, _window(image, box))
-    if best[0] < NEARLY:
-        return best
+def _judged(one: Pixels, other: Pixels) -> tuple[float, float]:
+    """As `_compare`, both as they are or, if better, smoothed; between thin lines the difference counts threefold."""
+    found = _compare(one, other)
+    if found[0] < NEARLY:
+        return found
+    smooth = _smoothed(one), _smoothed(other)
+    if any(after.var() < MIN_KEPT * before.var() for after, before in zip(smooth, (one, other), strict=True)):
+        return found[0], found[1] * MAX_DIFFERENCE / THIN_DIFFERENCE
+    return max(found, _compare(*smooth), key=_rank)
+
+
+def _smoothed(pixels: Pixels) -> Pixels:
+    """(SIDE, SIDE, 3), each pixel the mean of those around it with weights 1, 4, 6, 4, 1 both ways: sigma 1 pixel."""
+    for _ in range(2):
+        wide = np.pad(pixels, ((1, 1), (1, 1), (0, 0)), mode="edge")
+        tall = wide[:-2] + 2 * wide[1:-1] + wide[2:]
+        pixels = (tall[:, :-2] + 2 * tall[:, 1:-1] + tall[:, 2:]) / 16
+    return pixels
+
+
+def _polished(square: Pixels, image: Image.Image, box: Box) -> Pixels:
+    """What `image` shows at `box`, moved by less than a pixel to where `square` correlates best with it."""
+    centred = (square - square.mean()).ravel()
+    centred /= max(float(np.linalg.norm(centred)), 1.0)
+
+    def fit(pixels: Pixels) -> float:  # the correlation alone, without what `_compare` does beside
+        other = pixels.ravel()
+        correlation: float = float(centred @ other) / max(float(other.std()) * len(other) ** 0.5, 1.0)
+        return correlation
+
+    window = _window(image, box)
+    best = fit(window)
+    if best < NEARLY:
+        return window
     for step in (0.004, 0.002, 0.001):
         for move in np.tile(MOVES, (2, 1)) * step:
             tried = tuple((np.array(box) + move).tolist())
-            found = _compare(square, _window(image, tried))
-            if found[0] > best[0]:
-                best, box = found, tried
-    return best
+            moved = _window(image, tried)
+            found = fit(moved)
+            if found > best:
+                best, box, window = found, tried, moved
+    return window
 
 
 @njit(cache=True, nogil=True)

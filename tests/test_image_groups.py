@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from pipeline.drawing import draw
 from pipeline.image_groups import (
     Pairs,
     exact_cosine,
@@ -175,6 +176,43 @@ def test_different_pictures_of_one_style_are_not_the_same() -> None:
     assert not same_picture(signs["dot"], signs["bar"]), agreement(signs["dot"], signs["bar"])
     assert not same_picture(signs["dot"], signs["none"])
     assert not any(same_picture(Look.of(scene(1)), Look.of(scene(seed))) for seed in range(2, 6))
+
+
+def captioned(image: Image.Image, top: bool) -> Image.Image:
+    """A strip with words under or over a picture."""
+    bar = Image.new("RGB", (image.width, 24), (250, 250, 250))
+    ImageDraw.Draw(bar).text((6, 4), "via @somebody", fill=(60, 60, 60))
+    both = Image.new("RGB", (image.width, image.height + 24))
+    both.paste(bar, (0, 0 if top else image.height))
+    both.paste(image, (0, 24 if top else 0))
+    return both
+
+
+@pytest.mark.parametrize("top", [True, False])
+def test_a_caption_does_not_make_another_picture(top: bool) -> None:
+    for original in (scene(1), sign("dot")):
+        one, other = Look.of(original), Look.of(captioned(original, top))
+        assert same_picture(one, other) and same_picture(other, one), agreement(one, other)
+    assert not same_picture(Look.of(sign("bar")), Look.of(captioned(sign("dot"), top)))
+
+
+@pytest.mark.parametrize("topic", range(12))
+def test_drawn_pictures_survive_jpeg_and_differ_from_others_of_their_topic(topic: int) -> None:
+    one, other = (draw(topic, 4, np.random.default_rng(seed)) for seed in (topic, topic + 100))
+    assert same_picture(Look.of(one), Look.of(jpeg(one, 40)))
+    assert not same_picture(Look.of(one), Look.of(other))
+
+
+def test_meshes_of_thin_lines_are_not_judged_by_their_blur() -> None:
+    def rays(number: int) -> Image.Image:
+        image = Image.new("RGB", (200, 200), "white")
+        for angle in np.arange(number) * 2 * np.pi / number:
+            x, y = 90 * np.cos(angle), 90 * np.sin(angle)
+            ImageDraw.Draw(image).line((100, 100, 100 + x, 100 + y), fill="black")
+        return image
+
+    assert not same_picture(Look.of(rays(40)), Look.of(rays(44)))
+    assert same_picture(Look.of(rays(40)), Look.of(rays(40)))
 
 
 def test_other_colours_are_another_picture() -> None:
