@@ -61,8 +61,9 @@ MINUTES = {
 SETTINGS: dict[str, Any] = {
     "corpus": {"source": "synthetic", "min_posts_per_user": 1, "max_posts_per_user": None},
     "corpus.synthetic": {"image_share": 0.133, "text_share": 1.0, "topics": 100, "images": "features"},
-    "images": {"encoder": "stored"},
-    "split": {"val": 0.02, "text_queries": "none"},
+    # Made features have no picture to look at: the threshold alone has to tell copies from others of a topic.
+    "images": {"encoder": "stored", "min_cosine": 0.9},
+    "split": {"val": 0.02, "text_queries": "none", "audit_min_cosine": 0.85},
     "words": {"epochs": 5, "workers": 2},
     "train": {"batch_size": 1000, "epochs": 1},
 }

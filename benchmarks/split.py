@@ -82,6 +82,8 @@ def _prepare(posts: int, users: int, image_share: float) -> None:
     params["corpus"]["synthetic"].update(
         posts=posts, users=users, topics=50, image_share=image_share, images="features"
     )
+    # Made features have no picture to look at: the threshold alone has to tell copies from others of a topic.
+    params["images"]["min_cosine"], params["split"]["audit_min_cosine"] = 0.9, 0.85
     yaml.dump(params, Path("params.yaml"))
     for name in ("pipeline", "stages", "models", "dvc.yaml"):
         Path(name).symlink_to(ROOT / name)

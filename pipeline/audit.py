@@ -19,6 +19,7 @@ from pipeline.exact_search import Found
 from pipeline.split import EXCLUDED, TEST, TRAIN, VAL
 from pipeline.tables import CLOSE
 
+SIDES = (TEST, TRAIN, VAL)
 AGAINST = {TEST: (VAL, TRAIN), VAL: (TRAIN,)}
 SHOWN = 10
 """Closest pairs told, per kind and verdict."""
@@ -107,25 +108,22 @@ def _closest(close: pa.Table) -> pa.Table:
 
 def remaining(finding: Finding, side: np.ndarray, item: np.ndarray) -> int:
     """How many of the crossings found are left on the sides `side` (n,)."""
-    standing = {name: set(item[(item >= 0) & (side == name)].tolist()) for name in (TEST, VAL, TRAIN)}
-    return sum(
-        held in standing[held_out] and any(other in standing[name] for name in others)
-        for held, other in finding.copies.tolist()
-        for held_out, others in AGAINST.items()
-    )
+    held, other = finding.copies.T
+
+    def stands(copies: np.ndarray, sides: tuple[str, ...]) -> np.ndarray:
+        return np.isin(copies, item[np.isin(item, copies) & np.isin(side, sides)])
+
+    return sum(int((stands(held, (name,)) & stands(other, others)).sum()) for name, others in AGAINST.items())
 
 
 def check_groups_whole(group_ids: pa.ChunkedArray, side: np.ndarray) -> None:
-    """Raises UserError for a content group with posts on two sides."""
+    """Raises UserError for a content group with posts on two of the sides (n,)."""
     group = group_ids.combine_chunks().dictionary_encode()
     code = group.indices.to_numpy()
-    _, side_code = np.unique(side, return_inverse=True)
-    lowest, highest = np.full(len(group.dictionary), 9), np.full(len(group.dictionary), -1)
-    np.minimum.at(lowest, code, side_code)
-    np.maximum.at(highest, code, side_code)
-    if (lowest < highest).any():
-        cut = np.flatnonzero(lowest < highest)
-        sides = ", ".join(sorted(set(side[code == cut[0]])))
+    standing = np.stack([np.bincount(code[side == name], minlength=len(group.dictionary)) > 0 for name in SIDES])
+    cut = np.flatnonzero(standing.sum(axis=0) > 1)
+    if len(cut):
+        sides = ", ".join(name for name, there in zip(SIDES, standing[:, cut[0]], strict=True) if there)
         raise UserError(
             f"data/split/assigned: {len(cut)} content groups are divided, the first of them "
             f"{group.dictionary[int(cut[0])].as_py()} between {sides}; a group has to stand on one side."

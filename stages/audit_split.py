@@ -49,9 +49,9 @@ log = logging.getLogger("audit_split")
 def main() -> None:
     params = load("seed", "split", "text.min_overlap", "images.min_cosine")
     assigned = ASSIGNED.read(ASSIGNED_PATH)
-    check_groups_whole(assigned["group_id"], assigned["split"].to_numpy(zero_copy_only=False))
+    before = _sides(assigned["split"])
+    check_groups_whole(assigned["group_id"], before)
     content = _content(assigned["post_id"])
-    before = assigned["split"].to_numpy(zero_copy_only=False)
 
     texts, text_of = _audit_texts(content, before, params)
     images, image_of = _audit_images(content, before, params)
@@ -87,6 +87,12 @@ def main() -> None:
     log.info("%d posts excluded; %s", (side == EXCLUDED).sum(), {n: int((side == n).sum()) for n in (TRAIN, VAL, TEST)})
 
 
+def _sides(column: pa.ChunkedArray) -> np.ndarray:
+    """The sides (n,) as references to a few strings, not a string per post."""
+    sides = column.combine_chunks().dictionary_encode()
+    return np.asarray(np.array(sides.dictionary.to_pylist(), object)[sides.indices.to_numpy()])
+
+
 def _content(post_ids: pa.ChunkedArray) -> pa.Table:
     """The assigned posts with their content, in order of post_id."""
     posts = POSTS.read(POSTS_PATH, ["post_id", "user_id", "image_id"])
@@ -114,9 +120,8 @@ def _audit_images(content: pa.Table, side: np.ndarray, params: Params) -> tuple[
     image_of = positions(content["image_id"], features)
 
     def search(asking: np.ndarray, asked: np.ndarray) -> Found:
-        asking_vectors = np.concatenate(list(_vectors(asking)))
         cosine, floor = params.images.min_cosine, params.split.audit_min_cosine
-        return search_images(asking_vectors, _vectors(asked), cosine, floor, len(asked))
+        return search_images(np.concatenate(list(_vectors(asking))), _vectors(asked), cosine, floor, len(asked))
 
     def confirm(held_out: np.ndarray, other: np.ndarray) -> np.ndarray:
         # What a copy is, is one definition; only the search for pairs is independent of the grouping.

@@ -33,7 +33,9 @@ SMALL = {
     "words": {"size": 64},
     "model": {"dim": 128, "filters": [64, 32, 32]},
     "train": {"epochs": 12, "patience": 4},
-    "images": {"encoder": "stored"},
+    # Made features have no picture to look at: the threshold alone has to tell copies from others of a topic.
+    "images": {"encoder": "stored", "min_cosine": 0.9},
+    "split": {"audit_min_cosine": 0.85},
 }
 
 
@@ -141,9 +143,9 @@ def test_planted_copies_of_images_are_found(made):
     copy, source, change = planted(flow, "image")
     found = shares(group[image[copy]] == group[image[source]], change)
     print("\nplanted copies of images found, and how many there are:", found)
-    # JPEG of quality 40 and a bar of text move these small, flat drawings below images.min_cosine about every other
-    # time, and the second check takes a bar for content: known limits, printed and not asserted.
-    assert found["repost"][0] == 1 and found["resize"][0] > 0.85 and found["crop"][0] > 0.4
+    # A crop moves every pixel, and beyond a few per cent of the picture the second check takes it for another.
+    least = {"repost": 1, "resize": 0.9, "jpeg": 0.8, "caption": 0.65, "crop": 0.5}
+    assert {name: share for name, (share, _) in found.items() if share < least[name]} == {}
 
     truth = flow.table(TRUTH_POSTS, "truth/posts", ["post_id", "image_of"])
     origin = positions(

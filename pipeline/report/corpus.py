@@ -17,6 +17,9 @@ from pipeline.report.wording import TASKS, count, number, percent, plural, reaso
 
 Metrics = Mapping[str, Any]
 
+SHOWN = 10
+"""Closest pairs across sides, of texts and of images each."""
+
 PAPER: dict[str, object] = {
     "lambda1": 0.1,
     "lambda2": 0.45,
@@ -299,7 +302,7 @@ def split_and_audit(split: Metrics, audit: Metrics, close: pa.Table, shelf: Shel
     order = [("similarity", "descending"), ("held_out_id", "ascending"), ("other_id", "ascending")]
     for kind, show in (("text", shelf.post), ("image", shelf.image)):
         rows = []
-        for row in close.filter(pc.equal(close["kind"], kind)).sort_by(order).slice(0, 5).to_pylist():
+        for row in close.filter(pc.equal(close["kind"], kind)).sort_by(order).slice(0, SHOWN).to_pylist():
             why = "told apart by the second check" if row["verdict"] == "different" else "below the threshold"
             caption = f"{'overlap' if kind == 'text' else 'cosine'} {number(row['similarity'])}, {why}"
             rows.append((caption, [show(row["held_out_id"]), show(row["other_id"])]))
