@@ -9,10 +9,12 @@ Writes  plots/image_copies.csv      a threshold, by the cosine alone or with the
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.encoders import Encoder, load_encoder
 from pipeline.files import write_text
@@ -50,7 +52,7 @@ def main() -> None:
     pictures = _pictures(among)
     copies = [copy for row in source for copy in planted(to_rgb(pictures[row]), random)]
     codes = IMAGE_GROUPS.read(GROUPS, ["group_id"])["group_id"].combine_chunks().dictionary_encode()
-    originals = unit(matrix(FEATURES.read(FEATURES_PATH, ["vector"])["vector"])[among])
+    originals = unit(_vectors(among))
     looks: dict[int, Look] = {}
     copied = [Look.of(copy) for copy in copies]
 
@@ -81,12 +83,29 @@ def main() -> None:
 def _pictures(rows: np.ndarray) -> list[bytes]:
     """The stored pictures at `rows`, ascending."""
     found: list[bytes] = []
-    begin = 0
-    for shard in IMAGES.batches(IMAGES_PATH, ["bytes"]):
-        low, high = np.searchsorted(rows, [begin, begin + shard.num_rows])
-        found += shard["bytes"].take(pa.array(rows[low:high] - begin)).to_pylist()
-        begin += shard.num_rows
+    for shard, here in _by_shard(IMAGES.shards(IMAGES_PATH), rows):
+        found += IMAGES.read(shard, ["bytes"])["bytes"].take(pa.array(here)).to_pylist()
     return found
+
+
+def _vectors(rows: np.ndarray) -> np.ndarray:
+    """The features at `rows`, ascending."""
+    parts = [
+        matrix(FEATURES.read(shard, ["vector"])["vector"])[here]
+        for shard, here in _by_shard(FEATURES.shards(FEATURES_PATH), rows)
+    ]
+    return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+
+def _by_shard(shards: list[Path], rows: np.ndarray) -> Iterator[tuple[Path, np.ndarray]]:
+    """Those of `shards` that hold some of `rows`, ascending, and their rows there; no other shard is read."""
+    begin = 0
+    for shard in shards:
+        end = begin + pq.read_metadata(shard).num_rows
+        low, high = np.searchsorted(rows, [begin, end])
+        if high > low:
+            yield shard, rows[low:high] - begin
+        begin = end
 
 
 def _encoded(encoder: Encoder, images: list) -> np.ndarray:
