@@ -104,6 +104,8 @@ def params(corpus, tmp_path, monkeypatch):
         values = yaml.load(ROOT / "params.yaml")
         values["split"].update(changed)
         values["words"].update(size=16, epochs=3, min_count=2)
+        # There are no pictures for the second check to look at, and vectors of 48 random numbers are often alike.
+        values["images"]["min_cosine"] = 0.95
         yaml.dump(values, Path("params.yaml"))
 
     write()
@@ -232,6 +234,29 @@ def test_what_is_held_out_does_not_change_what_is_fitted(params):
     audit_split.main()
     word2vec.main()
     assert [(DATA / f"words/{name}/part-00000.parquet").read_bytes() for name in ("vocabulary", "users")] == before
+
+
+def test_an_author_without_train_posts_is_counted_and_not_looked_for(params):
+    params(text_queries="all")
+    split.main()
+    audit_split.main()
+
+    def asking(post):
+        return {q["task"] for q in SETS.read(DATA / "split/sets").to_pylist() if q["post_id"] == post}
+
+    every = {"text_to_user", "image_to_text", "image_to_user"}
+    stranger = next(post for post, side in sides().items() if side == "test" and asking(post) == every)
+    posts = POSTS.read(DATA / "corpus/posts").to_pandas()
+    posts.loc[posts.post_id == stranger, "user_id"] = "u99"
+    POSTS.write(posts, DATA / "corpus/posts")
+    audit_split.main()
+    assert asking(stranger) == {"image_to_text"}  # that task asks for a text, not for the author
+    told = json.loads(Path("metrics/audit.json").read_text())["queries"]["test"]
+    assert [told[task]["not_asked"]["author_not_in_train"] for task in ("text_to_user", "image_to_user")] == [1, 1]
+    author = dict(zip(posts.post_id, posts.user_id, strict=True))
+    known = set(CONTENT.read(DATA / "split/train")["user_id"].to_pylist())
+    asked = [q for q in SETS.read(DATA / "split/sets").to_pylist() if q["task"].endswith("to_user")]
+    assert asked and all(author[q["post_id"]] in known for q in asked)
 
 
 def test_the_practice_of_the_paper_fits_on_all_posts_and_says_so(params):

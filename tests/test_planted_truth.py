@@ -27,7 +27,14 @@ ROWS = (
     *("text-user", "image-text", "image-user", "no-image-user", "no-image-text", "no-text-user"),
     *("all-even", "all-image-user", "all-best"),
 )
-FEATURES = {"posts": 5000, "users": 100, "images": "features"}
+FEATURES = {"images": "features"}
+CORPORA = {
+    "pixels": {},
+    # A hundred users leave nearly all claims undecided, and are too few for an SVM on 2048 numbers each.
+    "plain": FEATURES | {"posts": 20_000, "users": 400},
+    "users_independent": FEATURES | {"posts": 5000, "users": 100, "users_independent": True},
+    "captions_independent": FEATURES | {"posts": 5000, "users": 100, "captions_independent": True},
+}
 # Smaller than the paper's, so that a row trains in a few seconds.
 SMALL = {
     "words": {"size": 64},
@@ -90,8 +97,7 @@ def made(tmp_path_factory):
     @cache
     def make(kind):
         sections = {} if kind == "pixels" else SMALL
-        synthetic = {} if kind == "pixels" else FEATURES | ({kind: True} if kind != "plain" else {})
-        return Flow(tmp_path_factory.mktemp(kind), synthetic, sections).run(*CONTENT_STAGES, "word2vec")
+        return Flow(tmp_path_factory.mktemp(kind), CORPORA[kind], sections).run(*CONTENT_STAGES, "word2vec")
 
     return make
 
@@ -198,11 +204,20 @@ def test_the_claims_of_the_paper(paper):
     for claim, verdict in verdicts.items():
         print(f"{verdict}: {claim}")
     certain = ("A single pair is far better", "A single pair is poor", "Two pairs reach the third task")
+    likely = (
+        *("All pairs have the best joint", "All pairs have a better joint", "Image-to-user gains"),
+        "Learned vectors beat averaged ones",
+    )
     assert all(verdict == "holds" for claim, verdict in verdicts.items() if claim.startswith(certain))
-    # A hundred users leave most of the rest undecided. On interests, means of made features win (they are linear in
-    # the topics): a corpus is not to be tuned until a claim holds, so the claims of Table 3 are printed alone.
-    shown = [c["verdict"] for table in ("table_2", "table_4") for c in paper[table]["claims"]]
-    assert "does not hold" not in shown
+    assert all(verdict != "does not hold" for claim, verdict in verdicts.items() if claim.startswith(likely))
+    # The others are printed alone, as a corpus is not to be tuned until they hold: image and text have topic and colour
+    # in common and nothing of their author, so users add nothing to image-to-text; texts say as much as images.
+    ranks = {row["method"]: row for row in paper["table_4"]["rows"]}
+    model, merged, images = ranks["model"], ranks["merged"], ranks["avg_image"]
+    assert model["joint_performance"]["value"] < 0.95 * merged["joint_performance"]["value"]
+    assert model["image_to_user"]["value"] < 0.9 * images["image_to_user"]["value"]
+    f1 = {row["method"]: row["f1"]["value"] for row in paper["table_3"]["rows"]}
+    assert f1["all_pairs"] > f1["random"] + 0.1 and f1["all_pairs"] > f1["avg_image"]
 
 
 def test_embeddings_recover_the_planted_mixtures_of_topics(made, paper):
@@ -223,7 +238,8 @@ def test_embeddings_recover_the_planted_mixtures_of_topics(made, paper):
         name: agreement(f"baselines/{name}/users") for name in ("avg_text", "avg_image", "bridging", "merged")
     }
     print("\nagreement of users' vectors with their planted mixtures:", {k: round(v, 3) for k, v in found.items()})
-    assert min(found[name] for name in ("text-user", "image-user", "all-even", "all-best")) > 0.4
+    learned = min(found[name] for name in ("text-user", "image-user", "all-even", "all-best"))
+    assert learned > 0.4 and learned > 0.1 + max(found["avg_text"], found["avg_image"])
 
 
 @pytest.mark.parametrize(
