@@ -10,7 +10,7 @@ contrast. Plain borders are cut off first. Where the one lies in the other is fo
 
 Pictures that do not agree so may agree once both are smoothed a little, which takes away what JPEG and scaling leave at
 edges. Not so where smoothing leaves less than MIN_KEPT of the variance: meshes of thin lines are alike when smoothed,
-whatever they show, and have to agree unsmoothed, within THIN_DIFFERENCE. And one picture may agree with the other
+whatever they show, and have to agree unsmoothed and within narrower limits. And one picture may agree with the other
 without its caption, a strip above or below.
 
 The limits are ours, chosen on planted copies and by looking at pairs of openclipart (stage image_copies).
@@ -34,8 +34,10 @@ from pipeline.tables import IMAGES
 MIN_CORRELATION = 0.97
 MAX_DIFFERENCE = 0.09
 SIDE, BLOCKS = 96, 8
-MIN_KEPT, THIN_DIFFERENCE = 0.85, 0.03
-"""Share of its variance that a picture keeps when smoothed; one that keeps less is thin lines, and may differ less."""
+MIN_KEPT = 0.85
+"""Share of its variance that a picture keeps when smoothed; one that keeps less is of thin lines."""
+THIN_DIFFERENCE, THIN_CONTRAST = 0.03, 1.2
+"""In the place of MAX_DIFFERENCE and MAX_CONTRAST, for thin lines."""
 MAX_STRETCH = 1.1
 """Pictures whose ratios of width to height differ by a larger factor are not compared: copies are seldom stretched."""
 MAX_CONTRAST = 1.6
@@ -239,12 +241,15 @@ def _compare(one: Pixels, other: Pixels) -> tuple[float, float]:
 
 
 def _judged(one: Pixels, other: Pixels) -> tuple[float, float]:
-    """As `_compare`, both as they are or, if better, smoothed; between thin lines the difference counts threefold."""
+    """As `_compare`, both as they are or, if better, smoothed; between thin lines the difference is scaled up."""
     found = _compare(one, other)
     if found[0] < NEARLY:
         return found
     smooth = _smoothed(one), _smoothed(other)
-    if any(after.var() < MIN_KEPT * before.var() for after, before in zip(smooth, (one, other), strict=True)):
+    spreads = [float(pixels.var()) for pixels in (one, other)]
+    if any(after.var() < MIN_KEPT * spread for after, spread in zip(smooth, spreads, strict=True)):
+        if max(spreads) > THIN_CONTRAST**2 * min(spreads):
+            return found[0], 1.0
         return found[0], found[1] * MAX_DIFFERENCE / THIN_DIFFERENCE
     return max(found, _compare(*smooth), key=_rank)
 

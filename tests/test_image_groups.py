@@ -58,14 +58,26 @@ def test_flat_search_agrees_with_a_plain_loop() -> None:
     np.testing.assert_allclose(pairs.cosine, exact_cosine(vectors, pairs.left, pairs.right))
 
 
-def test_the_inverted_index_finds_nothing_that_flat_search_does_not() -> None:
+def test_search_by_cells_finds_nothing_that_flat_search_does_not() -> None:
     vectors, _ = planted(groups=300, copies=3, alone=500, d=32)
-    flat, inverted = (near_pairs(vectors, 0.8, seed=7, flat=kind) for kind in (True, False))
+    flat, by_cells = (near_pairs(vectors, 0.8, seed=7, flat=kind) for kind in (True, False))
     key = {(i, j): c for i, j, c in zip(flat.left.tolist(), flat.right.tolist(), flat.cosine, strict=True)}
-    found = list(zip(inverted.left.tolist(), inverted.right.tolist(), inverted.cosine, strict=True))
+    found = list(zip(by_cells.left.tolist(), by_cells.right.tolist(), by_cells.cosine, strict=True))
     assert all(key[i, j] == c for i, j, c in found)
-    audit = recall(vectors, inverted, 0.8, sample=len(vectors), seed=7)
+    audit = recall(vectors, by_cells, 0.8, sample=len(vectors), seed=7)
     assert audit == {"images": len(vectors), "pairs": len(key), "found": len(found), "recall": len(found) / len(key)}
+
+
+def test_stored_features_need_not_be_of_unit_length_nor_float32() -> None:
+    vectors, _ = planted(groups=200, copies=3, alone=500, d=32)
+    stored = (vectors * np.random.default_rng(0).uniform(0.5, 20, (len(vectors), 1))).astype(np.float16)
+    for flat in (True, False):
+        of_stored, of_unit = (
+            {(i, j): c for i, j, c in zip(pairs.left.tolist(), pairs.right.tolist(), pairs.cosine, strict=True)}
+            for pairs in (near_pairs(stored, 0.9, seed=7, flat=flat), near_pairs(unit(stored), 0.9, seed=7, flat=flat))
+        )
+        assert len(of_stored) > 300 and of_stored.keys() == of_unit.keys()
+        assert all(abs(of_stored[pair] - of_unit[pair]) < 1e-6 for pair in of_unit)
 
 
 def test_the_audit_sees_what_an_index_missed() -> None:
