@@ -11,8 +11,9 @@ Shapes: n pairs of one kind, c candidates (a partner and the negatives of some a
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numba
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,9 @@ def pair_loss(
         assert scale is not None and shift is not None
         own, every = (scale.exp() * cosine + shift for cosine in side.similarity())
         return F.softplus(-own).sum() + F.softplus(every).masked_fill(side.same, 0).sum()
-    return torch.stack([_hinge(one, margin, hardest=loss == "hinge_hardest") for one in sides]).sum()
+    if loss == "hinge_hardest":
+        return torch.stack([_hardest(one, margin) for one in sides]).sum()
+    return torch.stack([_hinge(one, margin) for one in sides]).sum()
 
 
 def two_sided(loss: Loss) -> bool:
@@ -78,11 +81,58 @@ def unified_loss(losses: Mapping[str, Tensor], counts: Mapping[str, int], weight
     return torch.stack(parts).sum() if parts else torch.zeros(())
 
 
-def _hinge(side: Side, margin: float, hardest: bool) -> Tensor:
-    """Eq. 4, over all negatives of each anchor, or the hardest of each."""
+def _hinge(side: Side, margin: float) -> Tensor:
+    """Eq. 4, over all negatives of each anchor."""
+    found: Tensor = _Hinge.apply(side.anchors, side.candidates, side.own, side.same, margin)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Hinge(torch.autograd.Function):
+    """Eq. 4 by the slopes of S: 1 for each negative that violates the margin, less their number for the partner.
+
+    So the way back is two products, and nothing of the size of S is kept but the slopes, made in its place.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, anchors: Tensor, candidates: Tensor, own: Tensor, same: Tensor, margin: float) -> Tensor:
+        cosine = anchors @ candidates.T
+        partner = cosine.gather(1, own.unsqueeze(1)).squeeze(1)
+        if cosine.is_cuda:
+            cost = cosine.add_((margin - partner).unsqueeze(1)).clamp_(min=0).masked_fill_(same, 0).sum(1)
+            slopes = cosine.sign_()
+            slopes.scatter_(1, own.unsqueeze(1), -slopes.sum(1, keepdim=True))
+        else:
+            cost = torch.empty_like(partner)
+            _violations(cosine.numpy(), (partner - margin).numpy(), own.numpy(), same.numpy(), cost.numpy())
+            slopes = cosine
+        ctx.save_for_backward(anchors, candidates, slopes)
+        return cost.sum()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        anchors, candidates, slopes = ctx.saved_tensors
+        return (slopes @ candidates).mul_(gradient), (slopes.T @ anchors).mul_(gradient), None, None, None
+
+
+@numba.njit(parallel=True, cache=True)  # type: ignore[misc]
+def _violations(cosine: Array, bound: Array, own: Array, same: Array, cost: Array) -> None:
+    """Each anchor's sum of what its negatives exceed its `bound` by: `cost` (n,). Slopes in the place of `cosine`."""
+    for i in numba.prange(len(cosine)):
+        row, excluded, count = cosine[i], same[i], 0
+        least, total = bound[i], bound[i] * 0
+        for j in range(row.size):
+            excess = row[j] - least
+            violates = excess > 0 and not excluded[j]
+            total += excess if violates else excess * 0  # what is no number stays none, so that training stops
+            count += violates
+            row[j] = violates
+        cost[i], row[own[i]] = total, -count
+
+
+def _hardest(side: Side, margin: float) -> Tensor:
+    """The violation of the hardest negative of each anchor alone."""
     own, every = side.similarity()
-    violation = ((margin - own) + every).clamp(min=0).masked_fill(side.same, 0)
-    return violation.amax(1).sum() if hardest else violation.sum()
+    return ((margin - own) + every).clamp(min=0).masked_fill(side.same, 0).amax(1).sum()
 
 
 def _cross_entropy(side: Side, scale: Tensor) -> Tensor:

@@ -162,6 +162,7 @@ class Trainer:
         moved = batch.to(model.device)
         encoded = encode(model, moved, objective.modalities, rows, words, self.settings.precision)
         loss, parts = objective(encoded, moved)
+        self.adam.zero_grad()
         if loss.requires_grad:
             loss.backward()
         for weight in self.weights:  # a step without a gradient is still a step of Adam
@@ -169,7 +170,6 @@ class Trainer:
         for group in self.adam.param_groups:
             group["lr"] = rate
         self.adam.step()
-        self.adam.zero_grad(set_to_none=False)
         for adam, leaf, at in ((self.users, rows, batch.users), (self.words, words, batch.words)):
             if adam is not None and leaf is not None:
                 gradient = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
@@ -246,7 +246,7 @@ def encode(
     with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         text = image = user = None
         if "text" in modalities:
-            text = model.text(model.word_rows[batch.words] if words is None else words, batch.text)
+            text = model.text(model.word_rows.index_select(0, batch.words) if words is None else words, batch.text)
         if "image" in modalities:
             image = model.image(batch.features)
         if "user" in modalities:

@@ -42,6 +42,10 @@ def _by_torch(products: Tensor, text: Tensor, windows: Sequence[int], filters: S
     return torch.cat(maxima, 1)
 
 
+_CACHED = 2**22
+"""Numbers that stay in the processor's cache: so many products are made at a time, and taken up where they lie."""
+
+
 class _Maxima(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -50,12 +54,16 @@ class _Maxima(torch.autograd.Function):
         values = np.empty((len(text), sum(filters)), np.float32)
         places = np.empty(values.shape, np.int32)
         kind = torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32
-        given, row, column = words.detach().to(kind), 0, 0
+        given, block, column = words.to(kind), 0, 0
         for window, count in zip(windows, filters, strict=True):
-            part = kernels.detach()[row : row + window * count].to(kind)
-            here = slice(column, column + count)
-            _maxima((given @ part.T).float().numpy(), text.numpy(), window, values[:, here], places[:, here])
-            row, column = row + window * count, column + count
+            part = kernels[block : block + window * count].view(window, count, -1).to(kind)
+            size = max(64, _CACHED // (len(words) * window))
+            for begin in range(0, count, size):
+                some = part[:, begin : begin + size].flatten(0, 1)
+                here = slice(column + begin, column + min(begin + size, count))
+                products = (given @ some.T).float().numpy()
+                _maxima(products, text.numpy(), window, values[:, here], places[:, here])
+            block, column = block + window * count, column + count
         ctx.save_for_backward(words, text)
         ctx.places, ctx.windows, ctx.filters = places, windows, filters
         return torch.from_numpy(values)
@@ -71,20 +79,23 @@ class _Maxima(torch.autograd.Function):
         for window, count in zip(ctx.windows, ctx.filters, strict=True):
             here = slice(column, column + count)
             sums = kernels[row : row + window * count].numpy()
-            _backward(wide.numpy(), text.numpy(), window, ctx.places[:, here], gradient[:, here].numpy(), sums)
+            slope, threads = gradient[:, here].numpy(), numba.get_num_threads()
+            _backward(wide.numpy(), text.numpy(), window, ctx.places[:, here], slope, sums, threads)
             row, column = row + window * count, column + count
         return None, kernels[:, :size], None, None, None
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[misc]
 def _maxima(products: Array, text: Array, window: int, values: Array, places: Array) -> None:
-    """Of one block: maxima over time `values` (t, F), and the `places` of the windows that won, the first of equals."""
+    """Of some filters: maxima over time `values` (t, F), `places` of the windows that won, the first of equals."""
     filters, length = values.shape[1], text.shape[1]
     for t in numba.prange(text.shape[0]):
         words = 0
         while words < length and text[t, words] != 0:
             words += 1
-        best, place, response = values[t], places[t], np.empty(filters, np.float32)
+        # Rows of their own, since `values` and `places` are columns of a whole.
+        best, place = np.full(filters, -np.inf, np.float32), np.zeros(filters, np.int32)
+        response = np.empty(filters, np.float32)
         # The windows beyond the words are all padding, and all alike: the first stands for them.
         for begin in range(min(length - window, words) + 1):
             given = products[text[t, begin], :filters]
@@ -95,26 +106,39 @@ def _maxima(products: Array, text: Array, window: int, values: Array, places: Ar
                 for f in range(filters):
                     response[f] += given[f]
             for f in range(filters):
-                wins = begin == 0 or response[f] > best[f]
+                wins = response[f] > best[f]
                 best[f] = response[f] if wins else best[f]
                 place[f] = begin if wins else place[f]
+        values[t], places[t] = best, place
 
 
-_SLICES = 16  # of the filters: a slice's sums stay in the cache, and one thread makes them, in one order
+_TEXTS = 32  # at a time: their words stay in the cache
 
 
 @numba.njit(parallel=True, cache=True, fastmath={"contract"})  # type: ignore[misc]
-def _backward(words: Array, text: Array, window: int, places: Array, gradient: Array, kernels: Array) -> None:
-    """Of one block: add the gradient of the kernels (k F, d) from that of the maxima (t, F)."""
-    filters = places.shape[1]
-    for part in numba.prange(_SLICES):
-        for t in range(text.shape[0]):
-            for f in range(part * filters // _SLICES, (part + 1) * filters // _SLICES):
-                slope = gradient[t, f]
-                if slope != 0:
-                    for k in range(window):
-                        word = text[t, places[t, f] + k]
-                        if word != 0:
-                            vector, sums = words[word], kernels[k * filters + f]
-                            for d in range(sums.size):
-                                sums[d] += slope * vector[d]
+def _backward(
+    words: Array, text: Array, window: int, places: Array, gradient: Array, kernels: Array, slices: int
+) -> None:
+    """Of one block: add the gradient of the kernels (k F, d) from that of the maxima (t, F), by `slices` of filters.
+
+    A filter's sums are made by one thread, text by text, so they do not depend on the number of threads. Four texts
+    are added up at a time, which saves the sums three ways to the cache and back.
+    """
+    texts, filters = places.shape
+    for part in numba.prange(slices):
+        for begin in range(0, texts, _TEXTS):
+            end = min(begin + _TEXTS, texts)
+            for f in range(part * filters // slices, (part + 1) * filters // slices):
+                for k in range(window):
+                    sums = kernels[k * filters + f]
+                    fours = end - (end - begin) % 4
+                    for t in range(begin, fours, 4):
+                        a, b = words[text[t, places[t, f] + k]], words[text[t + 1, places[t + 1, f] + k]]
+                        c, d = words[text[t + 2, places[t + 2, f] + k]], words[text[t + 3, places[t + 3, f] + k]]
+                        p, q, r, s = gradient[t, f], gradient[t + 1, f], gradient[t + 2, f], gradient[t + 3, f]
+                        for i in range(sums.size):
+                            sums[i] += p * a[i] + q * b[i] + r * c[i] + s * d[i]
+                    for t in range(fours, end):
+                        a, p = words[text[t, places[t, f] + k]], gradient[t, f]
+                        for i in range(sums.size):
+                            sums[i] += p * a[i]
