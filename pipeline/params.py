@@ -189,32 +189,36 @@ class Report(_Section):
     top: PositiveInt
 
 
-class PaperRow(_Section):
+class Lambdas(_Section):
+    """The weights of Eq. 1. lambda3 is derived, never a knob."""
+
     lambda1: Share
     lambda2: Share
 
     @model_validator(mode="after")
     def _lambdas_are_convex(self) -> Self:
-        _check_convex(self.lambda1, self.lambda2)
+        if self.lambda1 + self.lambda2 > 1 + 1e-9:
+            raise ValueError(
+                f"lambda1 + lambda2 is {self.lambda1 + self.lambda2:g}; it has to be at most 1, "
+                "as lambda3 = 1 - lambda1 - lambda2 is a weight too"
+            )
         return self
 
     @property
     def lambdas(self) -> tuple[float, float, float]:
         """Weights of the text-user, image-text and image-user losses (Eq. 1)."""
-        return _lambdas(self.lambda1, self.lambda2)
+        return self.lambda1, self.lambda2, max(0.0, round(1 - self.lambda1 - self.lambda2, 12))
 
 
 class Paper(_Section):
     """All of paper/params.yaml."""
 
-    rows: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]+$")], PaperRow]
+    rows: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]+$")], Lambdas]
 
 
-class Params(_Section):
-    """All of params.yaml. lambda3 is derived, never a knob."""
+class Params(Lambdas):
+    """All of params.yaml."""
 
-    lambda1: Share
-    lambda2: Share
     recipe: Literal["paper", "best"]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     corpus: Corpus
@@ -231,16 +235,6 @@ class Params(_Section):
     clusters: Clusters
     report: Report
 
-    @model_validator(mode="after")
-    def _lambdas_are_convex(self) -> Self:
-        _check_convex(self.lambda1, self.lambda2)
-        return self
-
-    @property
-    def lambdas(self) -> tuple[float, float, float]:
-        """Weights of the text-user, image-text and image-user losses (Eq. 1)."""
-        return _lambdas(self.lambda1, self.lambda2)
-
     def by_recipe(self) -> Self:
         """With `model` and `train` as they are to be used: by the recipe `best`, its values in the place of theirs."""
         values = dict(self.best) if self.recipe == "best" else {}
@@ -252,24 +246,12 @@ class Params(_Section):
         return self.model_copy(update=changed)
 
 
-def _check_convex(lambda1: float, lambda2: float) -> None:
-    if lambda1 + lambda2 > 1 + 1e-9:
-        raise ValueError(
-            f"lambda1 + lambda2 is {lambda1 + lambda2:g}; it has to be at most 1, "
-            "as lambda3 = 1 - lambda1 - lambda2 is a weight too"
-        )
-
-
-def _lambdas(lambda1: float, lambda2: float) -> tuple[float, float, float]:
-    return lambda1, lambda2, max(0.0, round(1 - lambda1 - lambda2, 12))
-
-
 def validate(path: Path = PARAMS) -> Params:
     """All of params.yaml. Raises UserError that names every key at fault, its value and what is expected."""
     return _validated(Params, path)
 
 
-def paper_rows(path: Path = PAPER) -> dict[str, PaperRow]:
+def paper_rows(path: Path = PAPER) -> dict[str, Lambdas]:
     """The rows of paper/params.yaml, by name. Raises UserError as `validate` does."""
     return _validated(Paper, path).rows
 

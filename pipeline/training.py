@@ -46,6 +46,12 @@ class Run:
     best: float = math.inf
     """The cumulative validation metric of the best epoch; infinite where validation has no query."""
 
+    def metrics(self) -> dict[str, Any]:
+        """What to tell of it: the epochs, which one was kept, and what validation said of that one."""
+        best = self.history[self.best_epoch - 1]
+        said = {name.removeprefix("val_"): value for name, value in best.items() if name.startswith("val_")}
+        return {"epochs": len(self.history), "best_epoch": self.best_epoch, "validation": said}
+
 
 class Trainer:
     """One training of `model` on `posts`. Its encoders learn as far as the objective uses them, but for the `frozen`.

@@ -26,7 +26,6 @@ from pipeline.params import Params, load
 from pipeline.queries import Queries, Ranked, rank_queries
 from pipeline.retrieval import Vectors, evaluate, rank_task
 from pipeline.tables import EMBEDDINGS, RANKS, vectors
-from pipeline.training import Trainer
 from stages.inputs import Inputs, word_means
 from stages.runner import resumable, run
 
@@ -117,12 +116,7 @@ class Training:
     def _train(self, name: str, trained: Trained, objective: Objective, frozen: tuple[str, ...] = ()) -> int:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        trainer = Trainer(
-            trained.model, objective, self.inputs.posts, self.inputs.features, self.params.train, self.params.seed,
-            validate=lambda model: self.val.shares(model, trained.users), folder=folder, frozen=frozen,
-            tune_words=self.params.model.tune_words,
-        )  # fmt: skip
-        return trainer.run().best_epoch
+        return self.inputs.trainer(trained, objective, self.params, self.val, folder, frozen).run().best_epoch
 
     def _found(self, trained: Trained, told: dict[str, Any]) -> Found:
         users = Vectors(trained.users, embed_users(trained.model))

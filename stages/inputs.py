@@ -1,6 +1,6 @@
 """What the stages `train` and `baselines` both read: the posts of the split, their features, words and users."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,11 +13,13 @@ import torch
 from pipeline.batches import Array, Lookup, Posts, image_features
 from pipeline.errors import UserError
 from pipeline.groups import image_groups
+from pipeline.losses import Objective
 from pipeline.model import JointModel, Shape, Trained, starting_rows
-from pipeline.params import Model
+from pipeline.params import Model, Params
 from pipeline.queries import Queries
 from pipeline.retrieval import TASKS
 from pipeline.tables import CONTENT, EMBEDDINGS, IMAGE_GROUPS, SETS, VOCABULARY, matrix
+from pipeline.training import Trainer
 
 SPLIT = Path("data/split")
 SETS_PATH = SPLIT / "sets"
@@ -69,6 +71,17 @@ class Inputs:
         rows = starting_rows(users, word_means(), shape.word, seed)
         model = JointModel(shape, words, rows, seed).to("cuda" if torch.cuda.is_available() else "cpu")
         return Trained(model, users, self.lookup.vocabulary)
+
+    def trainer(
+        self, trained: Trained, objective: Objective, params: Params, val: Queries, folder: Path,
+        frozen: Collection[str] = (),
+    ) -> Trainer:  # fmt: skip
+        """The training of `trained` on the posts, its epoch chosen by the queries `val`; `folder` keeps checkpoints."""
+        return Trainer(
+            trained.model, objective, self.posts, self.features, params.train, params.seed,
+            validate=lambda model: val.shares(model, trained.users), folder=folder, frozen=frozen,
+            tune_words=params.model.tune_words,
+        )  # fmt: skip
 
 
 def word_means() -> pa.Table:

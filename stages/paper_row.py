@@ -23,7 +23,6 @@ from pipeline.params import load, paper_rows
 from pipeline.queries import rank_queries
 from pipeline.retrieval import evaluate
 from pipeline.tables import EMBEDDINGS, RANKS, vectors
-from pipeline.training import Trainer
 from stages.inputs import Inputs
 from stages.runner import resumable, run
 
@@ -42,11 +41,7 @@ def main() -> None:
         val, test = inputs.queries("val", folder), inputs.queries("test", folder)
         trained = inputs.new_model(params.model, params.seed)
         objective = Objective(row.lambdas, params.train.loss, params.train.margin)
-        trainer = Trainer(
-            trained.model, objective, inputs.posts, inputs.features, params.train, params.seed,
-            validate=lambda model: val.shares(model, trained.users), folder=folder, tune_words=params.model.tune_words,
-        )  # fmt: skip
-        result = trainer.run()
+        result = inputs.trainer(trained, objective, params, val, folder).run()
 
         ranked = rank_queries(test, trained.model, trained.users)
         found = {task: rows for task, (rows, _, _) in ranked.items()}
@@ -59,13 +54,10 @@ def main() -> None:
             users = pa.table({"id": trained.users, "vector": vectors(embed_users(trained.model))})
             EMBEDDINGS.write(users, target / "users")
             RANKS.write(pa.concat_tables(found.values()), target / "ranks")
-        best = result.history[result.best_epoch - 1]
         write_metrics(
             {
                 "lambdas": row.lambdas,
-                "epochs": len(result.history),
-                "best_epoch": result.best_epoch,
-                "validation": {name.removeprefix("val_"): best[name] for name in best if name.startswith("val_")},
+                **result.metrics(),
                 **metrics,
                 "not_asked": {task: missing for task, (_, missing, _) in ranked.items()},
             },

@@ -18,7 +18,7 @@ from pipeline.files import write_text
 from pipeline.interests import everywhere, predict, targets
 from pipeline.metrics import read_metrics, write_metrics
 from pipeline.paper import Trained, estimates, markdown, table_2, table_3, table_4
-from pipeline.params import Interests, PaperRow, load, paper_rows
+from pipeline.params import Interests, Lambdas, load, paper_rows
 from pipeline.retrieval import TASKS, Vectors
 from pipeline.tables import RANKS, USERS
 from stages.runner import run
@@ -61,7 +61,7 @@ def main() -> None:
             log.info("%s: %s", claim["verdict"], claim["claim"])
 
 
-def interests(rows: Mapping[str, PaperRow], settings: Interests, count: int, seed: int) -> dict[str, Any]:
+def interests(rows: Mapping[str, Lambdas], settings: Interests, count: int, seed: int) -> dict[str, Any]:
     """Table 3: its rows on one pair are those without the other weights, and all pairs the row of equal weights."""
     wanted = {"text_user": (1.0, 0.0), "image_user": (0.0, 0.0), "all_pairs": (0.333, 0.333)}
     places = {name: BASELINES / name for name in ("avg_text", "avg_image")}

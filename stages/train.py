@@ -23,7 +23,7 @@ from pipeline.metrics import write_metrics
 from pipeline.model import save
 from pipeline.params import load
 from pipeline.retrieval import TASKS
-from pipeline.training import Run, Trainer
+from pipeline.training import Run
 from stages.inputs import Inputs
 from stages.runner import resumable, run
 
@@ -41,15 +41,11 @@ def main() -> None:
         val = inputs.queries("val", folder)
         trained = inputs.new_model(params.model, params.seed)
         objective = Objective(params.lambdas, params.train.loss, params.train.margin)
-        trainer = Trainer(
-            trained.model, objective, inputs.posts, inputs.features, params.train, params.seed,
-            validate=lambda model: val.shares(model, trained.users), folder=folder, tune_words=params.model.tune_words,
-        )  # fmt: skip
+        trainer = inputs.trainer(trained, objective, params, val, folder)
         result = trainer.run()
         save(trained, MODEL)
 
         write_text(curves(result), CURVES)
-        best = result.history[result.best_epoch - 1]
         text, image = inputs.posts.has_text, inputs.posts.has_image
         write_metrics(
             {
@@ -60,13 +56,11 @@ def main() -> None:
                 "users": len(trained.users),
                 "words": len(trained.vocabulary),
                 "parameters": sum(value.numel() for value in trainer.learned()),
-                "epochs": len(result.history),
-                "best_epoch": result.best_epoch,
-                "validation": {name.removeprefix("val_"): best[name] for name in best if name.startswith("val_")},
+                **result.metrics(),
             },
             METRICS,
         )  # fmt: skip
-    log.info("best of %d epochs: %d, %s", len(result.history), result.best_epoch, best)
+    log.info("%s", result.metrics())
 
 
 def curves(result: Run) -> str:

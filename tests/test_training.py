@@ -96,6 +96,45 @@ def test_same_seed_same_weights_and_what_is_seen_is_learned(tmp_path):
     assert history[-1]["loss_image_user"] < 0.7 * history[0]["loss_image_user"]
 
 
+TWICE = """
+import sys, tempfile
+from pathlib import Path
+import numpy as np, pyarrow as pa, torch
+from pipeline.batches import Posts
+from pipeline.losses import Objective
+from pipeline.model import JointModel, Shape
+from pipeline.params import Train
+from pipeline.training import Trainer
+
+assert torch.get_num_threads() == 2
+random, count = np.random.default_rng(0), 600
+image = np.where(random.random(count) < 0.6, np.arange(count), -1)
+posts = Posts(pa.chunked_array([[str(i) for i in range(count)]]), random.integers(0, 5, count), image, image,
+              random.integers(1, 300, (count, 12)).astype(np.int32))
+features = random.random((count, 128), np.float32)
+shape = Shape(dim=256, image=128, word=32, text_length=12, windows=(2, 3), filters=(96, 64), dropout=0.2)
+words, users = torch.randn(300, 32), torch.randn(5, 32)
+settings = Train(margin=0.2, loss=sys.argv[1], learning_rate=0.01, decay_every=9, decay_by=10.0, batch_size=300,
+                 epochs=4, patience=4, precision=sys.argv[2])
+ends = []
+for _ in range(2):
+    model = JointModel(shape, words, users, seed=1)
+    objective = Objective((0.1, 0.5, 0.4), settings.loss, 0.2)
+    with tempfile.TemporaryDirectory() as folder:
+        Trainer(model, objective, posts, features, settings, 3, lambda model: {}, Path(folder),
+                tune_words=sys.argv[1] == "infonce").run()
+    ends.append(model.state_dict())
+assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
+"""
+
+
+@pytest.mark.parametrize(("loss", "precision"), [("hinge", "float32"), ("hinge", "bfloat16"), ("infonce", "float32")])
+def test_same_seed_same_weights_also_with_two_threads(loss, precision):
+    two = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "2")
+    environment = {**os.environ, **two, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", TWICE, loss, precision], env=environment, check=True)
+
+
 @pytest.mark.parametrize("changed", [{}, {"loss": "infonce", "tune_words": True}])
 def test_stopped_at_any_step_a_run_ends_with_the_weights_of_an_unbroken_one(tmp_path, monkeypatch, changed):
     def validate(model):  # something that depends on the weights, so that the best epoch is one in the midst
