@@ -51,7 +51,7 @@ MINUTES = {
 SETTINGS: dict[str, Any] = {
     "corpus": {"source": "synthetic", "min_posts_per_user": 1, "max_posts_per_user": None},
     "corpus.synthetic": {"image_share": 0.133, "text_share": 1.0, "topics": 100, "images": "features"},
-    "images": {"encoder": "stored"},
+    "images": {"encoder": "stored", "min_cosine": 0.9},
     "split": {"val": 0.02, "text_queries": "none"},
     "words": {"epochs": 5, "workers": 2},
     "train": {"batch_size": 1000, "epochs": 1},

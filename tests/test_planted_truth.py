@@ -33,7 +33,7 @@ SMALL = {
     "words": {"size": 64},
     "model": {"dim": 128, "filters": [64, 32, 32]},
     "train": {"epochs": 12, "patience": 4},
-    "images": {"encoder": "stored"},
+    "images": {"encoder": "stored", "min_cosine": 0.9},
 }
 
 
