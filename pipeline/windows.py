@@ -10,6 +10,7 @@ place, filter by filter.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numba
@@ -42,8 +43,14 @@ def _by_torch(products: Tensor, text: Tensor, windows: Sequence[int], filters: S
     return torch.cat(maxima, 1)
 
 
-_CACHED = 2**22
-"""Numbers that stay in the processor's cache: so many products are made at a time, and taken up where they lie."""
+_ROOM = 2**24
+"""Numbers, of products that are made at a time and taken up while the processor still has them near."""
+
+
+@cache
+def _room(kind: torch.dtype) -> Tensor:
+    """Where these products go, step after step: new memory for each would cost more than half of their time again."""
+    return torch.empty(_ROOM, dtype=kind)
 
 
 class _Maxima(torch.autograd.Function):
@@ -57,11 +64,11 @@ class _Maxima(torch.autograd.Function):
         given, block, column = words.to(kind), 0, 0
         for window, count in zip(windows, filters, strict=True):
             part = kernels[block : block + window * count].view(window, count, -1).to(kind)
-            size = max(64, _CACHED // (len(words) * window))
+            size = max(1, _ROOM // (len(words) * window))
             for begin in range(0, count, size):
                 some = part[:, begin : begin + size].flatten(0, 1)
                 here = slice(column + begin, column + min(begin + size, count))
-                products = (given @ some.T).float().numpy()
+                products = _products(given, some)
                 _maxima(products, text.numpy(), window, values[:, here], places[:, here])
             block, column = block + window * count, column + count
         ctx.save_for_backward(words, text)
@@ -83,6 +90,17 @@ class _Maxima(torch.autograd.Function):
             _backward(wide.numpy(), text.numpy(), window, ctx.places[:, here], slope, sums, threads)
             row, column = row + window * count, column + count
         return None, kernels[:, :size], None, None, None
+
+
+def _products(words: Tensor, kernels: Tensor) -> Array:
+    """`words` (u, d) times `kernels` (n, d): (u, n) float32, until the next call."""
+    needed = len(words) * len(kernels)
+    if needed > _ROOM:  # more words than there is room for, if for one filter alone
+        return (words @ kernels.T).float().numpy()
+    made = torch.mm(words, kernels.T, out=_room(words.dtype)[:needed].view(len(words), len(kernels)))
+    if made.dtype != torch.float32:
+        made = _room(torch.float32)[:needed].view_as(made).copy_(made)
+    return made.numpy()
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[misc]
