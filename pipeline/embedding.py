@@ -16,13 +16,15 @@ _PIECE = 4096
 @torch.inference_mode()
 def embed_users(model: JointModel) -> Array:
     """All users (K, D), in the order of the model's table."""
-    return _pieces(model, (model.user(model.user_rows[rows]) for rows in chunks(len(model.user_rows), _PIECE)))
+    count = len(model.user_rows)
+    return _pieces(model, count, (model.user(model.user_rows[rows]) for rows in chunks(count, _PIECE)))
 
 
 @torch.inference_mode()
 def embed_images(model: JointModel, features: Array) -> Array:
     """Images (n, D) from their features (n, D_I)."""
-    return _pieces(model, (model.image(_tensor(model, features[rows])) for rows in chunks(len(features), _PIECE)))
+    count = len(features)
+    return _pieces(model, count, (model.image(_tensor(model, features[rows])) for rows in chunks(count, _PIECE)))
 
 
 @torch.inference_mode()
@@ -34,16 +36,20 @@ def embed_texts(model: JointModel, token: Array) -> Array:
             words, text = distinct(token[rows])
             yield model.text(model.word_rows[words.to(model.device)], text.to(model.device))
 
-    return _pieces(model, pieces())
+    return _pieces(model, len(token), pieces())
 
 
 def _tensor(model: JointModel, values: Array) -> Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(model.device)
 
 
-def _pieces(model: JointModel, pieces: Iterable[Tensor]) -> Array:
+def _pieces(model: JointModel, count: int, pieces: Iterable[Tensor]) -> Array:
+    """The `count` rows of all `pieces`, at unit length, in memory once."""
     training = model.training
     model.eval()
-    found = [F.normalize(piece).cpu().numpy() for piece in pieces]
+    found, begin = np.empty((count, model.shape.dim), np.float32), 0
+    for piece in pieces:
+        found[begin : begin + len(piece)] = F.normalize(piece).cpu().numpy()
+        begin += len(piece)
     model.train(training)
-    return np.concatenate([np.empty((0, model.shape.dim), np.float32), *found])
+    return found

@@ -189,6 +189,22 @@ class Objective(nn.Module):
         self.scale = nn.Parameter(torch.full((len(PAIRS),), learned[0])) if learned else None
         self.shift = nn.Parameter(torch.full((len(PAIRS),), learned[1])) if learned and loss == "sigmoid" else None
 
+    @staticmethod
+    def of(described: Mapping[str, Any]) -> "Objective":
+        """The objective that `described` gave."""
+        objective = Objective(described["lambdas"], described["loss"], described["margin"])
+        objective.load_state_dict({name: torch.tensor(values) for name, values in described["learned"].items()})
+        return objective
+
+    def described(self) -> dict[str, Any]:
+        """All there is to it, as plain values: the settings, and what was learned (temperatures)."""
+        return {
+            "lambdas": [self.weights.get(kind, 0.0) for kind in PAIRS],
+            "loss": self.loss,
+            "margin": self.margin,
+            "learned": {name: value.tolist() for name, value in self.state_dict().items()},
+        }
+
     def usable(self, posts: Posts) -> Array:
         """The rows of `posts` that have the modalities of a pair that counts."""
         has = {"text": posts.has_text, "image": posts.has_image, "user": np.ones(len(posts), bool)}

@@ -13,6 +13,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ from torch.nn import functional as F
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_folder, write_text
+from pipeline.losses import Objective
 from pipeline.tables import EMBEDDINGS, matrix, positions, vectors
 from pipeline.windows import window_maxima
 
@@ -127,27 +129,39 @@ class Trained:
     vocabulary: pa.Array
 
 
-def save(trained: Trained, folder: Path) -> None:
-    """Write `folder`: config.json (Shape), weights.safetensors, and tables of EMBEDDINGS `users` and `words`."""
+def save(trained: Trained, objective: Objective, folder: Path) -> None:
+    """Write `folder`: config.json (Shape), weights.safetensors, tables of EMBEDDINGS `users` and `words`, and what it
+    was trained for in objective.json.
+    """
     model = trained.model
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     rows, words = state.pop("user_rows"), state.pop("word_rows")[1:]
     with atomic_folder(folder) as temporary:
         write_text(json.dumps(asdict(model.shape), indent=2) + "\n", temporary / "config.json")
+        write_text(json.dumps(objective.described(), indent=2) + "\n", temporary / "objective.json")
         save_file(state, temporary / "weights.safetensors")
         EMBEDDINGS.write(pa.table({"id": trained.users, "vector": vectors(rows.numpy())}), temporary / "users")
         EMBEDDINGS.write(pa.table({"id": trained.vocabulary, "vector": vectors(words.numpy())}), temporary / "words")
 
 
 def load(folder: Path) -> Trained:
-    """Read what `save` wrote. Raises UserError where it is missing."""
-    config = folder / "config.json"
-    if not config.exists():
-        raise UserError(f"{folder}: no model there; `dvc repro train` makes it, `dvc checkout` restores it.")
-    held = json.loads(config.read_text())
+    """The model that `save` wrote. Raises UserError where it is missing."""
+    held = _held(folder / "config.json")
     shape = Shape(**{**held, "windows": tuple(held["windows"]), "filters": tuple(held["filters"])})
     users, words = EMBEDDINGS.read(folder / "users"), EMBEDDINGS.read(folder / "words")
     model = JointModel(shape, torch.tensor(matrix(words["vector"])), torch.tensor(matrix(users["vector"])), seed=0)
     tables = {"user_rows": model.user_rows, "word_rows": model.word_rows}
     model.load_state_dict(load_file(folder / "weights.safetensors") | tables)
     return Trained(model.eval(), users["id"].combine_chunks(), words["id"].combine_chunks())
+
+
+def load_objective(folder: Path) -> Objective:
+    """The objective that `save` wrote, with its learned temperatures. Raises UserError where it is missing."""
+    return Objective.of(_held(folder / "objective.json"))
+
+
+def _held(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise UserError(f"{path.parent}: no model there; `dvc repro train` makes it, `dvc checkout` restores it.")
+    held: dict[str, Any] = json.loads(path.read_text())
+    return held

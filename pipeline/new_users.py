@@ -8,8 +8,8 @@ the terms that hold the new user's vector have a gradient; they depend on the ro
 
 alone, so anchors are multiplied with W_U once, and a step costs two products with D_u columns, not D.
 
-    from pipeline.model import load
-    trained = load(Path("data/model"))
+    from pipeline.model import load, load_objective
+    trained, objective = load(Path("data/model")), load_objective(Path("data/model"))
     newcomers = NewUsers(trained, objective, train_posts, features, background=1000, seed=7)
     rows = newcomers.fit(posts_of_the_unseen, their_features, count)      # (count, D_u)
     vectors = newcomers.embed(rows)                                       # (count, D), rank them beside the others

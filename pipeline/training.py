@@ -101,9 +101,10 @@ class Trainer:
         """Of the epoch so far, by kind of pair: the sum of mean losses, and the number of steps that had a pair."""
         self.first_loss = math.nan
         self.best_state: dict[str, Tensor] = {}
+        self.best_objective: dict[str, Tensor] = {}
 
     def run(self) -> Run:
-        """Train to the end, from the checkpoint if there is one; the model is left with the best epoch's weights."""
+        """Train to the end, from the checkpoint if there is one; model and objective are left as at the best epoch."""
         if self.checkpoint.exists():
             self._resume()
         settings, total = self.settings, self.settings.epochs * len(self.rows)
@@ -127,6 +128,7 @@ class Trainer:
                     saved = time.monotonic()
             self._save()
         self.model.load_state_dict(self.best_state)
+        self.objective.load_state_dict(self.best_objective)
         return self.result
 
     def learned(self) -> list[Tensor]:
@@ -207,6 +209,7 @@ class Trainer:
             self.result.best = row.get("val_cumulative", math.inf)
             self.result.best_epoch = len(self.result.history)
             self.best_state = {name: value.clone() for name, value in self.model.state_dict().items()}
+            self.best_objective = {name: value.clone() for name, value in self.objective.state_dict().items()}
 
     def _save(self) -> None:
         state: dict[str, Any] = {
@@ -216,6 +219,7 @@ class Trainer:
             "users": self.users.state() if self.users else {},
             "words": self.words.state() if self.words else {},
             "best_state": self.best_state,
+            "best_objective": self.best_objective,
             "result": vars(self.result),
             "step": self.step,
             "sums": self.sums,
@@ -232,7 +236,8 @@ class Trainer:
         for name, adam in (("users", self.users), ("words", self.words)):
             if adam is not None:
                 adam.load(state[name])
-        self.best_state, self.result, self.step = state["best_state"], Run(**state["result"]), state["step"]
+        self.best_state, self.best_objective = state["best_state"], state["best_objective"]
+        self.result, self.step = Run(**state["result"]), state["step"]
         self.sums, self.first_loss = state["sums"].cpu(), state["first_loss"]
         log.info("going on after step %d of %d", self.step, self.settings.epochs * self.steps_per_epoch)
 

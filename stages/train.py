@@ -6,8 +6,9 @@ Reads   data/split/train, data/split/val   a post of the side: user, image, word
         data/words/users                   a user's mean word vector
         data/images/features               an image's vector
         data/images/groups                 an image's group of copies
-Writes  data/model             config.json (dimensions), weights.safetensors, and tables of EMBEDDINGS: users (a user's
-                               row U_e) and words (a word's vector)
+Writes  data/model             config.json (dimensions), objective.json (lambdas, loss, learned temperatures),
+                               weights.safetensors, and tables of EMBEDDINGS: users (a user's row U_e) and words (a
+                               word's vector)
         metrics/train.json     posts in and used, by reason; pairs per kind; users; epochs; validation of the best
         plots/training.csv     an epoch: losses per pair, and validation ranks as shares of the candidates
 """
@@ -43,7 +44,7 @@ def main() -> None:
         objective = Objective(params.lambdas, params.train.loss, params.train.margin)
         trainer = inputs.trainer(trained, objective, params, val, folder)
         result = trainer.run()
-        save(trained, MODEL)
+        save(trained, objective, MODEL)
 
         write_text(curves(result), CURVES)
         text, image = inputs.posts.has_text, inputs.posts.has_image

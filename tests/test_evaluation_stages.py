@@ -152,6 +152,7 @@ def test_too_few_users_for_the_clusters_asked_for(corpus):
 
 def test_queries_by_text_image_and_user(corpus, tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
+    from pipeline.losses import Objective
     from pipeline.model import JointModel, Shape, Trained, save
     from stages import queries
 
@@ -161,7 +162,7 @@ def test_queries_by_text_image_and_user(corpus, tmp_path, monkeypatch):
     shape = Shape(dim=8, image=4, word=6, text_length=5, windows=(2,), filters=(7,), dropout=0.0)
     model = JointModel(shape, torch.randn(3, 6), torch.randn(N, 6), seed=0)
     users = pa.array([f"u{i:02}" for i in range(N)])
-    save(Trained(model, users, pa.array(vocabulary)), Path("data/model"))
+    save(Trained(model, users, pa.array(vocabulary)), Objective((0.1, 0.45, 0.45), "hinge", 0.2), Path("data/model"))
     text = Path("params.yaml").read_text()
     begin, end = text.index("  queries:\n") + len("  queries:\n"), text.index("  # Results shown")
     asked = "    - [Red FLOWERS!, unheard words]\n    - [user:u03, image:i095]\n"

@@ -12,6 +12,7 @@ from pipeline.batches import Lookup, cut, distinct, shuffled, tokens
 from pipeline.embedding import embed_images, embed_texts, embed_users
 from pipeline.errors import UserError
 from pipeline.groups import image_groups
+from pipeline.losses import Objective
 from pipeline.model import JointModel, Shape, Trained
 from pipeline.tables import vectors
 from pipeline.windows import window_maxima
@@ -101,8 +102,15 @@ def test_embeddings_have_unit_length_and_do_not_depend_on_their_company(model):
 
 def test_a_model_is_loaded_as_it_was_saved(model, tmp_path):
     names = pa.array([f"u{i}" for i in range(4)]), pa.array([f"w{i:02}" for i in range(WORDS)])
-    models.save(Trained(model, *names), tmp_path / "model")
+    objective = Objective((0.2, 0.0, 0.8), "sigmoid", 0.1)
+    with torch.no_grad():
+        objective.scale.add_(torch.tensor([0.1, 0.2, 1 / 3]))
+    models.save(Trained(model, *names), objective, tmp_path / "model")
     loaded = models.load(tmp_path / "model")
+    again = models.load_objective(tmp_path / "model")
+    assert (again.weights, again.loss, again.margin) == (objective.weights, "sigmoid", 0.1)
+    for name, value in objective.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0)
     assert loaded.model.shape == SHAPE and loaded.users.equals(names[0]) and loaded.vocabulary.equals(names[1])
     for name, value in model.state_dict().items():
         torch.testing.assert_close(loaded.model.state_dict()[name], value, rtol=0, atol=0)

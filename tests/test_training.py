@@ -166,6 +166,19 @@ def test_stopped_at_any_step_a_run_ends_with_the_weights_of_an_unbroken_one(tmp_
             torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
+def test_the_temperatures_of_the_best_epoch_are_kept_too(tmp_path):
+    seen = []
+
+    def validate(model):
+        seen.append(one.objective.scale.detach().clone())
+        return {"text_to_user": [0.5, 0.2, 0.3][len(seen) - 1]}
+
+    one = trainer(tmp_path, validate, lambdas=(0.5, 0.0, 0.5), epochs=3, patience=3, loss="infonce")
+    one.run()
+    torch.testing.assert_close(one.objective.scale.detach(), seen[1], rtol=0, atol=0)
+    assert not torch.equal(seen[1], seen[2])
+
+
 def test_the_best_epoch_is_kept_and_patience_ends_the_run(tmp_path):
     seen = []
 
