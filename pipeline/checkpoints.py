@@ -11,13 +11,21 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.files import atomic_file
 from pipeline.machine import cores
+
+Arrays = tuple[np.ndarray[Any, Any], ...]
+Keep = Callable[[str, Callable[[], Arrays]], Arrays]
+"""Gives the arrays that a function makes, under a name: of `keep_in`, or `made` where nothing is to be kept."""
 
 ROOT = Path(".checkpoints")
 LIBRARIES = (
@@ -73,3 +81,23 @@ def checkpoint_folder(name: str, print_of_work: str, root: Path = ROOT) -> Itera
         for other in home.iterdir():
             if other.is_dir():
                 shutil.rmtree(other)
+
+
+def made(name: str, make: Callable[[], Arrays]) -> Arrays:
+    """What `make` makes, kept nowhere."""
+    return make()
+
+
+def keep_in(folder: Path) -> Keep:
+    """A function that makes each named piece of work once: what a killed run finished is read from `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(name: str, make: Callable[[], Arrays]) -> Arrays:
+        path = folder / f"{name}.npz"
+        if not path.exists():
+            with atomic_file(path) as temporary, temporary.open("wb") as stream:
+                np.savez(stream, *make())
+        with np.load(path) as held:
+            return tuple(held[f"arr_{i}"] for i in range(len(held.files)))
+
+    return keep

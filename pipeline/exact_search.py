@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
+from pipeline.checkpoints import Arrays, Keep, made
 from pipeline.machine import cores
 from pipeline.progress import bar
 
@@ -129,7 +130,7 @@ def _number(starts: np.ndarray, lengths: np.ndarray, words: np.ndarray) -> np.nd
     return number
 
 
-def search_texts(queries: WordSets, targets: WordSets, threshold: float, floor: float) -> Found:
+def search_texts(queries: WordSets, targets: WordSets, threshold: float, floor: float, keep: Keep = made) -> Found:
     """All pairs of sets with Jaccard >= `threshold`, and per query the grey zone down to `floor`."""
     floor = min(floor, threshold)
     most = int(max(queries.words.max(initial=0), targets.words.max(initial=0)))
@@ -139,8 +140,8 @@ def search_texts(queries: WordSets, targets: WordSets, threshold: float, floor: 
     count = len(queries.offsets) - 1
     edges = np.linspace(0, count, 1 + min(max(1, count), 32 * cores())).astype(np.int64)
 
-    def search(first: int, last: int) -> tuple[np.ndarray, ...]:
-        return _search(first, last, *asking, *asked, sizes, *lists, threshold, floor)
+    def search(first: int, last: int) -> Arrays:
+        return keep(f"texts-{first:09}", lambda: _search(first, last, *asking, *asked, sizes, *lists, threshold, floor))
 
     parts = []
     with bar("text audit", "texts", total=count) as shown, ThreadPoolExecutor(cores()) as pool:
@@ -281,7 +282,12 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def search_images(
-    queries: np.ndarray, targets: Iterable[np.ndarray], threshold: float, floor: float, total: int
+    queries: np.ndarray,
+    targets: Iterable[np.ndarray],
+    threshold: float,
+    floor: float,
+    total: int,
+    keep: Keep = made,
 ) -> Found:
     """All pairs with cosine >= `threshold`, and per query the grey zone down to `floor`.
 
@@ -294,30 +300,39 @@ def search_images(
     heads = _head(queries, axes)
     close, nearest = np.zeros(len(queries), np.int64), np.full(len(queries), -1)
     nearest_similarity = np.zeros(len(queries))
-    pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    pairs: list[Arrays] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))]
     done = 0
     with bar("image audit", "images", total=total) as shown:
         for block in _blocks(targets):
-            block = unit(block)
-            block_heads = _head(block, axes).T.copy()
-            for begin in range(0, len(queries), BLOCK):
-                asking = queries[begin : begin + BLOCK]
-                passed = (heads[begin : begin + BLOCK] @ block_heads >= floor - ROUNDING).ravel()
-                x, y = np.divmod(np.flatnonzero(passed), len(block))
-                cosine = _cosines(asking, block, x, y)
-                copy, grey = cosine >= threshold, (cosine >= floor) & (cosine < threshold)
-                pairs.append((x[copy] + begin, y[copy] + done, cosine[copy]))
-                x, y, cosine = x[grey] + begin, y[grey] + done, cosine[grey]
-                np.add.at(close, x, 1)
-                best = np.lexsort((y, -cosine, x))
-                best = best[np.concatenate([[True], np.diff(x[best]) > 0])] if len(best) else best
-                best = best[cosine[best] > nearest_similarity[x[best]]]
-                nearest[x[best]], nearest_similarity[x[best]] = y[best], cosine[best]
+            x, y, cosine = keep(f"images-{done:09}", lambda b=block: _among(queries, heads, axes, b, floor))  # type: ignore[misc]
+            copy, grey = cosine >= threshold, cosine < threshold
+            pairs.append((x[copy], y[copy] + done, cosine[copy]))
+            x, y, cosine = x[grey], y[grey] + done, cosine[grey]
+            np.add.at(close, x, 1)
+            best = np.lexsort((y, -cosine, x))
+            best = best[np.concatenate([[True], np.diff(x[best]) > 0])] if len(best) else best
+            best = best[cosine[best] > nearest_similarity[x[best]]]
+            nearest[x[best]], nearest_similarity[x[best]] = y[best], cosine[best]
             done += len(block)
             shown.update(len(block))
-    columns = [np.concatenate(column) for column in zip(*pairs, strict=True)] if pairs else [np.empty(0, np.int64)] * 3
+    columns = [np.concatenate(column) for column in zip(*pairs, strict=True)]
     order = np.lexsort((columns[1], columns[0]))
     return Found(columns[0][order], columns[1][order], columns[2][order], close, nearest, nearest_similarity)
+
+
+def _among(queries: np.ndarray, heads: np.ndarray, axes: np.ndarray, block: np.ndarray, floor: float) -> Arrays:
+    """The pairs of `queries` and a `block` of targets (b, d) with a cosine of at least `floor`: rows, rows, cosines."""
+    block = unit(block)
+    block_heads = _head(block, axes).T.copy()
+    found: list[Arrays] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))]
+    for begin in range(0, len(queries), BLOCK):
+        asking = queries[begin : begin + BLOCK]
+        passed = (heads[begin : begin + BLOCK] @ block_heads >= floor - ROUNDING).ravel()
+        x, y = np.divmod(np.flatnonzero(passed), len(block))
+        cosine = _cosines(asking, block, x, y)
+        near = cosine >= floor
+        found.append((x[near] + begin, y[near], cosine[near]))
+    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 
 
 def _cosines(asking: np.ndarray, block: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ products of matrices: no index holds a second copy.
 Shapes: n images, d numbers per vector, p pairs of rows, left < right.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.checkpoints import Keep, made
 from pipeline.groups import components
 from pipeline.machine import cores
 from pipeline.progress import bar
@@ -31,6 +32,8 @@ FLAT_BELOW = 10_000
 PROBES = 16
 """Cells that each image is compared with; the recall audit of every run tells whether they suffice."""
 BLOCK = 1024
+CELLS = 128
+"""Cells whose pairs are kept at a time: what a killed run may have to search again."""
 MEMBERS = 8192
 """Most images of a cell that are held as unit vectors at once."""
 SLACK = 1e-4
@@ -54,22 +57,28 @@ def unit(vectors: NDArray[Any]) -> Vectors:
     return values
 
 
-def near_pairs(vectors: NDArray[Any], min_cosine: float, seed: int, flat: bool | None = None) -> Pairs:
+def near_pairs(
+    vectors: NDArray[Any], min_cosine: float, seed: int, flat: bool | None = None, keep: Keep = made
+) -> Pairs:
     """All proposed pairs of vectors (n, d), of any length, whose exact cosine is at least `min_cosine`.
 
     `flat`: compare all with all (default: below FLAT_BELOW images). Else each image with those whose nearest cell, of
     4 sqrt(n) by k-means, is among its own PROBES nearest; a pair is proposed if either of its images finds the other.
     """
-    n = len(vectors)
+    n, floor = len(vectors), min_cosine - SLACK
     flat = n < FLAT_BELOW if flat is None else flat
-    found = _flat(vectors, min_cosine - SLACK) if flat else _by_cells(vectors, min_cosine - SLACK, seed)
-    keys = [np.minimum(i, j) * n + np.maximum(i, j) for i, j in found]
-    key = _distinct(np.concatenate(keys)) if keys else np.empty(0, np.int64)
+    found = [_keys(n, _flat(vectors, floor))] if flat else _by_cells(vectors, floor, seed, keep)
+    key = _distinct(np.concatenate(found))
     left, right = np.divmod(key, max(n, 1))
     cosine = exact_cosine(vectors, left, right)
     kept = np.flatnonzero(cosine >= min_cosine)
     kept = kept[np.argsort(-cosine[kept], kind="stable")]
     return Pairs(left[kept], right[kept], cosine[kept], len(key))
+
+
+def _keys(n: int, pairs: Iterable[tuple[Rows, Rows]]) -> Rows:
+    """Pairs of rows, whichever comes first, as numbers left n + right."""
+    return np.concatenate([np.empty(0, np.int64), *(np.minimum(i, j) * n + np.maximum(i, j) for i, j in pairs)])
 
 
 def _distinct(keys: Rows) -> Rows:
@@ -96,25 +105,38 @@ def _flat(vectors: NDArray[Any], floor: float) -> Iterator[tuple[Rows, Rows]]:
         yield row[later] + start, column[later] + start
 
 
-def _by_cells(vectors: NDArray[Any], floor: float, seed: int) -> Iterator[tuple[Rows, Rows]]:
+def _by_cells(vectors: NDArray[Any], floor: float, seed: int, keep: Keep) -> list[Rows]:
+    """The keys of the proposed pairs, by pieces of CELLS cells."""
     cells = int(4 * np.sqrt(len(vectors)))
-    near = _nearest_cells(vectors, cells, seed)
+    (near,) = keep("cells", lambda: (_nearest_cells(vectors, cells, seed),))
     members, first = _by_value(near[:, 0], cells)
     visits, first_visit = _by_value(near.ravel(), cells)
-    with bar("neighbours", "images", total=len(vectors)) as shown:
-        for cell in range(cells):
-            inside = members[first[cell] : first[cell + 1]]
+
+    def pairs(begin: int, end: int) -> Iterator[tuple[Rows, Rows]]:
+        for cell in range(begin, end):
             asking = visits[first_visit[cell] : first_visit[cell + 1]] // near.shape[1]
-            for begin in range(0, len(inside), MEMBERS):
-                asked = inside[begin : begin + MEMBERS]
-                targets = unit(vectors[asked])
-                for start in range(0, len(asking), BLOCK):
-                    rows = asking[start : start + BLOCK]
-                    query, other = np.divmod(np.flatnonzero(unit(vectors[rows]) @ targets.T >= floor), len(asked))
-                    query, other = rows[query], asked[other]
-                    apart = query != other
-                    yield query[apart], other[apart]
-            shown.update(len(inside))
+            yield from _within(vectors, floor, asking, members[first[cell] : first[cell + 1]])
+
+    found: list[Rows] = []
+    with bar("neighbours", "images", total=len(vectors)) as shown:
+        for begin in range(0, cells, CELLS):
+            end = min(begin + CELLS, cells)
+            found += keep(f"pairs-{begin:06}", lambda b=begin, e=end: (_keys(len(vectors), pairs(b, e)),))  # type: ignore[misc]
+            shown.update(int(first[end] - first[begin]))
+    return found
+
+
+def _within(vectors: NDArray[Any], floor: float, asking: Rows, inside: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """The pairs of `asking` and other images `inside` a cell with a cosine of at least `floor`."""
+    for begin in range(0, len(inside), MEMBERS):
+        asked = inside[begin : begin + MEMBERS]
+        targets = unit(vectors[asked])
+        for start in range(0, len(asking), BLOCK):
+            rows = asking[start : start + BLOCK]
+            query, other = np.divmod(np.flatnonzero(unit(vectors[rows]) @ targets.T >= floor), len(asked))
+            query, other = rows[query], asked[other]
+            apart = query != other
+            yield query[apart], other[apart]
 
 
 def _nearest_cells(vectors: NDArray[Any], cells: int, seed: int) -> NDArray[np.int32]:
@@ -171,7 +193,9 @@ class Groups:
     joined: int
 
 
-def group_images(n: int, pairs: Pairs, agree: Callable[[Rows, Rows], NDArray[np.bool_]], chunk: int = 4096) -> Groups:
+def group_images(
+    n: int, pairs: Pairs, agree: Callable[[Rows, Rows], NDArray[np.bool_]], chunk: int = 4096, keep: Keep = made
+) -> Groups:
     """Connected components of n images over the `pairs` that `agree(left, right)` confirms.
 
     Pairs are looked at by descending cosine, `chunk` at a time; one whose images share a group by then cannot change
@@ -186,7 +210,7 @@ def group_images(n: int, pairs: Pairs, agree: Callable[[Rows, Rows], NDArray[np.
             apart = ends[group[ends[:, 0]] != group[ends[:, 1]]]
             joined += len(ends) - len(apart)
             if len(apart):
-                same = agree(apart[:, 0], apart[:, 1])
+                (same,) = keep(f"same-{start:012}", lambda pairs=apart: (agree(pairs[:, 0], pairs[:, 1]),))  # type: ignore[misc]
                 looked.append((apart, same))
                 group = components(n, *group_edges(group, apart[same]))
             shown.update(len(ends))

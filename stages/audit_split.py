@@ -18,6 +18,7 @@ Writes  data/split/posts         the same posts; a near-copy of held-out content
 
 import logging
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.audit import Finding, across, check_groups_whole, exclude, remaining
+from pipeline.checkpoints import keep_in
 from pipeline.exact_search import Found, search_images, search_texts, word_sets
 from pipeline.metrics import write_metrics
 from pipeline.params import Params, load
@@ -32,7 +34,7 @@ from pipeline.same_picture import Looks
 from pipeline.sets import TASKS, queries, texts_of_images_ask
 from pipeline.split import EXCLUDED, TEST, TRAIN, VAL
 from pipeline.tables import ASSIGNED, CLOSE, CONTENT, FEATURES, IMAGE_GROUPS, POSTS, SETS, WORDS, matrix, positions
-from stages.runner import run
+from stages.runner import resumable, run
 
 POSTS_PATH = Path("data/corpus/posts")
 WORDS_PATH = Path("data/text/words")
@@ -53,8 +55,9 @@ def main() -> None:
     check_groups_whole(assigned["group_id"], before)
     content = _content(assigned["post_id"])
 
-    texts, text_of = _audit_texts(content, before, params)
-    images, image_of = _audit_images(content, before, params)
+    with resumable("audit_split") as folder:
+        texts, text_of = _audit_texts(content, before, params, folder)
+        images, image_of = _audit_images(content, before, params, folder)
     side = exclude(before, texts.excluded | images.excluded, params.split.max_excluded_share, _example(texts, images))
 
     ASSIGNED.write(assigned.set_column(2, "split", pa.array(side, pa.string())), SPLIT / "posts")
@@ -104,24 +107,27 @@ def _content(post_ids: pa.ChunkedArray) -> pa.Table:
     return posts.append_column("words", words)
 
 
-def _audit_texts(content: pa.Table, side: np.ndarray, params: Params) -> tuple[Finding, np.ndarray]:
+def _audit_texts(content: pa.Table, side: np.ndarray, params: Params, folder: Path) -> tuple[Finding, np.ndarray]:
     sets, text_of = word_sets(content["words"])
+    searches = count()
 
     def search(asking: np.ndarray, asked: np.ndarray) -> Found:
-        return search_texts(
-            sets.take(asking), sets.take(asked), params.text.min_overlap, params.split.audit_min_overlap
-        )
+        overlap, floor = params.text.min_overlap, params.split.audit_min_overlap
+        keep = keep_in(folder / f"texts-{next(searches)}")
+        return search_texts(sets.take(asking), sets.take(asked), overlap, floor, keep)
 
     return across("text", side, text_of, content["post_id"], search), text_of
 
 
-def _audit_images(content: pa.Table, side: np.ndarray, params: Params) -> tuple[Finding, np.ndarray]:
+def _audit_images(content: pa.Table, side: np.ndarray, params: Params, folder: Path) -> tuple[Finding, np.ndarray]:
     features = FEATURES.read(FEATURES_PATH, ["image_id"])["image_id"]
     image_of = positions(content["image_id"], features)
+    searches = count()
 
     def search(asking: np.ndarray, asked: np.ndarray) -> Found:
         cosine, floor = params.images.min_cosine, params.split.audit_min_cosine
-        return search_images(np.concatenate(list(_vectors(asking))), _vectors(asked), cosine, floor, len(asked))
+        keep = keep_in(folder / f"images-{next(searches)}")
+        return search_images(np.concatenate(list(_vectors(asking))), _vectors(asked), cosine, floor, len(asked), keep)
 
     def confirm(held_out: np.ndarray, other: np.ndarray) -> np.ndarray:
         # What a copy is, is one definition; only the search for pairs is independent of the grouping.

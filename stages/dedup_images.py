@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipeline.checkpoints import keep_in
 from pipeline.image_groups import (
     FLAT_BELOW,
     group_images,
@@ -26,7 +27,7 @@ from pipeline.metrics import write_metrics
 from pipeline.params import load
 from pipeline.same_picture import Looks
 from pipeline.tables import FEATURES, IMAGE_GROUPS, IMAGES, matrix
-from stages.runner import run
+from stages.runner import resumable, run
 
 IMAGES_PATH = Path("data/corpus/images")
 FEATURES_PATH = Path("data/images/features")
@@ -47,10 +48,12 @@ def main() -> None:
     vectors = np.concatenate([matrix(part["vector"]) for part in FEATURES.batches(FEATURES_PATH, ["vector"])])
     pixels = about["width"].to_numpy().astype(np.int64) * about["height"].to_numpy()
 
-    pairs = near_pairs(vectors, params.images.min_cosine, params.seed)
-    audit = recall(vectors, pairs, params.images.min_cosine, AUDITED, params.seed)
-    looks = Looks.of(IMAGES_PATH, np.union1d(pairs.left, pairs.right))
-    groups = group_images(len(pixels), pairs, looks.agree)
+    with resumable("dedup_images") as folder:
+        keep = keep_in(folder)
+        pairs = near_pairs(vectors, params.images.min_cosine, params.seed, keep=keep)
+        audit = recall(vectors, pairs, params.images.min_cosine, AUDITED, params.seed)
+        looks = Looks.of(IMAGES_PATH, np.union1d(pairs.left, pairs.right))
+        groups = group_images(len(pixels), pairs, looks.agree, keep=keep)
 
     ids = ids.combine_chunks()
     IMAGE_GROUPS.write(

@@ -1,9 +1,12 @@
+from dataclasses import fields
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from pipeline import exact_search
 from pipeline.audit import across, check_groups_whole, exclude, remaining
+from pipeline.checkpoints import keep_in, made
 from pipeline.errors import UserError
 from pipeline.exact_search import Found, search_images, search_texts, unit, word_sets
 from pipeline.split import EXCLUDED, TEST, TRAIN, VAL
@@ -191,3 +194,27 @@ def test_a_divided_group_is_caught():
     check_groups_whole(groups, np.array([TRAIN, TRAIN, TEST, TEST], object))
     with pytest.raises(UserError, match="g2 between test, train"):
         check_groups_whole(groups, np.array([TRAIN, TRAIN, TEST, TRAIN], object))
+
+
+def test_searches_that_stand_are_not_made_again(tmp_path, monkeypatch):
+    random = np.random.default_rng(2)
+    texts = pa.chunked_array([[[f"w{k}" for k in random.integers(0, 40, random.integers(1, 9))] for _ in range(300)]])
+    sets, _ = word_sets(texts)
+    half = np.arange(len(sets.offsets) - 1)
+    vectors = random.random((400, 12)).astype(np.float32)
+
+    def search(keep):
+        return (
+            search_texts(sets.take(half[::2]), sets.take(half[1::2]), 0.8, 0.5, keep),
+            search_images(vectors[:100], [vectors[100:250], vectors[250:]], 0.95, 0.9, 300, keep),
+        )
+
+    whole, first = search(made), search(keep_in(tmp_path))
+    monkeypatch.setattr(exact_search, "_search", None)
+    monkeypatch.setattr(exact_search, "_among", None)
+    again = search(keep_in(tmp_path))
+    for one, other, kept in zip(whole, first, again, strict=True):
+        for field in fields(one):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(kept, field.name))
+    assert len(whole[1].query) and whole[0].close.any()

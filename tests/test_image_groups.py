@@ -8,6 +8,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from pipeline import image_groups
+from pipeline.checkpoints import keep_in
 from pipeline.drawing import draw
 from pipeline.image_groups import (
     Pairs,
@@ -263,3 +265,38 @@ def test_looks_are_read_by_row_over_all_shards(tmp_path: Path) -> None:
     looks = Looks.of(tmp_path / "images", np.array([0, 1, 2, 3]))
     agreed = looks.agree(np.array([0, 0, 1, 0]), np.array([1, 2, 2, 3]))
     np.testing.assert_array_equal(agreed, [False, True, False, True])  # d is a made vector: its cosine decides
+
+
+def test_a_killed_search_goes_on_after_its_last_piece_with_the_same_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_groups, "CELLS", 16)
+    random = np.random.default_rng(3)
+    vectors = random.normal(size=(900, 16)).astype(np.float32)
+    vectors[600:] = vectors[:300] + 0.05 * random.normal(size=(300, 16))
+    unbroken = near_pairs(vectors, 0.9, seed=7, flat=False)
+
+    keep = keep_in(tmp_path)
+
+    def killed(name, make):
+        if name == "pairs-000064":
+            raise KeyboardInterrupt
+        return keep(name, make)
+
+    with pytest.raises(KeyboardInterrupt):
+        near_pairs(vectors, 0.9, seed=7, flat=False, keep=killed)
+    finished = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    again = near_pairs(vectors, 0.9, seed=7, flat=False, keep=keep)
+    for name in ("left", "right", "cosine"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(unbroken, name))
+    assert len(finished) == 5  # the cells, and four pieces of them
+    assert finished.items() <= {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}.items()
+
+    asked = []
+
+    def agree(left, right):
+        asked.append(len(left))
+        return left % 2 == 0
+
+    first, second = (group_images(900, again, agree, chunk=100, keep=keep) for _ in range(2))
+    assert sum(asked) == len(first.edges) + len(first.refused)  # asked once, not twice
+    np.testing.assert_array_equal(first.group, second.group)
+    np.testing.assert_array_equal(first.group, group_images(900, unbroken, agree, chunk=100).group)
