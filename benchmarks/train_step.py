@@ -144,8 +144,8 @@ def compare(steps, uniform):
 
     def ours(precision):
         settings = Train(
-            margin=MARGIN, loss="hinge", learning_rate=RATE, decay_every=10, decay_by=10.0, batch_size=BATCH, epochs=1,
-            patience=1, precision=precision,
+            margin=MARGIN, loss="hinge", learning_rate=RATE, decay_every=10, decay_by=10.0, schedule="steps",
+            user_rate=1.0, batch_size=BATCH, epochs=1, patience=1, precision=precision,
         )  # fmt: skip
         trainer = Trainer(
             JointModel(SHAPE, words, users, 0), Objective(LAMBDAS, "hinge", MARGIN), posts, features, settings,

@@ -34,7 +34,7 @@ def embed_texts(model: JointModel, token: Array) -> Array:
     def pieces() -> Iterable[Tensor]:
         for rows in chunks(len(token), _PIECE):
             words, text = distinct(token[rows])
-            yield model.text(model.word_rows[words.to(model.device)], text.to(model.device))
+            yield model.text(words.to(model.device), text.to(model.device))
 
     return _pieces(model, len(token), pieces())
 

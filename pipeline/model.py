@@ -4,7 +4,8 @@
     x^T = W_T phi_T(T)     phi_T: convolutions over word vectors, the maximum over time (Kim, 2014), D_T numbers
     x^U = W_U U_e[k]       U_e: a table of one learned row per user, D_u numbers
 
-The word vectors are frozen unless `tune_words`.
+The word vectors are frozen unless `tune_words`. Beyond the paper, with `word_mean` phi_T also holds the mean of the
+text's word vectors, rare words weighing more; without windows it is that mean alone.
 
 Shapes: D joint, t texts of L words, u distinct words, i images, r users.
 """
@@ -44,19 +45,23 @@ class Shape:
     windows: tuple[int, ...]
     filters: tuple[int, ...]
     dropout: float
+    image_dropout: float = 0.0
+    word_mean: bool = False
 
 
 class JointModel(nn.Module):
     """The three encoders. `words` (V, word) are in vocabulary order; row 0 of `word_rows` is the padding, of zeros.
 
     `users` (K, word) start the users' rows. Both tables are buffers: what trains them is `pipeline.optimizer.RowAdam`.
+    `weights` (V,) are the words' in the mean of a text; None: all alike.
     The encoders return vectors of D numbers that are not of unit length (the cosine of Eq. 3 makes them so).
     """
 
     user_rows: Tensor
     word_rows: Tensor
+    word_weights: Tensor
 
-    def __init__(self, shape: Shape, words: Tensor, users: Tensor, seed: int) -> None:
+    def __init__(self, shape: Shape, words: Tensor, users: Tensor, seed: int, weights: Tensor | None = None) -> None:
         super().__init__()
         self.shape = shape
         random = torch.Generator().manual_seed(seed)
@@ -67,12 +72,16 @@ class JointModel(nn.Module):
 
         pairs = list(zip(shape.windows, shape.filters, strict=True))
         self.image_projection = uniform(shape.image, shape.dim, shape.image)  # W_I
-        self.kernels = nn.Parameter(torch.cat([uniform(k * shape.word, k * n, shape.word).data for k, n in pairs]))
-        self.bias = nn.Parameter(torch.cat([uniform(k * shape.word, n).data for k, n in pairs]))
-        self.text_projection = uniform(sum(shape.filters), shape.dim, sum(shape.filters))  # W_T
+        kernels = [uniform(k * shape.word, k * n, shape.word).data for k, n in pairs]
+        self.kernels = nn.Parameter(torch.cat([torch.empty(0, shape.word), *kernels]))
+        self.bias = nn.Parameter(torch.cat([torch.empty(0), *(uniform(k * shape.word, n).data for k, n in pairs)]))
+        text = sum(shape.filters) + shape.word * shape.word_mean  # D_T
+        self.text_projection = uniform(text, shape.dim, text)  # W_T
         self.user_projection = uniform(shape.word, shape.dim, shape.word)  # W_U
         self.register_buffer("user_rows", users.clone())
         self.register_buffer("word_rows", torch.cat([torch.zeros(1, shape.word), words]))
+        weights = torch.ones(len(words)) if weights is None else weights
+        self.register_buffer("word_weights", torch.cat([torch.zeros(1), weights]))
 
     @property
     def device(self) -> torch.device:
@@ -89,20 +98,39 @@ class JointModel(nn.Module):
 
     def image(self, features: Tensor) -> Tensor:
         """x^I (i, D) of `features` (i, D_I)."""
-        return F.linear(self._drop(features), self.image_projection).float()
+        return F.linear(self._drop(features, self.shape.image_dropout), self.image_projection).float()
 
-    def text(self, words: Tensor, text: Tensor) -> Tensor:
-        """x^T (t, D) of texts (t, L), as rows of the vectors `words` (u, word) of the distinct words, padding first."""
-        responses = window_maxima(words, self.kernels, text, self.shape.windows, self.shape.filters)
-        phi = F.relu(responses + self.bias)
-        return F.linear(self._drop(phi), self.text_projection).float()
+    def text(self, words: Tensor, text: Tensor, vectors: Tensor | None = None) -> Tensor:
+        """x^T (t, D) of texts (t, L), as rows of their distinct `words` (u,), the padding first.
+
+        `vectors` (u, word) take the place of the words' own, where these are being trained.
+        """
+        vectors = self.word_rows[words] if vectors is None else vectors
+        phi = []
+        if self.shape.windows:
+            responses = window_maxima(vectors, self.kernels, text, self.shape.windows, self.shape.filters)
+            phi.append(F.relu(responses + self.bias))
+        if self.shape.word_mean:
+            phi.append(_weighted_mean(vectors, self.word_weights[words], text))
+        return F.linear(self._drop(torch.cat(phi, 1), self.shape.dropout), self.text_projection).float()
 
     def user(self, rows: Tensor) -> Tensor:
         """x^U (r, D) of users' rows U_e (r, word)."""
-        return F.linear(self._drop(rows), self.user_projection).float()
+        return F.linear(self._drop(rows, self.shape.dropout), self.user_projection).float()
 
-    def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.shape.dropout, self.training) if self.shape.dropout else x
+    def _drop(self, x: Tensor, share: float) -> Tensor:
+        return F.dropout(x, share, self.training) if share else x
+
+
+def _weighted_mean(vectors: Tensor, weights: Tensor, text: Tensor) -> Tensor:
+    """The mean (t, word) of each text's vectors by their weights (u,); of a text without a word, zeros."""
+    sums = F.embedding(text, vectors * weights.unsqueeze(1)).sum(1)
+    return sums / weights[text].sum(1, keepdim=True).clamp(min=1e-6)
+
+
+def rarity(counts: np.ndarray) -> Tensor:
+    """The weight of each word (V,) in the mean of a text, by its `counts` (V,) in train: more, the rarer it is."""
+    return torch.from_numpy(np.log1p(counts.sum() / counts).astype(np.float32))
 
 
 def starting_rows(user_ids: pa.Array, means: pa.Table, size: int, seed: int) -> Tensor:

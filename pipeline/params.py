@@ -118,24 +118,32 @@ class Words(_Section):
     workers: PositiveInt
 
 
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+
+
 class Model(_Section):
     dim: PositiveInt
     text_length: PositiveInt
-    windows: Annotated[list[PositiveInt], Field(min_length=1)]
-    filters: Annotated[list[PositiveInt], Field(min_length=1)]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    windows: list[PositiveInt]
+    filters: list[PositiveInt]
+    word_mean: bool
+    dropout: Dropout
+    image_dropout: Dropout
     tune_words: bool
 
     @model_validator(mode="after")
     def _blocks_fit(self) -> Self:
         if len(self.windows) != len(self.filters):
             raise ValueError(f"{len(self.windows)} windows and {len(self.filters)} filters; each block has one of both")
-        if max(self.windows) > self.text_length:
+        if not self.windows and not self.word_mean:
+            raise ValueError("a text needs windows, or word_mean: true")
+        if max(self.windows, default=0) > self.text_length:
             raise ValueError(f"a window of {max(self.windows)} words does not fit text_length, {self.text_length}")
         return self
 
 
 Loss = Literal["hinge", "hinge_both", "hinge_hardest", "infonce", "sigmoid"]
+Schedule = Literal["steps", "cosine"]
 
 
 class Train(_Section):
@@ -144,6 +152,8 @@ class Train(_Section):
     learning_rate: PositiveFloat
     decay_every: PositiveInt
     decay_by: Annotated[float, Field(ge=1)]
+    schedule: Schedule
+    user_rate: PositiveFloat
     batch_size: Annotated[int, Field(ge=2)]
     epochs: PositiveInt
     patience: PositiveInt
@@ -155,8 +165,13 @@ class Best(_Section):
 
     loss: Loss
     learning_rate: PositiveFloat
-    decay_every: PositiveInt
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    schedule: Schedule
+    user_rate: PositiveFloat
+    windows: list[PositiveInt]
+    filters: list[PositiveInt]
+    word_mean: bool
+    dropout: Dropout
+    image_dropout: Dropout
     tune_words: bool
 
 

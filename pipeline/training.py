@@ -114,9 +114,7 @@ class Trainer:
                 epoch, at = divmod(self.step, self.steps_per_epoch)
                 batches = shuffled(self.rows, settings.batch_size, [self.seed, epoch])
                 for rows in batches[at:]:
-                    self._guarded_step(
-                        rows, settings.learning_rate / settings.decay_by ** (epoch // settings.decay_every)
-                    )
+                    self._guarded_step(rows, self._rate(epoch))
                     shown.update(len(rows))
                     if time.monotonic() - saved >= CHECKPOINT_EVERY and self.step % self.steps_per_epoch:
                         self._save()
@@ -134,6 +132,14 @@ class Trainer:
     def learned(self) -> list[Tensor]:
         """All tensors that training moves."""
         return [*self.weights, *(adam.table for adam in (self.users, self.words) if adam is not None)]
+
+    def _rate(self, epoch: int) -> float:
+        """The learning rate of the next step, in epoch `epoch` from 0."""
+        settings = self.settings
+        if settings.schedule == "cosine":
+            done = self.step / (settings.epochs * self.steps_per_epoch)
+            return settings.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        return settings.learning_rate / settings.decay_by ** (epoch // settings.decay_every)
 
     def _finished(self) -> bool:
         run = len(self.result.history)
@@ -163,7 +169,7 @@ class Trainer:
         """One step of Adam on `batch` at the learning rate `rate`; returns the loss before it."""
         self.step += 1
         model, objective = self.model.train(), self.objective
-        if model.shape.dropout:
+        if model.shape.dropout or model.shape.image_dropout:
             torch.manual_seed(hash((self.seed, self.step)))
         rows = self.users.fetch(batch.users, self.step) if self.users else None
         words = self.words.fetch(batch.words, self.step) if self.words else None
@@ -178,10 +184,13 @@ class Trainer:
         for group in self.adam.param_groups:
             group["lr"] = rate
         self.adam.step()
-        for adam, leaf, at in ((self.users, rows, batch.users), (self.words, words, batch.words)):
+        for adam, leaf, at, times in (
+            (self.users, rows, batch.users, self.settings.user_rate),
+            (self.words, words, batch.words, 1.0),
+        ):
             if adam is not None and leaf is not None:
                 gradient = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
-                adam.update(at, gradient, self.step, rate)
+                adam.update(at, gradient, self.step, times * rate)
         if self.words is not None:
             model.word_rows[0] = 0  # the padding stays a vector of zeros
         for k, kind in enumerate(PAIRS):
@@ -257,7 +266,7 @@ def encode(
     with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         text = image = user = None
         if "text" in modalities:
-            text = model.text(model.word_rows.index_select(0, batch.words) if words is None else words, batch.text)
+            text = model.text(batch.words, batch.text, words)
         if "image" in modalities:
             image = model.image(batch.features)
         if "user" in modalities:

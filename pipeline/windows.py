@@ -50,7 +50,8 @@ _ROOM = 2**24
 @cache
 def _room(kind: torch.dtype) -> Tensor:
     """Where these products go, step after step: new memory for each would cost more than half of their time again."""
-    return torch.empty(_ROOM, dtype=kind)
+    with torch.inference_mode(False):  # else a model that embeds before it trains could not train
+        return torch.empty(_ROOM, dtype=kind)
 
 
 class _Maxima(torch.autograd.Function):

@@ -14,7 +14,7 @@ from pipeline.batches import Array, Lookup, Posts, image_features
 from pipeline.errors import UserError
 from pipeline.groups import image_groups
 from pipeline.losses import Objective
-from pipeline.model import JointModel, Shape, Trained, starting_rows
+from pipeline.model import JointModel, Shape, Trained, rarity, starting_rows
 from pipeline.params import Model, Params
 from pipeline.queries import Queries
 from pipeline.retrieval import TASKS
@@ -31,18 +31,19 @@ GROUPS = Path("data/images/groups")
 
 @dataclass(frozen=True)
 class Inputs:
-    """The train side as arrays: `posts`, image `features` (m, D_I) and `word_vectors` (V, D_w), with their `lookup`."""
+    """The train side as arrays: `posts`, image `features` (m, D_I), `word_vectors` (V, D_w) and `word_counts` (V,)."""
 
     lookup: Lookup
     posts: Posts
     features: Array
     word_vectors: Array
+    word_counts: Array
 
     @classmethod
     def read(cls, folder: Path, text_length: int) -> Self:
         """Read the tables; what may be large is memory-mapped in `folder`."""
         images, features = image_features(FEATURES_PATH, folder)
-        vocabulary = VOCABULARY.read(VOCABULARY_PATH, ["word", "vector"])
+        vocabulary = VOCABULARY.read(VOCABULARY_PATH)
         lookup = Lookup(
             users=authors(SPLIT / "train"),
             vocabulary=vocabulary["word"].combine_chunks(),
@@ -51,7 +52,8 @@ class Inputs:
         )
         train = SPLIT / "train"
         posts = lookup.posts(CONTENT.batches(train), CONTENT.count(train), text_length, folder / "train")
-        return cls(lookup, posts, features, matrix(vocabulary["vector"]).astype(np.float32))
+        vectors, counts = matrix(vocabulary["vector"]).astype(np.float32), vocabulary["count"].to_numpy()
+        return cls(lookup, posts, features, vectors, counts)
 
     def queries(self, split: str, folder: Path) -> Queries:
         """What `split` (val or test) asks."""
@@ -67,10 +69,12 @@ class Inputs:
         shape = Shape(
             dim=params.dim, image=self.features.shape[1], word=words.shape[1], text_length=params.text_length,
             windows=tuple(params.windows), filters=tuple(params.filters), dropout=params.dropout,
+            image_dropout=params.image_dropout, word_mean=params.word_mean,
         )  # fmt: skip
         rows = starting_rows(users, word_means(), shape.word, seed)
-        model = JointModel(shape, words, rows, seed).to("cuda" if torch.cuda.is_available() else "cpu")
-        return Trained(model, users, self.lookup.vocabulary)
+        model = JointModel(shape, words, rows, seed, rarity(self.word_counts))
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return Trained(model.to(device), users, self.lookup.vocabulary)
 
     def trainer(
         self, trained: Trained, objective: Objective, params: Params, val: Queries, folder: Path,

@@ -1,5 +1,7 @@
 """The encoders against the layers of torch that they stand for; batches; the model's file."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -55,7 +57,7 @@ def test_text_is_a_convolution_over_embedded_words_and_so_are_its_gradients(mode
     table = model.word_rows.clone().requires_grad_(tuned)
     weights = [model.kernels, model.bias, model.text_projection]
 
-    found = model.text(leaf, index)
+    found = model.text(words, index, leaf)
     expected = convolved(model, token, table) @ model.text_projection.T
     torch.testing.assert_close(found, expected)
 
@@ -69,6 +71,34 @@ def test_text_is_a_convolution_over_embedded_words_and_so_are_its_gradients(mode
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(("windows", "filters"), [(WINDOWS, FILTERS), ((), ())])
+def test_the_mean_of_words_by_their_rarity_stands_beside_the_convolutions_or_alone(windows, filters):
+    random, token = torch.Generator().manual_seed(2), texts()
+    counts = np.arange(5, 5 + WORDS)
+    shape = replace(SHAPE, windows=windows, filters=filters, word_mean=True)
+    vectors = torch.randn(WORDS, WORD, generator=random)
+    model = JointModel(shape, vectors, torch.randn(4, WORD, generator=random), 3, models.rarity(counts))
+    words, index = distinct(token)
+    leaf = model.word_rows[words].requires_grad_()
+    found = model.text(words, index, leaf)
+
+    table = model.word_rows.clone().requires_grad_()
+    weights = np.log(1 + counts.sum() / counts)
+    means = []
+    for text in token:
+        known = text[text > 0]
+        parts = [weights[word - 1] * table[word] for word in known]
+        means.append(sum(parts) / weights[known - 1].sum() if parts else torch.zeros(WORD))
+    phi = [convolved(model, token, table)] if windows else []
+    expected = torch.cat([*phi, torch.stack(means).float()], 1) @ model.text_projection.T
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    slope = torch.randn(found.shape, generator=random)
+    (given,), (wanted,) = (torch.autograd.grad(x, [y], slope) for x, y in ((found, leaf), (expected, table)))
+    torch.testing.assert_close(given, wanted[words], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(embed_texts(model, token), F.normalize(expected).detach(), atol=1e-5)
+    assert (np.diff(models.rarity(counts)) < 0).all()
+
+
 def test_a_text_as_long_as_a_window_has_one_place(model):
     token = texts()[:, :4]
     words, index = distinct(token)
@@ -78,14 +108,15 @@ def test_a_text_as_long_as_a_window_has_one_place(model):
 
 
 def test_no_text_is_no_trouble(model):
-    assert model.text(model.word_rows[:1], torch.zeros((0, LENGTH), dtype=torch.int64)).shape == (0, SHAPE.dim)
+    words, index = distinct(np.zeros((0, LENGTH), np.int32))
+    assert model.text(words, index).shape == (0, SHAPE.dim)
 
 
 def test_bfloat16_is_near_float32(model):
     words, index = distinct(texts())
     with torch.autocast("cpu", torch.bfloat16):
-        low = model.text(model.word_rows[words], index)
-    full = model.text(model.word_rows[words], index)
+        low = model.text(words, index)
+    full = model.text(words, index)
     assert F.cosine_similarity(low, full).min() > 0.999
 
 

@@ -16,7 +16,7 @@ from planted import write_tables
 from ruamel.yaml import YAML
 
 from pipeline import training
-from pipeline.batches import Posts
+from pipeline.batches import Posts, cut
 from pipeline.errors import UserError
 from pipeline.losses import Objective
 from pipeline.model import JointModel, Shape
@@ -31,8 +31,8 @@ from stages.train import curves
 ROOT = Path(__file__).parents[1]
 SHAPE = Shape(dim=8, image=6, word=4, text_length=5, windows=(2, 3), filters=(6, 5), dropout=0.1)
 SETTINGS = {
-    "margin": 0.2, "loss": "hinge", "learning_rate": 0.01, "decay_every": 2, "decay_by": 10.0, "batch_size": 16,
-    "epochs": 4, "patience": 4, "precision": "float32",
+    "margin": 0.2, "loss": "hinge", "learning_rate": 0.01, "decay_every": 2, "decay_by": 10.0, "schedule": "steps",
+    "user_rate": 1.0, "batch_size": 16, "epochs": 4, "patience": 4, "precision": "float32",
 }  # fmt: skip
 
 
@@ -96,6 +96,22 @@ def test_same_seed_same_weights_and_what_is_seen_is_learned(tmp_path):
     assert history[-1]["loss_image_user"] < 0.7 * history[0]["loss_image_user"]
 
 
+def test_a_cosine_falls_from_the_rate_to_none_over_all_steps_and_users_rows_move_by_their_own(tmp_path):
+    plain, faster = (trainer(tmp_path, schedule="cosine", user_rate=rate) for rate in (1.0, 3.0))
+    start = plain.users.table.clone()
+    for one in (plain, faster):
+        one.take_step(cut(one.posts, one.features, one.rows), one._rate(0))
+    moved, further = (one.users.table - start for one in (plain, faster))
+    assert moved.abs().max() > 0.005  # Adam's first step is the rate, in every number
+    torch.testing.assert_close(further, 3 * moved, rtol=1e-4, atol=1e-6)
+
+    whole = trainer(tmp_path, schedule="cosine")
+    whole.run()
+    rates = whole.users.rates[1:].numpy()
+    expected = 0.01 * (1 + np.cos(np.pi * np.arange(len(rates)) / len(rates))) / 2
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
 TWICE = """
 import tempfile
 from pathlib import Path
@@ -115,8 +131,8 @@ features = random.random((count, 128), np.float32)
 shape = Shape(dim=256, image=128, word=32, text_length=12, windows=(2, 3), filters=(96, 64), dropout=0.2)
 words, users = torch.randn(300, 32), torch.randn(5, 32)
 for loss, precision in (("hinge", "float32"), ("hinge", "bfloat16"), ("infonce", "float32")):
-    settings = Train(margin=0.2, loss=loss, learning_rate=0.01, decay_every=9, decay_by=10.0, batch_size=300,
-                     epochs=4, patience=4, precision=precision)
+    settings = Train(margin=0.2, loss=loss, learning_rate=0.01, decay_every=9, decay_by=10.0,
+                     schedule="steps", user_rate=1.0, batch_size=300, epochs=4, patience=4, precision=precision)
     ends = []
     for _ in range(2):
         model = JointModel(shape, words, users, seed=1)
