@@ -166,8 +166,8 @@ class Hand:
         """A hand, drawn from `chance`."""
         return cls(
             ink=tuple(int(v) for v in chance.integers(0, 110, 3)),
-            line=int(chance.integers(1, 5)),
-            tint=tuple(chance.uniform(0.85, 1, 3)),
+            line=int(chance.integers(1, 3)),
+            tint=tuple(chance.uniform(0.95, 1, 3)),
             clutter=chance.uniform(0.3, 1.7),
             size=chance.uniform(0.8, 1.1),
             tilt=chance.uniform(-15, 15),
