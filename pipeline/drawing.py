@@ -1,11 +1,15 @@
-"""Pictures drawn by code for the synthetic corpus: what is drawn tells the topic, how it is drawn differs each time.
+"""Pictures drawn by code for the synthetic corpus: what is drawn tells the topic, how it is drawn tells the author.
 
-A topic is one of 16 things on one of 5 grounds, so 80 topics can be told apart; a post's colour is its paint. Size,
-place, tilt, number and clutter are chance. Copies are what people do to a picture before they post it again.
+A topic is one of 16 things on one of 5 grounds, so 80 topics can be told apart; a post's colour is its paint. An author
+has a hand: ink, width of line, paper, amount of clutter, a usual size and tilt, perhaps a mark in a corner. Place and
+number are chance, and size, tilt, paper and clutter vary around the author's. Copies are what people do to a picture
+before they post it again.
 """
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -141,23 +145,60 @@ THINGS: dict[str, list[Part]] = {
 _PARTS = list(THINGS.values())
 
 
-def draw(topic: int, colour: int, chance: np.random.Generator) -> Image.Image:
-    """A picture of a topic, RGB, SIDE pixels a side."""
+@dataclass(frozen=True)
+class Hand:
+    """An author's way of drawing, a plain one unless told. ink (RGB) and line: colour and width of outlines.
+
+    tint: of the paper, a factor a channel. clutter, size: factors. tilt: degrees. mark: the corner that the author
+    signs, counted row by row; None: does not sign.
+    """
+
+    ink: tuple[int, ...] = (40, 40, 40)
+    line: int = 1
+    tint: tuple[float, ...] = (1, 1, 1)
+    clutter: float = 1
+    size: float = 1
+    tilt: float = 0
+    mark: int | None = None
+
+    @classmethod
+    def of(cls, chance: np.random.Generator) -> Self:
+        """A hand, drawn from `chance`."""
+        return cls(
+            ink=tuple(int(v) for v in chance.integers(0, 110, 3)),
+            line=int(chance.integers(1, 3)),
+            tint=tuple(chance.uniform(0.95, 1, 3)),
+            clutter=chance.uniform(0.3, 1.7),
+            size=chance.uniform(0.8, 1.1),
+            tilt=chance.uniform(-15, 15),
+            mark=int(chance.integers(0, 4)) if chance.random() < 0.4 else None,
+        )
+
+
+PLAIN = Hand()
+
+
+def draw(topic: int, colour: int, chance: np.random.Generator, hand: Hand = PLAIN) -> Image.Image:
+    """A picture of a topic, RGB, SIDE pixels a side, by an author of this hand."""
     paint = np.array(list(COLOURS.values())[colour]) * chance.uniform(0.8, 1.15)
-    paper = tuple(int(v) for v in chance.integers(215, 256, 3))
+    paper = tuple(int(v) for v in chance.integers(215, 256, 3) * hand.tint)
     image = Image.new("RGB", (2 * SIDE, 2 * SIDE), paper)
     pen = ImageDraw.Draw(image)
     _ground(pen, (topic // len(_PARTS)) % GROUNDS, tuple(int(0.86 * v) for v in paper))
-    for _ in range(chance.integers(2, 7)):
+    for _ in range(round(chance.integers(2, 7) * hand.clutter)):
         _clutter(pen, chance)
     for _ in range(1 + (chance.random() < 0.4) + (chance.random() < 0.2)):
-        scale = chance.uniform(0.3, 0.85) * SIDE
+        scale = hand.size * chance.uniform(0.3, 0.85) * SIDE
         centre = chance.uniform(0.3, 0.7, 2) * 2 * SIDE
-        turn = np.radians(chance.uniform(-30, 30))
+        turn = np.radians(hand.tilt + chance.uniform(-30, 30))
         rotate = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
         for points, tone in _PARTS[topic % len(_PARTS)]:
             fill = paper if tone == 0 else tuple(int(v) for v in np.clip(paint * tone, 0, 255))
-            pen.polygon([tuple(p) for p in points @ rotate + centre], fill=fill, outline=(40, 40, 40))
+            pen.polygon([tuple(p) for p in points @ rotate + centre], fill=fill, outline=hand.ink, width=hand.line)
+    if hand.mark is not None:
+        row, column = divmod(hand.mark, 2)
+        x, y = 2 * SIDE * (0.03 + 0.86 * column), 2 * SIDE * (0.05 + 0.86 * row)
+        pen.line((x, y + 12, x + 8, y, x + 14, y + 14, x + 24, y + 4), fill=hand.ink, width=2 + hand.line // 2)
     return image.resize((SIDE, SIDE), Image.Resampling.BOX)
 
 

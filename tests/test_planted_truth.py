@@ -210,8 +210,8 @@ def test_the_claims_of_the_paper(paper):
     )
     assert all(verdict == "holds" for claim, verdict in verdicts.items() if claim.startswith(certain))
     assert all(verdict != "does not hold" for claim, verdict in verdicts.items() if claim.startswith(likely))
-    # The others are printed alone, as a corpus is not to be tuned until they hold: image and text have topic and colour
-    # in common and nothing of their author, so users add nothing to image-to-text; texts say as much as images.
+    # The others are printed alone, as a corpus is not to be tuned until they hold: image and caption have topic and
+    # colour in common, and of their author one has the hand, the other pet words; texts say as much as images.
     ranks = {row["method"]: row for row in paper["table_4"]["rows"]}
     model, merged, images = ranks["model"], ranks["merged"], ranks["avg_image"]
     assert model["joint_performance"]["value"] < 0.95 * merged["joint_performance"]["value"]

@@ -237,6 +237,40 @@ def test_made_features_are_near_for_copies_and_tell_topics_apart(tmp_path):
     assert (topic[cosine.argmax(axis=1)] == topic).mean() > 0.9
 
 
+def test_an_authors_hand_shows_in_made_features_whatever_is_shown(tmp_path):
+    """Of pictures alike in topic and colour, and of copies, by the hand of who made them, not of who posts them."""
+    made = make(tmp_path, posts=1500, users=20, images="features", image_share=1.0, users_independent=True)
+    names = made.rows["image"].to_pylist()
+    stored = {name: np.frombuffer(p.bytes, "<f2").astype(np.float32) for name, p in made.corpus.pictures(set(names))}
+    values = np.stack([stored[name] for name in names])
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    cosine = unit @ unit.T
+    source = positions(made.posts["image_of"], made.rows["post_id"])
+    origin = np.where(source < 0, np.arange(len(source)), source)
+    author = positions(made.posts["author"], made.users["user_id"])[origin]
+    poster = positions(made.rows["user_id"], made.users["user_id"])
+    shown = made.posts["topic"].to_numpy() * len(synthetic.COLOURS) + made.posts["colour"].to_numpy()
+    pairs = (shown[:, None] == shown) & (origin[:, None] != origin)
+    same = author[:, None] == author
+    gap = cosine[pairs & same].mean() - cosine[pairs & ~same].mean()
+    posted = poster[:, None] == poster
+    control = cosine[pairs & ~same & posted].mean() - cosine[pairs & ~same & ~posted].mean()
+    topics = cosine[pairs].mean() - cosine[shown[:, None] != shown].mean()
+    assert 0.02 < gap < topics and abs(control) < 0.01
+
+
+def test_a_hand_shows_in_drawings_whatever_is_shown():
+    def mean_colours(hand, seed):
+        """(3,) over pictures of all topics and colours."""
+        pictures = [drawing.draw(k % 12, k % 8, np.random.default_rng([k, seed]), hand) for k in range(24)]
+        return np.mean([np.asarray(picture).mean((0, 1)) for picture in pictures], axis=0)
+
+    hands = [drawing.Hand.of(np.random.default_rng(k)) for k in range(6)]
+    authors = np.array([mean_colours(hand, seed) for seed, hand in enumerate(hands)])
+    nobody = np.array([mean_colours(drawing.PLAIN, seed) for seed in range(6)])
+    assert authors.std(axis=0).mean() > 2 * nobody.std(axis=0).mean()
+
+
 def test_a_hundred_topics_and_the_smallest_corpus(tmp_path):
     many = make(tmp_path, posts=300, users=20, topics=100)
     assert pc.max(many.posts["topic"]).as_py() > 16
