@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -135,6 +136,7 @@ def synthetic(home: Path) -> Path:
         for name in ("dvc.yaml", "pipeline", "stages", "models"):
             if not (home / name).exists():
                 (home / name).symlink_to(Path(name).resolve())
+        shutil.copytree("data/own", home / "data/own", dirs_exist_ok=True)
         for stage in STAGES:
             subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=home, check=True)
     return home
