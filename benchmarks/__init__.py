@@ -1,4 +1,4 @@
-"""What every benchmark shares: medians, the memory peak of a process of its own, the table and the RESULT line.
+"""What every benchmark shares: medians, memory peaks, a project folder of its own, the table and the RESULT line.
 
 Each benchmark is `python -m benchmarks.NAME`: it does the same work with this project and with peers (the extra
 `bench`) in one run, prints a table and, last, one line `RESULT {json}` with the figures, each bound and `holds`.
@@ -8,12 +8,25 @@ import ctypes
 import gc
 import json
 import multiprocessing
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def lay_out(folder: Path) -> None:
+    """What stages need to run in `folder`, but for params.yaml: code, models and dvc.yaml as links, data/own copied."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("pipeline", "stages", "models", "dvc.yaml"):
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "data/own", folder / "data/own", dirs_exist_ok=True)
 
 
 def median_seconds(work: Callable[[], object], repeats: int = 3) -> float:

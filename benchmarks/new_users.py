@@ -27,7 +27,6 @@ from pipeline.new_users import NewUsers
 from pipeline.paper import Estimate, estimates
 from pipeline.params import Params, validate
 from pipeline.queries import Queries, rank_queries
-from pipeline.training import Trainer
 from stages.inputs import Inputs
 
 FOLDS = 10
@@ -99,12 +98,8 @@ def train(params: Params, inputs: Inputs, val: Queries, held: np.ndarray) -> tup
     known = {task: rows.filter(pc.invert(pc.is_in(rows["user_id"], names))) for task, rows in val.tasks.items()}
     seen = replace(val, tasks=known)
     with tempfile.TemporaryDirectory() as folder:
-        Trainer(
-            trained.model, objective, at(inputs.posts, np.flatnonzero(~np.isin(inputs.posts.user, held))),
-            inputs.features, params.train, params.seed,
-            validate=lambda model: seen.shares(model, trained.users), folder=Path(folder),
-            tune_words=params.model.tune_words,
-        ).run()  # fmt: skip
+        posts = at(inputs.posts, np.flatnonzero(~np.isin(inputs.posts.user, held)))
+        replace(inputs, posts=posts).trainer(trained, objective, params, seen, Path(folder)).run()
     return trained, objective
 
 

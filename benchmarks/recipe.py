@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ import torch
 from joblib import Parallel, delayed
 from scipy import stats
 
-from benchmarks import print_table, result
+from benchmarks import lay_out, print_table, result
 from pipeline.files import write_text
 from pipeline.losses import Objective
 from pipeline.machine import cores
@@ -126,13 +125,9 @@ STAGES = (
 def synthetic(home: Path) -> Path:
     """A folder with the tables of the synthetic corpus that params.yaml describes, made if not there."""
     if not (home / "data/words/users").exists():
-        home.mkdir(parents=True, exist_ok=True)
+        lay_out(home)
         text = Path("params.yaml").read_text().replace("  source: openclipart", "  source: synthetic")
         (home / "params.yaml").write_text(text)
-        for name in ("dvc.yaml", "pipeline", "stages", "models"):
-            if not (home / name).exists():
-                (home / name).symlink_to(Path(name).resolve())
-        shutil.copytree("data/own", home / "data/own", dirs_exist_ok=True)
         for stage in STAGES:
             subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=home, check=True)
     return home

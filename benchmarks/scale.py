@@ -32,10 +32,9 @@ import numpy as np
 import psutil
 from ruamel.yaml import YAML
 
-from benchmarks import print_table, result
+from benchmarks import ROOT, lay_out, print_table, result
 from pipeline.files import write_text
 
-ROOT = Path(__file__).parents[1]
 RESULTS, PICTURE = ROOT / "benchmarks/scale.json", ROOT / "benchmarks/scale.svg"
 STAGES = (
     *("check_params", "fetch_corpus", "import_corpus", "clean_text", "image_features", "dedup_images", "split"),
@@ -134,13 +133,7 @@ def _command(stage: str, folder: Path) -> list[str]:
 def _prepare(posts: int) -> Path:
     """The folder of one size: code linked, params written; its tables stay for a rerun."""
     folder = ROOT / ".scale" / str(posts)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("pipeline", "stages", "models"):
-        link = folder / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(ROOT / name)
-    shutil.copy(ROOT / "dvc.yaml", folder)
-    shutil.copytree(ROOT / "data/own", folder / "data/own", dirs_exist_ok=True)
+    lay_out(folder)
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     users = max(20, round(posts * PAPER_USERS / PAPER_POSTS))

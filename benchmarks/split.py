@@ -12,7 +12,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,13 +21,12 @@ import numpy as np
 import pyarrow as pa
 from ruamel.yaml import YAML
 
-from benchmarks import print_table, result
+from benchmarks import ROOT, lay_out, print_table, result
 from pipeline.files import write_text
 from pipeline.groups import components
 from pipeline.synthetic import TRUTH_POSTS
 from pipeline.tables import ASSIGNED, FEATURES, IMAGE_GROUPS, IMAGES, POSTS, positions, vectors
 
-ROOT = Path(__file__).parents[1]
 PEER_MEMORY = 16 << 30
 
 
@@ -85,11 +83,9 @@ def _prepare(posts: int, users: int, image_share: float) -> None:
     # Made features have no picture to look at: the threshold alone has to tell copies from others of a topic.
     params["images"]["min_cosine"], params["split"]["audit_min_cosine"] = 0.9, 0.85
     yaml.dump(params, Path("params.yaml"))
-    for name in ("pipeline", "stages", "models", "dvc.yaml"):
-        Path(name).symlink_to(ROOT / name)
+    lay_out(Path())
     write_text("", Path("data/checked"))
     Path("data/fetched").mkdir()
-    shutil.copytree(ROOT / "data/own", "data/own")
 
 
 def _stage(name: str) -> dict[str, object]:
