@@ -94,16 +94,8 @@ class Corpus:
 
 def changed(params: Params, trial: Trial, seed: int) -> Params:
     """`params` with the values of `trial`; no early stop, so that all trials take the same number of updates."""
-    train = {name: value for name, value in trial.items() if hasattr(params.train, name)}
-    model = {name: value for name, value in trial.items() if hasattr(params.model, name)}
-    assert train.keys() | model.keys() == trial.keys(), trial
-    return params.model_copy(
-        update={
-            "seed": seed,
-            "train": params.train.model_copy(update={"patience": params.train.epochs, **train}),
-            "model": params.model.model_copy(update=model),
-        }
-    )
+    assert trial.keys() <= params.model.model_fields_set | params.train.model_fields_set, trial
+    return params.with_values({"patience": params.train.epochs, **trial}).model_copy(update={"seed": seed})
 
 
 def above_floor(queries: Queries, model: Any, users: Any) -> dict[str, float]:

@@ -133,13 +133,17 @@ class Model(_Section):
 
     @model_validator(mode="after")
     def _blocks_fit(self) -> Self:
+        self.check_blocks()
+        return self
+
+    def check_blocks(self) -> None:
+        """Raise ValueError where windows, filters, text_length and word_mean do not go together."""
         if len(self.windows) != len(self.filters):
             raise ValueError(f"{len(self.windows)} windows and {len(self.filters)} filters; each block has one of both")
         if not self.windows and not self.word_mean:
             raise ValueError("a text needs windows, or word_mean: true")
         if max(self.windows, default=0) > self.text_length:
             raise ValueError(f"a window of {max(self.windows)} words does not fit text_length, {self.text_length}")
-        return self
 
 
 Loss = Literal["hinge", "hinge_both", "hinge_hardest", "infonce", "sigmoid"]
@@ -250,9 +254,20 @@ class Params(Lambdas):
     clusters: Clusters
     report: Report
 
+    @model_validator(mode="after")
+    def _best_fits(self) -> Self:
+        try:
+            self.with_values(dict(self.best)).model.check_blocks()
+        except ValueError as error:
+            raise ValueError(f"best, in the place of values of model: {error}") from None
+        return self
+
     def by_recipe(self) -> Self:
         """With `model` and `train` as they are to be used: by the recipe `best`, its values in the place of theirs."""
-        values = dict(self.best) if self.recipe == "best" else {}
+        return self.with_values(dict(self.best)) if self.recipe == "best" else self
+
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """With `values` in the place of those of the same name in `model` and `train`."""
         sections = {"model": self.model, "train": self.train}
         changed = {
             name: section.model_copy(update={key: value for key, value in values.items() if hasattr(section, key)})

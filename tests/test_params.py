@@ -21,6 +21,8 @@ TEXT = PARAMS.read_text()
         ("  size: 300", "  size: 3.5", "words.size is 3.5; it has to be a valid integer"),
         ("  margin: 0.2", "  margin: 0", "train.margin is 0; it has to be greater than 0."),
         ("  filters: [512, 256, 256]", "  filters: [512]", "model: 3 windows and 1 filters"),
+        ("  filters: []", "  filters: [512]", "best, in the place of values of model: 0 windows and 1 filters"),
+        ("  windows: []\n  filters: []", "  windows: [21]\n  filters: [9]", "a window of 21 words does not fit"),
         (
             "  source: openclipart",
             "  source: twitter",
