@@ -165,8 +165,9 @@ class Train(_Section):
 
 
 class Best(_Section):
-    """Values in the place of those of the same name in `model` and `train`."""
+    """Values in the place of those of the same name in `words`, `model` and `train`."""
 
+    min_count: PositiveInt
     loss: Loss
     learning_rate: PositiveFloat
     schedule: Schedule
@@ -263,14 +264,18 @@ class Params(Lambdas):
         return self
 
     def by_recipe(self) -> Self:
-        """With `model` and `train` as they are to be used: by the recipe `best`, its values in the place of theirs."""
+        """With `words`, `model` and `train` as they are to be used: by `best`, its values in the place of theirs."""
         return self.with_values(dict(self.best)) if self.recipe == "best" else self
 
     def with_values(self, values: Mapping[str, Any]) -> Self:
-        """With `values` in the place of those of the same name in `model` and `train`."""
-        sections = {"model": self.model, "train": self.train}
+        """With `values` in the place of those of the same name in `model` or `train`, else in `words`.
+
+        A section that is not held is left alone.
+        """
+        sections = {name: getattr(self, name) for name in ("model", "train", "words") if hasattr(self, name)}
+        owner = {key: name for name in reversed(sections) for key in type(sections[name]).model_fields}
         changed = {
-            name: section.model_copy(update={key: value for key, value in values.items() if hasattr(section, key)})
+            name: section.model_copy(update={key: value for key, value in values.items() if owner.get(key) == name})
             for name, section in sections.items()
         }
         return self.model_copy(update=changed)

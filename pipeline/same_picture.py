@@ -1,8 +1,10 @@
 """The second check: do two pictures show the same thing, and not two things in one style?
 
 Two pictures agree where one, or its mirror image, fits on the other or on a window of it (a crop), up to brightness and
-contrast. Plain borders are cut off first. Where the one lies in the other is found by normalised cross-correlation
-(Lewis, 1995) of small grey versions over places and scales, then refined; the verdict is given on 96 × 96 RGB pixels:
+contrast. Plain borders are cut off first; as JPEG may leave another border plain, pictures that are no small thing on a
+large ground are also compared with their borders. Where the one lies in the other is found by normalised
+cross-correlation (Lewis, 1995) of small grey versions over places and scales, then refined; the verdict is given on
+96 × 96 RGB pixels:
 
 - their correlation has to reach MIN_CORRELATION, and
 - no block of 12 × 12 pixels may differ by more than MAX_DIFFERENCE, in mean square, of the picture's whole variance:
@@ -16,6 +18,7 @@ without its caption, a strip above or below.
 The limits are ours, chosen on planted copies and by looking at pairs of openclipart (stage image_copies).
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +41,9 @@ MIN_KEPT = 0.85
 """Share of its variance that a picture keeps when smoothed; one that keeps less is of thin lines."""
 THIN_DIFFERENCE, THIN_CONTRAST = 0.03, 1.2
 """In the place of MAX_DIFFERENCE and MAX_CONTRAST, for thin lines."""
+MIN_FILLED, FRAMED_CORRELATION, FRAMED_KEPT = 0.35, 0.98, 0.75
+"""With their borders pictures are compared where each fills this share of its frame, and agree from this correlation
+unsmoothed, in the place of MIN_CORRELATION; FRAMED_KEPT in the place of MIN_KEPT."""
 MAX_STRETCH = 1.1
 """Pictures whose ratios of width to height differ by a larger factor are not compared: copies are seldom stretched."""
 MAX_CONTRAST = 1.6
@@ -64,6 +70,8 @@ EDGE = 0.04
 """A window that ends nearer than this to the border of a picture ends there: borders are cut off with some play."""
 MIN_WINDOW = 0.65
 """Smallest side of a window, as a share of the picture: two pictures with one small thing in common are no copies."""
+SLIGHT_WINDOW, SLIGHT_DIFFERENCE = 0.85, 0.03
+"""A window this large that agrees this closely may also end where the picture is not cut: the margin alone is gone."""
 
 Pixels = NDArray[np.float32]
 Box = tuple[float, float, float, float]
@@ -76,7 +84,8 @@ class Look:
     """What is kept of a picture without its plain border: RGB, longer side FINE; squeezed to a square; grey, small.
 
     `cut`: whether, left, top, right and bottom, the frame cuts through something, as that of a crop does.
-    `bare`: as `fine`, but without what may be a caption.
+    `framed`: as `fine`, but with the plain border; None where that is nearly all. `bare`: as `fine`, but without what
+    may be a caption.
     """
 
     fine: Image.Image
@@ -85,6 +94,7 @@ class Look:
     small: Pixels
     template: Pixels
     field: Pixels
+    framed: Image.Image | None
     bare: tuple[Image.Image, ...]
 
     @classmethod
@@ -92,17 +102,21 @@ class Look:
         """The look of an RGB picture."""
         content, cut = _content(image)
         fine = _fit(content, FINE)
+        filled = min(content.width / image.width, content.height / image.height)
+        framed = _fit(image, FINE) if filled >= MIN_FILLED else None
         bare = tuple(_fit(_content(rest)[0], FINE) for rest in _without_caption(image))
-        return cls(fine, cut, _window(fine, WHOLE), _grey(fine, 24), _grey(fine, 48), _grey(fine, 64), bare)
+        return cls(fine, cut, _window(fine, WHOLE), _grey(fine, 24), _grey(fine, 48), _grey(fine, 64), framed, bare)
 
     def mirrored(self) -> "Look":
         """The look of the mirror image."""
-        fine = self.fine.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        turn = Image.Transpose.FLIP_LEFT_RIGHT
+        fine = self.fine.transpose(turn)
+        framed = self.framed and self.framed.transpose(turn)
         square, small, template, field = (
             np.ascontiguousarray(pixels[:, ::-1]) for pixels in (self.square, self.small, self.template, self.field)
         )
         left, top, right, bottom = self.cut
-        return Look(fine, (right, top, left, bottom), square, small, template, field, self.bare)
+        return Look(fine, (right, top, left, bottom), square, small, template, field, framed, self.bare)
 
 
 def same_picture(one: Look, other: Look) -> bool:
@@ -117,28 +131,56 @@ def _enough(found: tuple[float, float]) -> bool:
 def agreement(one: Look, other: Look) -> tuple[float, float]:
     """Correlation of two pictures where they fit best, and the share of variance by which their worst block differs.
 
-    One picture is tried as it is and mirrored; as a whole, inside the other, and around it.
+    One picture is tried as it is and mirrored; as a whole, then with its border, then inside the other and around it.
     """
     faces = (one, one.mirrored())
-    whole = [(_compare(face.square, other.square)[0], face) for face in faces]
-    correlation, face = max(whole, key=lambda found: found[0])
     results = [(0.0, 1.0)]
+    for compared in (_as_wholes, _with_borders, _as_windows):
+        results += compared(faces, other)
+        if any(map(_enough, results)):
+            break
+    return max(results, key=_rank)
+
+
+Faces = tuple[Look, Look]
+"""A picture as it is, and mirrored."""
+
+
+def _best_face(faces: Faces, other: Look) -> tuple[float, Look]:
+    """The face that correlates best with `other`, and how well."""
+    return max(((_compare(face.square, other.square)[0], face) for face in faces), key=lambda found: found[0])
+
+
+def _as_wholes(faces: Faces, other: Look) -> Iterator[tuple[float, float]]:
+    face = _best_face(faces, other)[1]
     if _stretch(face.fine, other.fine) <= MAX_STRETCH:
-        results.append(_judged(face.square, other.square))
-    for bare, whole_look in [(bare, other) for bare in one.bare] + [(bare, one) for bare in other.bare]:
-        if _stretch(bare, whole_look.fine) <= MAX_STRETCH:
-            results.append(_judged(_window(bare, WHOLE), whole_look.square))
-    if any(map(_enough, results)):
-        return max(results, key=_rank)
+        yield _judged(face.square, other.square)
+    one = faces[0]
+    for bare, look in [(bare, other) for bare in one.bare] + [(bare, one) for bare in other.bare]:
+        if _stretch(bare, look.fine) <= MAX_STRETCH:
+            yield _judged(_window(bare, WHOLE), look.square)
+
+
+def _with_borders(faces: Faces, other: Look) -> Iterator[tuple[float, float]]:
+    for face in faces:
+        if face.framed and other.framed and _stretch(face.framed, other.framed) <= MAX_STRETCH:
+            yield _judged_framed(_window(face.framed, WHOLE), _window(other.framed, WHOLE))
+
+
+def _as_windows(faces: Faces, other: Look) -> Iterator[tuple[float, float]]:
+    correlation, face = _best_face(faces, other)
     places = [(correlation, WHOLE, face, other), (correlation, WHOLE, other, face)]
     for inner, outer in ((inner, outer) for face in faces for inner, outer in ((face, other), (other, face))):
         places.append((*_place(inner.small, outer.small), inner, outer))
+    thin = min(_kept(face.square), _kept(other.square)) < MIN_KEPT
     for correlation, rough, inner, outer in sorted(places, key=lambda place: -place[0])[:4]:
         if correlation >= PROMISING:
             box = _refined(inner.template, outer.field, rough)
-            if _may_be_crop(inner.cut, box) and _stretch(inner.fine, outer.fine, box) <= MAX_STRETCH:
-                results.append(_judged(inner.square, _polished(inner.square, outer.fine, box)))
-    return max(results, key=_rank)
+            if _large(box) and _stretch(inner.fine, outer.fine, box) <= MAX_STRETCH:
+                found = _judged(inner.square, _polished(inner.square, outer.fine, box))
+                slight = not thin and _large(box, SLIGHT_WINDOW) and found[1] <= SLIGHT_DIFFERENCE
+                if slight or _cut_where(inner.cut, box):
+                    yield found
 
 
 def _rank(found: tuple[float, float]) -> tuple[bool, float]:
@@ -152,15 +194,19 @@ def _stretch(one: Image.Image, other: Image.Image, box: Box = WHOLE) -> float:
     return max(factor, 1 / factor)
 
 
-def _may_be_crop(cut: tuple[bool, ...], box: Box) -> bool:
-    """Whether a picture can have been cut out at `box`: large enough, and `cut` wherever something is left out.
+def _large(box: Box, least: float = MIN_WINDOW) -> bool:
+    left, top, right, bottom = box
+    return min(right - left, bottom - top) >= least
+
+
+def _cut_where(cut: tuple[bool, ...], box: Box) -> bool:
+    """Whether a picture that lies at `box` of another is `cut` wherever something is left out, as a crop is.
 
     So an icon of two stars is no crop of an icon of three, nor one sheet of paper a crop of a pile.
     """
     left, top, right, bottom = box
     inside = (left > EDGE, top > EDGE, right < 1 - EDGE, bottom < 1 - EDGE)
-    every_side = all(c for c, i in zip(cut, inside, strict=True) if i)
-    return every_side and min(right - left, bottom - top) >= MIN_WINDOW
+    return all(c for c, i in zip(cut, inside, strict=True) if i)
 
 
 def _content(image: Image.Image) -> tuple[Image.Image, tuple[bool, ...]]:
@@ -184,7 +230,10 @@ def _content(image: Image.Image) -> tuple[Image.Image, tuple[bool, ...]]:
 
 
 def _without_caption(image: Image.Image) -> list[Image.Image]:
-    """`image` without a strip at its bottom, and at its top, that one plain row parts from it and that is not plain."""
+    """`image` without a strip at its bottom, and at its top, that a plain row parts from it and that is not plain.
+
+    The strip is cut off at the first plain row, and where the last plain rows before what is written begin.
+    """
     pixels = np.asarray(image)
     colour = np.median(pixels, axis=1, keepdims=True)
     plain = np.abs(pixels - colour).max(axis=(1, 2)) <= PLAIN
@@ -194,8 +243,12 @@ def _without_caption(image: Image.Image) -> list[Image.Image]:
         written = np.flatnonzero(~rows[height - strip :])
         gaps = np.flatnonzero(rows[height - strip :])
         if len(written) and len(gaps) and gaps[0] < written[-1]:
-            kept = height - strip + int(gaps[0])
-            found.append(image.crop((0, height - kept, image.width, height) if turned else (0, 0, image.width, kept)))
+            before = gaps[gaps < written[-1]]
+            last = before[np.flatnonzero(np.diff(before, prepend=-2) > 1)[-1]]
+            for gap in {int(gaps[0]), int(last)}:
+                kept = height - strip + gap
+                box = (0, height - kept, image.width, height) if turned else (0, 0, image.width, kept)
+                found.append(image.crop(box))
     return found
 
 
@@ -245,13 +298,25 @@ def _judged(one: Pixels, other: Pixels) -> tuple[float, float]:
     found = _compare(one, other)
     if found[0] < NEARLY:
         return found
-    smooth = _smoothed(one), _smoothed(other)
-    spreads = [float(pixels.var()) for pixels in (one, other)]
-    if any(after.var() < MIN_KEPT * spread for after, spread in zip(smooth, spreads, strict=True)):
+    if min(_kept(one), _kept(other)) < MIN_KEPT:
+        spreads = [float(pixels.var()) for pixels in (one, other)]
         if max(spreads) > THIN_CONTRAST**2 * min(spreads):
             return found[0], 1.0
         return found[0], found[1] * MAX_DIFFERENCE / THIN_DIFFERENCE
-    return max(found, _compare(*smooth), key=_rank)
+    return max(found, _compare(_smoothed(one), _smoothed(other)), key=_rank)
+
+
+def _judged_framed(one: Pixels, other: Pixels) -> tuple[float, float]:
+    """As `_judged`, of pictures with their borders, which are alike whatever they frame: the limits are narrower."""
+    found = _compare(one, other)
+    if found[0] < FRAMED_CORRELATION or min(_kept(one), _kept(other)) < FRAMED_KEPT:
+        return found[0], 1.0
+    return max(found, _compare(_smoothed(one), _smoothed(other)), key=_rank)
+
+
+def _kept(pixels: Pixels) -> float:
+    """The share of its variance that a picture keeps when smoothed."""
+    return float(_smoothed(pixels).var() / max(float(pixels.var()), 1e-9))
 
 
 def _smoothed(pixels: Pixels) -> Pixels:

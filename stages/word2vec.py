@@ -27,7 +27,7 @@ log = logging.getLogger("word2vec")
 
 
 def main() -> None:
-    params = load("seed", "words")
+    params = load("seed", "recipe", "best.min_count", "words").by_recipe()
 
     with resumable("word2vec") as folder:
         learned = learn(

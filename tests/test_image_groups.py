@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from pipeline import image_groups
 from pipeline.checkpoints import keep_in
-from pipeline.drawing import draw
+from pipeline.drawing import CHANGES, Hand, draw
 from pipeline.image_groups import (
     Pairs,
     exact_cosine,
@@ -226,6 +226,26 @@ def test_drawn_pictures_survive_jpeg_and_differ_from_others_of_their_topic(topic
     one, other = (draw(topic, 4, np.random.default_rng(seed)) for seed in (topic, topic + 100))
     assert same_picture(Look.of(one), Look.of(jpeg(one, 40)))
     assert not same_picture(Look.of(one), Look.of(other))
+
+
+@pytest.mark.parametrize(("change", "least"), [("caption", 24), ("crop", 20), ("resize", 22), ("jpeg", 20)])
+def test_pictures_in_many_hands_survive_what_people_do_to_them(change: str, least: int) -> None:
+    # Faint papers and clutter: what is plain border in the one is not in the other, and a crop may cut nothing.
+    found = 0
+    for seed in range(24):
+        one = draw(seed % 12, seed % 8, np.random.default_rng(seed), Hand.of(np.random.default_rng([1, seed])))
+        other = CHANGES[change](one, np.random.default_rng([2, seed]))
+        found += same_picture(Look.of(one), Look.of(jpeg(other, 40) if change == "jpeg" else other))
+    assert found >= least
+
+
+def test_one_of_two_things_is_no_crop_of_both() -> None:
+    one, two = Image.new("RGB", (200, 200), "white"), Image.new("RGB", (230, 200), "white")
+    for image in (one, two):
+        ImageDraw.Draw(image).ellipse((20, 20, 180, 180), fill="navy", outline="red", width=12)
+    ImageDraw.Draw(two).rectangle((195, 80, 215, 120), fill="black")
+    assert same_picture(Look.of(one), Look.of(one.crop((10, 10, 195, 200))))
+    assert not same_picture(Look.of(one), Look.of(two))
 
 
 def test_meshes_of_thin_lines_are_not_judged_by_their_blur() -> None:

@@ -69,13 +69,18 @@ def test_one_over_ten_thousand_may_be_written_as_1e_4(tmp_path):
     assert validate(path).train.learning_rate == 1e-4
 
 
-def test_the_recipe_best_takes_the_place_of_values_of_model_and_train_and_paper_changes_nothing():
-    keys = ("recipe", "best", "model", "train")
-    held = load(*keys)
-    plain = held.model_copy(update={"recipe": "paper"}).by_recipe()
-    assert (plain.model, plain.train) == (held.model, held.train)
+def test_the_recipe_best_takes_the_place_of_values_and_paper_changes_nothing():
+    held = validate()
+    assert held.model_copy(update={"recipe": "paper"}).by_recipe() == held
     best = held.model_copy(update={"recipe": "best"}).by_recipe()
     wanted = dict(held.best)
-    assert {name: getattr(best.train, name, getattr(best.model, name, None)) for name in wanted} == wanted
-    others = held.train.model_dump().keys() - wanted.keys()
-    assert all(getattr(best.train, name) == getattr(held.train, name) for name in others)
+    for name in ("model", "train", "words"):
+        before, after = getattr(held, name).model_dump(), getattr(best, name).model_dump()
+        assert after == before | {key: wanted.pop(key) for key in before.keys() & wanted.keys()}
+    assert not wanted
+    assert best.words.min_count == held.best.min_count != held.words.min_count
+
+
+def test_a_stage_sees_the_recipe_in_the_sections_that_it_asked_for():
+    held = load("recipe", "best.min_count", "words").model_copy(update={"recipe": "best"})
+    assert held.by_recipe().words.min_count == validate().best.min_count
