@@ -75,15 +75,15 @@ class Corpus:
     """The tables under `home`/data, read once, with those of the words that occur `min_count` times."""
 
     def __init__(self, home: Path, min_count: int) -> None:
+        other = None if min_count == WORDS else _corpus(home, {})
         self.params = validate(home / "params.yaml")
-        self.home = home if min_count == WORDS else with_words(home, min_count)
+        self.home = with_words(home, min_count, other.digest()) if other else home
         self.folder = Path(tempfile.mkdtemp(prefix="recipe-"))
         with contextlib.chdir(self.home):
             self.inputs = Inputs.read(self.folder, self.params.model.text_length)
             self.val, self.test = (self.inputs.queries(side, self.folder) for side in ("val", "test"))
-        if min_count != WORDS:
-            theirs = _corpus(home, WORDS)
-            self.val, self.test = same_texts(self.val, theirs.val), same_texts(self.test, theirs.test)
+        if other:
+            self.val, self.test = same_texts(self.val, other.val), same_texts(self.test, other.test)
 
     def digest(self) -> str:
         """Of what training reads, so that no run is kept for another corpus."""
@@ -131,9 +131,9 @@ def same_texts(ours: Queries, theirs: Queries) -> Queries:
     return replace(ours, tasks=tasks)
 
 
-def with_words(home: Path, min_count: int) -> Path:
-    """A folder with the tables of `home`, but for those of its words: of all that occur `min_count` times."""
-    folder = home / ".cache/recipe" / f"words-{min_count}"
+def with_words(home: Path, min_count: int, digest: str) -> Path:
+    """The tables of `home` with other words: all that occur `min_count` times. `digest`: of the tables of `home`."""
+    folder = home / ".cache/recipe" / f"words-{min_count}-{digest}"
     if not (folder / "data/words/users").exists():
         lay_out(folder)
         for table in (home / "data").iterdir():
@@ -177,7 +177,7 @@ class Kept:
         missing = [one for one in about if not any(one.items() <= run.items() for run in self.runs)]
         unique = [one for i, one in enumerate(missing) if one not in missing[:i]]
         for one in unique:  # tables of other words are made here, not by every process at once
-            _corpus(self.homes[one["corpus"]], one["trial"].get("min_count", WORDS))
+            _corpus(self.homes[one["corpus"]], one["trial"])
         done = Parallel(n_jobs=cores(), return_as="generator_unordered")(
             delayed(_run)(self.homes[one["corpus"]], one) for one in unique
         )
@@ -192,18 +192,23 @@ class Kept:
         return next(float(run[name]) for run in self.runs if about.items() <= run.items())
 
     def _about(self, corpus: str, trial: Trial, seed: int) -> dict[str, Any]:
-        return {"corpus": corpus, "tables": _corpus(self.homes[corpus], WORDS).digest(), "trial": trial, "seed": seed}
+        return {"corpus": corpus, "tables": _corpus(self.homes[corpus], {}).digest(), "trial": trial, "seed": seed}
+
+
+def _corpus(home: Path, trial: Trial) -> Corpus:
+    """What `trial` trains on."""
+    return _read(home, trial.get("min_count", WORDS))
 
 
 @lru_cache
-def _corpus(home: Path, min_count: int) -> Corpus:
+def _read(home: Path, min_count: int) -> Corpus:
     return Corpus(home, min_count)
 
 
 def _run(home: Path, about: dict[str, Any]) -> dict[str, Any]:
     torch.set_num_threads(1)
     numba.set_num_threads(1)
-    found = _corpus(home, about["trial"].get("min_count", WORDS)).run(about["trial"], about["seed"])
+    found = _corpus(home, about["trial"]).run(about["trial"], about["seed"])
     return {**about, **{name: float(f"{value:.5g}") for name, value in found.items()}}
 
 
