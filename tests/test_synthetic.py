@@ -9,11 +9,12 @@ import pyarrow.compute as pc
 import pytest
 from PIL import Image
 
-from pipeline import drawing, synthetic
+from pipeline import drawing, interests, synthetic
 from pipeline.importing import CANDIDATES
 from pipeline.lexicon import Lexicon
 from pipeline.params import validate
 from pipeline.pictures import intake
+from pipeline.retrieval import Vectors
 from pipeline.synthetic import IMAGE_CHANGES, INTERESTS, TEXT_CHANGES, TRUTH_POSTS, TRUTH_USERS, SyntheticCorpus
 from pipeline.tables import USERS, positions
 
@@ -157,6 +158,16 @@ def test_interests_are_labels_of_their_own_that_follow_the_mixture(tmp_path):
     affinity = np.array(made.users["topics"].to_pylist())[~brand][:, topics].sum(axis=1)
     assert 0.1 < label.mean() < 0.6
     assert label[affinity > 0.5].mean() > 0.6 > 0.3 > label[affinity < 0.05].mean() > 0.02
+
+
+def test_the_planted_mixtures_tell_interests_far_better_than_calling_everyone_positive(tmp_path):
+    made = make(tmp_path, posts=200, users=400)
+    users, _ = made.corpus.users(pa.table({"user_id": made.users["user_id"]}))
+    mixtures = np.array(made.users["topics"].to_pylist())
+    people, vectors = interests.everywhere(users, {"planted": Vectors(made.users["user_id"], mixtures)})
+    labels, truth, _ = interests.targets(people["interests"].to_pylist(), 10)
+    macro = interests.evaluate(interests.predict(vectors, labels, truth, 1.0, 5, 1, 1), 100, 1)["macro"]
+    assert len(labels) == len(INTERESTS) and macro["planted"] > macro["always_yes"] + 0.15
 
 
 def test_the_control_of_users_moves_authors_alone(made, tmp_path):
