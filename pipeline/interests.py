@@ -88,7 +88,7 @@ def predict(
     unconverged = 0
     with threadpool_limits(1, "blas"):  # the threads are those of the repetitions
         done = Parallel(n_jobs=cores(), prefer="threads", return_as="generator")(
-            delayed(_one)(inputs[s], truth[i], fold[i, r], c, seed) for s, i, r in jobs
+            delayed(_one)(inputs[s], truth[i], fold[i, r], c) for s, i, r in jobs
         )
         for job, (found, stopped) in zip(jobs, progress(done, "SVMs", "repetitions", total=len(jobs)), strict=True):
             said[job] = found
@@ -96,17 +96,19 @@ def predict(
     return Predictions(list(vectors), list(labels), truth, fold, said, unconverged)
 
 
-def _one(rows: Array, wanted: Array, fold: Array, c: float, seed: int) -> tuple[Array, int]:
+def _one(rows: Array, wanted: Array, fold: Array, c: float) -> tuple[Array, int]:
     said, stopped = np.empty(len(wanted), bool), 0
     for held_out in range(fold.max() + 1):
         test = fold == held_out
         scaler = StandardScaler().fit(rows[~test])
         train, asked = scaler.transform(rows[~test]), scaler.transform(rows[test])
-        wide = train.shape[1] > len(train)
-        if wide:  # the weights lie in the span of the training rows: the same problem, in as many dimensions as rows
+        if train.shape[1] > len(
+            train
+        ):  # the weights lie in the span of the training rows: the same problem, in as many dimensions as rows
             axes = np.linalg.qr(train.T)[0]
             train, asked = train @ axes, asked @ axes
-        model = LinearSVC(C=c, dual=wide, max_iter=_ITERATIONS, random_state=seed).fit(train, wanted[~test])
+        # The dual's solver shuffles, and all threads draw from one generator: its results differ from run to run.
+        model = LinearSVC(C=c, dual=False, max_iter=_ITERATIONS).fit(train, wanted[~test])
         said[test] = model.predict(asked)
         stopped += int(model.n_iter_ >= _ITERATIONS)
     return said, stopped

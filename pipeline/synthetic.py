@@ -210,6 +210,9 @@ class SyntheticCorpus:
             found = earlier > 0
             source[copying[found]] = offered[(chance.random(int(found.sum())) * earlier[found]).astype(np.int64)]
         copied = source >= 0
+        if p.captions_independent:
+            # Else the copied text of a post without a picture, which keeps its topic, would tell that of a picture.
+            copied &= ~(has_image & copies_text & ~copies_image)
         topic[copied], colour[copied] = topic[source[copied]], colour[source[copied]]
         return _Block(
             first=first,
