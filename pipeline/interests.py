@@ -102,9 +102,8 @@ def _one(rows: Array, wanted: Array, fold: Array, c: float) -> tuple[Array, int]
         test = fold == held_out
         scaler = StandardScaler().fit(rows[~test])
         train, asked = scaler.transform(rows[~test]), scaler.transform(rows[test])
-        if train.shape[1] > len(
-            train
-        ):  # the weights lie in the span of the training rows: the same problem, in as many dimensions as rows
+        if train.shape[1] > len(train):
+            # The weights lie in the span of the training rows: the same problem, in as many dimensions as rows.
             axes = np.linalg.qr(train.T)[0]
             train, asked = train @ axes, asked @ axes
         # The dual's solver shuffles, and all threads draw from one generator: its results differ from run to run.
