@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -27,6 +29,18 @@ def lay_out(folder: Path) -> None:
         link.unlink(missing_ok=True)
         link.symlink_to(ROOT / name)
     shutil.copytree(ROOT / "data/own", folder / "data/own", dirs_exist_ok=True)
+
+
+def write_params(folder: Path, changes: Mapping[str, Mapping[str, Any]], source: Path = ROOT / "params.yaml") -> None:
+    """`source` as `folder`/params.yaml, with these values changed, by section: `train`, `corpus.synthetic`."""
+    yaml = YAML()
+    params = yaml.load(source)
+    for section, values in changes.items():
+        held = params
+        for part in section.split("."):
+            held = held[part]
+        held.update(values)
+    yaml.dump(params, folder / "params.yaml")
 
 
 def median_seconds(work: Callable[[], object], repeats: int = 3) -> float:

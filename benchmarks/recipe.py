@@ -32,10 +32,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from joblib import Parallel, delayed
-from ruamel.yaml import YAML
 from scipy import stats
 
-from benchmarks import lay_out, print_table, result
+from benchmarks import lay_out, print_table, result, write_params
 from pipeline.files import write_text
 from pipeline.losses import Objective
 from pipeline.machine import cores
@@ -139,10 +138,7 @@ def with_words(home: Path, min_count: int, digest: str) -> Path:
         for table in (home / "data").iterdir():
             if table.name not in ("words", "own") and not (folder / "data" / table.name).exists():
                 (folder / "data" / table.name).symlink_to(table)
-        yaml = YAML()
-        params = yaml.load(home / "params.yaml")
-        params["words"]["min_count"] = min_count
-        yaml.dump(params, folder / "params.yaml")
+        write_params(folder, {"words": {"min_count": min_count}}, home / "params.yaml")
         subprocess.run([sys.executable, "-m", "stages.word2vec"], cwd=folder, check=True)
     return folder
 
@@ -156,8 +152,7 @@ STAGES = (
 def synthetic(home: Path) -> Path:
     """A folder with the tables of the synthetic corpus that params.yaml describes, made if not there."""
     lay_out(home)
-    text = Path("params.yaml").read_text().replace("  source: openclipart", "  source: synthetic")
-    (home / "params.yaml").write_text(text)
+    write_params(home, {"corpus": {"source": "synthetic"}}, Path("params.yaml"))
     if not (home / "data/words/users").exists():
         for stage in STAGES:
             subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=home, check=True)

@@ -32,7 +32,7 @@ import numpy as np
 import psutil
 from ruamel.yaml import YAML
 
-from benchmarks import ROOT, lay_out, print_table, result
+from benchmarks import ROOT, lay_out, print_table, result, write_params
 from pipeline.files import write_text
 
 RESULTS, PICTURE = ROOT / "benchmarks/scale.json", ROOT / "benchmarks/scale.svg"
@@ -93,10 +93,7 @@ def main() -> None:
 def _kill(posts: int, folder: Path, stages: list[str]) -> None:
     """Kill each stage in the middle of its work, run it again, and compare with the unbroken run."""
     rows, same = [], {}
-    yaml = YAML()
-    params = yaml.load(folder / "params.yaml")
-    params["words"]["workers"] = 1
-    yaml.dump(params, folder / "params.yaml")
+    write_params(folder, {"words": {"workers": 1}}, folder / "params.yaml")
     for stage in stages:
         shutil.rmtree(folder / ".checkpoints" / stage, ignore_errors=True)
         whole = _measured(stage, folder)["wall_s"]
@@ -136,17 +133,8 @@ def _prepare(posts: int) -> Path:
     """The folder of one size: code linked, params written; its tables stay for a rerun."""
     folder = ROOT / ".scale" / str(posts)
     lay_out(folder)
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
-    users = max(20, round(posts * PAPER_USERS / PAPER_POSTS))
-    for section, values in {**SETTINGS, "corpus.synthetic": {**SETTINGS["corpus.synthetic"], "posts": posts}}.items():
-        held = params
-        for part in section.split("."):
-            held = held[part]
-        held.update(values)
-    params["corpus"]["synthetic"]["users"] = users
-    with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
-        yaml.dump(params, stream)
+    size = {"posts": posts, "users": max(20, round(posts * PAPER_USERS / PAPER_POSTS))}
+    write_params(folder, {**SETTINGS, "corpus.synthetic": SETTINGS["corpus.synthetic"] | size})
     return folder
 
 

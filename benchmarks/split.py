@@ -19,9 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from ruamel.yaml import YAML
 
-from benchmarks import ROOT, lay_out, print_table, result
+from benchmarks import ROOT, lay_out, print_table, result, write_params
 from pipeline.files import write_text
 from pipeline.groups import components
 from pipeline.synthetic import TRUTH_POSTS
@@ -72,18 +71,16 @@ def main() -> None:
 
 def _prepare(posts: int, users: int, image_share: float) -> None:
     """The project's files, with params for this corpus, in the current folder."""
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
-    params["corpus"]["source"] = "synthetic"
-    params["corpus"]["max_posts_per_user"] = None
-    params["corpus"]["min_posts_per_user"] = 1
-    params["corpus"]["synthetic"].update(
-        posts=posts, users=users, topics=50, image_share=image_share, images="features"
-    )
-    # Made features have no picture to look at: the threshold alone has to tell copies from others of a topic.
-    params["images"]["min_cosine"], params["split"]["audit_min_cosine"] = 0.9, 0.85
-    yaml.dump(params, Path("params.yaml"))
+    made = {"posts": posts, "users": users, "topics": 50, "image_share": image_share, "images": "features"}
+    changes = {
+        "corpus": {"source": "synthetic", "max_posts_per_user": None, "min_posts_per_user": 1},
+        "corpus.synthetic": made,
+        # Made features have no picture to look at: the threshold alone has to tell copies from others of a topic.
+        "images": {"min_cosine": 0.9},
+        "split": {"audit_min_cosine": 0.85},
+    }
     lay_out(Path())
+    write_params(Path(), changes)
     write_text("", Path("data/checked"))
     Path("data/fetched").mkdir()
 
