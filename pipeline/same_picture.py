@@ -162,9 +162,11 @@ def _as_wholes(faces: Faces, other: Look) -> Iterator[tuple[float, float]]:
 
 
 def _with_borders(faces: Faces, other: Look) -> Iterator[tuple[float, float]]:
-    for face in faces:
-        if face.framed and other.framed and _stretch(face.framed, other.framed) <= MAX_STRETCH:
-            yield _judged_framed(_window(face.framed, WHOLE), _window(other.framed, WHOLE))
+    if faces[0].framed and other.framed and _stretch(faces[0].framed, other.framed) <= MAX_STRETCH:
+        square = _window(other.framed, WHOLE)
+        for face in faces:
+            assert face.framed  # mirrored, it has a border as well
+            yield _judged_framed(_window(face.framed, WHOLE), square)
 
 
 def _as_windows(faces: Faces, other: Look) -> Iterator[tuple[float, float]]:
@@ -172,14 +174,13 @@ def _as_windows(faces: Faces, other: Look) -> Iterator[tuple[float, float]]:
     places = [(correlation, WHOLE, face, other), (correlation, WHOLE, other, face)]
     for inner, outer in ((inner, outer) for face in faces for inner, outer in ((face, other), (other, face))):
         places.append((*_place(inner.small, outer.small), inner, outer))
-    thin = min(_kept(face.square), _kept(other.square)) < MIN_KEPT
     for correlation, rough, inner, outer in sorted(places, key=lambda place: -place[0])[:4]:
         if correlation >= PROMISING:
             box = _refined(inner.template, outer.field, rough)
             if _large(box) and _stretch(inner.fine, outer.fine, box) <= MAX_STRETCH:
                 found = _judged(inner.square, _polished(inner.square, outer.fine, box))
-                slight = not thin and _large(box, SLIGHT_WINDOW) and found[1] <= SLIGHT_DIFFERENCE
-                if slight or _cut_where(inner.cut, box):
+                slight = found[1] <= SLIGHT_DIFFERENCE and _large(box, SLIGHT_WINDOW)
+                if _cut_where(inner.cut, box) or (slight and _softened(face.square, other.square)[1] >= MIN_KEPT):
                     yield found
 
 
@@ -298,25 +299,31 @@ def _judged(one: Pixels, other: Pixels) -> tuple[float, float]:
     found = _compare(one, other)
     if found[0] < NEARLY:
         return found
-    if min(_kept(one), _kept(other)) < MIN_KEPT:
+    smooth, kept = _softened(one, other)
+    if kept < MIN_KEPT:
         spreads = [float(pixels.var()) for pixels in (one, other)]
         if max(spreads) > THIN_CONTRAST**2 * min(spreads):
             return found[0], 1.0
         return found[0], found[1] * MAX_DIFFERENCE / THIN_DIFFERENCE
-    return max(found, _compare(_smoothed(one), _smoothed(other)), key=_rank)
+    return max(found, _compare(*smooth), key=_rank)
 
 
 def _judged_framed(one: Pixels, other: Pixels) -> tuple[float, float]:
     """As `_judged`, of pictures with their borders, which are alike whatever they frame: the limits are narrower."""
     found = _compare(one, other)
-    if found[0] < FRAMED_CORRELATION or min(_kept(one), _kept(other)) < FRAMED_KEPT:
+    if found[0] < FRAMED_CORRELATION:
         return found[0], 1.0
-    return max(found, _compare(_smoothed(one), _smoothed(other)), key=_rank)
+    smooth, kept = _softened(one, other)
+    if kept < FRAMED_KEPT:
+        return found[0], 1.0
+    return max(found, _compare(*smooth), key=_rank)
 
 
-def _kept(pixels: Pixels) -> float:
-    """The share of its variance that a picture keeps when smoothed."""
-    return float(_smoothed(pixels).var() / max(float(pixels.var()), 1e-9))
+def _softened(one: Pixels, other: Pixels) -> tuple[tuple[Pixels, Pixels], float]:
+    """Both smoothed, and the share of its variance that the one which loses more keeps."""
+    smooth = _smoothed(one), _smoothed(other)
+    pairs = zip(smooth, (one, other), strict=True)
+    return smooth, min(float(after.var() / max(float(before.var()), 1e-9)) for after, before in pairs)
 
 
 def _smoothed(pixels: Pixels) -> Pixels:
