@@ -38,8 +38,8 @@ from pipeline.files import write_text
 RESULTS, PICTURE = ROOT / "benchmarks/scale.json", ROOT / "benchmarks/scale.svg"
 STAGES = (
     *("check_params", "fetch_corpus", "import_corpus", "clean_text", "image_features", "dedup_images", "split"),
-    *("audit_split", "image_copies", "word2vec", "train", "embed", "evaluate_retrieval", "baselines", "clusters"),
-    *("queries",),
+    *("audit_split", "image_copies", "word2vec", "train", "embed", "evaluate_retrieval", "clusters", "queries"),
+    *("baselines",),
 )
 PAPER_POSTS, PAPER_USERS = 9_450_000, 39_808
 FIT_FROM = 100_000
