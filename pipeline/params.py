@@ -37,6 +37,7 @@ class Synthetic(_Section):
     topics: Annotated[int, Field(ge=2)]
     image_share: Share
     text_share: Share
+    text_shown: Share
     text_copies: Annotated[float, Field(ge=0, le=0.5)]
     image_copies: Annotated[float, Field(ge=0, le=0.5)]
     users_independent: bool
@@ -115,6 +116,7 @@ class Words(_Section):
     window: PositiveInt
     epochs: PositiveInt
     negative: PositiveInt
+    usage: Annotated[int, Field(ge=0)]
     workers: PositiveInt
 
 
@@ -127,6 +129,7 @@ class Model(_Section):
     windows: list[PositiveInt]
     filters: list[PositiveInt]
     word_mean: bool
+    aligned: bool
     dropout: Dropout
     image_dropout: Dropout
     tune_words: bool
@@ -137,11 +140,13 @@ class Model(_Section):
         return self
 
     def check_blocks(self) -> None:
-        """Raise ValueError where windows, filters, text_length and word_mean do not go together."""
+        """Raise ValueError where windows, filters, text_length, word_mean and aligned do not go together."""
         if len(self.windows) != len(self.filters):
             raise ValueError(f"{len(self.windows)} windows and {len(self.filters)} filters; each block has one of both")
         if not self.windows and not self.word_mean:
             raise ValueError("a text needs windows, or word_mean: true")
+        if self.aligned and not self.word_mean:
+            raise ValueError("aligned needs word_mean: true, as it is means of words that texts and users share")
         if max(self.windows, default=0) > self.text_length:
             raise ValueError(f"a window of {max(self.windows)} words does not fit text_length, {self.text_length}")
 
@@ -168,6 +173,8 @@ class Best(_Section):
     """Values in the place of those of the same name in `words`, `model` and `train`."""
 
     min_count: PositiveInt
+    window: PositiveInt
+    usage: Annotated[int, Field(ge=0)]
     loss: Loss
     learning_rate: PositiveFloat
     schedule: Schedule
@@ -175,6 +182,7 @@ class Best(_Section):
     windows: list[PositiveInt]
     filters: list[PositiveInt]
     word_mean: bool
+    aligned: bool
     dropout: Dropout
     image_dropout: Dropout
     tune_words: bool

@@ -4,10 +4,10 @@ Who posts what. A user has a mixture of topics, a taste in colours, a few pet wo
 level of activity with a long tail; a post has one topic and one colour of its user's. Its text has words of the topic,
 the colour's name, pet words, words of other topics and everyday words, each drawn by Zipf's law and inflected, with
 hashtags, links, mentions, emoji and other languages between; its picture shows the topic in the colour, by the user's
-hand. A share of posts copies an earlier post's text (word for word, reordered, a word changed, another link) or picture
-(the same file, resized, cropped, encoded again, with a bar of text), which keeps the hand of its first author. Users
-follow brands of interest groups that their topics belong to, now and then others: their interests are labels of their
-own, not derived from their posts.
+hand, or (`text_shown`) others of the user's. A share of posts copies an earlier post's text (word for word, reordered,
+a word changed, another link) or picture (the same file, resized, cropped, encoded again, with a bar of text), which
+keeps the hand of its first author. Users follow brands of interest groups that their topics belong to, now and then
+others: their interests are labels of their own, not derived from their posts.
 
 What an algorithm should find is kept apart from the corpus, in tables that tests and benchmarks alone read.
 
@@ -53,6 +53,8 @@ TRUTH_POSTS = Table(
             pa.field("post_id", _id, nullable=False),
             pa.field("topic", _whole, nullable=False),
             pa.field("colour", _whole, nullable=False),
+            pa.field("shown_topic", _whole, nullable=False),
+            pa.field("shown_colour", _whole, nullable=False),
             pa.field("author", _id, nullable=False),
             pa.field("text_of", _id),
             pa.field("text_change", _id),
@@ -62,7 +64,8 @@ TRUTH_POSTS = Table(
     ),
     ("post_id",),
 )
-"""topic, colour: of the picture, and unless captions are independent of the text. author: whose tastes made the post.
+"""topic, colour: of the post, and unless captions are independent of its text. shown_topic, shown_colour: of its
+picture, where it has one. author: whose tastes made the post.
 text_of, image_of: the earlier post whose text or picture this one copies, and how."""
 TRUTH_USERS = Table(
     "truth/users",
@@ -85,6 +88,8 @@ class _Block:
     user: np.ndarray
     topic: np.ndarray
     colour: np.ndarray
+    shown_topic: np.ndarray
+    shown_colour: np.ndarray
     has_text: np.ndarray
     has_image: np.ndarray
     text_source: np.ndarray
@@ -175,6 +180,8 @@ class SyntheticCorpus:
                     "post_id": self._post_ids(rows),
                     "topic": block.topic.astype(np.int32),
                     "colour": block.colour.astype(np.int32),
+                    "shown_topic": block.shown_topic.astype(np.int32),
+                    "shown_colour": block.shown_colour.astype(np.int32),
                     "author": self._user_ids(block.user),
                 }
                 for kind, source, change, names in (
@@ -214,11 +221,16 @@ class SyntheticCorpus:
             # Else the copied text of a post without a picture, which keeps its topic, would tell that of a picture.
             copied &= ~(has_image & copies_text & ~copies_image)
         topic[copied], colour[copied] = topic[source[copied]], colour[source[copied]]
+        shown_topic, shown_colour = self._shown(number, user, topic, colour, has_text & has_image)
+        same = copied & copies_image
+        shown_topic[same], shown_colour[same] = shown_topic[source[same]], shown_colour[source[same]]
         return _Block(
             first=first,
             user=user,
             topic=topic,
             colour=colour,
+            shown_topic=shown_topic,
+            shown_colour=shown_colour,
             has_text=has_text,
             has_image=has_image,
             text_source=np.where(copies_text, source, -1),
@@ -226,6 +238,16 @@ class SyntheticCorpus:
             image_source=np.where(copies_image, source, -1),
             image_change=chance.integers(0, len(IMAGE_CHANGES), n),
         )
+
+    def _shown(
+        self, number: int, user: np.ndarray, topic: np.ndarray, colour: np.ndarray, captioned: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The topic and colour of each picture: its post's or, where it has nothing to do with the text, drawn anew."""
+        chance = np.random.default_rng([self._seed, 9, number])
+        apart = captioned & (chance.random(len(user)) >= self._params.text_shown)
+        other_topic = _draw_rows(np.cumsum(self.mixture, axis=1), user, chance)
+        other_colour = _draw_rows(self._taste, user, chance)
+        return np.where(apart, other_topic, topic), np.where(apart, other_colour, colour)
 
     def _authors(self, block: _Block) -> np.ndarray:
         """The user of each post; with `users_independent` anyone, as active as users are, whoever's tastes made it."""
@@ -358,7 +380,7 @@ class SyntheticCorpus:
         origin, block, row = self._origin(post)
         hand = drawing.Hand.of(self._hand(block.user[row]))
         chance = np.random.default_rng([self._seed, 5, origin])
-        image = drawing.draw(int(block.topic[row]), int(block.colour[row]), chance, hand)
+        image = drawing.draw(int(block.shown_topic[row]), int(block.shown_colour[row]), chance, hand)
         if origin == post:
             return drawing.encode(image)
         change = IMAGE_CHANGES[int(block.image_change[post - block.first])]
@@ -371,7 +393,8 @@ class SyntheticCorpus:
         chance = np.random.default_rng([self._seed, 5, origin])
         parts = self._parts[_zipf(PARTS, SHOWN_PARTS, chance)]
         own = (parts * chance.standard_normal((SHOWN_PARTS, 1), np.float32)).sum(axis=0) / np.sqrt(SHOWN_PARTS)
-        topic, colour = self._prototypes[block.topic[row]], self._prototypes[self._params.topics + block.colour[row]]
+        topic = self._prototypes[block.shown_topic[row]]
+        colour = self._prototypes[self._params.topics + block.shown_colour[row]]
         styles = self._styles[self._hand(block.user[row]).choice(STYLES, HAND_STYLES, replace=False)]
         hand = styles.sum(axis=0) / np.sqrt(HAND_STYLES)
         vector: np.ndarray = topic + _COLOUR_PART * colour + _HAND_PART * hand + _OWN_PART * own

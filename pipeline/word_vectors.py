@@ -1,6 +1,7 @@
-"""word2vec on a corpus's own cleaned words (gensim), and users as the means of their words.
+"""word2vec on a corpus's own cleaned words (gensim), users as the means of their words and, beyond the paper, who uses
+which words.
 
-Both see the posts that they are given and nothing else: the caller gives the train split.
+All see the posts that they are given and nothing else: the caller gives the train split.
 Source: "Text" and "Implementation" of the paper; 300 dimensions; skip-gram, window and passes are unstated there.
 """
 
@@ -13,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from gensim.models import Word2Vec
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
+from sklearn.utils.extmath import randomized_svd
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_file
@@ -22,6 +24,8 @@ from pipeline.progress import bar
 
 CHECKPOINT_EVERY = 30.0
 """Seconds, at least, between checkpoints; one is written at the end of a pass."""
+SMOOTHING = 300
+"""To each user's words so many are added, of the corpus's frequencies; 100 and 1000 rank alike on folds."""
 
 
 @dataclass(frozen=True)
@@ -108,16 +112,13 @@ def _write_lines(texts: Iterable[pa.ChunkedArray], path: Path) -> None:
                 stream.writelines(f"{line}\n" for line in lines if line)
 
 
-def mean_by_user(
-    posts: Iterable[pa.Table], words: pa.Array, vectors: np.ndarray
-) -> tuple[pa.Array, np.ndarray, np.ndarray]:
-    """The mean vector of all words that a user posted, each occurrence counted; words not in `words` say nothing.
+def occurrences(posts: Iterable[pa.Table], words: pa.Array) -> tuple[pa.Array, csr_array]:
+    """The users with one of `words` (v,), sorted (u,), and how often each of them posted each word, (u, v) int64.
 
-    `posts` are tables with user_id and words. Returns the users with a known word, sorted (u,), their means (u, d)
-    float32, and how many known words each mean is over (u,).
+    `posts` are tables with user_id and words.
     """
     row_of: dict[str, int] = {}
-    occurrences = coo_array((0, len(words)), dtype=np.int64).tocsr()
+    counts = csr_array((0, len(words)), dtype=np.int64)
     for table in posts:
         lengths = pc.list_value_length(table["words"]).to_numpy()
         users = table["user_id"].combine_chunks().dictionary_encode()
@@ -128,11 +129,44 @@ def mean_by_user(
         known = column >= 0
         shape = (len(row_of), len(words))
         found = coo_array((np.ones(int(known.sum()), np.int64), (row[known], column[known])), shape).tocsr()
-        occurrences.resize(shape)
-        occurrences = occurrences + found
-    totals = np.asarray(occurrences.sum(axis=1)).ravel()
+        counts.resize(shape)
+        counts = counts + found
     names = np.array(list(row_of), dtype=object)
-    order = np.array(sorted(np.flatnonzero(totals), key=lambda user: names[user]), np.int64)
-    sums = occurrences[order].astype(np.float64) @ vectors.astype(np.float64)
-    means = (sums / totals[order, None]).astype(np.float32)
-    return pa.array(names[order], pa.string()), means, totals[order]
+    order = np.array(sorted(np.flatnonzero(counts.sum(axis=1)), key=lambda user: names[user]), np.int64)
+    return pa.array(names[order], pa.string()), counts[order]
+
+
+def mean_by_user(counts: csr_array, vectors: np.ndarray) -> np.ndarray:
+    """The mean vector (u, d) of all words that a user posted, each of the `counts` (u, v) occurrences counted."""
+    sums = counts.astype(np.float64) @ vectors.astype(np.float64)
+    means: np.ndarray = (sums / counts.sum(axis=1)[:, None]).astype(np.float32)
+    return means
+
+
+def usage(counts: csr_array, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """What of words and users tells who uses which words: (v, r + 1) and (u, r + 1); their products are
+
+        log p(w|u) / p(w)    p(w|u) = (n_uw + s p(w)) / (n_u + s), from `counts` n_uw (u, v), with s = SMOOTHING
+
+    as near as r numbers come, r = min(size, u, v). Summed over a text's words it is how naive Bayes tells an author.
+    The logarithm is log(1 + n_uw / (s p(w))) - log(1 + n_u / s): a sparse matrix, of which r numbers hold a truncated
+    singular value decomposition, and one number per user.
+    """
+    share = counts.sum(axis=0) / counts.sum()
+    used = (counts / (SMOOTHING * share)).log1p().tocsr()
+    active = np.log1p(counts.sum(axis=1) / SMOOTHING)
+    left, values, right = randomized_svd(used, min(size, *counts.shape), random_state=0)
+    left, right = np.column_stack([left, -active / np.linalg.norm(active)]), np.vstack([right, np.ones(right.shape[1])])
+    right[-1] /= np.linalg.norm(right[-1])
+    root = np.sqrt(np.append(values, np.linalg.norm(active) * np.sqrt(right.shape[1])))
+    return (right.T * root).astype(np.float32), (left * root).astype(np.float32)
+
+
+def join(vectors: np.ndarray, words: np.ndarray, means: np.ndarray, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Word `vectors` (v, d) and users' `means` (u, d) with what `usage` tells of `words` and `users` behind.
+
+    Either half weighs the same: a user's two are of unit length, a word's of unit length on average.
+    """
+    halves = [half / np.linalg.norm(half, axis=1).mean() for half in (vectors, words)]
+    own = [half / np.linalg.norm(half, axis=1, keepdims=True).clip(1e-9) for half in (means, users)]
+    return np.concatenate(halves, axis=1), np.concatenate(own, axis=1)

@@ -39,13 +39,13 @@ Found = tuple[Vectors, Ranked, dict[str, Any]]
 
 
 def main() -> None:
-    params = load("seed", "recipe", "best", "model", "train", "retrieval").by_recipe()
+    params = load("seed", "recipe", "best", "words.size", "model", "train", "retrieval").by_recipe()
     with resumable("baselines") as folder:
         inputs = Inputs.read(folder, params.model.text_length)
         val, test = inputs.queries("val", folder), inputs.queries("test", folder)
         train = Training(params, inputs, val, test, folder)
         methods: dict[str, Callable[[], Found]] = {
-            "avg_text": lambda: avg_text(inputs, test, params.seed),
+            "avg_text": lambda: avg_text(inputs, test, params.seed, params.words.size),
             "avg_image": lambda: avg_image(inputs, test, params.seed),
             "bridging": train.bridging,
             "merged": train.merged,
@@ -71,12 +71,12 @@ def main() -> None:
         write_metrics(metrics, METRICS)
 
 
-def avg_text(inputs: Inputs, test: Queries, seed: int) -> Found:
-    """Users and texts as means of word vectors; it can ask text-to-user alone."""
+def avg_text(inputs: Inputs, test: Queries, seed: int, size: int) -> Found:
+    """Users and texts as means of the `size` numbers per word that are word2vec's; it can ask text-to-user alone."""
     words, ids = inputs.word_vectors, inputs.lookup.users
-    users = Vectors(ids, starting_rows(ids, word_means(), words.shape[1], seed).numpy())
+    users = Vectors(ids, starting_rows(ids, word_means(), words.shape[1], seed).numpy()[:, :size])
     asking = np.flatnonzero(test.posts.has_text)
-    texts = Vectors(test.posts.ids.take(pa.array(asking)), mean_words(test.posts.tokens[asking], words))
+    texts = Vectors(test.posts.ids.take(pa.array(asking)), mean_words(test.posts.tokens[asking], words[:, :size]))
     task = "text_to_user"
     return users, {task: rank_task(task, test.tasks[task], users, texts, texts)}, {}
 

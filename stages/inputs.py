@@ -72,7 +72,7 @@ class Inputs:
             image_dropout=params.image_dropout, word_mean=params.word_mean,
         )  # fmt: skip
         rows = starting_rows(users, word_means(), shape.word, seed)
-        model = JointModel(shape, words, rows, seed, rarity(self.word_counts))
+        model = JointModel(shape, words, rows, seed, rarity(self.word_counts), params.aligned)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return Trained(model.to(device), users, self.lookup.vocabulary)
 

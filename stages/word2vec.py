@@ -2,7 +2,8 @@
 
 Reads   data/split/fit          a post of the train side (all posts under split.fit_on: all): user_id, words
 Writes  data/words/vocabulary   a word that occurs at least words.min_count times: word, count, vector
-        data/words/users        a user with such a word: id, the mean vector of all of the user's words
+        data/words/users        a user with such a word: id, the mean vector of all of the user's words; with
+                                words.usage, both vectors with what tells who uses which words behind
         metrics/words.json      posts and words in; distinct words in, kept, too rare; share of words known; users
 """
 
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 from pipeline.metrics import write_metrics
 from pipeline.params import load
 from pipeline.tables import CONTENT, EMBEDDINGS, VOCABULARY, vectors
-from pipeline.word_vectors import learn, mean_by_user
+from pipeline.word_vectors import join, learn, mean_by_user, occurrences, usage
 from stages.runner import resumable, run
 
 FIT = Path("data/split/fit")
@@ -27,26 +28,31 @@ log = logging.getLogger("word2vec")
 
 
 def main() -> None:
-    params = load("seed", "recipe", "best.min_count", "words").by_recipe()
+    params = load("seed", "recipe", "best.min_count", "best.window", "best.usage", "words").by_recipe()
 
     with resumable("word2vec") as folder:
         learned = learn(
             (posts["words"] for posts in CONTENT.batches(FIT, ["words"])), params.words, params.seed, folder
         )
-    users, means, known = mean_by_user(CONTENT.batches(FIT, ["user_id", "words"]), learned.words, learned.vectors)
+    users, counts = occurrences(CONTENT.batches(FIT, ["user_id", "words"]), learned.words)
+    word, start = learned.vectors, mean_by_user(counts, learned.vectors)
+    if params.words.usage:
+        words_usage, users_usage = usage(counts, params.words.usage)
+        word, start = join(word, words_usage, start, users_usage)
 
     VOCABULARY.write(
-        pa.table({"word": learned.words, "count": learned.counts, "vector": vectors(learned.vectors)}), VOCABULARY_PATH
+        pa.table({"word": learned.words, "count": learned.counts, "vector": vectors(word)}), VOCABULARY_PATH
     )
-    EMBEDDINGS.write(pa.table({"id": users, "vector": vectors(means)}), USERS_PATH)
+    EMBEDDINGS.write(pa.table({"id": users, "vector": vectors(start)}), USERS_PATH)
 
     fit = CONTENT.read(FIT, ["user_id", "words"])
     words = pc.list_flatten(fit["words"])
+    known = int(counts.sum())
     distinct, authors = pc.count_distinct(words).as_py(), pc.count_distinct(fit["user_id"]).as_py()
     write_metrics(
         {
             "posts": fit.num_rows,
-            "words": {"in": len(words), "known": int(known.sum()), "known_share": known.sum() / max(1, len(words))},
+            "words": {"in": len(words), "known": known, "known_share": known / max(1, len(words))},
             "distinct_words": {"in": distinct, "kept": len(learned.words), "too_rare": distinct - len(learned.words)},
             "users": {"in": authors, "with_vector": len(users), "without_known_word": authors - len(users)},
         },

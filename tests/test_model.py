@@ -99,6 +99,25 @@ def test_the_mean_of_words_by_their_rarity_stands_beside_the_convolutions_or_alo
     assert (np.diff(models.rarity(counts)) < 0).all()
 
 
+@pytest.mark.parametrize(("windows", "filters"), [(WINDOWS, FILTERS), ((), ())])
+def test_aligned_texts_are_near_users_as_their_mean_words_are(windows, filters):
+    random = torch.Generator().manual_seed(2)
+    vectors, users = torch.randn(WORDS, WORD, generator=random), torch.randn(4, WORD, generator=random)
+    shape = replace(SHAPE, windows=windows, filters=filters, word_mean=True)
+    model = JointModel(shape, vectors, users, 3, aligned=True)
+    text, user = model.text_projection[:, -WORD:], model.user_projection
+    torch.testing.assert_close(text, user)
+    assert shape.dim >= WORD
+    torch.testing.assert_close(user.T @ user, models.ALIGNED**2 * torch.eye(WORD), rtol=1e-4, atol=1e-3)
+    if not windows:
+        words, index = distinct(texts())
+        means = torch.stack([vectors[row[row > 0] - 1].mean(0) if row.any() else torch.zeros(WORD) for row in texts()])
+        found = F.normalize(model.text(words, index)) @ F.normalize(model.user(users)).T
+        torch.testing.assert_close(found, F.normalize(means) @ F.normalize(users).T, atol=1e-5, rtol=1e-4)
+    text.data[0, 0] += 1
+    assert text[0, 0] != user[0, 0]  # alike, not one
+
+
 def test_a_text_as_long_as_a_window_has_one_place(model):
     token = texts()[:, :4]
     words, index = distinct(token)

@@ -22,6 +22,7 @@ TEXT = PARAMS.read_text()
         ("  margin: 0.2", "  margin: 0", "train.margin is 0; it has to be greater than 0."),
         ("  filters: [512, 256, 256]", "  filters: [512]", "model: 3 windows and 1 filters"),
         ("  filters: []", "  filters: [512]", "best, in the place of values of model: 0 windows and 1 filters"),
+        ("  aligned: false", "  aligned: true", "model: aligned needs word_mean: true"),
         ("  windows: []\n  filters: []", "  windows: [21]\n  filters: [9]", "a window of 21 words does not fit"),
         (
             "  source: openclipart",

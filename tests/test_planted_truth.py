@@ -44,7 +44,8 @@ FEATURES = {"images": "features"}
 CORPORA = {
     "pixels": {},
     # A hundred users leave nearly all claims undecided, and are too few for an SVM on 2048 numbers each.
-    "plain": FEATURES | {"posts": 20_000, "users": 400},
+    # As on Twitter (see params.yaml), of the pictures with a text two in five show what it says.
+    "plain": FEATURES | {"posts": 20_000, "users": 400, "text_shown": 0.4},
     "users_independent": FEATURES | {"posts": 5000, "users": 100, "users_independent": True},
     "captions_independent": FEATURES | {"posts": 5000, "users": 100, "captions_independent": True},
 }
@@ -217,13 +218,13 @@ def test_the_claims_of_the_paper(paper):
         print(f"{verdict}: {claim}")
     certain = ("A single pair is far better", "A single pair is poor", "Two pairs reach the third task")
     likely = (
-        *("All pairs have the best joint", "All pairs have a better joint", "Image-to-user gains"),
+        *("All pairs have the best joint", "All pairs have a better joint", "Image-to-text gains"),
         "Learned vectors beat averaged ones",
     )
     assert all(verdict == "holds" for claim, verdict in verdicts.items() if claim.startswith(certain))
     assert all(verdict != "does not hold" for claim, verdict in verdicts.items() if claim.startswith(likely))
-    # The others are printed alone, as a corpus is not to be tuned until they hold: image and caption have topic and
-    # colour in common, and of their author one has the hand, the other pet words; texts say as much as images.
+    # The others are printed alone, as a corpus is not to be tuned until they hold: of its author a picture tells topic,
+    # colour and hand, so image-to-user has little to gain from texts, which say as much as images.
     ranks = {row["method"]: row for row in paper["table_4"]["rows"]}
     model, merged, images = ranks["model"], ranks["merged"], ranks["avg_image"]
     assert model["joint_performance"]["value"] < 0.95 * merged["joint_performance"]["value"]

@@ -198,6 +198,32 @@ def test_the_control_of_captions_moves_texts_of_pictures_alone(made, tmp_path):
     assert right[written & image].mean() < expected + 0.05
 
 
+def test_pictures_that_do_not_show_their_text_show_what_else_their_user_posts_about(made, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "BLOCK", 1500)
+        apart = make(tmp_path, posts=5000, users=80, text_shown=0.4)
+    assert apart.rows.equals(made.rows)
+    kinds = ["topic", "colour", "shown_topic", "shown_colour"]
+    assert apart.posts.drop_columns(kinds[2:]).equals(made.posts.drop_columns(kinds[2:]))
+    topic, colour, shown_topic, shown_colour = (apart.posts[kind].to_numpy() for kind in kinds)
+    assert made.posts["shown_topic"].equals(made.posts["topic"])
+    assert made.posts["shown_colour"].equals(made.posts["colour"])
+    has_image, has_text = (apart.rows[kind].is_valid().to_numpy() for kind in ("image", "text"))
+    source = positions(apart.posts["image_of"], apart.posts["post_id"])
+    both, own = has_image & has_text, source < 0
+    other = (shown_topic != topic) | (shown_colour != colour)
+    assert not other[~both & own].any()
+    np.testing.assert_array_equal(shown_topic[~own], shown_topic[source[~own]])
+    # By the users' mixtures and tastes: some of those that are drawn anew come out alike.
+    mixture = np.array(apart.users["topics"].to_pylist())[positions(apart.posts["author"], apart.users["user_id"])]
+    alike = mixture[np.arange(len(topic)), topic]
+    expected = 0.6 * (1 - alike[both & own]).mean()
+    assert (shown_topic != topic)[both & own].mean() == pytest.approx(expected, abs=0.03)
+    assert mixture[np.arange(len(topic)), shown_topic][both & own].mean() == pytest.approx(
+        alike[both & own].mean(), abs=0.03
+    )
+
+
 def test_pictures_are_decodable_drawings_and_reposts_share_their_file(made):
     names = made.rows["image"].drop_null().unique().to_pylist()[:60]
     files = list(made.corpus.pictures(names))
@@ -260,7 +286,7 @@ def test_an_authors_hand_shows_in_made_features_whatever_is_shown(tmp_path):
     origin = np.where(source < 0, np.arange(len(source)), source)
     author = positions(made.posts["author"], made.users["user_id"])[origin]
     poster = positions(made.rows["user_id"], made.users["user_id"])
-    shown = made.posts["topic"].to_numpy() * len(synthetic.COLOURS) + made.posts["colour"].to_numpy()
+    shown = made.posts["shown_topic"].to_numpy() * len(synthetic.COLOURS) + made.posts["shown_colour"].to_numpy()
     pairs = (shown[:, None] == shown) & (origin[:, None] != origin)
     same = author[:, None] == author
     gap = cosine[pairs & same].mean() - cosine[pairs & ~same].mean()

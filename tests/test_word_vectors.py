@@ -6,16 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from gensim.models import Word2Vec
+from scipy.sparse import csr_array
 
 from pipeline import word_vectors
 from pipeline.errors import UserError
 from pipeline.params import Words, validate
 from pipeline.tables import CONTENT, EMBEDDINGS, VOCABULARY, matrix
-from pipeline.word_vectors import learn, mean_by_user
+from pipeline.word_vectors import SMOOTHING, join, learn, mean_by_user, occurrences, usage
 from stages import word2vec
 
 ROOT = Path(__file__).parents[1]
-PARAMS = Words(min_count=3, size=12, skip_gram=True, window=5, epochs=5, negative=5, workers=1)
+PARAMS = Words(min_count=3, size=12, skip_gram=True, window=5, epochs=5, negative=5, usage=0, workers=1)
 LISTS = pa.list_(pa.string())
 
 
@@ -102,22 +103,71 @@ def test_users_are_the_means_of_all_their_known_words():
         pa.table({"user_id": ["u2", "u1"], "words": pa.array([["a", "a", "x"], []], LISTS)}),
         pa.table({"user_id": ["u3", "u2", "u4"], "words": pa.array([["x"], ["b"], ["b"]], LISTS)}),
     ]
-    users, means, known = mean_by_user(parts, words, vectors)
-    assert users.to_pylist() == ["u2", "u4"] and known.tolist() == [3, 1]
-    np.testing.assert_allclose(means, [[2 / 3, 1], [0, 3]])
+    users, counts = occurrences(parts, words)
+    assert users.to_pylist() == ["u2", "u4"] and counts.toarray().tolist() == [[2, 1], [0, 1]]
+    np.testing.assert_allclose(mean_by_user(counts, vectors), [[2 / 3, 1], [0, 3]])
 
 
 def test_users_agree_with_a_slow_mean(topical):
     learned = learned_from([texts_of(topical)], 7)
     authors = [f"u{k}" for k in np.random.default_rng(1).integers(0, 30, len(topical))]
     table = pa.table({"user_id": authors, "words": pa.array(topical, LISTS)})
-    users, means, _ = mean_by_user([table.slice(0, 900), table.slice(900)], learned.words, learned.vectors)
+    users, counts = occurrences([table.slice(0, 900), table.slice(900)], learned.words)
+    means = mean_by_user(counts, learned.vectors)
     vector_of = dict(zip(learned.words.to_pylist(), learned.vectors, strict=True))
     for user, mean in zip(users.to_pylist(), means, strict=True):
         own = [
             vector_of[w] for a, text in zip(authors, topical, strict=True) if a == user for w in text if w in vector_of
         ]
         np.testing.assert_allclose(mean, np.mean(own, axis=0), atol=1e-5)
+
+
+def log_odds(counts):
+    """In plain loops."""
+    share, total = counts.sum(axis=0) / counts.sum(), counts.sum(axis=1)
+    smoothed = [[(n + SMOOTHING * p) / (t + SMOOTHING) for n, p in zip(row, share, strict=True)]
+                for row, t in zip(counts, total, strict=True)]  # fmt: skip
+    return np.log(np.array(smoothed) / share)
+
+
+def test_usage_holds_the_log_odds_with_enough_numbers_and_comes_near_with_fewer():
+    counts = np.random.default_rng(3).poisson(2, (9, 40)) * (np.arange(40) % 9 != np.arange(9)[:, None])
+    expected, errors = log_odds(counts), []
+    for size in (1, 3, 8, 9, 300):
+        words, users = usage(csr_array(counts), size)
+        assert words.shape == (40, min(size, 9) + 1) and users.shape == (9, min(size, 9) + 1)
+        errors.append(np.abs(users @ words.T - expected).max())
+        np.testing.assert_array_equal(words, usage(csr_array(counts), size)[0])
+    assert errors == sorted(errors, reverse=True) and errors[-1] == errors[-2] < 1e-6 < errors[0]
+
+
+def test_usage_tells_authors_apart_whose_words_are_as_frequent_in_the_corpus():
+    """Each of twenty users has two words of their own; mean words by usage alone find the author of every pair."""
+    counts = np.zeros((20, 50), int)
+    counts[:, 40:] = 30
+    counts[np.repeat(np.arange(20), 2), np.arange(40)] = 3
+    words, users = usage(csr_array(counts), 300)
+    texts = words[:40].reshape(20, 2, -1).mean(axis=1) + words[40:].mean(axis=0)
+    cosine = (texts / np.linalg.norm(texts, axis=1)[:, None]) @ (users / np.linalg.norm(users, axis=1)[:, None]).T
+    np.testing.assert_array_equal(cosine.argmax(axis=1), np.arange(20))
+
+
+@pytest.mark.parametrize("counts", [np.ones((1, 5), int), np.ones((5, 1), int), np.ones((6, 9), int)])
+def test_one_user_one_word_or_users_alike_are_no_trouble(counts):
+    words, users = usage(csr_array(counts), 300)
+    np.testing.assert_allclose(users @ words.T, log_odds(counts), atol=1e-6)
+    for half in join(np.full((counts.shape[1], 2), 3.0), words, np.full((counts.shape[0], 2), 5.0), users):
+        np.testing.assert_allclose(np.linalg.norm(half, axis=1), np.sqrt(2), rtol=1e-5)
+
+
+def test_joined_halves_weigh_the_same_and_keep_their_directions():
+    random = np.random.default_rng(5)
+    halves = [random.normal(size=size) * 7 for size in ((30, 4), (30, 3), (6, 4), (6, 3))]
+    word, user = join(*halves)
+    for found, whole in ((word[:, :4], halves[0]), (word[:, 4:], halves[1])):
+        np.testing.assert_allclose(found * np.linalg.norm(whole, axis=1).mean(), whole)
+    for found, whole in ((user[:, :4], halves[2]), (user[:, 4:], halves[3])):
+        np.testing.assert_allclose(found * np.linalg.norm(whole, axis=1)[:, None], whole)
 
 
 def test_the_stage_sees_the_fitting_posts_and_nothing_else(topical, tmp_path, monkeypatch):
