@@ -58,7 +58,7 @@ FOLD = {"test": 0.25, "val": 0.07}
 """Shares of the posts of a train side that its fold holds out."""
 DRAWS = 20
 """Trials of either recipe in the search, beside its own values."""
-SPACE: Trial = {
+SPACE: dict[str, list[Any]] = {
     "learning_rate": [2.0e-4, 5.0e-4, 1.0e-3, 2.0e-3],
     "dropout": [0.0, 0.3, 0.5],
     "image_dropout": [0.0, 0.3, 0.5],
@@ -67,7 +67,7 @@ SPACE: Trial = {
     "window": [5, 20],
 }
 """What either recipe's draws choose from; and what is of one recipe alone:"""
-OWN_SPACE: dict[str, Trial] = {
+OWN_SPACE: dict[str, dict[str, list[Any]]] = {
     "paper": {"margin": [0.05, 0.1, 0.2, 0.4], "decay_every": [5, 10, 20, 30]},
     "best": {"user_rate": [1.0, 4.0, 10.0], "usage": [0, 300]},
 }
