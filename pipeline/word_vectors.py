@@ -26,6 +26,8 @@ CHECKPOINT_EVERY = 30.0
 """Seconds, at least, between checkpoints; one is written at the end of a pass."""
 SMOOTHING = 300
 """To each user's words so many are added, of the corpus's frequencies; 100 and 1000 rank alike on folds."""
+NOTHING = 1e-6
+"""Below this a length or a singular value is what rounding leaves of 0."""
 
 
 @dataclass(frozen=True)
@@ -144,22 +146,25 @@ def mean_by_user(counts: csr_array, vectors: np.ndarray) -> np.ndarray:
 
 
 def usage(counts: csr_array, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """What of words and users tells who uses which words: (v, r + 1) and (u, r + 1); their products are
+    """What of words and users tells who uses which words, (v, r) and (u, r) with r at most size + 1; their products are
 
         log p(w|u) / p(w)    p(w|u) = (n_uw + s p(w)) / (n_u + s), from `counts` n_uw (u, v), with s = SMOOTHING
 
-    as near as r numbers come, r = min(size, u, v). Summed over a text's words it is how naive Bayes tells an author.
-    The logarithm is log(1 + n_uw / (s p(w))) - log(1 + n_u / s): a sparse matrix, of which r numbers hold a truncated
-    singular value decomposition, and one number per user.
+    as near as so many numbers come. Summed over a text's words it is how naive Bayes tells an author. The logarithm is
+    log(1 + n_uw / (s p(w))) - log(1 + n_u / s): a sparse matrix, taken by its truncated singular value decomposition,
+    and one number per user. Both together are decomposed again, so that words and users share all numbers evenly; where
+    users do not differ, none is left.
     """
     share = counts.sum(axis=0) / counts.sum()
     used = (counts / (SMOOTHING * share)).log1p().tocsr()
     active = np.log1p(counts.sum(axis=1) / SMOOTHING)
     left, values, right = randomized_svd(used, min(size, *counts.shape), random_state=0)
-    left, right = np.column_stack([left, -active / np.linalg.norm(active)]), np.vstack([right, np.ones(right.shape[1])])
-    right[-1] /= np.linalg.norm(right[-1])
-    root = np.sqrt(np.append(values, np.linalg.norm(active) * np.sqrt(right.shape[1])))
-    return (right.T * root).astype(np.float32), (left * root).astype(np.float32)
+    users, users_rest = np.linalg.qr(np.column_stack([left * values, -active]))
+    words, words_rest = np.linalg.qr(np.column_stack([right.T, np.ones(right.shape[1])]))
+    left, values, right = np.linalg.svd(users_rest @ words_rest.T, full_matrices=False)
+    kept = values > NOTHING
+    root = np.sqrt(values[kept])
+    return (words @ right[kept].T * root).astype(np.float32), (users @ left[:, kept] * root).astype(np.float32)
 
 
 def join(vectors: np.ndarray, words: np.ndarray, means: np.ndarray, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -167,6 +172,6 @@ def join(vectors: np.ndarray, words: np.ndarray, means: np.ndarray, users: np.nd
 
     Either half weighs the same: a user's two are of unit length, a word's of unit length on average.
     """
-    halves = [half / np.linalg.norm(half, axis=1).mean() for half in (vectors, words)]
-    own = [half / np.linalg.norm(half, axis=1, keepdims=True).clip(1e-9) for half in (means, users)]
+    halves = [half / max(NOTHING, np.linalg.norm(half, axis=1).mean()) for half in (vectors, words)]
+    own = [half / np.linalg.norm(half, axis=1, keepdims=True).clip(NOTHING) for half in (means, users)]
     return np.concatenate(halves, axis=1), np.concatenate(own, axis=1)

@@ -135,7 +135,8 @@ def test_usage_holds_the_log_odds_with_enough_numbers_and_comes_near_with_fewer(
     expected, errors = log_odds(counts), []
     for size in (1, 3, 8, 9, 300):
         words, users = usage(csr_array(counts), size)
-        assert words.shape == (40, min(size, 9) + 1) and users.shape == (9, min(size, 9) + 1)
+        assert words.shape == (40, min(size + 1, 9)) and users.shape == (9, min(size + 1, 9))
+        np.testing.assert_allclose(words.T @ words, users.T @ users, atol=1e-5)
         errors.append(np.abs(users @ words.T - expected).max())
         np.testing.assert_array_equal(words, usage(csr_array(counts), size)[0])
     assert errors == sorted(errors, reverse=True) and errors[-1] == errors[-2] < 1e-6 < errors[0]
@@ -155,9 +156,9 @@ def test_usage_tells_authors_apart_whose_words_are_as_frequent_in_the_corpus():
 @pytest.mark.parametrize("counts", [np.ones((1, 5), int), np.ones((5, 1), int), np.ones((6, 9), int)])
 def test_one_user_one_word_or_users_alike_are_no_trouble(counts):
     words, users = usage(csr_array(counts), 300)
-    np.testing.assert_allclose(users @ words.T, log_odds(counts), atol=1e-6)
-    for half in join(np.full((counts.shape[1], 2), 3.0), words, np.full((counts.shape[0], 2), 5.0), users):
-        np.testing.assert_allclose(np.linalg.norm(half, axis=1), np.sqrt(2), rtol=1e-5)
+    assert words.shape == (counts.shape[1], 0) and users.shape == (counts.shape[0], 0)
+    for joined in join(np.full((counts.shape[1], 2), 3.0), words, np.full((counts.shape[0], 2), 5.0), users):
+        np.testing.assert_allclose(np.linalg.norm(joined, axis=1), 1)
 
 
 def test_joined_halves_weigh_the_same_and_keep_their_directions():
