@@ -146,7 +146,8 @@ def with_words(home: Path, words: Trial, digest: str) -> Path:
 
 def fold(home: Path) -> Path:
     """The train side of `home`, groups of near-copies whole, split again into train, val and test."""
-    to = home / ".cache/recipe" / f"fold-{_corpus(home, {}).digest()}"
+    whole = _corpus(home, {})
+    to = home / ".cache/recipe" / f"fold-{whole.digest()}"
     changes = {"split": {"max_excluded_share": 0.05}}  # of few posts, one is more than one in a thousand
 
     def assign_again() -> None:
@@ -154,7 +155,7 @@ def fold(home: Path) -> Path:
         posts = posts.filter(pc.equal(posts["split"], TRAIN))
         groups = posts["group_id"].combine_chunks().dictionary_encode()
         counts = np.bincount(groups.indices.to_numpy())
-        side = assign(groups.dictionary.to_pylist(), counts, FOLD, 0.02, seed=101).side
+        side = assign(groups.dictionary.to_pylist(), counts, FOLD, whole.params.split.max_group_share, seed=101).side
         again = pa.array(side, pa.string()).take(groups.indices)
         ASSIGNED.write(posts.set_column(2, "split", again), to / "data/split/assigned")
 
@@ -229,7 +230,7 @@ class Kept:
 
 def _corpus(home: Path, trial: Trial) -> Corpus:
     """What `trial` trains on."""
-    usual = validate(home / "params.yaml").words
+    usual = _read(home, ()).params.words
     return _read(home, tuple((key, trial[key]) for key, value in usual if trial.get(key, value) != value))
 
 

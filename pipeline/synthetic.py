@@ -114,7 +114,7 @@ class SyntheticCorpus:
         mixture = chance.dirichlet(np.full(topics, 0.2), users)
         own = np.arange(topics) % self._groups == (np.arange(self._brands) % self._groups)[:, None]
         mixture[: self._brands] = own / own.sum(axis=1, keepdims=True)
-        self.mixture = mixture
+        self.mixture, self._topics = mixture, np.cumsum(mixture, axis=1)
         self._activity = np.cumsum(chance.lognormal(0, 1, users))
         self._taste = np.cumsum(chance.dirichlet(np.full(len(COLOURS), 0.4), users), axis=1)
         self._pet_words = chance.choice(self._lexicon.common[100:], (users, 6))
@@ -201,7 +201,7 @@ class SyntheticCorpus:
         first = number * BLOCK
         n = min(BLOCK, p.posts - first)
         user = _draw(self._activity, n, chance)
-        topic = _draw_rows(np.cumsum(self.mixture, axis=1), user, chance)
+        topic = _draw_rows(self._topics, user, chance)
         colour = _draw_rows(self._taste, user, chance)
         # Text alone, image alone, or both: the shares of texts and images come out as asked for.
         u = chance.random(n)
@@ -245,8 +245,9 @@ class SyntheticCorpus:
         """The topic and colour of each picture: its post's or, where it has nothing to do with the text, drawn anew."""
         chance = np.random.default_rng([self._seed, 9, number])
         apart = captioned & (chance.random(len(user)) >= self._params.text_shown)
-        other_topic = _draw_rows(np.cumsum(self.mixture, axis=1), user, chance)
-        other_colour = _draw_rows(self._taste, user, chance)
+        if not apart.any():  # as under text_shown: 1
+            return topic.copy(), colour.copy()
+        other_topic, other_colour = (_draw_rows(shares, user, chance) for shares in (self._topics, self._taste))
         return np.where(apart, other_topic, topic), np.where(apart, other_colour, colour)
 
     def _authors(self, block: _Block) -> np.ndarray:
