@@ -4,8 +4,8 @@
     python -m benchmarks.recipe             # both recipes over five seeds, on the test side
 
 Run where `dvc repro` has made the tables of openclipart by the recipe `paper`; those of a synthetic corpus, of the
-folds, and other word vectors are made beside them, under .cache. Both recipes train the same number of updates, on the
-same batches, and choose their epoch on validation; they are asked the same: texts with a word that the paper's
+folds, other word vectors and style are made beside them, under .cache. Both recipes train the same number of updates,
+on the same batches, and choose their epoch on validation; they are asked the same: texts with a word that the paper's
 vocabulary has. `TUNED` is what the search found best of the paper's hinge and convolutions with other values. What
 `best` is made of had more trials than these, by hand and on folds too. A trial that was run is kept in
 benchmarks/results/recipe.json and not run again.
@@ -53,7 +53,7 @@ BOUND = 0.25
 """The reduction asked for."""
 
 Trial = dict[str, Any]
-"""Values in place of those of `train`, `model` and `words` in params.yaml."""
+"""Values in place of those of `train`, `model`, `words` and `images` in params.yaml."""
 FOLD = {"test": 0.25, "val": 0.07}
 """Shares of the posts of a train side that its fold holds out."""
 DRAWS = 20
@@ -65,6 +65,7 @@ SPACE: dict[str, list[Any]] = {
     "tune_words": [False, True],
     "min_count": [2, 5],
     "window": [5, 20],
+    "style": [False, True],
 }
 """What either recipe's draws choose from; and what is of one recipe alone:"""
 OWN_SPACE: dict[str, dict[str, list[Any]]] = {
@@ -72,19 +73,19 @@ OWN_SPACE: dict[str, dict[str, list[Any]]] = {
     "best": {"user_rate": [1.0, 4.0, 10.0], "usage": [0, 300]},
 }
 TUNED: Trial = {
-    "learning_rate": 2.0e-3, "dropout": 0.5, "image_dropout": 0.5, "tune_words": True, "min_count": 2, "window": 20,
-    "margin": 0.2, "decay_every": 30,
+    "learning_rate": 2.0e-3, "dropout": 0.5, "image_dropout": 0.3, "tune_words": False, "min_count": 5, "window": 20,
+    "style": True, "margin": 0.05, "decay_every": 30,
 }  # fmt: skip
 """The paper's hinge and convolutions, tuned: the best of the search."""
 
 
 class Corpus:
-    """The tables under `home`/data, read once, with word vectors by the values `words` of `words`."""
+    """The tables under `home`/data, read once, with style or word vectors by other `values` of `images` and `words`."""
 
-    def __init__(self, home: Path, words: Trial) -> None:
-        other = _corpus(home, {}) if words else None
+    def __init__(self, home: Path, values: Trial) -> None:
+        other = _corpus(home, {}) if values else None
         self.params = validate(home / "params.yaml")
-        self.home = with_words(home, words, other.digest()) if other else home
+        self.home = remade(home, values, other.digest()) if other else home
         self.folder = Path(tempfile.mkdtemp(prefix="recipe-"))
         with contextlib.chdir(self.home):
             self.inputs = Inputs.read(self.folder, self.params.model.text_length)
@@ -113,7 +114,7 @@ class Corpus:
 
 def changed(params: Params, trial: Trial, seed: int) -> Params:
     """`params` with the values of `trial`; no early stop, so that all trials take the same number of updates."""
-    known = (params.model, params.train, params.words)
+    known = (params.model, params.train, params.words, params.images)
     assert trial.keys() <= {name for section in known for name in section.model_fields_set}, trial
     return params.with_values({"patience": params.train.epochs, **trial}).model_copy(update={"seed": seed})
 
@@ -138,10 +139,20 @@ def same_texts(ours: Queries, theirs: Queries) -> Queries:
     return replace(ours, tasks=tasks)
 
 
-def with_words(home: Path, words: Trial, digest: str) -> Path:
-    """The tables of `home` with word vectors by the values `words`. `digest`: of the tables of `home`."""
+def remade(home: Path, values: Trial, digest: str) -> Path:
+    """The tables of `home` with those anew that `values` of `images` and `words` change.
+
+    `digest`: of the tables of `home`.
+    """
+    words = {key: value for key, value in values.items() if key != "style"}
+    of = home
+    if "style" in values:
+        style = {"images": {"style": values["style"]}}
+        of = made(home / f".cache/recipe/style-{digest}", home, ("images/style",), style, ("image_style",))
+    if not words:
+        return of
     name = "-".join(f"{key}-{value}" for key, value in words.items())
-    return made(home / ".cache/recipe" / f"{name}-{digest}", home, ("words",), {"words": words}, ("word2vec",))
+    return made(of / f".cache/recipe/{name}-{digest}", of, ("words",), {"words": words}, ("word2vec",))
 
 
 def fold(home: Path) -> Path:
@@ -167,34 +178,33 @@ def made(
     prepare: Callable[[], None] = lambda: None,
 ) -> Path:  # fmt: skip
     """`folder`, made if not there: the tables of `home` as links but for its `own`, which `stages` write after
-    `prepare`, by the params of `home` with `changes`.
+    `prepare`, by the params of `home` with `changes`. `own` are beginnings of names, "" that of all.
     """
-    if not (folder / "data/words/users").exists():
+    if not (folder / "made").exists():
         lay_out(folder)
-        for table in (home / "data").iterdir():
-            if table.name not in (*own, "own") and not (folder / "data" / table.name).exists():
-                (folder / "data" / table.name).symlink_to(table)
+        for table in (home / "data/checked", *(home / "data").glob("*/*")):
+            name, link = str(table.relative_to(home / "data")), folder / "data" / table.relative_to(home / "data")
+            if not name.startswith((*own, "own")) and not link.exists():
+                link.parent.mkdir(exist_ok=True)
+                link.symlink_to(table.resolve())
         write_params(folder, changes, home / "params.yaml")
         prepare()
         for stage in stages:
             subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=folder, check=True)
+        (folder / "made").touch()
     return folder
 
 
 STAGES = (
-    "check_params", "fetch_corpus", "import_corpus", "clean_text", "image_features", "dedup_images", "split",
-    "audit_split", "word2vec",
+    "check_params", "fetch_corpus", "import_corpus", "clean_text", "image_features", "image_style", "dedup_images",
+    "split", "audit_split", "word2vec",
 )  # fmt: skip
 
 
 def synthetic(home: Path) -> Path:
     """A folder with the tables of the synthetic corpus that params.yaml describes, made if not there."""
-    lay_out(home)
-    write_params(home, {"corpus": {"source": "synthetic"}}, Path("params.yaml"))
-    if not (home / "data/words/users").exists():
-        for stage in STAGES:
-            subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=home, check=True)
-    return home
+    changes = {"corpus": {"source": "synthetic"}}
+    return made(home, Path(), ("",), changes, STAGES)
 
 
 class Kept:
@@ -230,13 +240,14 @@ class Kept:
 
 def _corpus(home: Path, trial: Trial) -> Corpus:
     """What `trial` trains on."""
-    usual = _read(home, ()).params.words
-    return _read(home, tuple((key, trial[key]) for key, value in usual if trial.get(key, value) != value))
+    params = _read(home, ()).params
+    usual = {"style": params.images.style, **dict(params.words)}
+    return _read(home, tuple((key, trial[key]) for key, value in usual.items() if trial.get(key, value) != value))
 
 
 @lru_cache
-def _read(home: Path, words: tuple[tuple[str, Any], ...]) -> Corpus:
-    return Corpus(home, dict(words))
+def _read(home: Path, values: tuple[tuple[str, Any], ...]) -> Corpus:
+    return Corpus(home, dict(values))
 
 
 def _run(home: Path, about: dict[str, Any]) -> dict[str, Any]:

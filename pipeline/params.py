@@ -74,6 +74,7 @@ class Images(_Section):
     max_pixels: PositiveInt
     max_side: Annotated[int, Field(ge=224)]
     encoder: Annotated[str, Field(pattern=r"^(efficientnet_lite0|resnet152|stored|timm:[A-Za-z0-9_.-]+)$")]
+    style: bool
     weights: str | None
     weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
     precision: Precision
@@ -170,8 +171,9 @@ class Train(_Section):
 
 
 class Best(_Section):
-    """Values in the place of those of the same name in `words`, `model` and `train`."""
+    """Values in the place of those of the same name in `images`, `words`, `model` and `train`."""
 
+    style: bool
     min_count: PositiveInt
     window: PositiveInt
     usage: Annotated[int, Field(ge=0)]
@@ -272,15 +274,15 @@ class Params(Lambdas):
         return self
 
     def by_recipe(self) -> Self:
-        """With `words`, `model` and `train` as they are to be used: by `best`, its values in the place of theirs."""
+        """With the sections as they are to be used: by `best`, its values in the place of theirs."""
         return self.with_values(dict(self.best)) if self.recipe == "best" else self
 
     def with_values(self, values: Mapping[str, Any]) -> Self:
-        """With `values` in the place of those of the same name in `model` or `train`, else in `words`.
+        """With `values` in the place of those of the same name in `model` or `train`, else of `words` or `images`.
 
         A section that is not held is left alone.
         """
-        sections = {name: getattr(self, name) for name in ("model", "train", "words") if hasattr(self, name)}
+        sections = {name: getattr(self, name) for name in ("model", "train", "words", "images") if hasattr(self, name)}
         owner = {key: name for name in reversed(sections) for key in type(sections[name]).model_fields}
         changed = {
             name: section.model_copy(update={key: value for key, value in values.items() if owner.get(key) == name})

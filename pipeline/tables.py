@@ -285,6 +285,7 @@ DUPLICATES = Table(
 )
 TEXT_GROUPS = Table("text/groups", _schema(("post_id", _text), ("group_id", _text)), ("post_id",))
 
+# Also the table data/images/style: the same images in the same shards, or no row.
 FEATURES = Table("images/features", _schema(("image_id", _text), ("vector", VECTOR)), ("image_id",), 32_768)
 IMAGE_GROUPS = Table(
     "images/groups",

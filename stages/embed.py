@@ -1,7 +1,7 @@
 """Stage `embed`: vectors in the joint space, of unit length.
 
 Reads   data/model                               the trained model
-        data/images/features                     an image's vector
+        data/images/features, data/images/style  an image's numbers
         data/split/train, data/split/val, data/split/test   a post of the side: words
         data/split/sets                          a query
 Writes  data/embeddings/users    a user with posts in train
@@ -17,17 +17,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.batches import Array, chunks, tokens
+from pipeline.batches import Array, chunks, image_numbers, tokens
 from pipeline.embedding import embed_images, embed_texts, embed_users
 from pipeline.metrics import write_metrics
 from pipeline.model import Trained
 from pipeline.model import load as load_model
 from pipeline.params import load
-from pipeline.tables import CONTENT, EMBEDDINGS, FEATURES, SETS, matrix, vectors
+from pipeline.tables import CONTENT, EMBEDDINGS, SETS, vectors
 from stages.runner import run
 
 MODEL = Path("data/model")
-FEATURES_PATH = Path("data/images/features")
+FEATURES_PATH, STYLE_PATH = Path("data/images/features"), Path("data/images/style")
 SETS_PATH = Path("data/split/sets")
 TRAIN, VAL, TEST = Path("data/split/train"), Path("data/split/val"), Path("data/split/test")
 USERS, IMAGES, TEXTS = Path("data/embeddings/users"), Path("data/embeddings/images"), Path("data/embeddings/texts")
@@ -48,9 +48,9 @@ def main() -> None:
     users = embed_users(trained.model).astype(params.embed.dtype)
     EMBEDDINGS.write(pa.table({"id": trained.users, "vector": vectors(users)}), USERS)
     with EMBEDDINGS.writer(IMAGES) as images:
-        for shard in FEATURES.batches(FEATURES_PATH):
-            values = embed_images(trained.model, matrix(shard["vector"])).astype(params.embed.dtype)
-            images.write(pa.table({"id": shard["image_id"], "vector": vectors(values)}))
+        for found, numbers, _ in image_numbers(FEATURES_PATH, STYLE_PATH):
+            values = embed_images(trained.model, numbers).astype(params.embed.dtype)
+            images.write(pa.table({"id": found, "vector": vectors(values)}))
     with EMBEDDINGS.writer(TEXTS) as written:
         for rows in chunks(max(1, len(order)), EMBEDDINGS.shard_rows):
             values = embed_texts(trained.model, token[order[rows]]).astype(params.embed.dtype)

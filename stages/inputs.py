@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from pipeline.batches import Array, Lookup, Posts, image_features
+from pipeline.batches import Array, Lookup, Posts, image_features, spread
 from pipeline.errors import UserError
 from pipeline.groups import image_groups
 from pipeline.losses import Objective
@@ -25,24 +25,28 @@ SPLIT = Path("data/split")
 SETS_PATH = SPLIT / "sets"
 VOCABULARY_PATH = Path("data/words/vocabulary")
 WORD_MEANS = Path("data/words/users")
-FEATURES_PATH = Path("data/images/features")
+FEATURES_PATH, STYLE_PATH = Path("data/images/features"), Path("data/images/style")
 GROUPS = Path("data/images/groups")
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The train side as arrays: `posts`, image `features` (m, D_I), `word_vectors` (V, D_w) and `word_counts` (V,)."""
+    """The train side as arrays: `posts`, image `features` (m, D_I), `word_vectors` (V, D_w) and `word_counts` (V,).
+
+    The last `style` of an image's numbers tell its style.
+    """
 
     lookup: Lookup
     posts: Posts
     features: Array
+    style: int
     word_vectors: Array
     word_counts: Array
 
     @classmethod
     def read(cls, folder: Path, text_length: int) -> Self:
         """Read the tables; what may be large is memory-mapped in `folder`."""
-        images, features = image_features(FEATURES_PATH, folder)
+        images, features, style = image_features(FEATURES_PATH, STYLE_PATH, folder)
         vocabulary = VOCABULARY.read(VOCABULARY_PATH)
         lookup = Lookup(
             users=authors(SPLIT / "train"),
@@ -53,7 +57,7 @@ class Inputs:
         train = SPLIT / "train"
         posts = lookup.posts(CONTENT.batches(train), CONTENT.count(train), text_length, folder / "train")
         vectors, counts = matrix(vocabulary["vector"]).astype(np.float32), vocabulary["count"].to_numpy()
-        return cls(lookup, posts, features, vectors, counts)
+        return cls(lookup, posts, features, style, vectors, counts)
 
     def queries(self, split: str, folder: Path) -> Queries:
         """What `split` (val or test) asks."""
@@ -67,12 +71,15 @@ class Inputs:
         words = torch.from_numpy(self.word_vectors)
         users = self.lookup.users
         shape = Shape(
-            dim=params.dim, image=self.features.shape[1], word=words.shape[1], text_length=params.text_length,
-            windows=tuple(params.windows), filters=tuple(params.filters), dropout=params.dropout,
-            image_dropout=params.image_dropout, word_mean=params.word_mean,
+            dim=params.dim, image=self.features.shape[1], style=self.style, word=words.shape[1],
+            text_length=params.text_length, windows=tuple(params.windows), filters=tuple(params.filters),
+            dropout=params.dropout, image_dropout=params.image_dropout, word_mean=params.word_mean,
         )  # fmt: skip
         rows = starting_rows(users, word_means(), shape.word, seed)
         model = JointModel(shape, words, rows, seed, rarity(self.word_counts), params.aligned)
+        if self.style:
+            shown = np.unique(self.posts.image[self.posts.has_image])
+            model.standardize(*spread(self.features[:, -self.style :], shown))
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return Trained(model.to(device), users, self.lookup.vocabulary)
 

@@ -4,7 +4,7 @@ Reads   data/split/train, data/split/val   a post of the side: user, image, word
         data/split/sets                    a query
         data/words/vocabulary              a word and its vector
         data/words/users                   a user's mean word vector
-        data/images/features               an image's vector
+        data/images/features, data/images/style   an image's numbers
         data/images/groups                 an image's group of copies
 Writes  data/model             config.json (dimensions), objective.json (lambdas, loss, learned temperatures),
                                weights.safetensors, and tables of EMBEDDINGS: users (a user's row U_e) and words (a

