@@ -203,8 +203,7 @@ STAGES = (
 
 def synthetic(home: Path) -> Path:
     """A folder with the tables of the synthetic corpus that params.yaml describes, made if not there."""
-    changes = {"corpus": {"source": "synthetic"}}
-    return made(home, Path(), ("",), changes, STAGES)
+    return made(home, Path(), ("",), {"corpus": {"source": "synthetic"}}, STAGES)
 
 
 class Kept:

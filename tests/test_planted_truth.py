@@ -33,7 +33,7 @@ from pipeline.tables import (
     positions,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 
 ROOT = Path(__file__).parents[1]
 ROWS = (
@@ -114,7 +114,7 @@ def made(tmp_path_factory):
     @cache
     def make(kind):
         sections = {} if kind == "pixels" else SMALL
-        if kind == "twitter":  # the paper's batches, and so a tenth of the steps
+        if kind == "twitter":  # the paper's batches: about as many steps as of a smaller corpus
             sections = sections | {"train": SMALL["train"] | {"batch_size": 1000}}
         return Flow(tmp_path_factory.mktemp(kind), CORPORA[kind], sections).run(*CONTENT_STAGES, "word2vec")
 
@@ -221,15 +221,19 @@ def test_the_claims_of_the_paper(paper):
     verdicts = {c["claim"]: c["verdict"] for table in ("table_2", "table_3", "table_4") for c in paper[table]["claims"]}
     for claim, verdict in verdicts.items():
         print(f"{verdict}: {claim}")
-    certain = ("A single pair is far better", "A single pair is poor", "Two pairs reach the third task")
-    likely = (
-        *("All pairs have the best joint", "All pairs have a better joint", "Image-to-text gains"),
-        "Learned vectors beat averaged ones",
+    certain = (
+        "A single pair is far better",
+        "A single pair is poor",
+        "Two pairs reach the third task",
+        "Image-to-user gains",
+        "Image-to-text gains",
+        "All pairs have a better joint",
+        "Bridging and Merged are better",
     )
+    likely = ("All pairs have the best joint", "Learned vectors beat averaged ones", "All pairs are best on interests")
     assert all(verdict == "holds" for claim, verdict in verdicts.items() if claim.startswith(certain))
     assert all(verdict != "does not hold" for claim, verdict in verdicts.items() if claim.startswith(likely))
-    # The others are printed alone, as a corpus is not to be tuned until they hold: of its author a picture tells topic,
-    # colour and hand, so image-to-user has little to gain from texts, which say as much as images.
+    # "Images say more than text" is printed alone: the paper says it of a corpus where every post has an image.
     ranks = {row["method"]: row for row in paper["table_4"]["rows"]}
     model, merged, images = ranks["model"], ranks["merged"], ranks["avg_image"]
     assert model["joint_performance"]["value"] < 0.95 * merged["joint_performance"]["value"]
