@@ -211,7 +211,7 @@ def test_no_group_crosses_and_the_audit_finds_none(made, kind):
 
 @pytest.fixture(scope="module")
 def paper(made):
-    """The paper's tables on the corpus that is as Twitter."""
+    """The paper's tables on the corpus of Twitter's proportions."""
     flow = made("twitter").run(*(f"paper_row {row}" for row in ROWS), "baselines", "paper_tables")
     print((flow.folder / "paper/tables.md").read_text())
     return flow.json("paper/tables.json")
