@@ -77,8 +77,8 @@ def test_lite0_agrees_with_the_plain_network(lite0: Encoder) -> None:
     np.testing.assert_allclose(lite0.encode(inputs), plain, atol=1e-4)
 
 
-def test_style_is_the_mean_and_deviation_of_channels_after_the_last_block_of_each_width() -> None:
-    """Every block of the package's network watched by a hook, the widths written out by hand."""
+def test_style_is_the_mean_and_deviation_of_channels_after_the_last_block_of_each_width_by_quarter() -> None:
+    """Every block of the package's network watched by a hook, the widths and the quarters written out by hand."""
     import torch
 
     encoder, network = load_style_encoder(), _lite0()
@@ -87,14 +87,24 @@ def test_style_is_the_mean_and_deviation_of_channels_after_the_last_block_of_eac
     seen: list[torch.Tensor] = []
     for block in network._blocks:
         block.register_forward_hook(lambda _block, _given, out: seen.append(out))
-    inputs = [encoder.prepare(picture) for picture in noise(3)]
+    pixels = np.random.default_rng(3).integers(0, 256, (2, 31, 60, 3), np.uint8)
+    halves = (slice(16), slice(15, 31))  # of 31 rows, the one in the middle is in both
+    quarters = [p[rows, columns] for p in pixels for rows in halves for columns in (slice(30), slice(30, 60))]
+    shown = np.stack([fitted(Image.fromarray(quarter), 224, Image.Resampling.BICUBIC) for quarter in quarters])
     with torch.inference_mode():
-        network.extract_features((torch.from_numpy(np.stack(inputs)).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5)
+        network.extract_features((torch.from_numpy(shown).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5)
     columns = []
     for at, width in ends.items():
-        values = seen[at].numpy().reshape(3, width, -1)
+        values = seen[at].numpy().reshape(8, width, -1)
         columns += [values.mean(2), values.std(2)]
-    np.testing.assert_allclose(encoder.encode(inputs), np.concatenate(columns, axis=1), rtol=1e-3, atol=1e-3)
+    expected = np.concatenate(columns, axis=1).reshape(2, 4, 1568).mean(1)
+    found = encoder.encode([encoder.prepare(png(Image.fromarray(p))) for p in pixels])
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_style_of_a_picture_of_one_pixel_can_be_told() -> None:
+    encoder = load_style_encoder()
+    assert np.isfinite(encoder.encode([encoder.prepare(png(Image.new("RGB", (1, 1), "red")))])).all()
 
 
 @pytest.mark.parametrize(
