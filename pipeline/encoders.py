@@ -5,8 +5,9 @@
 Beyond the paper, `load_style_encoder` tells the manner in which a picture is made, whatever the encoder.
 
 Every network sees the whole picture, fitted into a white square: cutting a centre out would lose parts of drawings
-(ours; the paper does not say). On a CPU a float32 network runs in ONNX Runtime, which measured 2.5 times torch's eager
-speed (benchmarks.features); on CUDA, or in bfloat16, torch runs it, convolutions and batch norms fused, channels last.
+(ours; the paper does not say). Style alone is of quarters, which together lose nothing either. On a CPU a float32
+network runs in ONNX Runtime, which measured 2.5 times torch's eager speed (benchmarks.features); on CUDA, or in
+bfloat16, torch runs it, convolutions and batch norms fused, channels last.
 """
 
 import hashlib
@@ -72,8 +73,8 @@ def load_style_encoder(precision: str = "float32") -> Encoder:
     picture, after the last block of each width of efficientnet_lite0, averaged over the four quarters.
 
     What a network's early layers respond to, and how much, tells the manner of a picture (lines, shades, texture) as
-    its last layer tells the content. Source: Gatys et al. 2016; Huang and Belongie 2017 for these two statistics. A
-    quarter at a time, lines are twice as wide (on folds of openclipart better than the whole, and than both).
+    its last layer tells the content. Source: Gatys et al. 2016; Huang and Belongie 2017 for these two statistics. In a
+    quarter, lines are twice as wide; on folds of both corpora that is better than the whole picture.
     """
     import torch
     from torchvision.models.feature_extraction import create_feature_extractor
