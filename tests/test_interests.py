@@ -11,6 +11,7 @@ from pipeline.interests import (
     counts,
     evaluate,
     f1,
+    linear_svm,
     macro_by_fold,
     predict,
     scores,
@@ -70,6 +71,19 @@ def test_predictions_are_those_of_a_scaler_and_an_svm_that_never_saw_the_held_ou
         said[test] = svm.predict(scaler.transform(rows[test]))
     np.testing.assert_array_equal(found.said[0, 0, 0], said)
     assert found.unconverged == 0
+
+
+@pytest.mark.parametrize(
+    ("users", "numbers", "c"), [(300, 20, 1.0), (200, 180, 1.0), (60, 60, 0.01), (200, 50, 1000.0), (40, 300, 1.0)]
+)
+def test_a_linear_svm_is_liblinears(users, numbers, c):
+    rng = np.random.default_rng(users)
+    rows = rng.standard_normal((users, numbers))
+    positive = rows[:, 0] + rng.standard_normal(users) > 0.7
+    weights, converged = linear_svm(rows, positive, c)
+    svm = LinearSVC(C=c, dual=numbers > users, tol=1e-9, random_state=0, max_iter=1_000_000).fit(rows, positive)
+    assert converged
+    np.testing.assert_allclose(weights, [*svm.coef_[0], *svm.intercept_], atol=1e-5)
 
 
 def test_scores_agree_with_sklearn_and_with_the_table_of_folds(planted):
