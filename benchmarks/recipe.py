@@ -241,7 +241,9 @@ class Kept:
         return next(float(run[name]) for run in self.runs if about.items() <= run.items())
 
     def _about(self, corpus: str, trial: Trial, seed: int) -> dict[str, Any]:
-        return {"corpus": corpus, "tables": _corpus(self.homes[corpus], {}).digest(), "trial": trial, "seed": seed}
+        # Other words follow from these tables and the trial's values; numbers of style come from the pictures anew.
+        tables = _corpus(self.homes[corpus], {key: trial[key] for key in trial if key == "style"}).digest()
+        return {"corpus": corpus, "tables": tables, "trial": trial, "seed": seed}
 
 
 def _corpus(home: Path, trial: Trial) -> Corpus:
