@@ -127,7 +127,7 @@ def linear_svm(rows: Array, positive: Array, c: float) -> tuple[Array, bool]:
 
     def hessian(w: Array) -> Array:
         short = x[sign * (x @ w) < 1]
-        curvature: Array = np.eye(len(w)) + 2 * c * short.T @ short
+        curvature: Array = np.eye(len(w)) + 2 * c * (short.T @ short)  # in brackets: half the products
         return curvature
 
     found = minimize(loss, np.zeros(x.shape[1]), jac=True, hess=hessian, method="trust-exact")

@@ -283,7 +283,7 @@ def test_the_claims_on_interests(made, tmp_path, monkeypatch):
 
     def held_of_mixtures(path):
         """R² of the planted shares of topics, over all of them, by ridge regression on held-out users' vectors."""
-        users = flow.table(EMBEDDINGS, path)
+        users = flow.table(EMBEDDINGS, f"{path}/users")
         shares_of = planted_of.values[positions(users["id"], planted_of.ids)]
         ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 5, 13)))
         left = shares_of - cross_val_predict(ridge, matrix(users["vector"]).astype(float), shares_of, cv=5)
