@@ -272,9 +272,10 @@ def test_the_claims_on_interests(made, tmp_path, monkeypatch):
     found = paper_tables.interests(paper_rows(), params.interests, 1000, params.seed)
     truth = flow.table(TRUTH_USERS, "truth/users")
     planted_of = Vectors(truth["user_id"], np.array(truth["topics"].to_pylist(), np.float32))
-    known, held = interests.everywhere(flow.table(USERS, "corpus/users"), {"planted": planted_of})
+    methods = {"planted": planted_of, "model": Vectors.read(flow.folder / "data/paper/all-even/users")}
+    known, held = interests.everywhere(flow.table(USERS, "corpus/users"), methods)
     labels, wanted, _ = interests.targets(known["interests"].to_pylist(), 10)
-    ceiling = interests.scores(interests.predict(held, labels, wanted, 1.0, 5, 2, params.seed)).mean()
+    ceiling = interests.scores(interests.predict({"": held["planted"]}, labels, wanted, 1.0, 5, 2, params.seed)).mean()
     f1 = {row["method"]: row["f1"]["value"] for row in found["rows"]}
     print(f"\nmacro F1 of {found['users']} users:", f1 | {"planted mixtures": round(float(ceiling), 3)})
     verdicts = {claim["claim"]: claim["verdict"] for claim in found["claims"]}
