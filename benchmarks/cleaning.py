@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import measure, median_seconds, print_table, result
-from pipeline import tables, text
-from pipeline.machine import cores
-from pipeline.shards import map_shards
+from pipeline.running.machine import cores
+from pipeline.running.shards import map_shards
+from pipeline.tables.corpus import POSTS
+from pipeline.text import cleaning as text
 
 CORPUS, CORES, MINUTES = 9_450_000, 2, 10
 VOCABULARY = 300_000
@@ -56,10 +57,10 @@ def write_posts(posts: int, folder: Path, shards: int) -> list[Path]:
         ids = [f"{shard:03d}{row:09d}" for row in range(len(rows))]
         table = pa.table(
             [ids, ["u"] * len(ids), rows, pa.nulls(len(ids), pa.string()), pa.nulls(len(ids), pa.timestamp("us"))],
-            schema=tables.POSTS.schema,
+            schema=POSTS.schema,
         )
         paths.append(folder / f"part-{shard:05d}.parquet")
-        tables.POSTS.write_shard(table, paths[-1])
+        POSTS.write_shard(table, paths[-1])
     return paths
 
 

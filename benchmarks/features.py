@@ -1,8 +1,8 @@
 """Images per second of feature extraction, against the plain loop that one writes first.
 
 The plain loop: the package's own network in float32 as it comes, a DataLoader with its defaults, one batch after the
-other. Ours: the same pictures through `pipeline.features`. The same pictures, threads and batch size; start-up (model
-loading, ONNX export) counts for both. Vectors have to be equal within 0.001 of their length.
+other. Ours: the same pictures through `pipeline.encoding.features`. The same pictures, threads and batch size;
+start-up (model loading, ONNX export) counts for both. Vectors have to be equal within 0.001 of their length.
 
 Then the engines that could run the network, on batches that are ready: torch as it comes, torch.compile, and ONNX
 Runtime, which runs it. Making ready (compilation, export) is told beside.
@@ -21,11 +21,13 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import median_seconds, print_table, result
-from pipeline.encoders import _from_pixels, _in_onnxruntime, _in_torch, fitted, load_encoder
-from pipeline.features import write_features
-from pipeline.machine import cores
-from pipeline.pictures import to_rgb
-from pipeline.tables import FEATURES, IMAGES, matrix
+from pipeline.encoding.encoders import _from_pixels, _in_onnxruntime, _in_torch, fitted, load_encoder
+from pipeline.encoding.features import write_features
+from pipeline.pictures.reading import to_rgb
+from pipeline.running.machine import cores
+from pipeline.tables.corpus import IMAGES
+from pipeline.tables.images import FEATURES
+from pipeline.tables.table import matrix
 
 BATCH = 32
 HALVES = [0.5, 0.5, 0.5]

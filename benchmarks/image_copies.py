@@ -1,6 +1,6 @@
 """Copies of real pictures found, against what others use: recall at a precision of 0.99, each at its own threshold.
 
-Pictures of the corpus are copied in eight ways (`pipeline.image_copies.COPIES`) and searched for among its pictures;
+Pictures of the corpus are copied in eight ways (`pipeline.copies.planted.COPIES`) and searched for among its pictures;
 each copy has one true pair, and as many false ones as there are other pictures. Pictures of one group are left out, as
 nobody knows whether they are copies; what a method joins beyond can be looked at (`--show`, pairs by image_id).
 
@@ -23,12 +23,14 @@ import pdqhash
 import pyarrow.compute as pc
 
 from benchmarks import print_table, result
-from pipeline.encoders import load_encoder
-from pipeline.image_copies import COPIES, planted
-from pipeline.image_groups import unit
-from pipeline.pictures import to_rgb
-from pipeline.same_picture import Look, same_picture
-from pipeline.tables import FEATURES, IMAGE_GROUPS, IMAGES, matrix
+from pipeline.copies.groups import unit
+from pipeline.copies.planted import COPIES, planted
+from pipeline.copies.same_picture import Look, same_picture
+from pipeline.encoding.encoders import load_encoder
+from pipeline.pictures.reading import to_rgb
+from pipeline.tables.corpus import IMAGES
+from pipeline.tables.images import FEATURES, IMAGE_GROUPS
+from pipeline.tables.table import matrix
 
 PRECISION, MIN_COSINE = 0.99, 0.8
 

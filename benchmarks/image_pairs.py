@@ -26,13 +26,13 @@ def planted(n: int) -> np.ndarray:
 
 
 def prepare_ours(n: int) -> Any:
-    import pipeline.image_groups  # noqa: F401
+    import pipeline.copies.groups  # noqa: F401
 
     return planted(n)
 
 
 def ours(vectors: np.ndarray) -> dict[str, float]:
-    from pipeline.image_groups import near_pairs
+    from pipeline.copies.groups import near_pairs
 
     pairs = near_pairs(vectors, MIN_COSINE, seed=7)
     return {"pairs": len(pairs.left), "planted": int((pairs.right - pairs.left == len(vectors) // 10).sum())}
@@ -40,7 +40,7 @@ def ours(vectors: np.ndarray) -> dict[str, float]:
 
 def recall_of_exact(n: int) -> float:
     """Recall against exact search: all pairs for small n, those of a sample of 2,000 for large."""
-    from pipeline.image_groups import near_pairs, recall
+    from pipeline.copies.groups import near_pairs, recall
 
     vectors = planted(n)
     found = near_pairs(vectors, MIN_COSINE, seed=7)

@@ -19,7 +19,7 @@ from sklearn.svm import SVC, LinearSVC
 from threadpoolctl import threadpool_limits
 
 from benchmarks import median_seconds, print_table, result
-from pipeline.interests import linear_svm
+from pipeline.evaluation.interests import linear_svm
 
 USERS = 2877
 NUMBERS = (300, 1024, 2048)

@@ -24,10 +24,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks import print_table, result
-from pipeline import tables, text
-from pipeline.lemmas import lemmatize_sentences, lemmatize_words, models
-from pipeline.lemmatizer import Lemmatizer
-from pipeline.text_posts import Vocabulary
+from pipeline.tables.table import strings
+from pipeline.text import cleaning as text
+from pipeline.text.lemmas import lemmatize_sentences, lemmatize_words, models
+from pipeline.text.lemmatizer import Lemmatizer
+from pipeline.text.posts import Vocabulary
 
 MODELS = models("bundled", Path(__file__).parents[1] / "models" / "stanza")
 VOCABULARY = 150_000
@@ -107,7 +108,7 @@ def accuracy(treebank: Path) -> dict[str, float]:
         elif len(fields) == 10 and fields[0].isdigit():
             sentences[-1].append(fields)
     forms = [[fields[1] for fields in sentence] for sentence in sentences]
-    distinct = tables.strings(sorted({form.lower() for sentence in forms for form in sentence}))
+    distinct = strings(sorted({form.lower() for sentence in forms for form in sentence}))
     by_word = dict(zip(distinct.to_pylist(), lemmatize_words(distinct, MODELS).to_pylist(), strict=True))
     tagged = lemmatize_sentences(forms, MODELS)
     rows = [
@@ -130,7 +131,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     posts = corpus(arguments.posts)
-    column = tables.strings(posts)
+    column = strings(posts)
     nlp = peer()
     few = posts[:PEER_POSTS]
     cold(column.slice(0, 1000))

@@ -1,9 +1,9 @@
 """New users fitted to a trained model, without retraining: their ranks beside those they have when trained.
 
 Run where `dvc repro` has made the tables. Ten times a tenth of the users is held out: a model is trained without their
-posts, then each one's row is fitted from some of his or her train posts (pipeline.new_users), and the test queries of
-these users are ranked among all users. Beside that, the same queries with the model trained on everyone, with the rows
-as they start (the mean word vector, not fitted), and by chance.
+posts, then each one's row is fitted from some of his or her train posts (pipeline.space.new_users), and the test
+queries of these users are ranked among all users. Beside that, the same queries with the model trained on everyone,
+with the rows as they start (the mean word vector, not fitted), and by chance.
 
 Bound: a user is fitted in less than 100 ms from all his or her posts, the median.
 """
@@ -20,13 +20,13 @@ import pyarrow.compute as pc
 import torch
 
 from benchmarks import print_table, result
-from pipeline.batches import Posts
-from pipeline.losses import Objective
-from pipeline.model import Trained
-from pipeline.new_users import NewUsers
-from pipeline.paper import Estimate, estimates
-from pipeline.params import Params, validate
-from pipeline.queries import Queries, rank_queries
+from pipeline.embedding.batches import Posts
+from pipeline.embedding.losses import Objective
+from pipeline.embedding.model import Trained
+from pipeline.evaluation.paper import Estimate, estimates
+from pipeline.ranking.queries import Queries, rank_queries
+from pipeline.running.params import Params, validate
+from pipeline.space.new_users import NewUsers
 from stages.inputs import Inputs
 
 FOLDS = 10

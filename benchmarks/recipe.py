@@ -35,15 +35,16 @@ from joblib import Parallel, delayed
 from scipy import stats
 
 from benchmarks import lay_out, print_table, result, write_params
-from pipeline.files import write_text
-from pipeline.losses import Objective
-from pipeline.machine import cores
-from pipeline.params import Params, validate
-from pipeline.progress import progress
-from pipeline.queries import Queries, rank_queries
-from pipeline.retrieval import summarize
-from pipeline.split import TRAIN, assign
-from pipeline.tables import ASSIGNED
+from pipeline.common.recipe import with_values
+from pipeline.embedding.losses import Objective
+from pipeline.ranking.queries import Queries, rank_queries
+from pipeline.ranking.retrieval import summarize
+from pipeline.running.files import write_text
+from pipeline.running.machine import cores
+from pipeline.running.params import Params, validate
+from pipeline.running.progress import progress
+from pipeline.split.sides import TRAIN, assign
+from pipeline.tables.split import ASSIGNED
 from stages.inputs import Inputs
 
 RESULTS = Path(__file__).parent / "results" / "recipe.json"
@@ -123,7 +124,7 @@ def changed(params: Params, trial: Trial, seed: int) -> Params:
     """`params` with the values of `trial`; no early stop, so that all trials take the same number of updates."""
     known = (params.model, params.train, params.words, params.images)
     assert trial.keys() <= {name for section in known for name in section.model_fields_set}, trial
-    return params.with_values({"patience": params.train.epochs, **trial}).model_copy(update={"seed": seed})
+    return with_values(params, {"patience": params.train.epochs, **trial}).model_copy(update={"seed": seed})
 
 
 def above_floor(queries: Queries, model: Any, users: Any) -> dict[str, float]:

@@ -33,7 +33,7 @@ import psutil
 from ruamel.yaml import YAML
 
 from benchmarks import ROOT, lay_out, print_table, result, write_params
-from pipeline.files import write_text
+from pipeline.running.files import write_text
 
 RESULTS, PICTURE = ROOT / "benchmarks/scale.json", ROOT / "benchmarks/scale.svg"
 STAGES = (

@@ -21,10 +21,13 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import ROOT, lay_out, print_table, result, write_params
-from pipeline.files import write_text
-from pipeline.groups import components
-from pipeline.synthetic import TRUTH_POSTS
-from pipeline.tables import ASSIGNED, FEATURES, IMAGE_GROUPS, IMAGES, POSTS, positions, vectors
+from pipeline.common.groups import components
+from pipeline.corpus.synthetic import TRUTH_POSTS
+from pipeline.running.files import write_text
+from pipeline.tables.corpus import IMAGES, POSTS
+from pipeline.tables.images import FEATURES, IMAGE_GROUPS
+from pipeline.tables.split import ASSIGNED
+from pipeline.tables.table import positions, vectors
 
 PEER_MEMORY = 16 << 30
 

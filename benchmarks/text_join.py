@@ -20,7 +20,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from benchmarks import Measured, measure, print_table, result
-from pipeline.text_join import Pairs, Sets, distinct_sets, near_pairs, pairs_of_posts
+from pipeline.text.join import Pairs, Sets, distinct_sets, near_pairs, pairs_of_posts
 
 THRESHOLD = 0.8
 VOCABULARY = 200_000

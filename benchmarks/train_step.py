@@ -22,11 +22,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks import median_seconds, print_table, result
-from pipeline.batches import Posts, cut
-from pipeline.losses import Objective, Side, pair_loss
-from pipeline.model import JointModel, Shape
-from pipeline.params import Train
-from pipeline.training import Trainer
+from pipeline.embedding.batches import Posts, cut
+from pipeline.embedding.losses import Objective, Side, pair_loss
+from pipeline.embedding.model import JointModel, Shape
+from pipeline.embedding.training import Trainer
+from pipeline.running.params import Train
 
 BATCH, LENGTH, WORDS, USERS, IMAGES, TOPICS = 1000, 20, 50_000, 39_808, 0.1, 50
 SHAPE = Shape(

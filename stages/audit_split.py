@@ -25,15 +25,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.audit import Finding, across, check_groups_whole, exclude, remaining
-from pipeline.checkpoints import keep_in
-from pipeline.exact_search import Found, search_images, search_texts, word_sets
-from pipeline.metrics import write_metrics
-from pipeline.params import Params, load
-from pipeline.same_picture import Looks
-from pipeline.sets import TASKS, queries, texts_of_images_ask
-from pipeline.split import EXCLUDED, TEST, TRAIN, VAL
-from pipeline.tables import ASSIGNED, CLOSE, CONTENT, FEATURES, IMAGE_GROUPS, POSTS, SETS, WORDS, matrix, positions
+from pipeline.common.metrics import write_metrics
+from pipeline.copies.same_picture import Looks
+from pipeline.running.checkpoints import keep_in
+from pipeline.running.params import Params, load
+from pipeline.split.audit import Finding, across, check_groups_whole, exclude, remaining
+from pipeline.split.exact_search import Found, search_images, search_texts, word_sets
+from pipeline.split.sets import TASKS, queries, texts_of_images_ask
+from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL
+from pipeline.tables.corpus import POSTS
+from pipeline.tables.images import FEATURES, IMAGE_GROUPS
+from pipeline.tables.split import ASSIGNED, CLOSE, CONTENT, SETS
+from pipeline.tables.table import matrix, positions
+from pipeline.tables.text import WORDS
 from stages.runner import resumable, run
 
 POSTS_PATH = Path("data/corpus/posts")

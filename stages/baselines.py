@@ -5,7 +5,7 @@ Writes  data/baselines/<method>/users   a user: the vector by which the method k
         data/baselines/<method>/ranks   a query: the rank of its ground truth
         metrics/baselines.json          per method what metrics/retrieval.json has, and the epochs chosen on val
 
-Methods: avg_text, avg_image, bridging, merged (pipeline.baselines).
+Methods: avg_text, avg_image, bridging, merged (pipeline.evaluation.baselines).
 """
 
 import logging
@@ -16,16 +16,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.baselines import mean_images, mean_words
-from pipeline.embedding import embed_users
-from pipeline.files import atomic_folder
-from pipeline.losses import MergedObjective, Objective
-from pipeline.metrics import write_metrics
-from pipeline.model import Trained, starting_rows
-from pipeline.params import Params, load
-from pipeline.queries import Queries, Ranked, rank_queries
-from pipeline.retrieval import Vectors, evaluate, rank_task
-from pipeline.tables import EMBEDDINGS, RANKS, vectors
+from pipeline.common.metrics import write_metrics
+from pipeline.common.recipe import by_recipe
+from pipeline.embedding.losses import MergedObjective, Objective
+from pipeline.embedding.model import Trained, starting_rows
+from pipeline.embedding.vectors import embed_users
+from pipeline.evaluation.baselines import mean_images, mean_words
+from pipeline.ranking.queries import Queries, Ranked, rank_queries
+from pipeline.ranking.retrieval import Vectors, evaluate, rank_task
+from pipeline.running.files import atomic_folder
+from pipeline.running.params import Params, load
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.table import vectors
 from stages.inputs import Inputs, word_means
 from stages.runner import resumable, run
 
@@ -39,7 +42,7 @@ Found = tuple[Vectors, Ranked, dict[str, Any]]
 
 
 def main() -> None:
-    params = load("seed", "recipe", "best", "words.size", "model", "train", "retrieval").by_recipe()
+    params = by_recipe(load("seed", "recipe", "best", "words.size", "model", "train", "retrieval"))
     with resumable("baselines") as folder:
         inputs = Inputs.read(folder, params.model.text_length)
         val, test = inputs.queries("val", folder), inputs.queries("test", folder)

@@ -6,9 +6,9 @@ Writes  data/checked   a constant, so that what depends on it does not rerun
 
 from pathlib import Path
 
-from pipeline.errors import UserError
-from pipeline.files import write_text
-from pipeline.params import validate
+from pipeline.running.errors import UserError
+from pipeline.running.files import write_text
+from pipeline.running.params import validate
 from stages.runner import run
 
 CHECKED = Path("data/checked")

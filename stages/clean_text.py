@@ -12,18 +12,21 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from pipeline import tables, text, text_posts
-from pipeline.lemmas import lemmatize_sentences, lemmatize_words, models
-from pipeline.metrics import write_metrics
-from pipeline.params import load
-from pipeline.shards import map_shards
+from pipeline.common.metrics import write_metrics
+from pipeline.running.params import load
+from pipeline.running.shards import map_shards
+from pipeline.tables.corpus import POSTS
+from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
+from pipeline.text import cleaning as text
+from pipeline.text import posts as text_posts
+from pipeline.text.lemmas import lemmatize_sentences, lemmatize_words, models
 from stages.runner import resumable, run
 
-POSTS = Path("data/corpus/posts")
-MODELS = Path("models/stanza")
-WORDS = Path("data/text/words")
-DUPLICATES = Path("data/text/duplicates")
-GROUPS = Path("data/text/groups")
+POSTS_PATH = Path("data/corpus/posts")
+MODELS_PATH = Path("models/stanza")
+WORDS_PATH = Path("data/text/words")
+DUPLICATES_PATH = Path("data/text/duplicates")
+GROUPS_PATH = Path("data/text/groups")
 METRICS = Path("metrics/text.json")
 
 log = logging.getLogger("clean_text")
@@ -31,12 +34,12 @@ log = logging.getLogger("clean_text")
 
 def main() -> None:
     params = load("text")
-    stanza = models(params.text.stanza, MODELS)
+    stanza = models(params.text.stanza, MODELS_PATH)
     tagged = partial(lemmatize_sentences, chosen=stanza) if params.text.lemmas == "sentence" else None
 
     with resumable("clean_text") as folder:
         clean = partial(text.clean_shard, lemmatize=tagged)
-        counts = map_shards(clean, tables.POSTS.shards(POSTS), folder, "clean_text")
+        counts = map_shards(clean, POSTS.shards(POSTS_PATH), folder, "clean_text")
         shards = text.CLEANED.shards(folder)
         spelled = text_posts.distinct_words(shards)
         log.info("%d distinct words", len(spelled))
@@ -45,11 +48,11 @@ def main() -> None:
 
         posts = text_posts.read(shards, vocabulary)
         copies = text_posts.find_copies(posts, params.text.min_overlap, same_user=params.text.duplicates == "group")
-        with tables.WORDS.writer(WORDS) as writer:
+        with WORDS.writer(WORDS_PATH) as writer:
             for part in text_posts.kept_words(shards, vocabulary, copies):
                 writer.write(part)
-        tables.DUPLICATES.write(copies.duplicates, DUPLICATES)
-        tables.TEXT_GROUPS.write(copies.groups, GROUPS)
+        DUPLICATES.write(copies.duplicates, DUPLICATES_PATH)
+        TEXT_GROUPS.write(copies.groups, GROUPS_PATH)
 
     facts = text_posts.facts(counts, vocabulary, posts, copies)
     write_metrics(facts, METRICS)

@@ -16,20 +16,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.clusters import cluster, coherence, nearest_images, top_words
-from pipeline.metrics import write_metrics
-from pipeline.params import load
-from pipeline.retrieval import Vectors
-from pipeline.tables import (
-    CLUSTER_IMAGES,
-    CLUSTER_USERS,
-    CLUSTER_WORDS,
-    CONTENT,
-    EMBEDDINGS,
-    IMAGE_GROUPS,
-    USERS,
-    positions,
-)
+from pipeline.common.metrics import write_metrics
+from pipeline.evaluation.clusters import cluster, coherence, nearest_images, top_words
+from pipeline.ranking.retrieval import Vectors
+from pipeline.running.params import load
+from pipeline.tables.corpus import USERS
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.evaluation import CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
+from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.split import CONTENT
+from pipeline.tables.table import positions
 from stages.runner import run
 
 CORPUS = Path("data/corpus/users")

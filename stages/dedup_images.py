@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.checkpoints import keep_in
-from pipeline.image_groups import (
+from pipeline.common.metrics import write_metrics
+from pipeline.copies.groups import (
     FLAT_BELOW,
     group_images,
     near_pairs,
@@ -23,10 +23,12 @@ from pipeline.image_groups import (
     representatives,
     size_histogram,
 )
-from pipeline.metrics import write_metrics
-from pipeline.params import load
-from pipeline.same_picture import Looks
-from pipeline.tables import FEATURES, IMAGE_GROUPS, IMAGES, matrix
+from pipeline.copies.same_picture import Looks
+from pipeline.running.checkpoints import keep_in
+from pipeline.running.params import load
+from pipeline.tables.corpus import IMAGES
+from pipeline.tables.images import FEATURES, IMAGE_GROUPS
+from pipeline.tables.table import matrix
 from stages.runner import resumable, run
 
 IMAGES_PATH = Path("data/corpus/images")

@@ -17,13 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.batches import Array, chunks, image_numbers, tokens
-from pipeline.embedding import embed_images, embed_texts, embed_users
-from pipeline.metrics import write_metrics
-from pipeline.model import Trained
-from pipeline.model import load as load_model
-from pipeline.params import load
-from pipeline.tables import CONTENT, EMBEDDINGS, SETS, vectors
+from pipeline.common.metrics import write_metrics
+from pipeline.embedding.batches import Array, chunks, image_numbers, tokens
+from pipeline.embedding.model import Trained
+from pipeline.embedding.model import load as load_model
+from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
+from pipeline.running.params import load
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.split import CONTENT, SETS
+from pipeline.tables.table import vectors
 from stages.runner import run
 
 MODEL = Path("data/model")

@@ -16,12 +16,13 @@ from typing import Any
 import pandas as pd
 import pyarrow.compute as pc
 
-from pipeline.files import write_text
-from pipeline.interests import counts, evaluate, everywhere, predict, targets
-from pipeline.metrics import write_metrics
-from pipeline.params import load
-from pipeline.retrieval import Vectors
-from pipeline.tables import INTERESTS, USERS
+from pipeline.common.metrics import write_metrics
+from pipeline.evaluation.interests import counts, evaluate, everywhere, predict, targets
+from pipeline.ranking.retrieval import Vectors
+from pipeline.running.files import write_text
+from pipeline.running.params import load
+from pipeline.tables.corpus import USERS
+from pipeline.tables.evaluation import INTERESTS
 from stages.runner import run
 
 CORPUS = Path("data/corpus/users")

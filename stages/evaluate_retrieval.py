@@ -5,7 +5,7 @@ Reads   data/embeddings/{users,images,texts}   one row per user, image, text: it
         data/split/test     one row per post: what the queries ask with
         data/split/train    one row per post: candidates are the users that have some
 Writes  data/evaluation/ranks    one row per query: the rank of its ground truth
-        metrics/retrieval.json   joint performance; per task mean median rank and others (pipeline.retrieval.summarize)
+        metrics/retrieval.json   joint performance; per task mean median rank and others (retrieval.summarize)
                                  with 95 % intervals, and by activity of the user; queries not asked, per reason
         plots/ranks.csv          share of queries whose ground truth ranks within a share of the candidates
 """
@@ -16,11 +16,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.files import write_text
-from pipeline.metrics import write_metrics
-from pipeline.params import load
-from pipeline.retrieval import TASKS, Vectors, cumulative, evaluate, rank_task
-from pipeline.tables import CONTENT, RANKS, SETS
+from pipeline.common.metrics import write_metrics
+from pipeline.ranking.retrieval import TASKS, Vectors, cumulative, evaluate, rank_task
+from pipeline.running.files import write_text
+from pipeline.running.params import load
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.split import CONTENT, SETS
 from stages.runner import run
 
 EMBEDDED = Path("data/embeddings")

@@ -8,11 +8,11 @@ import os
 import shutil
 from pathlib import Path
 
-from pipeline.debian import fetch_packages
-from pipeline.errors import UserError
-from pipeline.files import atomic_folder
-from pipeline.machine import cache_folder
-from pipeline.params import load
+from pipeline.corpus.debian import fetch_packages
+from pipeline.running.errors import UserError
+from pipeline.running.files import atomic_folder
+from pipeline.running.machine import cache_folder
+from pipeline.running.params import load
 from stages.runner import run
 
 FETCHED = Path("data/fetched")

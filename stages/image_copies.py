@@ -16,16 +16,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.encoders import Encoder, load_encoder
-from pipeline.files import write_text
-from pipeline.image_copies import COPIES, THRESHOLDS, curve, planted, propose, recall_by_kind
-from pipeline.image_groups import unit
-from pipeline.metrics import write_metrics
-from pipeline.params import load
-from pipeline.pictures import to_rgb
-from pipeline.progress import progress
-from pipeline.same_picture import Look, same_picture
-from pipeline.tables import FEATURES, IMAGE_GROUPS, IMAGES, matrix
+from pipeline.common.metrics import write_metrics
+from pipeline.copies.groups import unit
+from pipeline.copies.planted import COPIES, THRESHOLDS, curve, planted, propose, recall_by_kind
+from pipeline.copies.same_picture import Look, same_picture
+from pipeline.encoding.encoders import Encoder, load_encoder
+from pipeline.pictures.reading import to_rgb
+from pipeline.running.files import write_text
+from pipeline.running.params import load
+from pipeline.running.progress import progress
+from pipeline.tables.corpus import IMAGES
+from pipeline.tables.images import FEATURES, IMAGE_GROUPS
+from pipeline.tables.table import matrix
 from stages.runner import run
 
 IMAGES_PATH = Path("data/corpus/images")

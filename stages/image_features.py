@@ -7,10 +7,10 @@ Writes  data/images/features    one row per image: image_id, vector (float16 or 
 
 from pathlib import Path
 
-from pipeline.encoders import load_encoder
-from pipeline.features import write_features
-from pipeline.metrics import write_metrics
-from pipeline.params import load
+from pipeline.common.metrics import write_metrics
+from pipeline.encoding.encoders import load_encoder
+from pipeline.encoding.features import write_features
+from pipeline.running.params import load
 from stages.runner import resumable, run
 
 IMAGES = Path("data/corpus/images")

@@ -9,11 +9,13 @@ Writes  data/images/style      one row per image: image_id, vector (float16 or f
 import logging
 from pathlib import Path
 
-from pipeline.encoders import load_style_encoder
-from pipeline.features import write_features
-from pipeline.metrics import write_metrics
-from pipeline.params import load
-from pipeline.tables import FEATURES, IMAGES
+from pipeline.common.metrics import write_metrics
+from pipeline.common.recipe import by_recipe
+from pipeline.encoding.encoders import load_style_encoder
+from pipeline.encoding.features import write_features
+from pipeline.running.params import load
+from pipeline.tables.corpus import IMAGES
+from pipeline.tables.images import FEATURES
 from stages.runner import resumable, run
 
 IMAGES_PATH = Path("data/corpus/images")
@@ -24,15 +26,17 @@ log = logging.getLogger("image_style")
 
 
 def main() -> None:
-    params = load(
-        "recipe",
-        "best.style",
-        "images.encoder",
-        "images.style",
-        "images.precision",
-        "images.dtype",
-        "images.batch_size",
-    ).by_recipe()
+    params = by_recipe(
+        load(
+            "recipe",
+            "best.style",
+            "images.encoder",
+            "images.style",
+            "images.precision",
+            "images.dtype",
+            "images.batch_size",
+        )
+    )
     images = params.images
     if images.style and images.encoder != "stored":
         with resumable("image_style") as finished:

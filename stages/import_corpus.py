@@ -12,13 +12,13 @@ Writes  data/corpus/posts      one row per post: post_id, user_id, text?, image_
 import logging
 from pathlib import Path
 
-from pipeline.files import atomic_folder
-from pipeline.importing import Source, import_corpus
-from pipeline.metrics import write_metrics
-from pipeline.openclipart import Openclipart
-from pipeline.params import Corpus, load
-from pipeline.synthetic import SyntheticCorpus
-from pipeline.table_corpus import TableCorpus
+from pipeline.common.metrics import write_metrics
+from pipeline.corpus.importing import Source, import_corpus
+from pipeline.corpus.openclipart import Openclipart
+from pipeline.corpus.synthetic import SyntheticCorpus
+from pipeline.corpus.table import TableCorpus
+from pipeline.running.files import atomic_folder
+from pipeline.running.params import Corpus, load
 from stages.runner import resumable, run
 
 FETCHED = Path("data/fetched")

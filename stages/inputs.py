@@ -10,16 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from pipeline.batches import Array, Lookup, Posts, image_features, spread
-from pipeline.errors import UserError
-from pipeline.groups import image_groups
-from pipeline.losses import Objective
-from pipeline.model import JointModel, Shape, Trained, rarity, starting_rows
-from pipeline.params import Model, Params
-from pipeline.queries import Queries
-from pipeline.retrieval import TASKS
-from pipeline.tables import CONTENT, EMBEDDINGS, IMAGE_GROUPS, SETS, VOCABULARY, matrix
-from pipeline.training import Trainer
+from pipeline.common.groups import image_groups
+from pipeline.embedding.batches import Array, Lookup, Posts, image_features, spread
+from pipeline.embedding.losses import Objective
+from pipeline.embedding.model import JointModel, Shape, Trained, rarity, starting_rows
+from pipeline.embedding.training import Trainer
+from pipeline.ranking.queries import Queries
+from pipeline.ranking.retrieval import TASKS
+from pipeline.running.errors import UserError
+from pipeline.running.params import Model, Params
+from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
+from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.split import CONTENT, SETS
+from pipeline.tables.table import matrix
 
 SPLIT = Path("data/split")
 SETS_PATH = SPLIT / "sets"

@@ -15,14 +15,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.embedding import embed_users
-from pipeline.files import atomic_folder
-from pipeline.losses import Objective
-from pipeline.metrics import write_metrics
-from pipeline.params import load, paper_rows
-from pipeline.queries import rank_queries
-from pipeline.retrieval import evaluate
-from pipeline.tables import EMBEDDINGS, RANKS, vectors
+from pipeline.common.metrics import write_metrics
+from pipeline.common.recipe import by_recipe
+from pipeline.embedding.losses import Objective
+from pipeline.embedding.vectors import embed_users
+from pipeline.ranking.queries import rank_queries
+from pipeline.ranking.retrieval import evaluate
+from pipeline.running.files import atomic_folder
+from pipeline.running.params import load, paper_rows
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.table import vectors
 from stages.inputs import Inputs
 from stages.runner import resumable, run
 
@@ -33,7 +36,7 @@ log = logging.getLogger("paper_row")
 
 
 def main() -> None:
-    params = load("seed", "recipe", "best", "model", "train", "retrieval").by_recipe()
+    params = by_recipe(load("seed", "recipe", "best", "model", "train", "retrieval"))
     name = sys.argv[1]
     row = paper_rows()[name]
     with resumable(f"paper_row@{name}", home=Path("paper")) as folder:

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.files import write_text
-from pipeline.interests import everywhere, predict, targets
-from pipeline.metrics import read_metrics, write_metrics
-from pipeline.paper import Trained, estimates, markdown, table_2, table_3, table_4
-from pipeline.params import Interests, Lambdas, load, paper_rows
-from pipeline.retrieval import TASKS, Vectors
-from pipeline.tables import RANKS, USERS
+from pipeline.common.metrics import read_metrics, write_metrics
+from pipeline.evaluation.interests import everywhere, predict, targets
+from pipeline.evaluation.paper import Trained, estimates, markdown, table_2, table_3, table_4
+from pipeline.ranking.retrieval import TASKS, Vectors
+from pipeline.running.files import write_text
+from pipeline.running.params import Interests, Lambdas, load, paper_rows
+from pipeline.tables.corpus import USERS
+from pipeline.tables.ranking import RANKS
 from stages.runner import run
 
 ROWS, ROW_METRICS = Path("data/paper"), Path("paper/metrics")

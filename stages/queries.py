@@ -19,17 +19,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.batches import tokens
-from pipeline.embedding import embed_texts
-from pipeline.groups import image_groups
-from pipeline.lemmas import lemmatize_apart, lemmatize_sentences, models
-from pipeline.metrics import write_metrics
-from pipeline.model import load as load_model
-from pipeline.params import load
-from pipeline.retrieval import Vectors
-from pipeline.search import KINDS, Query, answer, parse, row_of
-from pipeline.tables import ANSWERS, ASKED, CONTENT, IMAGE_GROUPS
-from pipeline.text import clean
+from pipeline.common.groups import image_groups
+from pipeline.common.metrics import write_metrics
+from pipeline.embedding.batches import tokens
+from pipeline.embedding.model import load as load_model
+from pipeline.embedding.vectors import embed_texts
+from pipeline.ranking.retrieval import Vectors
+from pipeline.running.params import load
+from pipeline.space.search import KINDS, Query, answer, parse, row_of
+from pipeline.tables.evaluation import ANSWERS, ASKED
+from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.split import CONTENT
+from pipeline.text.cleaning import clean
+from pipeline.text.lemmas import lemmatize_apart, lemmatize_sentences, models
 from stages.runner import run
 
 MODEL = Path("data/model")

@@ -18,27 +18,32 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import tables
-from pipeline.files import write_text
-from pipeline.metrics import read_metrics
-from pipeline.params import validate
+from pipeline.common.metrics import read_metrics
 from pipeline.report import corpus, paper, people, results
 from pipeline.report.cards import Shelf
 from pipeline.report.page import Note, Part, Section, render
 from pipeline.report.pictures import thumbnail
 from pipeline.report.wording import count
+from pipeline.running.files import write_text
+from pipeline.running.params import validate
+from pipeline.tables.corpus import IMAGES, POSTS
+from pipeline.tables.evaluation import ANSWERS, ASKED, CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
+from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.split import CLOSE, CONTENT
+from pipeline.tables.text import DUPLICATES, WORDS
 from stages.runner import run
 
-POSTS = Path("data/corpus/posts")
-IMAGES = Path("data/corpus/images")
-WORDS = Path("data/text/words")
-DUPLICATES = Path("data/text/duplicates")
-IMAGE_GROUPS = Path("data/images/groups")
-TRAIN = Path("data/split/train")
-CLOSE = Path("data/split/close")
-RANKS = Path("data/evaluation/ranks")
-CLUSTERS = Path("data/clusters")
-QUERIES = Path("data/queries")
+POSTS_PATH = Path("data/corpus/posts")
+IMAGES_PATH = Path("data/corpus/images")
+WORDS_PATH = Path("data/text/words")
+DUPLICATES_PATH = Path("data/text/duplicates")
+IMAGE_GROUPS_PATH = Path("data/images/groups")
+TRAIN_PATH = Path("data/split/train")
+CLOSE_PATH = Path("data/split/close")
+RANKS_PATH = Path("data/evaluation/ranks")
+CLUSTERS_PATH = Path("data/clusters")
+QUERIES_PATH = Path("data/queries")
 METRICS = Path("metrics")
 CURVES = Path("plots/training.csv")
 PLANTED = Path("plots/image_copies.csv")
@@ -65,12 +70,12 @@ def main() -> None:
     params, source = validate(), validate().corpus.source
     measured = {name: read_metrics(METRICS / f"{name}.json") for name in MEASURED}
     read, split, audit, retrieval = (measured[name] for name in ("import", "split", "audit", "retrieval"))
-    duplicates, groups = tables.DUPLICATES.read(DUPLICATES), tables.IMAGE_GROUPS.read(IMAGE_GROUPS)
-    close, ranks = tables.CLOSE.read(CLOSE), tables.RANKS.read(RANKS)
-    cluster_users = tables.CLUSTER_USERS.read(CLUSTERS / "users")
-    cluster_words = tables.CLUSTER_WORDS.read(CLUSTERS / "words")
-    cluster_images = tables.CLUSTER_IMAGES.read(CLUSTERS / "images")
-    asked, answers = tables.ASKED.read(QUERIES / "asked"), tables.ANSWERS.read(QUERIES / "answers")
+    duplicates, groups = DUPLICATES.read(DUPLICATES_PATH), IMAGE_GROUPS.read(IMAGE_GROUPS_PATH)
+    close, ranks = CLOSE.read(CLOSE_PATH), RANKS.read(RANKS_PATH)
+    cluster_users = CLUSTER_USERS.read(CLUSTERS_PATH / "users")
+    cluster_words = CLUSTER_WORDS.read(CLUSTERS_PATH / "words")
+    cluster_images = CLUSTER_IMAGES.read(CLUSTERS_PATH / "images")
+    asked, answers = ASKED.read(QUERIES_PATH / "asked"), ANSWERS.read(QUERIES_PATH / "answers")
 
     copied_texts, copied_images = corpus.text_copies(duplicates), corpus.image_copies(groups)
     shelf = _shelf(
@@ -82,7 +87,7 @@ def main() -> None:
         users=[_of(asked, "user", "value"), _of(answers, "user", "id")],
     )
 
-    texts = tables.WORDS.count(WORDS) + duplicates.num_rows
+    texts = WORDS.count(WORDS_PATH) + duplicates.num_rows
     different = len(groups["group_id"].unique())
     page: dict[str, Sequence[Part]] = {
         "At a glance": [
@@ -91,7 +96,7 @@ def main() -> None:
         ],
         "What ran": [
             corpus.flow(read, split, audit, measured["words"], measured["train"], groups.num_rows, different),
-            *corpus.settings(params, _digest(tables.POSTS.shards(POSTS))),
+            *corpus.settings(params, _digest(POSTS.shards(POSTS_PATH))),
         ],
         "What went in": [corpus.funnel(read, split, audit)],
         "Copies": [
@@ -131,12 +136,12 @@ LEADS = {
 def _shelf(posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: list[pa.ChunkedArray]) -> Shelf:
     """What the page shows of these posts, images and users, by their ids."""
     post_ids, image_ids, user_ids = ({i for ids in many for i in ids.to_pylist()} for many in (posts, images, users))
-    image_of_user = _first(tables.CONTENT.batches(TRAIN, ["user_id", "image_id"]), "user_id", "image_id", user_ids)
+    image_of_user = _first(CONTENT.batches(TRAIN_PATH, ["user_id", "image_id"]), "user_id", "image_id", user_ids)
     image_ids |= set(image_of_user.values())
-    post_of_image = _first(tables.POSTS.batches(POSTS, ["post_id", "image_id"]), "image_id", "post_id", image_ids)
-    found = tables.POSTS.find(POSTS, post_ids | set(post_of_image.values()), ["user_id", "text", "image_id"])
+    post_of_image = _first(POSTS.batches(POSTS_PATH, ["post_id", "image_id"]), "image_id", "post_id", image_ids)
+    found = POSTS.find(POSTS_PATH, post_ids | set(post_of_image.values()), ["user_id", "text", "image_id"])
     image_ids |= {found[post]["image_id"] for post in post_ids & set(found)} - {None}
-    pictures = tables.IMAGES.find(IMAGES, image_ids, ["bytes", "width"])
+    pictures = IMAGES.find(IMAGES_PATH, image_ids, ["bytes", "width"])
     # A made vector (corpus.synthetic.images: features) is no picture: it is without a width.
     thumbnails = {image: thumbnail(row["bytes"]) for image, row in pictures.items() if row["width"]}
     return Shelf(found, thumbnails, post_of_image, image_of_user)

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.checkpoints import checkpoint_folder, fingerprint
-from pipeline.errors import UserError
-from pipeline.files import write_text
+from pipeline.running.checkpoints import checkpoint_folder, fingerprint
+from pipeline.running.errors import UserError
+from pipeline.running.files import write_text
 
 TIMINGS = Path("timings")
 

@@ -16,10 +16,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline.metrics import write_metrics
-from pipeline.params import load
-from pipeline.split import assign, content_groups, held_out_fractions
-from pipeline.tables import ASSIGNED, DUPLICATES, IMAGE_GROUPS, POSTS, TEXT_GROUPS, WORDS, positions
+from pipeline.common.metrics import write_metrics
+from pipeline.running.params import load
+from pipeline.split.sides import assign, content_groups, held_out_fractions
+from pipeline.tables.corpus import POSTS
+from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.split import ASSIGNED
+from pipeline.tables.table import positions
+from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
 from stages.runner import run
 
 POSTS_PATH = Path("data/corpus/posts")

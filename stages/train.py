@@ -18,13 +18,14 @@ import io
 import logging
 from pathlib import Path
 
-from pipeline.files import write_text
-from pipeline.losses import PAIRS, Objective
-from pipeline.metrics import write_metrics
-from pipeline.model import save
-from pipeline.params import load
-from pipeline.retrieval import TASKS
-from pipeline.training import Run
+from pipeline.common.metrics import write_metrics
+from pipeline.common.recipe import by_recipe
+from pipeline.embedding.losses import PAIRS, Objective
+from pipeline.embedding.model import save
+from pipeline.embedding.training import Run
+from pipeline.ranking.retrieval import TASKS
+from pipeline.running.files import write_text
+from pipeline.running.params import load
 from stages.inputs import Inputs
 from stages.runner import resumable, run
 
@@ -36,7 +37,7 @@ log = logging.getLogger("train")
 
 
 def main() -> None:
-    params = load("seed", "lambda1", "lambda2", "recipe", "best", "model", "train").by_recipe()
+    params = by_recipe(load("seed", "lambda1", "lambda2", "recipe", "best", "model", "train"))
     with resumable("train") as folder:
         inputs = Inputs.read(folder, params.model.text_length)
         val = inputs.queries("val", folder)

@@ -13,10 +13,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.metrics import write_metrics
-from pipeline.params import load
-from pipeline.tables import CONTENT, EMBEDDINGS, VOCABULARY, vectors
-from pipeline.word_vectors import join, learn, mean_by_user, occurrences, usage
+from pipeline.common.metrics import write_metrics
+from pipeline.common.recipe import by_recipe
+from pipeline.running.params import load
+from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
+from pipeline.tables.split import CONTENT
+from pipeline.tables.table import vectors
+from pipeline.words.vectors import join, learn, mean_by_user, occurrences, usage
 from stages.runner import resumable, run
 
 FIT = Path("data/split/fit")
@@ -28,7 +31,7 @@ log = logging.getLogger("word2vec")
 
 
 def main() -> None:
-    params = load("seed", "recipe", "best.min_count", "best.window", "best.usage", "words").by_recipe()
+    params = by_recipe(load("seed", "recipe", "best.min_count", "best.window", "best.usage", "words"))
 
     with resumable("word2vec") as folder:
         learned = learn(

@@ -9,13 +9,19 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
-from pipeline import interests, tables
-from pipeline.clusters import cluster, coherence, nearest_images, top_words
-from pipeline.metrics import write_metrics
-from pipeline.retrieval import TASKS, Vectors, cumulative, evaluate
+from pipeline.common.metrics import write_metrics
+from pipeline.evaluation import interests
+from pipeline.evaluation.clusters import cluster, coherence, nearest_images, top_words
+from pipeline.ranking.retrieval import TASKS, Vectors, cumulative, evaluate
+from pipeline.tables.corpus import IMAGES, POSTS, USERS
+from pipeline.tables.evaluation import ANSWERS, ASKED, CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
+from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.split import CLOSE, CONTENT
+from pipeline.tables.text import DUPLICATES, WORDS
 from stages.evaluate_interests import plot
 
-USERS, POSTS = 24, 240
+PEOPLE, COUNT = 24, 240
 TOPICS = (
     "tiger zebra jungle paw",
     "engine wheel truck road",
@@ -28,37 +34,35 @@ def fabricate(root: Path, text=None, user=None) -> None:
     """Write data/, metrics/ and plots/ under `root`. `text` and `user` take the place of a post's text, a user's id."""
     rng = np.random.default_rng(5)
     users = (
-        sorted(user or f"user-{i:02d}" for i in range(USERS))
+        sorted(user or f"user-{i:02d}" for i in range(PEOPLE))
         if user is None
-        else sorted([user, *(f"user-{i:02d}" for i in range(USERS - 1))])
+        else sorted([user, *(f"user-{i:02d}" for i in range(PEOPLE - 1))])
     )
-    topic = np.arange(USERS) % len(TOPICS)
-    author = np.arange(POSTS) % USERS
+    topic = np.arange(PEOPLE) % len(TOPICS)
+    author = np.arange(COUNT) % PEOPLE
     words = [list(rng.choice(TOPICS[topic[a]].split(), 5)) for a in author]
-    posts = [f"post-{i:03d}" for i in range(POSTS)]
+    posts = [f"post-{i:03d}" for i in range(COUNT)]
     images = {f"{i:064x}": _picture(rng, topic[author[i]]) for i in range(120)}
-    image_of = [list(images)[i] if i < 120 else None for i in range(POSTS)]
+    image_of = [list(images)[i] if i < 120 else None for i in range(COUNT)]
     texts = [text if text is not None else " ".join(w).capitalize() for w in words]
     data = root / "data"
 
-    tables.POSTS.write(
+    POSTS.write(
         pa.table(
             {
                 "post_id": posts,
                 "user_id": [users[a] for a in author],
                 "text": texts,
                 "image_id": image_of,
-                "created_at": pa.nulls(POSTS, pa.timestamp("us")),
+                "created_at": pa.nulls(COUNT, pa.timestamp("us")),
             }
         ),
         data / "corpus/posts",
     )
     labels = ["animals", "transport", "plants", "computer"]
     wanted = [[labels[t]] + (["computer"] if i % 5 == 0 and t != 3 else []) for i, t in enumerate(topic)]
-    tables.USERS.write(
-        pa.table({"user_id": users, "interests": wanted, "brand": [False] * USERS}), data / "corpus/users"
-    )
-    tables.IMAGES.write(
+    USERS.write(pa.table({"user_id": users, "interests": wanted, "brand": [False] * PEOPLE}), data / "corpus/users")
+    IMAGES.write(
         pa.table(
             {
                 "image_id": list(images),
@@ -70,22 +74,22 @@ def fabricate(root: Path, text=None, user=None) -> None:
         data / "corpus/images",
     )
     gone = posts[200:210]
-    kept = [i for i in range(POSTS) if posts[i] not in gone]
-    tables.WORDS.write(
+    kept = [i for i in range(COUNT) if posts[i] not in gone]
+    WORDS.write(
         pa.table(
             {"post_id": [posts[i] for i in kept], "words": [words[i] for i in kept], "hashtags": [[] for _ in kept]},
-            schema=tables.WORDS.schema,
+            schema=WORDS.schema,
         ),
         data / "text/words",
     )
-    tables.DUPLICATES.write(
+    DUPLICATES.write(
         pa.table(
             {"post_id": gone, "duplicate_of": posts[:10], "overlap": pa.array(np.linspace(0.8, 1, 10), pa.float32())}
         ),
         data / "text/duplicates",
     )
     group = [list(images)[i - i % 3] if i < 12 else list(images)[i] for i in range(120)]
-    tables.IMAGE_GROUPS.write(
+    IMAGE_GROUPS.write(
         pa.table(
             {
                 "image_id": list(images),
@@ -96,7 +100,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
         ),
         data / "images/groups",
     )
-    side = np.array(["test" if i % 5 == 0 else "val" if i % 20 == 1 else "train" for i in range(POSTS)])
+    side = np.array(["test" if i % 5 == 0 else "val" if i % 20 == 1 else "train" for i in range(COUNT)])
     train = [i for i in kept if side[i] == "train"]
     content = pa.table(
         {
@@ -106,21 +110,19 @@ def fabricate(root: Path, text=None, user=None) -> None:
             "words": [words[i] for i in train],
         }
     )
-    tables.CONTENT.write(content, data / "split/train")
+    CONTENT.write(content, data / "split/train")
     close = [
         ("image", next(iter(images)), list(images)[50], 0.94, "below"),
         ("image", list(images)[5], list(images)[61], 0.961, "different"),
         ("text", posts[0], posts[3], 0.71, "below"),
     ]
-    tables.CLOSE.write(
-        pa.table([list(c) for c in zip(*close, strict=True)], schema=tables.CLOSE.schema), data / "split/close"
-    )
+    CLOSE.write(pa.table([list(c) for c in zip(*close, strict=True)], schema=CLOSE.schema), data / "split/close")
 
     ranks = {}
     for task in TASKS:
-        asked = [i for i in range(POSTS) if side[i] == "test" and (task == "text_to_user" or image_of[i])]
-        best = np.maximum(1, rng.geometric(0.3, len(asked))).clip(1, USERS).astype(float)
-        ranks[task] = tables.RANKS._conform(
+        asked = [i for i in range(COUNT) if side[i] == "test" and (task == "text_to_user" or image_of[i])]
+        best = np.maximum(1, rng.geometric(0.3, len(asked))).clip(1, PEOPLE).astype(float)
+        ranks[task] = RANKS._conform(
             pa.table(
                 {
                     "task": [task] * len(asked),
@@ -131,9 +133,9 @@ def fabricate(root: Path, text=None, user=None) -> None:
                 }
             )
         )
-    tables.RANKS.write(pa.concat_tables(ranks.values()), data / "evaluation/ranks")
+    RANKS.write(pa.concat_tables(ranks.values()), data / "evaluation/ranks")
     active = {u: int((author[train] == i).sum()) for i, u in enumerate(users)}
-    candidates = dict.fromkeys(TASKS, USERS)
+    candidates = dict.fromkeys(TASKS, PEOPLE)
     missing = {task: {"text_without_known_word": 1, "author_not_in_train": 0} for task in TASKS}
     measured = {"not_asked": missing} | evaluate(ranks, candidates, active, [6, 8], 100, 1)
     write_metrics(measured, root / "metrics/retrieval.json")
@@ -141,7 +143,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
     cumulative(ranks, candidates).to_csv(root / "plots/ranks.csv", index=False)
     one = {"avg_text": ["text_to_user"], "avg_image": ["image_to_user"], "bridging": TASKS, "merged": TASKS}
     worse = {
-        task: rows.set_column(4, "rank", pa.array(np.minimum(USERS, rows["rank"].to_numpy() * 2 + 1)))
+        task: rows.set_column(4, "rank", pa.array(np.minimum(PEOPLE, rows["rank"].to_numpy() * 2 + 1)))
         for task, rows in ranks.items()
     }
     write_metrics(
@@ -149,14 +151,14 @@ def fabricate(root: Path, text=None, user=None) -> None:
         root / "metrics/baselines.json",
     )
 
-    vectors = rng.normal(size=(USERS, 8)).astype(np.float32) + 3 * np.eye(8, dtype=np.float32)[topic]
+    vectors = rng.normal(size=(PEOPLE, 8)).astype(np.float32) + 3 * np.eye(8, dtype=np.float32)[topic]
     methods = {"model": vectors} | {name: vectors + 2 * rng.normal(size=vectors.shape) for name in one}
     names, truth, left_out = interests.targets(wanted, 5)
     found = interests.predict(methods, names, truth, 1.0, 5, 1, 1)
     write_metrics(
         {
             **interests.evaluate(found, 100, 1),
-            "users": USERS,
+            "users": PEOPLE,
             "users_without_interests": 0,
             "users_left_out": {"brand": 0, "without_vector": 0},
             "labels_left_out": left_out | {"food": 2},
@@ -168,20 +170,20 @@ def fabricate(root: Path, text=None, user=None) -> None:
     )
     plot(interests.evaluate(found, 100, 1)).to_csv(root / "plots/interests.csv", index=False)
     of, centroids, similarity = cluster(vectors, 4, 1)
-    tables.CLUSTER_USERS.write(
+    CLUSTER_USERS.write(
         pa.table(
             {"user_id": users, "cluster": pa.array(of, pa.int32()), "similarity": pa.array(similarity, pa.float32())}
         ),
         data / "clusters/users",
     )
-    tables.CLUSTER_WORDS.write(top_words(content, pa.array(users), of, 2, 20), data / "clusters/words")
+    CLUSTER_WORDS.write(top_words(content, pa.array(users), of, 2, 20), data / "clusters/words")
     pictured = Vectors(pa.array(list(images)), vectors[author[:120]] + rng.normal(size=(120, 8)).astype(np.float32))
-    tables.CLUSTER_IMAGES.write(
-        nearest_images(centroids, pictured, tables.IMAGE_GROUPS.read(data / "images/groups"), 6),
+    CLUSTER_IMAGES.write(
+        nearest_images(centroids, pictured, IMAGE_GROUPS.read(data / "images/groups"), 6),
         data / "clusters/images",
     )
     write_metrics(
-        {**coherence(vectors, of, wanted, 1), "users": USERS, "users_without_train_posts": 0},
+        {**coherence(vectors, of, wanted, 1), "users": PEOPLE, "users_without_train_posts": 0},
         root / "metrics/clusters.json",
     )
 
@@ -192,25 +194,23 @@ def fabricate(root: Path, text=None, user=None) -> None:
         (3, 2, "image", list(images)[7], [], []),
         (4, 3, "user", users[0], [], []),
     ]
-    tables.ASKED.write(
-        pa.table([list(c) for c in zip(*asked, strict=True)], schema=tables.ASKED.schema), data / "queries/asked"
-    )
+    ASKED.write(pa.table([list(c) for c in zip(*asked, strict=True)], schema=ASKED.schema), data / "queries/asked")
     answers = [
         (q, kind, n, ids[(q + n) % len(ids)], 0.9 - n / 10)
         for q in (0, 1, 3, 4)
         for kind, ids in (("image", list(images)), ("user", users), ("text", posts))
         for n in range(3)
     ]
-    tables.ANSWERS.write(
-        pa.table([list(c) for c in zip(*answers, strict=True)], schema=tables.ANSWERS.schema), data / "queries/answers"
+    ANSWERS.write(
+        pa.table([list(c) for c in zip(*answers, strict=True)], schema=ANSWERS.schema), data / "queries/answers"
     )
 
     write_metrics(
         {
             "rows_in": 300,
-            "rows_out": POSTS,
+            "rows_out": COUNT,
             "rejected": {"no author named": 20, "user with too few posts": 40},
-            "users": USERS,
+            "users": PEOPLE,
             "images": 120,
         },
         root / "metrics/import.json",
@@ -218,11 +218,16 @@ def fabricate(root: Path, text=None, user=None) -> None:
     counts = {name: int((side == name).sum()) for name in ("train", "val", "test")}
     write_metrics(
         {
-            "posts": {"in": POSTS, "assigned": POSTS - 12, "removed_duplicates": 10, "without_words_and_image": 2},
+            "posts": {
+                "in": COUNT,
+                "assigned": COUNT - 12,
+                "removed_duplicates": 10,
+                "without_words_and_image": 2,
+            },
             "sides": {
                 name: {
                     "posts": n,
-                    "share": n / POSTS,
+                    "share": n / COUNT,
                     "expected": {"train": 0.75, "val": 0.05, "test": 0.2}[name],
                     "standard_deviation": 0.01,
                 }
@@ -237,7 +242,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
     write_metrics(
         {
             "fit_on": "train",
-            "posts": {"in": POSTS - 12, **counts, "excluded": 1},
+            "posts": {"in": COUNT - 12, **counts, "excluded": 1},
             "excluded": {"from_train": 1, "from_val": 0, "by_text": 1, "by_image": 0},
             "crossings": {"found": 1, "left": 0},
             "texts": {"test": searched, "val": searched},

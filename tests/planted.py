@@ -3,8 +3,10 @@
 import numpy as np
 import pyarrow as pa
 
-from pipeline import tables
-from pipeline.tables import strings, vectors
+from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
+from pipeline.tables.images import FEATURES, IMAGE_GROUPS
+from pipeline.tables.split import CONTENT, SETS
+from pipeline.tables.table import strings, vectors
 
 
 def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, features=24, style=False, seed=0):
@@ -35,7 +37,7 @@ def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, feature
     side = np.arange(posts) // users % 10  # every user is on every side
     data = root / "data"
     for name, chosen in (("train", side > 2), ("val", side == 0), ("test", (side == 1) | (side == 2))):
-        tables.CONTENT.write(content.filter(pa.array(chosen)), data / "split" / name)
+        CONTENT.write(content.filter(pa.array(chosen)), data / "split" / name)
     asked = [
         (split, task, f"p{i:05d}")
         for i in range(posts)
@@ -47,26 +49,26 @@ def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, feature
         if held
     ]  # fmt: skip
     columns = [strings(column) for column in zip(*asked, strict=True)]
-    tables.SETS.write(pa.table(columns, names=["split", "task", "post_id"]), data / "split" / "sets")
+    SETS.write(pa.table(columns, names=["split", "task", "post_id"]), data / "split" / "sets")
     vector = random.normal(size=(words, size)).astype(np.float32)
-    tables.VOCABULARY.write(
+    VOCABULARY.write(
         pa.table({"word": strings(vocabulary), "count": np.full(words, 9), "vector": vectors(vector)}),
         data / "words" / "vocabulary",
     )
     known = users - 2  # two users have no known word
-    tables.EMBEDDINGS.write(
+    EMBEDDINGS.write(
         pa.table({"id": strings(f"u{u:03d}" for u in range(known)), "vector": vectors(vector[:known])}),
         data / "words" / "users",
     )
     value = centers[topic[pictured]] + random.normal(size=(len(pictured), features)) / 2
     ids = strings(image_id[i] for i in pictured)
-    tables.FEATURES.write(
+    FEATURES.write(
         pa.table({"image_id": ids, "vector": vectors(value.astype(np.float16))}), data / "images" / "features"
     )
     manner = np.eye(users)[user[pictured]] + random.normal(size=(len(pictured), users)) / 10
     styles = pa.table({"image_id": ids, "vector": vectors(manner.astype(np.float16))})
-    tables.FEATURES.write(styles if style else tables.FEATURES.empty(), data / "images" / "style")
-    tables.IMAGE_GROUPS.write(
+    FEATURES.write(styles if style else FEATURES.empty(), data / "images" / "style")
+    IMAGE_GROUPS.write(
         pa.table(
             {"image_id": ids, "group_id": ids, "representative": [True] * len(ids),
              "similarity": pa.array([1.0] * len(ids), pa.float32())}

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
-from pipeline.pictures import to_rgb
-from pipeline.tables import IMAGE_GROUPS, IMAGES
+from pipeline.pictures.reading import to_rgb
+from pipeline.tables.corpus import IMAGES
+from pipeline.tables.images import IMAGE_GROUPS
 
 IMAGES_PATH = Path("data/corpus/images")
 GROUPS = Path("data/images/groups")

@@ -1,12 +1,21 @@
 """What dvc.yaml and paper/dvc.yaml declare, held against what the stages' code says: DVC does not follow imports.
 
-For each stage: the first-party modules that its script imports, transitively, have to be its code deps; the keys that
-it asks of `load(...)` have to be its params, and each has to be read. `python -m tools.contract` prints what differs,
-`--fix` writes the code deps into them (data deps, params and comments stay as they are).
+A stage's code deps are what its script imports, transitively:
+
+- of the rooms in ROOMS the folder, since what stands there reruns together;
+- of other rooms (pipeline/common, pipeline/tables, …) the files themselves;
+- nothing of RUNNING, which cannot change a result: errors, progress, checkpoints, how a stage is started, and the
+  schema of params, whose values DVC watches by themselves. `tests/tools/test_contract.py` holds the rule by which a
+  module may stand there. The stage that checks params is the one whose work that schema is.
+
+The keys that a script asks of `load(...)` have to be the stage's params, and each has to be read.
+`python -m tools.contract` prints what differs; `--fix` writes the deps anew, data first, then code.
 """
 
 import ast
+import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +23,29 @@ from ruamel.yaml import YAML
 
 FIRST_PARTY = ("pipeline", "stages")
 DVC_FILES = (Path("dvc.yaml"), Path("paper/dvc.yaml"))
+ROOMS = tuple(
+    f"pipeline/{room}"
+    for room in (
+        *("corpus", "pictures", "encoding", "copies", "text", "words", "split", "embedding", "ranking", "report"),
+    )
+)
+"""Rooms that are deps as a whole."""
+RUNNING = ("pipeline/running", "stages/runner.py")
+"""What no stage depends on."""
+CHECKS_PARAMS = {"check_params": "pipeline/running/params.py"}
+
+
+def code_deps(script: Path, root: Path = Path()) -> set[str]:
+    """The code deps of the stage whose script is `script`: rooms and files, as the module docstring tells."""
+    deps = {CHECKS_PARAMS[script.stem]} if script.stem in CHECKS_PARAMS else set()
+    for name in imported_files(script, root):
+        if not _within(name, RUNNING):
+            deps.add(next((room for room in ROOMS if _within(name, (room,))), name))
+    return deps
+
+
+def _within(name: str, places: tuple[str, ...]) -> bool:
+    return any(name == place or name.startswith(f"{place}/") for place in places)
 
 
 def imported_files(script: Path, root: Path = Path()) -> set[str]:
@@ -45,7 +77,7 @@ def _imports(path: Path, root: Path) -> set[str]:
 
 
 def loaded_keys(script: Path) -> set[str]:
-    """The keys that `script` passes to `pipeline.params.load`, all string literals."""
+    """The keys that `script` passes to `pipeline.running.params.load`, all string literals."""
     return {
         str(ast.literal_eval(argument))
         for node in ast.walk(ast.parse(script.read_text(encoding="utf-8")))
@@ -69,6 +101,7 @@ def read_keys(script: Path) -> set[str]:
     # The weights' property is a reading of the two keys that it is made of, as is the choice of a recipe.
     made_of = {"lambdas": {"lambda1", "lambda2"}, "by_recipe": {"recipe", "best"}}
     called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    called |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return read.union(*(keys for name, keys in made_of.items() if name in called))
 
 
@@ -85,14 +118,14 @@ def script_of(entry: dict[str, Any]) -> Path:
 
 
 def is_code(dep: str) -> bool:
-    """Whether a dep is first-party code."""
-    return dep.endswith(".py") and dep.split("/")[0] in FIRST_PARTY
+    """Whether a dep is first-party code, a file or a room."""
+    return dep.split("/")[0] in FIRST_PARTY
 
 
 def differences(entry: dict[str, Any]) -> list[str]:
-    """What is wrong with a stage's entry, one sentence each."""
+    """Where code and entry of a stage do not match, one sentence each."""
     script = script_of(entry)
-    declared, needed = {dep for dep in entry["deps"] if is_code(dep)}, imported_files(script)
+    declared, needed = {dep for dep in entry["deps"] if is_code(dep)}, code_deps(script)
     # Keys of another file (paper/params.yaml) are read by its own loader.
     params = {key for key in entry.get("params", []) if isinstance(key, str)}
     loaded, read = loaded_keys(script), read_keys(script)
@@ -104,36 +137,40 @@ def differences(entry: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def _without_trailing_spaces(text: str) -> str:
-    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
-
-
 def _is_read(key: str, read: set[str]) -> bool:
     """Whether `key` is read by its name, or goes on with its whole section (`split = params.split`)."""
     section = key.split(".")[0]
     return key in read or (section in read and not any(name.startswith(f"{section}.") for name in read))
 
 
+def with_code_deps(text: str) -> str:
+    """A dvc.yaml with the code deps of each stage as they have to be; what else stands there stays as it is."""
+    stages = YAML(typ="safe", pure=True).load(text)["stages"]
+    entries = iter(body(entry) for entry in stages.values())
+
+    def deps(found: re.Match[str]) -> str:
+        entry = next(entries)
+        data = [dep if "$" not in dep else f"'{dep}'" for dep in entry["deps"] if not is_code(dep)]
+        code = sorted(code_deps(script_of(entry)), key=lambda dep: (dep.startswith("stages"), dep.endswith(".py"), dep))
+        indent = " " * (len(found[1]) + len("deps: ["))
+        lines = [
+            textwrap.fill(", ".join(names), 120, subsequent_indent=indent, initial_indent=indent,
+                          break_long_words=False, break_on_hyphens=False)
+            for names in (data, code)
+        ]  # fmt: skip
+        return f"{found[1]}deps: [" + ",\n".join(lines).lstrip() + "]"
+
+    return re.sub(r"(?ms)^( +)deps: \[.*?\]$", deps, text)
+
+
 def main() -> int:
     """Print what differs; with --fix, write the code deps first."""
-    yaml = YAML()
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
     wrong = []
     for file in DVC_FILES:
-        document = yaml.load(file)
-        entries = {name: body(entry) for name, entry in document["stages"].items()}
         if "--fix" in sys.argv:
-            for entry in entries.values():
-                deps = entry["deps"]
-                for index in reversed(range(len(deps))):
-                    if is_code(deps[index]):
-                        del deps[index]
-                deps.extend(sorted(imported_files(script_of(entry))))
-                deps.fa.set_flow_style()
-            with file.open("w", encoding="utf-8") as stream:
-                yaml.dump(document, stream, transform=_without_trailing_spaces)
-        wrong += [f"{file}: {name}: {sentence}" for name, entry in entries.items() for sentence in differences(entry)]
+            file.write_text(with_code_deps(file.read_text(encoding="utf-8")), encoding="utf-8")
+        stages = YAML(typ="safe", pure=True).load(file)["stages"]
+        wrong += [f"{file}: {name}: {sentence}" for name, e in stages.items() for sentence in differences(body(e))]
     sys.stdout.write("".join(f"{line}\n" for line in wrong))
     return bool(wrong)
 

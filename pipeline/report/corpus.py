@@ -9,11 +9,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.params import Params
+from pipeline.common.recipe import by_recipe
 from pipeline.report.cards import Shelf
 from pipeline.report.charts import Axis, Line, Rule, lines
 from pipeline.report.page import Bar, Bars, Figure, Grid, Note, Pairs, Panel, Part, Steps, Table
 from pipeline.report.wording import TASKS, count, number, percent, plural, reasons
+from pipeline.running.params import Params
 
 Metrics = Mapping[str, Any]
 
@@ -70,7 +71,7 @@ SIDES = {"train": "training", "val": "validation", "test": "test", "excluded": "
 
 def settings(params: Params, posts_digest: str) -> list[Part]:
     """What ran: the settings that differ from the paper's, all of them behind; data and versions."""
-    here = dict(_flat(params.by_recipe().model_dump(exclude={"best"})))
+    here = dict(_flat(by_recipe(params).model_dump(exclude={"best"})))
     differ = [[key, _value(stated), _value(here[key])] for key, stated in PAPER.items() if here[key] != stated]
     about = [
         ["Corpus", params.corpus.source],

@@ -1,0 +1,54 @@
+"""Metrics as small JSON files that Git keeps, so that a pull request shows their diff without any data."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.running.errors import UserError
+from pipeline.running.files import write_text
+
+
+def write_metrics(values: Mapping[str, object], path: Path, digits: int = 4) -> None:
+    """Write `values` as indented JSON, a list of numbers on one line, floats rounded to `digits` significant digits.
+
+    Raises ValueError, naming the key, for a number that is not finite: JSON has none, and such a metric is a bug.
+    """
+    text = json.dumps(_plain(values, digits, path.name), indent=2, ensure_ascii=False)
+    write_text(_NUMBERS.sub(lambda found: f"[{', '.join(found[1].replace(',', ' ').split())}]", text) + "\n", path)
+
+
+_NUMBERS = re.compile(r"\[([-+0-9.eE,\s]+)\]")
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The metrics in `path`; asking for a key that a stage did not write is a UserError that names file and key."""
+
+    class Block(dict[str, Any]):
+        def __missing__(self, key: str) -> Any:
+            raise UserError(f"{path}: no {key!r} among {', '.join(self)}; `dvc repro` writes the file anew.")
+
+    if not path.exists():
+        raise UserError(f"{path} does not exist; `dvc repro` writes it.")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=Block)
+    return found
+
+
+def _plain(value: object, digits: int, key: str) -> object:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner, digits, f"{key}: {name}") for name, inner in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(inner, digits, key) for inner in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        if not math.isfinite(value):
+            raise ValueError(f"{key} is {value}; a metric has to be a finite number")
+        return float(f"{value:.{digits}g}")
+    return value

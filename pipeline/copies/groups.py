@@ -1,0 +1,253 @@
+"""Groups of near-copies of images: an index proposes pairs, the exact cosine and a second check confirm each.
+
+Features alone join different drawings of one style: at cosine 0.95 most pairs of openclipart are road signs with
+another sign in the same triangle, flags, or star patterns. So a pair of at least `min_cosine` becomes an edge only
+where the pictures themselves agree (`pipeline.copies.same_picture`). Groups are the connected components of the edges.
+
+At the paper's size the features are all that fits in memory. So they stay as stored, float16 or float32 and of any
+length; unit vectors in float32 are made of the few rows at hand. Neighbours are searched cell by cell of a k-means, as
+products of matrices: no index holds a second copy.
+
+Shapes: n images, d numbers per vector, p pairs of rows, left < right.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.common.groups import components
+from pipeline.running.checkpoints import Keep, made
+from pipeline.running.machine import cores
+from pipeline.running.progress import bar
+
+Rows = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+
+FLAT_BELOW = 10_000
+"""Fewer images are all compared with all; from here on those of neighbouring cells."""
+PROBES = 16
+"""Cells that each image is compared with; the recall audit of every run tells whether they suffice."""
+BLOCK = 1024
+CELLS = 128
+"""Cells whose pairs are kept at a time: what a killed run may have to search again."""
+MEMBERS = 8192
+"""Most images of a cell that are held as unit vectors at once."""
+SLACK = 1e-4
+"""What rounding may take from a cosine in a product of matrices; the exact cosine decides."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Rows `left` < `right` (p,) with the exact `cosine` (p,), by descending cosine; `proposed` by the index."""
+
+    left: Rows
+    right: Rows
+    cosine: NDArray[np.float32]
+    proposed: int
+
+
+def unit(vectors: NDArray[Any]) -> Vectors:
+    """The vectors (n, d) as float32 of length 1; a zero vector stays zero, and is nobody's copy."""
+    values = np.array(vectors, np.float32)
+    values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return values
+
+
+def near_pairs(
+    vectors: NDArray[Any], min_cosine: float, seed: int, flat: bool | None = None, keep: Keep = made
+) -> Pairs:
+    """All proposed pairs of vectors (n, d), of any length, whose exact cosine is at least `min_cosine`.
+
+    `flat`: compare all with all (default: below FLAT_BELOW images). Else each image with those whose nearest cell, of
+    4 sqrt(n) by k-means, is among its own PROBES nearest; a pair is proposed if either of its images finds the other.
+    """
+    n, floor = len(vectors), min_cosine - SLACK
+    flat = n < FLAT_BELOW if flat is None else flat
+    found = [_keys(n, _flat(vectors, floor))] if flat else _by_cells(vectors, floor, seed, keep)
+    key = _distinct(np.concatenate(found))
+    left, right = np.divmod(key, max(n, 1))
+    cosine = exact_cosine(vectors, left, right)
+    kept = np.flatnonzero(cosine >= min_cosine)
+    kept = kept[np.argsort(-cosine[kept], kind="stable")]
+    return Pairs(left[kept], right[kept], cosine[kept], len(key))
+
+
+def _keys(n: int, pairs: Iterable[tuple[Rows, Rows]]) -> Rows:
+    """Pairs of rows, whichever comes first, as numbers left n + right."""
+    return np.concatenate([np.empty(0, np.int64), *(np.minimum(i, j) * n + np.maximum(i, j) for i, j in pairs)])
+
+
+def _distinct(keys: Rows) -> Rows:
+    """The distinct keys, ascending. np.unique hashes integers since numpy 2.3, which is slower by far than to sort."""
+    keys = np.sort(keys)
+    return keys[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else keys
+
+
+def exact_cosine(vectors: NDArray[Any], left: Rows, right: Rows) -> NDArray[np.float32]:
+    """The cosine (p,) of each pair of rows of vectors (n, d), summed in float64."""
+    cosine = np.empty(len(left), np.float32)
+    for start in range(0, len(left), BLOCK):
+        part = slice(start, start + BLOCK)
+        one, other = unit(vectors[left[part]]), unit(vectors[right[part]])
+        cosine[part] = np.einsum("pd,pd->p", one, other, dtype=np.float64)
+    return cosine
+
+
+def _flat(vectors: NDArray[Any], floor: float) -> Iterator[tuple[Rows, Rows]]:
+    vectors = unit(vectors)
+    for start in range(0, len(vectors), BLOCK):
+        row, column = np.nonzero(vectors[start : start + BLOCK] @ vectors[start:].T >= floor)
+        later = column > row
+        yield row[later] + start, column[later] + start
+
+
+def _by_cells(vectors: NDArray[Any], floor: float, seed: int, keep: Keep) -> list[Rows]:
+    """The keys of the proposed pairs, by pieces of CELLS cells."""
+    cells = int(4 * np.sqrt(len(vectors)))
+    (near,) = keep("cells", lambda: (_nearest_cells(vectors, cells, seed),))
+    members, first = _by_value(near[:, 0], cells)
+    visits, first_visit = _by_value(near.ravel(), cells)
+
+    def pairs(begin: int, end: int) -> Iterator[tuple[Rows, Rows]]:
+        for cell in range(begin, end):
+            asking = visits[first_visit[cell] : first_visit[cell + 1]] // near.shape[1]
+            yield from _within(vectors, floor, asking, members[first[cell] : first[cell + 1]])
+
+    found: list[Rows] = []
+    with bar("neighbours", "images", total=len(vectors)) as shown:
+        for begin in range(0, cells, CELLS):
+            end = min(begin + CELLS, cells)
+            found += keep(f"pairs-{begin:06}", lambda b=begin, e=end: (_keys(len(vectors), pairs(b, e)),))  # type: ignore[misc]
+            shown.update(int(first[end] - first[begin]))
+    return found
+
+
+def _within(vectors: NDArray[Any], floor: float, asking: Rows, inside: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """The pairs of `asking` and other images `inside` a cell with a cosine of at least `floor`."""
+    for begin in range(0, len(inside), MEMBERS):
+        asked = inside[begin : begin + MEMBERS]
+        targets = unit(vectors[asked])
+        for start in range(0, len(asking), BLOCK):
+            rows = asking[start : start + BLOCK]
+            query, other = np.divmod(np.flatnonzero(unit(vectors[rows]) @ targets.T >= floor), len(asked))
+            query, other = rows[query], asked[other]
+            apart = query != other
+            yield query[apart], other[apart]
+
+
+def _nearest_cells(vectors: NDArray[Any], cells: int, seed: int) -> NDArray[np.int32]:
+    """The PROBES cells (n, PROBES) whose centres, by k-means of a sample, are nearest to each vector, nearest first."""
+    n, d = vectors.shape
+    faiss.omp_set_num_threads(cores())
+    chosen = np.sort(np.random.default_rng(seed).permutation(n)[: 40 * cells])
+    kmeans = faiss.Kmeans(d, cells, niter=5, seed=seed % 2**31, spherical=True)
+    kmeans.train(unit(vectors[chosen]))
+    near = np.empty((n, min(PROBES, cells)), np.int32)
+    with bar("cells", "images", total=n) as shown:
+        for start in range(0, n, MEMBERS):
+            block = unit(vectors[start : start + MEMBERS])
+            near[start : start + MEMBERS] = kmeans.index.search(block, near.shape[1])[1]
+            shown.update(len(block))
+    return near
+
+
+def _by_value(values: NDArray[np.int32], size: int) -> tuple[Rows, Rows]:
+    """Places sorted by value, 0 ≤ value < size, and where those of each begin (size + 1,)."""
+    return np.argsort(values, kind="stable"), np.concatenate([[0], np.cumsum(np.bincount(values, minlength=size))])
+
+
+def recall(vectors: NDArray[Any], pairs: Pairs, min_cosine: float, sample: int, seed: int) -> dict[str, int | float]:
+    """The recall audit: `sample` images searched exactly, and the share of their pairs that is among `pairs`."""
+    n = len(vectors)
+    asked = np.sort(np.random.default_rng(seed).permutation(n)[:sample])
+    asking = unit(vectors[asked])
+    known = np.sort(pairs.left * n + pairs.right)
+    true: list[Rows] = []
+    for start in range(0, n, BLOCK):
+        query, other = np.nonzero(asking @ unit(vectors[start : start + BLOCK]).T >= min_cosine - SLACK)
+        query, other = asked[query], other + start
+        query, other = query[query != other], other[query != other]
+        close = exact_cosine(vectors, query, other) >= min_cosine
+        true.append(np.minimum(query, other)[close] * n + np.maximum(query, other)[close])
+    truth = _distinct(np.concatenate(true)) if true else np.empty(0, np.int64)
+    found = int(np.isin(truth, known).sum())
+    return {"images": len(asked), "pairs": len(truth), "found": found, "recall": found / max(1, len(truth))}
+
+
+@dataclass(frozen=True)
+class Groups:
+    """For each of n images: `group` (n,), its group's smallest row; `similarity` (n,), the highest cosine to a member.
+
+    `edges` (e, 2): pairs that the second check confirmed; `refused` (r, 2): those it did not.
+    `joined`: pairs not looked at, as their images were in one group already.
+    """
+
+    group: Rows
+    similarity: NDArray[np.float32]
+    edges: Rows
+    refused: Rows
+    joined: int
+
+
+def group_images(
+    n: int, pairs: Pairs, agree: Callable[[Rows, Rows], NDArray[np.bool_]], chunk: int = 4096, keep: Keep = made
+) -> Groups:
+    """Connected components of n images over the `pairs` that `agree(left, right)` confirms.
+
+    Pairs are looked at by descending cosine, `chunk` at a time; one whose images share a group by then cannot change
+    it and is not looked at, so a picture with a thousand copies costs about a thousand looks and not half a million.
+    """
+    group = np.arange(n)
+    looked: list[tuple[Rows, NDArray[np.bool_]]] = []
+    joined = 0
+    with bar("second check", "pairs", total=len(pairs.left)) as shown:
+        for start in range(0, len(pairs.left), chunk):
+            ends = np.column_stack([pairs.left[start : start + chunk], pairs.right[start : start + chunk]])
+            apart = ends[group[ends[:, 0]] != group[ends[:, 1]]]
+            joined += len(ends) - len(apart)
+            if len(apart):
+                (same,) = keep(f"same-{start:012}", lambda pairs=apart: (agree(pairs[:, 0], pairs[:, 1]),))  # type: ignore[misc]
+                looked.append((apart, same))
+                group = components(n, *group_edges(group, apart[same]))
+            shown.update(len(ends))
+    edges = np.concatenate([ends[same] for ends, same in looked]) if looked else np.empty((0, 2), np.int64)
+    refused = np.concatenate([ends[~same] for ends, same in looked]) if looked else np.empty((0, 2), np.int64)
+    similarity = np.zeros(n, np.float32)
+    inside = group[pairs.left] == group[pairs.right]
+    for rows in (pairs.left, pairs.right):
+        np.maximum.at(similarity, rows[inside], pairs.cosine[inside])
+    similarity[np.bincount(group, minlength=n)[group] == 1] = 1.0
+    return Groups(group, similarity, edges, refused, joined)
+
+
+def group_edges(group: Rows, edges: Rows) -> tuple[Rows, Rows]:
+    """Both ends of the edges that make `group`, and of `edges`: what the next components are found over."""
+    own = np.flatnonzero(group != np.arange(len(group)))
+    return np.concatenate([own, edges[:, 0]]), np.concatenate([group[own], edges[:, 1]])
+
+
+def representatives(group: Rows, pixels: Rows) -> NDArray[np.bool_]:
+    """The largest picture of each group (n,), by `pixels` (n,); of equals the first row."""
+    order = np.lexsort((np.arange(len(group)), -pixels, group))
+    first = np.concatenate([[True], group[order][1:] != group[order][:-1]]) if len(group) else np.empty(0, bool)
+    chosen = np.zeros(len(group), bool)
+    chosen[order[first]] = True
+    return chosen
+
+
+SIZES = (1, 2, 3, 5, 10, 30, 100, 1000)
+
+
+def size_histogram(group: Rows) -> dict[str, int]:
+    """The number of groups by size: "1", "2", "3-4", … ; sizes in between belong to the bin that begins below them."""
+    sizes = np.unique(group, return_counts=True)[1]
+    ends = [*SIZES[1:], np.inf]
+    names = [
+        str(a) if b == a + 1 else f"{a}-{b - 1}" if np.isfinite(b) else f"{a}+"
+        for a, b in zip(SIZES, ends, strict=True)
+    ]
+    return {name: int(((sizes >= a) & (sizes < b)).sum()) for name, a, b in zip(names, SIZES, ends, strict=True)}

@@ -1,0 +1,425 @@
+"""What every corpus goes through on its way in, whatever its source: checked rows, chosen users, plain pictures.
+
+The order in which something is left out, each with its own reason in `rejected`:
+
+1. rows without post_id, without user, without both text and image; rows that repeat an earlier row's post_id;
+2. posts of users who have fewer than `min_posts` of them;
+3. posts of a user beyond `max_posts`, chosen by a hash: before any picture is decoded, so that they cost nothing;
+4. posts whose picture is missing, damaged or too large: a post is a whole, and is not kept for its text alone;
+5. posts of users whom step 4 left with fewer than `min_posts`. Each user kept has at least that many.
+
+Rows are streamed. In memory at once are, for each row, its ids and a few numbers; for each distinct picture, its hash.
+Texts and pictures wait on disk (`pipeline.corpus.spill`) until their place in the sorted tables is known. Pictures cost
+most of the time: they are taken in by parts, and the parts that a killed run finished are not taken in again.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.common.hashing import unit_hash
+from pipeline.corpus.spill import Spill
+from pipeline.pictures.reading import Picture, Rejected, intake
+from pipeline.running.errors import UserError
+from pipeline.running.files import atomic_file
+from pipeline.running.progress import bar
+from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
+
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+
+MIN_POSTS, MIN_USERS = 20, 2
+"""With less than this there is nothing to split, to train on and to look for."""
+
+CANDIDATES = pa.schema(
+    [
+        ("row", pa.int64()),
+        *((name, pa.string()) for name in ("post_id", "user_id", "text", "image")),
+        ("created_at", pa.timestamp("us")),
+    ]
+)
+"""A row as a source gives it: `row` is its number there, from 1; `image` names a picture of the source."""
+
+TAKEN = pa.schema(
+    [
+        ("picture", pa.int64()),
+        ("image_id", pa.string()),
+        ("bytes", pa.binary()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+"""What became of a picture that was asked for, by its code: a row of IMAGES, without the bytes where an earlier row has
+the same, or the reason why there is none."""
+
+_PIECE, _PICTURES = 1 << 18, 64
+"""Rows, and pictures, that are held and written at once."""
+PART = 4096
+"""Pictures of a part: what a killed run may have to take in again."""
+
+
+class Source(Protocol):
+    """Where posts come from."""
+
+    name: str
+    """How `rejected` refers to it: a file's name."""
+
+    def rows(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Rows in pieces: those to be checked here (CANDIDATES), and those the source itself rejects (REJECTED)."""
+
+    def pictures(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | Picture | Rejected]]:
+        """The files of these pictures, in this order; a Picture where it is to be stored as it is, not decoded."""
+
+    def users(self, posts: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """A row of USERS for each user of `posts` (post_id, user_id); what is rejected of the source's own list."""
+
+
+class Rejects:
+    """What was left out: rows of REJECTED, waiting on disk, and how many for each reason."""
+
+    def __init__(self, spill: Spill) -> None:
+        self.posts: Counter[str] = Counter()
+        self.users: Counter[str] = Counter()
+        self._spill = spill
+
+    def add(self, rows: pa.Table, counts: Counter[str] | None = None) -> None:
+        """Add rows of REJECTED to the posts left out, or to those that `counts` counts."""
+        self._spill.append(rows)
+        counts = self.posts if counts is None else counts
+        for entry in pc.value_counts(rows["reason"]).to_pylist():
+            counts[entry["values"]] += entry["counts"]
+
+    def write(self, path: Path) -> None:
+        """Write the table, once the spill is closed."""
+        columns = pa.table({name: self._spill.column(name) for name in REJECTED.key})
+        order = pc.sort_indices(columns, [(name, "ascending") for name in REJECTED.key]).to_numpy().astype(np.int64)
+        with REJECTED.writer(path) as writer:
+            for begin in range(0, len(order), _PIECE):
+                writer.write(self._spill.take(order[begin : begin + _PIECE]))
+
+
+def _most_first(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def rejected_rows(ids: pa.Array | pa.ChunkedArray, reason: str, details: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Rows of REJECTED that share one reason."""
+    return pa.table({"id": ids, "reason": pa.repeat(reason, len(ids)), "detail": details}).cast(REJECTED.schema)
+
+
+def joined(*parts: object) -> pa.Array | pa.ChunkedArray:
+    """Text put together from columns and constants, row by row."""
+    return pc.binary_join_element_wise(*(p.cast(pa.string()) if hasattr(p, "cast") else p for p in parts), "")
+
+
+def import_corpus(
+    source: Source,
+    folder: Path,
+    scratch: Path,
+    min_posts: int,
+    max_posts: int | None,
+    max_pixels: int,
+    max_side: int,
+    workers: int | None = None,
+) -> dict[str, object]:
+    """Write `posts`, `users`, `images` and `rejected` under `folder`; returns the metrics of the import.
+
+    `scratch` is a folder for what waits; the parts of pictures that stand there, of an earlier run with the same
+    arguments, are used. Raises UserError, with the counts, where too little is left to work with; `rejected` is written
+    nevertheless.
+    """
+    with Spill(scratch / "rejected.arrow", REJECTED.schema) as spilled_rejects:
+        rejects = Rejects(spilled_rejects)
+        with Spill(scratch / "rows.arrow", CANDIDATES) as rows:
+            rows_in = _check_rows(source, rows, rejects)
+        choice = _Choice(rows, source.name, rejects)
+        choice.drop_duplicates()
+        choice.drop_users(min_posts)
+        choice.cap_users(max_posts)
+        pictures = _take_in(source, choice, scratch, max_pixels, max_side, workers)
+        choice.drop_users(min_posts)
+        kept = choice.kept()
+        users, strangers = source.users(
+            pa.table({"post_id": choice.post_ids.take(kept), "user_id": choice.users(kept)})
+        )
+        rejects.add(strangers, rejects.users)
+    rejects.write(folder / "rejected")
+    _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected")
+
+    _write_posts(choice, rows, kept, folder / "posts")
+    USERS.write(users, folder / "users")
+    images = _write_images(pictures, choice.image_ids(kept), folder / "images")
+    has_text, has_image = choice.has_text[kept], choice.image_codes[kept] >= 0
+    return {
+        "rows_in": rows_in,
+        "rows_out": len(kept),
+        "rejected": _most_first(rejects.posts),
+        "posts": {
+            "with_text": int(has_text.sum()),
+            "with_image": int(has_image.sum()),
+            "with_both": int((has_text & has_image).sum()),
+        },
+        "images": images,
+        "users": users.num_rows,
+        "users_rejected": _most_first(rejects.users),
+        "brands": pc.sum(users["brand"]).as_py() or 0,
+        "interests": _most_first(Counter(label for labels in users["interests"].to_pylist() for label in labels)),
+    }
+
+
+def _check_rows(source: Source, spill: Spill, rejects: Rejects) -> int:
+    rows_in = 0
+    with bar("rows", "rows") as shown:
+        for rows, refused in source.rows():
+            rejects.add(refused)
+            rows_in += rows.num_rows + refused.num_rows
+            spill.append(_well_formed(rows, source.name, rejects))
+            shown.update(rows.num_rows + refused.num_rows)
+    return rows_in
+
+
+def _well_formed(rows: pa.Table, name: str, rejects: Rejects) -> pa.Table:
+    """`rows` without blanks around ids, blank values null, and without the rows that lack what each needs."""
+    columns = {field: rows[field] for field in rows.column_names}
+    for field in ("post_id", "user_id", "image"):
+        columns[field] = pc.utf8_trim_whitespace(columns[field])
+    for field in ("post_id", "user_id", "image", "text"):
+        blank = pc.equal(pc.utf8_trim_whitespace(columns[field]), "")
+        columns[field] = pc.if_else(blank, pa.scalar(None, pa.string()), columns[field])
+    rows = pa.table(columns)
+    for reason, missing in (
+        ("missing post_id", ["post_id"]),
+        ("missing user", ["user_id"]),
+        ("no text and no image", ["text", "image"]),
+    ):
+        bad = pc.is_null(rows[missing[0]])
+        for field in missing[1:]:
+            bad = pc.and_(bad, pc.is_null(rows[field]))
+        found = rows.filter(bad)
+        if found.num_rows:
+            place = joined("row ", found["row"], f" of {name}")
+            rejects.add(rejected_rows(pc.coalesce(found["post_id"], place), reason, place))
+            rows = rows.filter(pc.invert(bad))
+    return rows
+
+
+class _Choice:
+    """Which of the well-formed rows stay. Each `drop` rejects rows, with a reason; arrays are by row of the spill."""
+
+    def __init__(self, spill: Spill, name: str, rejects: Rejects) -> None:
+        self._name, self._rejects = name, rejects
+        self._alive = np.ones(spill.rows, bool)
+        self._rows = spill.column("row").to_numpy()
+        self.post_ids = spill.column("post_id").cast(pa.large_string()).combine_chunks()
+        self._user, self._users = _coded(spill.column("user_id"))
+        self.image_codes, self._names = _coded(spill.column("image"))
+        self.has_text = spill.column("text").is_valid().to_numpy()
+        self._ids = pa.nulls(1, pa.string())
+        self._order: Rows = pc.sort_indices(self.post_ids).to_numpy().astype(np.int64)  # stable: first row first
+
+    def kept(self) -> Rows:
+        """The rows that stay, in order of post_id."""
+        return self._order[self._alive[self._order]]
+
+    def users(self, rows: Rows) -> pa.Array:
+        """The user_id of each row."""
+        return self._users.take(pa.array(self._user[rows]))
+
+    def _reject(self, rows: Rows, reason: str, details: Callable[[Rows], pa.Array]) -> None:
+        self._alive[rows] = False
+        for begin in range(0, len(rows), _PIECE):
+            part = rows[begin : begin + _PIECE]
+            self._rejects.add(rejected_rows(self.post_ids.take(part), reason, details(part)))
+
+    def drop_duplicates(self) -> None:
+        ordered = self.post_ids.take(self._order)
+        repeated = pc.equal(ordered[1:], ordered[:-1]).to_numpy(zero_copy_only=False).astype(bool)
+        ending = f" of {self._name}; the first row of this post_id is kept"
+        self._reject(
+            self._order[1:][repeated],
+            "duplicate post_id",
+            lambda rows: joined("row ", pa.array(self._rows[rows]), ending),
+        )
+
+    def drop_users(self, min_posts: int) -> None:
+        kept = self.kept()
+        posts = np.bincount(self._user[kept], minlength=len(self._users))
+        rows = kept[posts[self._user[kept]] < min_posts]
+
+        def details(rows: Rows) -> pa.Array:
+            return joined(
+                self.users(rows), " has ", pa.array(posts[self._user[rows]]), f" posts, of {min_posts} needed"
+            )
+
+        self._reject(rows, "user with too few posts", details)
+
+    def cap_users(self, max_posts: int | None) -> None:
+        if max_posts is None:
+            return
+        kept = self.kept()
+        posts = np.bincount(self._user[kept], minlength=len(self._users))
+        kept = kept[posts[self._user[kept]] > max_posts]
+        # By a hash, not by id: the ids of openclipart begin with a category, and the first would be of one or two.
+        pieces = (self.post_ids.take(kept[begin : begin + _PIECE]) for begin in range(0, len(kept), _PIECE))
+        place = unit_hash((post_id for piece in pieces for post_id in piece.to_pylist()), 0, "posts per user")
+        by_user = kept[np.lexsort((place, self._user[kept]))]
+        users = self._user[by_user]
+        starts = np.flatnonzero(np.r_[True, users[1:] != users[:-1]]) if len(users) else np.empty(0, np.int64)
+        place = np.arange(len(users)) - np.repeat(starts, np.diff(np.r_[starts, len(users)]))
+        self._reject(
+            by_user[place >= max_posts],
+            "beyond the limit of posts per user",
+            lambda rows: joined(f"beyond {max_posts} posts of ", self.users(rows)),
+        )
+
+    def picture_names(self) -> tuple[Rows, list[str]]:
+        """Codes and names of the pictures that the rows that stay need, in order of first use."""
+        codes = self.image_codes[self.kept()]
+        first, at = np.unique(codes[codes >= 0], return_index=True)
+        wanted = first[np.argsort(at)].astype(np.int64)
+        return wanted, self._names.take(wanted).to_pylist()
+
+    def resolve(self, taken: Spill) -> None:
+        """Look up the hash of each row's picture in `taken` (TAKEN); reject the rows whose picture was refused."""
+        codes, reasons = taken.column("picture").to_numpy(), taken.column("reason")
+        row = np.full(len(self._names) + 1, -1)  # the last is for rows without a picture, whose code is -1
+        row[codes] = np.arange(len(codes))
+        self._ids = taken.column("image_id").take(pa.array(row, mask=row < 0)).combine_chunks()
+        details = taken.column("detail")
+
+        def told(rows: Rows) -> pa.Array:
+            return pa.array(
+                [self._detail(code, details[row[code]].as_py()) for code in self.image_codes[rows].tolist()]
+            )
+
+        for reason in sorted(reasons.drop_null().unique().to_pylist()):
+            refused = codes[pc.fill_null(pc.equal(reasons, reason), False).to_numpy()]
+            kept = self.kept()
+            self._reject(kept[np.isin(self.image_codes[kept], refused)], f"image: {reason}", told)
+
+    def _detail(self, code: int, detail: str) -> str:
+        name = self._names[code].as_py()
+        return detail if detail.startswith(name) else f"{name}: {detail}"
+
+    def image_ids(self, rows: Rows) -> pa.Array:
+        """The hash of each row's picture; null where it has none."""
+        return self._ids.take(pa.array(self.image_codes[rows] % len(self._ids)))
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[Rows, pa.Array]:
+    """Each value's place among the distinct ones, -1 for null; the distinct ones."""
+    encoded = column.dictionary_encode().unify_dictionaries()
+    if not encoded.num_chunks:
+        return np.empty(0, np.int64), pa.array([], pa.string())
+    codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in encoded.chunks]
+    return np.concatenate(codes), encoded.chunk(0).dictionary
+
+
+def _take_in(
+    source: Source, choice: _Choice, scratch: Path, max_pixels: int, max_side: int, workers: int | None
+) -> Spill:
+    """Decode the pictures that are needed; returns rows of TAKEN."""
+    codes, names = choice.picture_names()
+    parts: list[Path] = []
+    seen: set[str] = set()
+    with bar("pictures", "pictures", total=len(names)) as shown:
+        for begin in range(0, len(names), PART):
+            here, part = slice(begin, begin + PART), scratch / f"pictures-{begin:09}.arrow"
+            if part.exists():
+                shown.update(len(names[here]))
+                shown.initial = shown.n
+            else:
+                with atomic_file(part) as temporary, Spill(temporary, TAKEN) as spill:
+                    pictures = source.pictures(names[here])
+                    _take_part(
+                        zip(codes[here].tolist(), pictures, strict=True),
+                        spill,
+                        seen,
+                        shown,
+                        max_pixels,
+                        max_side,
+                        workers,
+                    )
+            seen.update(Spill.over([part], TAKEN).column("image_id").drop_null().to_pylist())
+            parts.append(part)
+    taken = Spill.over(parts, TAKEN)
+    choice.resolve(taken)
+    return taken
+
+
+def _take_part(
+    files: Iterable[tuple[int, tuple[str, bytes | Picture | Rejected]]],
+    spill: Spill,
+    seen: Collection[str],
+    shown: Any,
+    max_pixels: int,
+    max_side: int,
+    workers: int | None,
+) -> None:
+    """Append a row of TAKEN for each of `files`, by code; `seen` are the hashes of the pictures of earlier parts."""
+    waiting: list[tuple[object, ...]] = []
+    here: set[str] = set()
+
+    def keep(code: int, picture: Picture | Rejected) -> None:
+        if isinstance(picture, Rejected):
+            waiting.append((code, None, None, None, None, *picture))
+        else:
+            known = picture.image_id in seen or picture.image_id in here
+            here.add(picture.image_id)
+            data = None if known else picture.bytes
+            waiting.append((code, picture.image_id, data, picture.width, picture.height, None, None))
+        if len(waiting) >= _PICTURES:
+            flush()
+
+    def flush() -> None:
+        columns = zip(*waiting, strict=True) if waiting else [()] * len(TAKEN)
+        spill.append(pa.table(dict(zip(TAKEN.names, columns, strict=True)), schema=TAKEN))
+        waiting.clear()
+
+    def encoded() -> Iterator[tuple[str, bytes]]:
+        for code, (_, data) in files:
+            shown.update()
+            if isinstance(data, bytes):
+                yield str(code), data
+            else:
+                keep(code, data)
+
+    for code, picture in intake(encoded(), max_pixels, max_side, workers):
+        keep(int(code), picture)
+    flush()
+
+
+def _ask_for_enough(rows_in: int, posts: int, users: int, rejects: Rejects, path: Path) -> None:
+    if posts >= MIN_POSTS and users >= MIN_USERS:
+        return
+    reasons = "; ".join(f"{reason}: {count}" for reason, count in _most_first(rejects.posts).items())
+    raise UserError(
+        f"{posts} posts by {users} users are left of {rows_in} rows; at least {MIN_POSTS} by {MIN_USERS} are needed. "
+        + (f"Left out, each with its reason in {path}: {reasons}." if reasons else "None was left out.")
+    )
+
+
+def _write_posts(choice: _Choice, spill: Spill, kept: Rows, path: Path) -> None:
+    with POSTS.writer(path) as writer:
+        for begin in range(0, len(kept), _PIECE):
+            rows = kept[begin : begin + _PIECE]
+            part = spill.take(rows).append_column("image_id", choice.image_ids(rows))
+            writer.write(part.select(POSTS.schema.names))
+
+
+def _write_images(taken: Spill, used: pa.Array, path: Path) -> int:
+    """Write the pictures that are `used`, hashes, out of rows of TAKEN."""
+    ids = taken.column("image_id")
+    held = pc.and_(taken.column("bytes").is_valid(), pc.is_in(ids, used.drop_null().unique())).to_numpy()
+    rows = np.flatnonzero(held)
+    order = rows[pc.sort_indices(ids.take(pa.array(rows))).to_numpy().astype(np.int64)]
+    with IMAGES.writer(path) as writer:
+        for begin in range(0, len(order), _PICTURES):
+            writer.write(taken.take(order[begin : begin + _PICTURES]).select(IMAGES.schema.names))
+    return len(order)

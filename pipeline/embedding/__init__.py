@@ -1,0 +1,1 @@
+"""The joint embedding of users, images and texts, and its training."""

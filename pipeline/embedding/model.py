@@ -1,0 +1,221 @@
+"""The joint embedding of users, images and texts: the model of the paper's section 3.1.
+
+    x^I = W_I phi_I(I)     phi_I: features of a frozen network and, beyond the paper, its style, D_I numbers
+    x^T = W_T phi_T(T)     phi_T: convolutions over word vectors, the maximum over time (Kim, 2014), D_T numbers
+    x^U = W_U U_e[k]       U_e: a table of one learned row per user, D_u numbers
+
+The word vectors are frozen unless `tune_words`. Beyond the paper, with `word_mean` phi_T also holds the mean of the
+text's word vectors, rare words weighing more; without windows it is that mean alone. With `aligned`, its part of W_T
+starts as W_U does, so that texts and users, means of words both, can be compared before the first step.
+
+Shapes: D joint, t texts of L words, u distinct words, i images, r users.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.embedding.losses import Objective
+from pipeline.embedding.windows import window_maxima
+from pipeline.running.errors import UserError
+from pipeline.running.files import atomic_folder, write_text
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.table import matrix, positions, vectors
+
+MODALITIES = ("text", "image", "user")
+ALIGNED = 30.0
+"""Length of the columns of projections that start aligned: so long that Adam's steps hardly turn them, and what is
+learned goes into the rows of words and users. On folds 1, the length otherwise, is worse."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All dimensions of a model; config.json holds these."""
+
+    dim: int
+    image: int
+    """D_I, numbers per image, the `style` among them."""
+    word: int
+    """Numbers per word vector, and per user row (D_u)."""
+    text_length: int
+    windows: tuple[int, ...]
+    filters: tuple[int, ...]
+    dropout: float
+    image_dropout: float = 0.0
+    word_mean: bool = False
+    style: int = 0
+    """How many of an image's numbers, the last, are style, and standardised first."""
+
+
+class JointModel(nn.Module):
+    """The three encoders. `words` (V, word) are in vocabulary order; row 0 of `word_rows` is the padding, of zeros.
+
+    `users` (K, word) start the users' rows. Both tables are buffers: what trains them is `optimizer.RowAdam`.
+    `weights` (V,) are the words' in the mean of a text; None: all alike. `aligned`: W_T and W_U start alike.
+    The encoders return vectors of D numbers that are not of unit length (the cosine of Eq. 3 makes them so).
+    """
+
+    user_rows: Tensor
+    word_rows: Tensor
+    word_weights: Tensor
+    style_mean: Tensor
+    style_deviation: Tensor
+
+    def __init__(
+        self, shape: Shape, words: Tensor, users: Tensor, seed: int, weights: Tensor | None = None,
+        aligned: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.shape = shape
+        random = torch.Generator().manual_seed(seed)
+
+        def uniform(fan_in: int, *size: int) -> nn.Parameter:
+            bound = 1 / math.sqrt(fan_in)
+            return nn.Parameter(torch.empty(*size).uniform_(-bound, bound, generator=random))
+
+        pairs = list(zip(shape.windows, shape.filters, strict=True))
+        self.image_projection = uniform(shape.image, shape.dim, shape.image)  # W_I
+        kernels = [uniform(k * shape.word, k * n, shape.word).data for k, n in pairs]
+        self.kernels = nn.Parameter(torch.cat([torch.empty(0, shape.word), *kernels]))
+        self.bias = nn.Parameter(torch.cat([torch.empty(0), *(uniform(k * shape.word, n).data for k, n in pairs)]))
+        text = sum(shape.filters) + shape.word * shape.word_mean  # D_T
+        self.text_projection = uniform(text, shape.dim, text)  # W_T
+        self.user_projection = uniform(shape.word, shape.dim, shape.word)  # W_U
+        if aligned:
+            start = nn.init.orthogonal_(torch.empty(shape.dim, shape.word), ALIGNED, random)
+            self.user_projection.data = start
+            self.text_projection.data[:, -shape.word :] = start
+        self.register_buffer("user_rows", users.clone())
+        self.register_buffer("word_rows", torch.cat([torch.zeros(1, shape.word), words]))
+        weights = torch.ones(len(words)) if weights is None else weights
+        self.register_buffer("word_weights", torch.cat([torch.zeros(1), weights]))
+        self.register_buffer("style_mean", torch.zeros(shape.style))
+        self.register_buffer("style_deviation", torch.ones(shape.style))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.image_projection.device
+
+    def weights(self, modality: str) -> list[nn.Parameter]:
+        """The parameters of one encoder, without its table of rows."""
+        return {
+            "image": [self.image_projection],
+            "text": [self.kernels, self.bias, self.text_projection],
+            "user": [self.user_projection],
+        }[modality]
+
+    def standardize(self, mean: Tensor, deviation: Tensor) -> None:
+        """From now on images' style numbers are less `mean` (S,) and divided by `deviation` (S,)."""
+        self.style_mean.copy_(mean)
+        self.style_deviation.copy_(deviation)
+
+    def image(self, features: Tensor) -> Tensor:
+        """x^I (i, D) of `features` (i, D_I)."""
+        if self.shape.style:
+            content, style = features[:, : -self.shape.style], features[:, -self.shape.style :]
+            features = torch.cat([content, (style - self.style_mean) / self.style_deviation], 1)
+        return F.linear(self._drop(features, self.shape.image_dropout), self.image_projection).float()
+
+    def text(self, words: Tensor, text: Tensor, vectors: Tensor | None = None) -> Tensor:
+        """x^T (t, D) of texts (t, L), as rows of their distinct `words` (u,), the padding first.
+
+        `vectors` (u, word) take the place of the words' own, where these are being trained.
+        """
+        vectors = self.word_rows[words] if vectors is None else vectors
+        phi = []
+        if self.shape.windows:
+            responses = window_maxima(vectors, self.kernels, text, self.shape.windows, self.shape.filters)
+            phi.append(F.relu(responses + self.bias))
+        if self.shape.word_mean:
+            phi.append(_weighted_mean(vectors, self.word_weights[words], text))
+        return F.linear(self._drop(torch.cat(phi, 1), self.shape.dropout), self.text_projection).float()
+
+    def user(self, rows: Tensor) -> Tensor:
+        """x^U (r, D) of users' rows U_e (r, word)."""
+        return F.linear(self._drop(rows, self.shape.dropout), self.user_projection).float()
+
+    def _drop(self, x: Tensor, share: float) -> Tensor:
+        return F.dropout(x, share, self.training) if share else x
+
+
+def _weighted_mean(vectors: Tensor, weights: Tensor, text: Tensor) -> Tensor:
+    """The mean (t, word) of each text's vectors by their weights (u,); of a text without a word, zeros."""
+    sums = F.embedding(text, vectors * weights.unsqueeze(1)).sum(1)
+    return sums / weights[text].sum(1, keepdim=True).clamp(min=1e-6)
+
+
+def rarity(counts: np.ndarray) -> Tensor:
+    """The weight of each word (V,) in the mean of a text, by its `counts` (V,) in train: more, the rarer it is."""
+    return torch.from_numpy(np.log1p(counts.sum() / counts).astype(np.float32))
+
+
+def starting_rows(user_ids: pa.Array, means: pa.Table, size: int, seed: int) -> Tensor:
+    """Users' first rows (K, size): the mean word vector of EMBEDDINGS `means`; without one, seeded and random.
+
+    Random rows have the spread of the means, so that no user stands out by its length.
+    """
+    known = matrix(means["vector"]).astype(np.float32)
+    if known.size and known.shape[1] != size:
+        raise UserError(f"data/words/users: vectors of {known.shape[1]} numbers; words have {size}. Rerun word2vec.")
+    spread = known.std() if known.size else 1 / math.sqrt(size)
+    rows = np.random.default_rng([seed, 1]).normal(0, spread, (len(user_ids), size)).astype(np.float32)
+    found = positions(user_ids, means["id"])
+    rows[found >= 0] = known[found[found >= 0]]
+    return torch.from_numpy(rows)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with the ids of its tables' rows: `users` (K,) and `vocabulary` (V,), both sorted."""
+
+    model: JointModel
+    users: pa.Array
+    vocabulary: pa.Array
+
+
+def save(trained: Trained, objective: Objective, folder: Path) -> None:
+    """Write `folder`: config.json (Shape), weights.safetensors, tables of EMBEDDINGS `users` and `words`, and what it
+    was trained for in objective.json.
+    """
+    model = trained.model
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    rows, words = state.pop("user_rows"), state.pop("word_rows")[1:]
+    with atomic_folder(folder) as temporary:
+        write_text(json.dumps(asdict(model.shape), indent=2) + "\n", temporary / "config.json")
+        write_text(json.dumps(objective.described(), indent=2) + "\n", temporary / "objective.json")
+        save_file(state, temporary / "weights.safetensors")
+        EMBEDDINGS.write(pa.table({"id": trained.users, "vector": vectors(rows.numpy())}), temporary / "users")
+        EMBEDDINGS.write(pa.table({"id": trained.vocabulary, "vector": vectors(words.numpy())}), temporary / "words")
+
+
+def load(folder: Path) -> Trained:
+    """The model that `save` wrote. Raises UserError where it is missing."""
+    held = _held(folder / "config.json")
+    shape = Shape(**{**held, "windows": tuple(held["windows"]), "filters": tuple(held["filters"])})
+    users, words = EMBEDDINGS.read(folder / "users"), EMBEDDINGS.read(folder / "words")
+    model = JointModel(shape, torch.tensor(matrix(words["vector"])), torch.tensor(matrix(users["vector"])), seed=0)
+    tables = {"user_rows": model.user_rows, "word_rows": model.word_rows}
+    model.load_state_dict(load_file(folder / "weights.safetensors") | tables)
+    return Trained(model.eval(), users["id"].combine_chunks(), words["id"].combine_chunks())
+
+
+def load_objective(folder: Path) -> Objective:
+    """The objective that `save` wrote, with its learned temperatures. Raises UserError where it is missing."""
+    return Objective.of(_held(folder / "objective.json"))
+
+
+def _held(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise UserError(f"{path.parent}: no model there; `dvc repro train` makes it, `dvc checkout` restores it.")
+    held: dict[str, Any] = json.loads(path.read_text())
+    return held

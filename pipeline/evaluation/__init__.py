@@ -1,0 +1,1 @@
+"""Interests, clusters, baselines, the tables of the paper."""

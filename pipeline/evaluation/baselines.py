@@ -1,0 +1,43 @@
+"""The baselines of the paper's Table 4 that are not trained; the trained two are settings of `embedding.training`.
+
+Avg-Text      a user is the mean word vector of the posts, a text the mean vector of its words
+Avg-Image     a user is the mean image feature of the posts; a random vector where there is none
+Bridging      text and user are trained first, (1, 0, 0); both are frozen, and the image is trained on the text
+Merged        x^I + x^T, zeros where one is missing, in one loss against the users
+
+The averages are ranked where they live, in word-vector and in image-feature space (ours; the paper does not say).
+"""
+
+import numpy as np
+
+from pipeline.embedding.batches import Array, Posts, chunks
+
+_PIECE = 65_536
+
+
+def mean_words(token: Array, words: Array) -> Array:
+    """The mean word vector (n, D_w) of each text of `token` (n, L); zeros without a word. `words` is (V, D_w)."""
+    rows = np.concatenate([np.zeros((1, words.shape[1]), np.float32), words])
+    out = np.empty((len(token), words.shape[1]), np.float32)
+    for part in chunks(len(token), _PIECE // token.shape[1]):
+        lengths = np.maximum(1, (token[part] > 0).sum(1, keepdims=True))
+        out[part] = rows[token[part]].sum(1) / lengths
+    return out
+
+
+def mean_images(posts: Posts, features: Array, users: int, seed: int) -> Array:
+    """Each user's mean image feature (K, D_I); a user without an image gets a seeded random vector (the paper).
+
+    Random vectors have the mean and the spread of the others, number by number, so that they lie among them.
+    """
+    having = np.flatnonzero(posts.has_image)
+    sums, counts = np.zeros((users, features.shape[1])), np.bincount(posts.user[having], minlength=users)
+    for part in chunks(len(having), _PIECE):
+        rows = having[part]
+        np.add.at(sums, posts.user[rows], features[posts.image[rows]].astype(np.float64))
+    means = sums / np.maximum(1, counts)[:, None]
+    known, without = means[counts > 0], np.flatnonzero(counts == 0)
+    if len(without):
+        center, spread = (known.mean(0), known.std(0)) if len(known) else (0.0, 1.0)
+        means[without] = np.random.default_rng([seed, 2]).normal(center, spread, (len(without), means.shape[1]))
+    return means.astype(np.float32)

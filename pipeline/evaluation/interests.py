@@ -1,0 +1,264 @@
+"""User interests from user vectors (the paper's section 4.4.2): one linear SVM per label, stratified folds over users.
+
+F1 of a label is counted over all the held-out users of one repetition of the folds, and averaged over repetitions: the
+average of F1 per fold would be biased where a fold holds a handful of positives (Forman and Scholz, 2010). Vectors are
+standardised inside the fold, on its training users alone. All methods see the same users in the same folds.
+
+Shapes: n users, l labels, r repetitions, f folds, s methods.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from joblib import Parallel, delayed
+from scipy import stats
+from scipy.optimize import minimize
+from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from pipeline.ranking.bootstrap import interval, resamples, rounded
+from pipeline.ranking.retrieval import Vectors
+from pipeline.running.machine import cores
+from pipeline.running.progress import progress
+from pipeline.tables.evaluation import INTERESTS
+from pipeline.tables.table import positions, strings
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Held-out predictions: `truth` (l, n), the `fold` in which a user was held out (l, r, n), what was `said` of the
+    user then (s, l, r, n), and how many fits stopped short of converging.
+    """
+
+    methods: list[str]
+    labels: list[str]
+    truth: Array
+    fold: Array
+    said: Array
+    unconverged: int
+
+
+def everywhere(users: pa.Table, methods: Mapping[str, Vectors]) -> tuple[pa.Table, dict[str, Array]]:
+    """The rows of USERS `users`, brands left out, that every method has a vector of; and these vectors, each (n, d)."""
+    people = users.filter(pc.invert(users["brand"]))
+    rows = {name: positions(people["user_id"], held.ids) for name, held in methods.items()}
+    known = np.all([at >= 0 for at in rows.values()], axis=0)
+    return people.filter(pa.array(known)), {name: held.values[rows[name][known]] for name, held in methods.items()}
+
+
+def targets(interests: Sequence[Sequence[str]], minimum: int) -> tuple[list[str], Array, dict[str, int]]:
+    """Labels with at least `minimum` positive and as many negative users, sorted, and their truth, bool (l, n).
+
+    Also the labels left out, with their number of positives. A user without interests is negative for every label.
+    """
+    names = sorted({name for names in interests for name in names})
+    held = [set(names) for names in interests]
+    truth = np.array([[name in user for user in held] for name in names], bool).reshape(len(names), len(held))
+    positives = truth.sum(axis=1)
+    kept = (positives >= minimum) & (len(held) - positives >= minimum)
+    left_out = {name: int(count) for name, count, stays in zip(names, positives, kept, strict=True) if not stays}
+    return [name for name, stays in zip(names, kept, strict=True) if stays], truth[kept], left_out
+
+
+def predict(
+    vectors: Mapping[str, Array], labels: Sequence[str], truth: Array, c: float, folds: int, repeats: int, seed: int
+) -> Predictions:
+    """Held-out predictions of every label from every method's `vectors`, each (n, d), in repeated stratified folds.
+
+    A label needs at least `folds` positives and as many negatives.
+    """
+    users = truth.shape[1]
+    fold = np.empty((len(labels), repeats, users), np.int32)
+    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
+    for i, wanted in enumerate(truth):
+        for j, (_, held_out) in enumerate(splitter.split(np.zeros(users), wanted)):
+            fold[i, j // folds, held_out] = j % folds
+    said = np.empty((len(vectors), len(labels), repeats, users), bool)
+    inputs = [rows.astype(np.float64) for rows in vectors.values()]
+    jobs = [(s, i, r) for s in range(len(vectors)) for i in range(len(labels)) for r in range(repeats)]
+    unconverged = 0
+    with threadpool_limits(1, "blas"):  # the threads are those of the repetitions
+        done = Parallel(n_jobs=cores(), prefer="threads", return_as="generator")(
+            delayed(_one)(inputs[s], truth[i], fold[i, r], c) for s, i, r in jobs
+        )
+        for job, (found, stopped) in zip(jobs, progress(done, "SVMs", "repetitions", total=len(jobs)), strict=True):
+            said[job] = found
+            unconverged += stopped
+    return Predictions(list(vectors), list(labels), truth, fold, said, unconverged)
+
+
+def _one(rows: Array, wanted: Array, fold: Array, c: float) -> tuple[Array, int]:
+    said, stopped = np.empty(len(wanted), bool), 0
+    for held_out in range(fold.max() + 1):
+        test = fold == held_out
+        scaler = StandardScaler().fit(rows[~test])
+        train, asked = scaler.transform(rows[~test]), scaler.transform(rows[test])
+        weights, converged = linear_svm(train, wanted[~test], c)
+        said[test] = asked @ weights[:-1] + weights[-1] > 0
+        stopped += not converged
+    return said, stopped
+
+
+def linear_svm(rows: Array, positive: Array, c: float) -> tuple[Array, bool]:
+    """Weights (d,) and the intercept after them, (d + 1,), of a linear SVM of `rows` (n, d), and whether it converged.
+
+    They are least in |w|²/2 + c Σ max(0, 1 - y w·x)², where x ends in a 1: what LIBLINEAR solves by default. It is
+    piecewise quadratic, so Newton's method with exact steps takes few of them (Keerthi and DeCoste, 2005). LIBLINEAR's
+    conjugate gradients take a thousand where there are about as many numbers as users; its other solver shuffles by a
+    generator that threads share, and its results differ from run to run.
+    """
+    if rows.shape[1] > len(rows):
+        # The weights lie in the span of the rows: the same problem, in as many dimensions as rows.
+        axes = np.linalg.qr(rows.T)[0]
+        weights, converged = linear_svm(rows @ axes, positive, c)
+        return np.append(axes @ weights[:-1], weights[-1]), converged
+    x = np.column_stack([rows, np.ones(len(rows))])
+    sign = np.where(positive, 1.0, -1.0)
+
+    def loss(w: Array) -> tuple[float, Array]:
+        short = np.maximum(0, 1 - sign * (x @ w))
+        return w @ w / 2 + c * short @ short, w - 2 * c * (sign * short) @ x
+
+    def hessian(w: Array) -> Array:
+        short = x[sign * (x @ w) < 1]
+        curvature: Array = np.eye(len(w)) + 2 * c * (short.T @ short)  # in brackets: half the products
+        return curvature
+
+    found = minimize(loss, np.zeros(x.shape[1]), jac=True, hess=hessian, method="trust-exact")
+    return found.x, bool(found.success)
+
+
+def counts(found: Predictions) -> pa.Table:
+    """Rows of INTERESTS: right and wrong per method, label, repetition and fold."""
+    folds = range(int(found.fold.max()) + 1)
+    cases = [
+        (s, i, r, f)
+        for s in range(len(found.methods))
+        for i in range(len(found.labels))
+        for r in range(found.fold.shape[1])
+        for f in folds
+    ]
+    inside = [found.fold[i, r] == f for _, i, r, f in cases]
+    said = [found.said[s, i, r] for s, i, r, _ in cases]
+    true = [found.truth[i] for _, i, _, _ in cases]
+    return pa.table(
+        {
+            "method": strings(found.methods[s] for s, *_ in cases),
+            "label": strings(found.labels[i] for _, i, *_ in cases),
+            "repeat": [r for *_, r, _ in cases],
+            "fold": [f for *_, f in cases],
+            "true_positives": [int((x & a & b).sum()) for x, a, b in zip(inside, said, true, strict=True)],
+            "false_positives": [int((x & a & ~b).sum()) for x, a, b in zip(inside, said, true, strict=True)],
+            "false_negatives": [int((x & ~a & b).sum()) for x, a, b in zip(inside, said, true, strict=True)],
+        },
+        schema=INTERESTS.schema,
+    )
+
+
+def f1(true_positives: Array, false_positives: Array, false_negatives: Array) -> Array:
+    """F1 elementwise; 0 where nothing is positive and nothing was said to be."""
+    whole = 2 * true_positives + false_positives + false_negatives
+    result: Array = np.divide(2 * true_positives, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
+    return result
+
+
+def scores(found: Predictions) -> Array:
+    """F1 (s, l): over all held-out users of a repetition, the mean over repetitions."""
+    result: Array = _scores(found, np.ones((1, found.truth.shape[1])))[0]
+    return result
+
+
+def resampled_scores(found: Predictions, count: int, seed: int) -> Array:
+    """F1 (b, s, l) of `count` resamples of the users, the same for all methods and labels."""
+    return np.concatenate([_scores(found, weights) for weights in resamples(found.truth.shape[1], count, seed)])
+
+
+def _scores(found: Predictions, weights: Array) -> Array:
+    """F1 (b, s, l) of users counted as often as `weights` (b, n) says."""
+    result = np.empty((len(weights), len(found.methods), len(found.labels)))
+    weights = weights.astype(np.float64)
+    for s in range(len(found.methods)):
+        for i, true in enumerate(found.truth):
+            said = found.said[s, i]
+            hits, positive = weights @ (said & true).T, (weights @ true)[:, None]
+            result[:, s, i] = f1(hits, weights @ said.T - hits, positive - hits).mean(axis=1)
+    return result
+
+
+def corrected_t_test(differences: Array, folds: int) -> tuple[float, float]:
+    """The corrected resampled t-test of Nadeau and Bengio (2003): t, and two-sided p, of a mean other than zero.
+
+    `differences` (r * f,): of two methods' scores per repetition and fold. Their variance counts 1/(r f) + 1/(f - 1)
+    times: training sets overlap, so the folds' scores are not independent, and a plain t-test finds too much.
+    """
+    mean, variance = float(np.mean(differences)), float(np.var(differences, ddof=1))
+    if variance == 0:
+        return 0.0, float(mean == 0)
+    t = mean / np.sqrt((1 / len(differences) + 1 / (folds - 1)) * variance)
+    return float(t), float(2 * stats.t.sf(abs(t), len(differences) - 1))
+
+
+def macro_by_fold(found: Predictions) -> Array:
+    """Macro-averaged F1 of each fold alone (s, r * f): what the significance test is made of."""
+    rows = counts(found)
+    shape = (len(found.methods), len(found.labels), -1)
+    hits, wrong, missed = (
+        rows[name].to_numpy().reshape(shape) for name in ("true_positives", "false_positives", "false_negatives")
+    )
+    result: Array = f1(hits, wrong, missed).mean(axis=1)
+    return result
+
+
+def evaluate(found: Predictions, resampled: int, seed: int) -> dict[str, Any]:
+    """F1 per method, macro-averaged and per label, with 95 % intervals over users, and the significance of the first
+    method against the best of the others.
+
+    `always_yes` is the F1 of calling every user positive: what a classifier that knows nothing can reach.
+    """
+    each = scores(found)
+    drawn = resampled_scores(found, resampled, seed)
+    share = found.truth.mean(axis=1)
+    always = 2 * share / (1 + share)
+    by_fold = macro_by_fold(found)
+    macro = each.mean(axis=1)
+    metrics: dict[str, Any] = {
+        "macro": {
+            **_with_intervals(found.methods, macro, drawn.mean(axis=2)),
+            "always_yes": float(always.mean()),
+        },
+    }
+    if len(found.methods) > 1:
+        rival = 1 + int(np.argmax(macro[1:]))
+        t, p = corrected_t_test(by_fold[0] - by_fold[rival], int(found.fold.max()) + 1)
+        metrics["significance"] = {
+            "test": "corrected resampled t-test (Nadeau and Bengio 2003), macro F1 per fold, two-sided",
+            "of": found.methods[0],
+            "against": found.methods[rival],
+            "difference": float((by_fold[0] - by_fold[rival]).mean()),
+            "t": t,
+            "p": p,
+        }
+    metrics["labels"] = {
+        name: {
+            "positives": int(found.truth[i].sum()),
+            **_with_intervals(found.methods, each[:, i], drawn[:, :, i]),
+            "always_yes": float(always[i]),
+        }
+        for i, name in enumerate(found.labels)
+    }
+    return metrics
+
+
+def _with_intervals(methods: Sequence[str], values: Array, drawn: Array) -> dict[str, Any]:
+    shown = {m: rounded(float(values[s]), *interval(drawn[:, s])) for s, m in enumerate(methods)}
+    return {
+        **{m: value for m, (value, *_) in shown.items()},
+        "interval_95": {m: ends for m, (_, *ends) in shown.items()},
+    }

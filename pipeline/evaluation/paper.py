@@ -1,0 +1,427 @@
+"""Tables 2, 3 and 4 of the paper: our figures beside its own, and which of its claims hold on the corpus at hand.
+
+Ranks are mean median ranks (`pipeline.ranking.retrieval.summarize`); of another corpus they compare by their share of
+the candidates alone. All figures of a table come from the same resamples of users, so that a difference between two
+rows has an interval of its own, far narrower than the rows' intervals suggest.
+
+A claim is a list of comparisons. It holds where the 95 % interval of each lies wholly on the claimed side, does not
+hold where one lies wholly on the other, and is undecided otherwise. None is settled by hand.
+
+Shapes: b resamples, n users.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.evaluation.interests import Predictions, resampled_scores, scores
+from pipeline.ranking.bootstrap import interval, resamples, rounded
+from pipeline.ranking.retrieval import TASKS
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Lambdas = tuple[float, float, float]
+
+PAPER_CANDIDATES = {"text_to_user": 39_808, "image_to_text": 5_000, "image_to_user": 39_808}
+PAPER_TABLE_2 = {
+    (1, 0): (371, 2291, 21873),
+    (0, 1): (20212, 149, 20289),
+    (0, 0): (19698, 2491, 1407),
+    (0.5, 0.5): (420, 154, 2455),
+    (0.5, 0): (383, 239, 664),
+    (0, 0.5): (8427, 138, 1181),
+    (0.333, 0.333): (450, 144, 980),
+    (0.05, 0.2): (732, 140, 806),
+    (0.1, 0.45): (551, 127, 785),
+}
+"""Mean median ranks of the tasks, by lambda1 and lambda2."""
+PAPER_TABLE_3 = {
+    "random": 0.00, "avg_text": 0.40, "avg_image": 0.45, "text_user": 0.47, "image_user": 0.49, "all_pairs": 0.52,
+}  # fmt: skip
+"""F1 of user interests."""
+PAPER_TABLE_4: dict[str, tuple[int | None, int | None, int | None]] = {
+    "avg_text": (1963, None, None),
+    "avg_image": (None, None, 1372),
+    "bridging": (372, 238, 2083),
+    "merged": (514, 601, 2405),
+    "model": (551, 127, 785),
+}
+"""Mean median ranks of the tasks, by method."""
+
+NAMES = {
+    "random": "random",
+    "avg_text": "Avg-Text",
+    "avg_image": "Avg-Image",
+    "text_user": "text-user",
+    "image_user": "image-user",
+    "all_pairs": "all pairs",
+    "bridging": "Bridging-Modality",
+    "merged": "Merged-Modality",
+    "model": "DU2MCE",
+}
+ARROWS = {"text_to_user": "text → user", "image_to_text": "image → text", "image_to_user": "image → user"}
+_OWN = ("text_to_user", "image_to_text", "image_to_user")
+"""The task of each pair, in the order of the lambdas."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and its resamples (b,); sums and differences of two are taken resample by resample."""
+
+    value: float
+    drawn: Array
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.value + other.value, self.drawn + other.drawn)
+
+    def __sub__(self, other: "Self | float") -> Self:
+        if isinstance(other, Estimate):
+            return type(self)(self.value - other.value, self.drawn - other.drawn)
+        return type(self)(self.value - other, self.drawn - other)
+
+    def __neg__(self) -> Self:
+        return type(self)(-self.value, -self.drawn)
+
+    def __truediv__(self, divisor: float) -> Self:
+        return type(self)(self.value / divisor, self.drawn / divisor)
+
+    def shown(self) -> dict[str, Any]:
+        """The value with its 95 % interval, both with the digits that the interval supports."""
+        value, *ends = rounded(self.value, *interval(self.drawn))
+        return {"value": value, "interval_95": ends}
+
+
+Ranks = Mapping[str, Estimate]
+"""Mean median rank by task, of the tasks that have queries."""
+
+
+def estimates(found: Mapping[str, pa.Table], count: int, seed: int) -> dict[str, dict[str, Estimate]]:
+    """The mean median ranks of each row's RANKS, by row and task, over the same `count` resamples of users."""
+    frames = {
+        (row, task): part.groupby("truth_id", sort=False).agg({"rank": "median", "user_id": "first"})
+        for row, table in found.items()
+        for task, part in table.to_pandas().groupby("task")
+    }
+    users = pd.Index(sorted({user for frame in frames.values() for user in frame["user_id"].unique()}))
+    sums, truths = np.zeros((2, len(users), len(frames)))
+    for column, frame in enumerate(frames.values()):
+        at = users.get_indexer(frame["user_id"])
+        sums[:, column] = np.bincount(at, frame["rank"], minlength=len(users))
+        truths[:, column] = np.bincount(at, minlength=len(users))
+    with np.errstate(invalid="ignore"):
+        drawn = np.concatenate([(w @ sums) / (w @ truths) for w in resamples(len(users), count, seed)])
+    result: dict[str, dict[str, Estimate]] = {row: {} for row in found}
+    for column, ((row, task), frame) in enumerate(frames.items()):
+        result[row][task] = Estimate(float(frame["rank"].mean()), drawn[:, column])
+    return result
+
+
+def joint(ranks: Ranks, candidates: Mapping[str, int]) -> Estimate:
+    """Joint performance: the sum over tasks of mean median rank / candidates."""
+    first, *others = [estimate / candidates[task] for task, estimate in ranks.items()]
+    return sum(others, first)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`gap` is below 0 on the claimed side; `what` says of which two figures it is the difference."""
+
+    what: str
+    gap: Estimate
+
+    def shown(self) -> str:
+        """One phrase: what, the difference and its interval."""
+        # Two digits of each number of its own, so that an end near 0 keeps its sign.
+        value, low, high = (_number(float(f"{x:.2g}")) for x in (self.gap.value, *interval(self.gap.drawn)))
+        return f"{self.what}: {value} ({low} to {high})"
+
+
+def verdict(comparisons: Sequence[Comparison]) -> str:
+    """holds, does not hold, undecided (see the module), or not tested where there is nothing to compare."""
+    if not comparisons:
+        return "not tested"
+    ends = [interval(comparison.gap.drawn) for comparison in comparisons]
+    if all(high < 0 for _, high in ends):
+        return "holds"
+    return "does not hold" if any(low > 0 for low, _ in ends) else "undecided"
+
+
+def claim(table: int, text: str, comparisons: Iterable[Comparison]) -> dict[str, Any]:
+    """A claim with its verdict and what it rests on."""
+    found = list(comparisons)
+    return {
+        "table": table,
+        "claim": text,
+        "verdict": verdict(found),
+        "evidence": [comparison.shown() for comparison in found],
+    }
+
+
+def pairs(lambdas: Lambdas) -> int:
+    """How many kinds of pairs a row is trained on."""
+    return sum(weight > 0 for weight in lambdas)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A row of Table 2: its weights, its ranks, and the cumulative metric of its best epoch on validation."""
+
+    lambdas: Lambdas
+    ranks: Ranks
+    validation: float
+
+    @property
+    def name(self) -> str:
+        """Its weights."""
+        return "(" + ", ".join(f"{weight:g}" for weight in self.lambdas) + ")"
+
+
+def best_of_all_pairs(rows: Mapping[str, Trained]) -> str | None:
+    """The row on all three pairs that was best on validation: what Table 4 calls DU2MCE. Test ranks choose nothing."""
+    candidates = [name for name, row in rows.items() if pairs(row.lambdas) == 3]
+    return min(candidates, key=lambda name: rows[name].validation, default=None)
+
+
+def only(rows: Mapping[str, Trained], kind: int) -> Trained | None:
+    """The row on one kind of pair alone (0 text-user, 1 image-text, 2 image-user)."""
+    return next((row for row in rows.values() if pairs(row.lambdas) == 1 and row.lambdas[kind] > 0), None)
+
+
+def table_2(rows: Mapping[str, Trained], candidates: Mapping[str, int]) -> dict[str, Any]:
+    """Ranks by lambda."""
+    shown = [{"pairs": "random", **_chance(candidates)}]
+    for name, row in rows.items():
+        stated = PAPER_TABLE_2.get(row.lambdas[:2])
+        shown.append(
+            {"name": name, "pairs": ("one", "two", "all")[pairs(row.lambdas) - 1], "lambdas": list(row.lambdas)}
+            | _ranked(row.ranks, candidates, stated)
+        )
+    return {"title": "mean median rank by weights of the losses", "rows": shown, "claims": claims_2(rows, candidates)}
+
+
+def claims_2(rows: Mapping[str, Trained], candidates: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What the paper concludes from Table 2."""
+    half = {task: (count + 1) / 4 for task, count in candidates.items()}
+    chance = {task: 2 * rank for task, rank in half.items()}
+    ones, twos = ([row for row in rows.values() if pairs(row.lambdas) == count] for count in (1, 2))
+    chosen = rows.get(best_of_all_pairs(rows) or "")
+    own = [
+        Comparison(f"{ARROWS[task]} of {row.name} less half of random", row.ranks[task] - half[task])
+        for row in ones for task, weight in zip(_OWN, row.lambdas, strict=True) if weight and task in row.ranks
+    ]  # fmt: skip
+    others = [
+        Comparison(f"half of random less {ARROWS[task]} of {row.name}", -(row.ranks[task] - half[task]))
+        for row in ones for task, weight in zip(_OWN, row.lambdas, strict=True) if not weight and task in row.ranks
+    ]  # fmt: skip
+    unseen = [
+        Comparison(f"{ARROWS[task]} of {row.name} less random", row.ranks[task] - chance[task])
+        for row in twos for task, weight in zip(_OWN, row.lambdas, strict=True) if not weight and task in row.ranks
+    ]  # fmt: skip
+    gains = [
+        [
+            Comparison(f"{ARROWS[task]} of {chosen.name} less {alone.name}", chosen.ranks[task] - alone.ranks[task])
+            for kind, task in ((wanted, _OWN[wanted]),)
+            if chosen and (alone := only(rows, kind)) and task in chosen.ranks and task in alone.ranks
+        ]
+        for wanted in (2, 1)
+    ]
+    ahead = [
+        Comparison(
+            f"joint of {chosen.name} less {row.name}", joint(chosen.ranks, candidates) - joint(row.ranks, candidates)
+        )
+        for row in (*ones, *twos)
+        if chosen
+    ]
+    return [
+        claim(2, "A single pair is far better than random on its own task (less than half of random).", own),
+        claim(2, "A single pair is poor on the other tasks (more than half of random).", others),
+        claim(2, "Two pairs reach the third task, never trained on, better than random (zero-shot).", unseen),
+        claim(2, "All pairs have the best joint performance of all rows.", ahead),
+        claim(2, "Image-to-user gains from the other pairs.", gains[0]),
+        claim(2, "Image-to-text gains from the users.", gains[1]),
+    ]
+
+
+def table_4(
+    rows: Mapping[str, Trained], baselines: Mapping[str, Ranks], candidates: Mapping[str, int]
+) -> dict[str, Any]:
+    """Ranks by method: the `baselines` by name, and the all-pairs row that is best on validation."""
+    name = best_of_all_pairs(rows)
+    methods = dict(baselines) | ({"model": rows[name].ranks} if name else {})
+    shown = [{"method": "random", **_chance(candidates)}]
+    for method, ranks in methods.items():
+        lambdas = {"lambdas": list(rows[name].lambdas)} if name and method == "model" else {}
+        shown.append({"method": method, **lambdas, **_ranked(ranks, candidates, PAPER_TABLE_4[method])})
+    return {"title": "against competing methods", "rows": shown, "claims": claims_4(methods, candidates)}
+
+
+def claims_4(methods: Mapping[str, Ranks], candidates: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What the paper concludes from Table 4."""
+    model = methods.get("model", {})
+    whole = [name for name, ranks in methods.items() if ranks and ranks.keys() == model.keys()]
+    joints = {name: joint(methods[name], candidates) for name in whole}
+    rivals = [name for name in ("bridging", "merged") if name in methods]
+
+    def less(task: str, one: str, other: str) -> Comparison:
+        gap = methods[one][task] - methods[other][task]
+        return Comparison(f"{ARROWS[task]} of {NAMES[one]} less {NAMES[other]}", gap)
+
+    ahead = [
+        Comparison(f"joint of DU2MCE less {NAMES[name]}", joints["model"] - joints[name])
+        for name in rivals if name in joints
+    ]  # fmt: skip
+    text = "text_to_user"
+    alone = [less(text, name, "model") for name in rivals if text in model and text in methods[name]]
+    learned = [
+        less(task, "model", name)
+        for name, task in (("avg_text", text), ("avg_image", "image_to_user"))
+        if task in model and task in methods.get(name, {})
+    ]
+    return [
+        claim(4, "All pairs have a better joint performance than Bridging and than Merged.", ahead),
+        claim(4, "Bridging and Merged are better at text-to-user alone.", alone),
+        claim(4, "Learned vectors beat averaged ones, on retrieval.", learned),
+    ]
+
+
+def table_3(found: Predictions, count: int, seed: int) -> dict[str, Any]:
+    """F1 of user interests, macro-averaged, by method; `found` has the methods of the paper's table, by its names."""
+    macro = scores(found).mean(axis=1)
+    drawn = resampled_scores(found, count, seed).mean(axis=2)
+    f1 = {name: Estimate(float(macro[s]), drawn[:, s]) for s, name in enumerate(found.methods)}
+    rows = [{"method": name, "f1": f1[name].shown(), "paper": PAPER_TABLE_3[name]} for name in f1]
+    return {
+        "title": "F1 of user interests",
+        "users": int(found.truth.shape[1]),
+        "labels": {label: int(found.truth[i].sum()) for i, label in enumerate(found.labels)},
+        "rows": rows,
+        "claims": claims_3(f1),
+    }
+
+
+def claims_3(f1: Mapping[str, Estimate]) -> list[dict[str, Any]]:
+    """What the paper concludes from Table 3."""
+
+    def ahead(*pairs: tuple[str, str]) -> list[Comparison]:
+        # A higher F1 is better, and a gap below 0 is the claimed side.
+        return [
+            Comparison(f"F1 of {NAMES[worse]} less {NAMES[better]}", f1[worse] - f1[better])
+            for better, worse in pairs
+            if better in f1 and worse in f1
+        ]
+
+    others = [("all_pairs", name) for name in f1 if name != "all_pairs"]
+    images = [("avg_image", "avg_text"), ("image_user", "text_user")]
+    return [
+        claim(3, "Learned vectors beat averaged ones, on interests.",
+              ahead(("text_user", "avg_text"), ("image_user", "avg_image"))),
+        claim(3, "All pairs are best on interests.", ahead(*others)),
+        claim(3, "Images say more than text (in the paper, posts are visual).", ahead(*images)),
+    ]  # fmt: skip
+
+
+def _chance(candidates: Mapping[str, int]) -> dict[str, Any]:
+    """The random row: every rank is the mean of all."""
+    whole = sum((count + 1) / 2 / count for count in candidates.values())
+    return {"joint_performance": {"value": whole, "paper": {"value": len(candidates) / 2}}} | {
+        task: {
+            "value": (count + 1) / 2,
+            "share": (count + 1) / 2 / count,
+            "paper": {"value": PAPER_CANDIDATES[task] / 2, "share": 0.5},
+        }
+        for task, count in candidates.items()
+    }
+
+
+def _ranked(ranks: Ranks, candidates: Mapping[str, int], stated: Sequence[int | None] | None) -> dict[str, Any]:
+    """A row's ranks with intervals and shares, the paper's own beside them, and joint performance."""
+    shown: dict[str, Any] = {}
+    paper = dict(zip(TASKS, stated or (None, None, None), strict=True))
+    for task, estimate in ranks.items():
+        rank = paper[task]
+        shown[task] = estimate.shown() | {"share": estimate.value / candidates[task]}
+        if rank is not None:
+            shown[task]["paper"] = {"value": rank, "share": rank / PAPER_CANDIDATES[task]}
+    if ranks.keys() == candidates.keys():
+        shown["joint_performance"] = joint(ranks, candidates).shown()
+        if stated and None not in stated:
+            whole = sum((rank or 0) / PAPER_CANDIDATES[task] for task, rank in paper.items())
+            shown["joint_performance"]["paper"] = {"value": whole}
+    return shown
+
+
+def markdown(tables: Mapping[str, Any]) -> str:
+    """paper/tables.md from what paper/tables.json holds: `about`, `table_2`, `table_3` and `table_4`."""
+    about = tables["about"]
+    lines = [
+        "# The paper's tables, on the corpus at hand",
+        "",
+        "Made by `make paper`; not edited by hand. Corpus: " + about["corpus"] + ". "
+        + "; ".join(f"{ARROWS[task]}: {count:,} candidates" for task, count in about["candidates"].items())
+        + f". Test queries: {', '.join(f'{count:,}' for count in about['queries'].values())}.",
+        "",
+        "Ours first, with 95 % intervals over users, then the share of the candidates; in brackets the paper's own, on "
+        "its Twitter and Instagram corpora, of which only the shares compare. Lower ranks are better, 1 is perfect. "
+        "Joint performance is the sum of the three shares. Under a claim stand its comparisons: differences of two "
+        "figures, each with an interval of its own; below 0 is the claimed side.",
+    ]  # fmt: skip
+    for number in (2, 3, 4):
+        table = tables[f"table_{number}"]
+        lines += ["", f"## Table {number}: {table['title']}", ""]
+        lines += _interests(table) if number == 3 else _ranks(table)
+        lines += ["", "Claims:", ""] * bool(table["claims"])
+        for found in table["claims"]:
+            lines.append(f"- **{found['verdict']}**: {found['claim']}")
+            lines += [f"  - {evidence}" for evidence in found["evidence"]]
+    return "\n".join(lines) + "\n"
+
+
+def _ranks(table: Mapping[str, Any]) -> list[str]:
+    first = "Method" if "method" in table["rows"][0] else "Pairs"
+    head = [first, "(λ1, λ2, λ3)", *ARROWS.values(), "Joint performance"]
+    lines = [_line(head), _line("---" for _ in head)]
+    for row in table["rows"]:
+        lambdas = ", ".join(f"{weight:g}" for weight in row.get("lambdas", []))
+        name = NAMES[row["method"]] if "method" in row else row["pairs"]
+        cells = [_cell(row.get(column)) for column in (*ARROWS, "joint_performance")]
+        lines.append(_line([name, f"({lambdas})" if lambdas else "", *cells]))
+    return lines
+
+
+def _interests(table: Mapping[str, Any]) -> list[str]:
+    if "not_measured" in table:
+        return [f"Not measured: {table['not_measured']}."]
+    labels = ", ".join(f"{name} {count}" for name, count in table["labels"].items())
+    lines = [f"{table['users']} users; users with each interest: {labels}.", ""]
+    lines += [_line(["Method", "F1", "Paper"]), _line(["---"] * 3)]
+    return lines + [_line([NAMES[row["method"]], _cell(row["f1"]), f"{row['paper']:.2f}"]) for row in table["rows"]]
+
+
+def _cell(figure: Mapping[str, Any] | None) -> str:
+    if figure is None:
+        return "–"
+    text = _number(figure["value"])
+    if "interval_95" in figure:
+        text += f" ({' to '.join(_number(end) for end in figure['interval_95'])})"
+    if "share" in figure:
+        text += f" · {_share(figure['share'])}"
+    if "paper" in figure:
+        paper = figure["paper"]
+        text += f" [{_number(paper['value'])}{' · ' + _share(paper['share']) if 'share' in paper else ''}]"
+    return text
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.2g} %"
+
+
+def _number(value: float) -> str:
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value + 0.0:.3g}"
+    return text.replace("-", "−")
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

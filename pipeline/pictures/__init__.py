@@ -1,0 +1,1 @@
+"""Pictures from outside, read as the hostile input that they are."""

@@ -1,0 +1,283 @@
+"""The three retrieval tasks of the paper's section 4, and their metrics.
+
+text_to_user   asks with a post's text for its author, among all users that have posts in train
+image_to_user  asks with a post's image for its author, among the same users
+image_to_text  asks with the image of a post for its text, among the texts of all the pairs that are asked with
+
+A query whose text, image or author has no vector is not asked, and counted with its reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numba
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.ranking.bootstrap import interval, resamples, rounded
+from pipeline.ranking.ranks import ranks
+from pipeline.running.errors import UserError
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.table import matrix, positions, strings
+
+TASKS = ("text_to_user", "image_to_text", "image_to_user")
+ACTIVITY = ("few", "some", "many")
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Embedded things: ids (n,), each once, and float values (n, d). A number that is not finite is a UserError."""
+
+    ids: pa.Array | pa.ChunkedArray
+    values: Array
+
+    def __post_init__(self) -> None:
+        if self.values.size and not np.isfinite([self.values.min(), self.values.max()]).all():
+            row = int(np.argmin(np.isfinite(self.values).all(axis=1)))
+            raise UserError(
+                f"the vector of {self.ids[row]} holds numbers that are not finite: training diverged; "
+                "a lower train.learning_rate may help."
+            )
+
+    @classmethod
+    def read(cls, path: Path, among: pa.Array | pa.ChunkedArray | None = None) -> Self:
+        """The table of EMBEDDINGS at `path`, or its rows whose id is `among` these, in memory once and a shard."""
+        chosen = [_rows_among(shard["id"], among) for shard in EMBEDDINGS.batches(path, ["id"])]
+        ids: list[pa.ChunkedArray] = []
+        values, begin = np.empty((0, 0), np.float32), 0
+        for shard, rows in zip(EMBEDDINGS.batches(path), chosen, strict=True):
+            part = matrix(shard["vector"])
+            if not begin:
+                values = np.empty((sum(map(len, chosen)), part.shape[1]), part.dtype)
+            values[begin : begin + len(rows)] = part[rows]
+            begin += len(rows)
+            ids += shard["id"].take(pa.array(rows)).chunks
+        return cls(pa.chunked_array(ids, pa.string()).combine_chunks(), values)
+
+
+def _rows_among(ids: pa.ChunkedArray, among: pa.Array | pa.ChunkedArray | None) -> Array:
+    return np.arange(len(ids)) if among is None else np.flatnonzero(pc.is_in(ids, value_set=among).to_numpy())
+
+
+def rank_task(
+    task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors
+) -> tuple[pa.Table, dict[str, int], int]:
+    """Rank the ground truth of each of `queries`, rows with post_id, user_id and image_id, in one of TASKS.
+
+    Texts are looked up by post_id. Returns rows of RANKS, the number of queries not asked per reason, and the number of
+    candidates.
+    """
+    asks, _, wants = task.partition("_to_")
+    sides = {
+        "text": (positions(queries["post_id"], texts.ids), texts, "post_id", "text_without_known_word"),
+        "image": (positions(queries["image_id"], images.ids), images, "image_id", "image_without_vector"),
+        "user": (positions(queries["user_id"], users.ids), users, "user_id", "author_not_in_train"),
+    }
+    asking, vectors, _, no_query = sides[asks]
+    truth, candidates, truth_column, no_truth = sides[wants]
+    missing = {no_query: asking < 0, no_truth: (asking >= 0) & (truth < 0)}
+    asked = (asking >= 0) & (truth >= 0)
+    values = candidates.values
+    if wants == "text":  # candidates are the texts of the set alone
+        rows, truth = np.unique(truth, return_inverse=True)
+        known = int(rows[0] < 0) if len(rows) else 0
+        values, truth = values[rows[known:]], truth - known
+    chosen = queries.filter(pa.array(asked))
+    found = pa.table(
+        {
+            "task": strings([task] * chosen.num_rows),
+            "query_id": chosen["post_id"],
+            "truth_id": chosen[truth_column],
+            "user_id": chosen["user_id"],
+            "rank": ranks(vectors.values, values, truth[asked], rows=asking[asked]),
+        },
+        schema=RANKS.schema,
+    )
+    return found, {reason: int(rows.sum()) for reason, rows in missing.items()}, len(values)
+
+
+def summarize(found: pa.Table, candidates: int) -> dict[str, float]:
+    """Metrics of one task's rows of RANKS.
+
+    mean_median_rank     the median rank per ground truth, and the mean of these (where a ground truth has one query,
+                         as in image_to_text, the same as mean_rank)
+    median_rank, mean_rank, mean_reciprocal_rank    over all queries
+    recall_at_k          share of queries whose ground truth ranks k or better
+    queries, candidates  how many; without a query, these two alone
+    random               the rank to expect of chance, (candidates + 1) / 2
+    """
+    counts = {"queries": found.num_rows, "candidates": candidates}
+    if not found.num_rows:
+        return {**counts}
+    rank = found["rank"].to_numpy()
+    return {
+        "mean_median_rank": mean_median(rank, pd.factorize(found["truth_id"].to_pandas())[0]),
+        "median_rank": float(np.median(rank)),
+        "mean_rank": float(rank.mean()),
+        "mean_reciprocal_rank": float((1 / rank).mean()),
+        **{f"recall_at_{k}": float((rank <= k).mean()) for k in (1, 5, 10)},
+        **counts,
+        "random": (candidates + 1) / 2,
+    }
+
+
+def mean_median(rank: Array, truth: Array) -> float:
+    """The mean over ground truths of the median rank of each one's queries; rank, truth (n,)."""
+    return float(pd.Series(rank).groupby(truth).median().mean())
+
+
+def joint_performance(blocks: Mapping[str, Mapping[str, float]]) -> float:
+    """The sum over tasks of mean_median_rank / candidates (the paper's footnote 5); lower is better.
+
+    A task without queries adds nothing. Raises ValueError where no task has any.
+    """
+    measured = [block for block in blocks.values() if block["queries"]]
+    if not measured:
+        raise ValueError("no task has a query, so there is no joint performance")
+    return sum(block["mean_median_rank"] / block["candidates"] for block in measured)
+
+
+def evaluate(
+    found: Mapping[str, pa.Table],
+    candidates: Mapping[str, int],
+    posts: Mapping[str, int],
+    activity: Sequence[int],
+    count: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The metrics of `found`, rows of RANKS per task, with 95 % intervals over `count` resamples of users.
+
+    Per task what `summarize` gives, `interval_95` of each metric, and `by_activity` the mean_median_rank of users with
+    few posts in train, some (from activity[0] on) and many (from activity[1] on); `posts` are these per user. All
+    tasks share the resamples, so that joint_performance has an interval too. A number keeps the digits that its
+    interval supports.
+    """
+    groups = {
+        (task, name): rows.filter(pa.array(_activity(rows, posts, activity) == i))
+        for task, rows in found.items()
+        for i, name in enumerate(ACTIVITY)
+    }
+    drawn = _resampled({**found, **groups}, count, seed)
+    blocks = {task: summarize(rows, candidates[task]) for task, rows in found.items()}
+    metrics: dict[str, Any] = {}
+    measured = [task for task in found if found[task].num_rows]
+    if measured:
+        joint = np.sum([drawn[task]["mean_median_rank"] / candidates[task] for task in measured], axis=0)
+        metrics |= _with_interval({"joint_performance": joint_performance(blocks)}, {"joint_performance": joint})
+    for task, block in blocks.items():
+        metrics[task] = _with_interval(block, drawn.get(task, {}))
+        metrics[task]["by_activity"] = {
+            name: {
+                "users": len(groups[task, name]["user_id"].unique()),
+                "queries": rows.num_rows,
+                **_with_interval(
+                    {k: v for k, v in summarize(rows, candidates[task]).items() if k == "mean_median_rank"},
+                    drawn[task, name],
+                ),
+            }
+            for name in ACTIVITY
+            if (rows := groups[task, name]).num_rows
+        }
+    return metrics
+
+
+def _activity(rows: pa.Table, posts: Mapping[str, int], bounds: Sequence[int]) -> Array:
+    counts = rows["user_id"].to_pandas().map(posts).fillna(0).to_numpy()
+    level: Array = np.searchsorted(bounds, counts, side="right")
+    return level
+
+
+def _with_interval(block: Mapping[str, float], drawn: Mapping[str, Array]) -> dict[str, Any]:
+    result: dict[str, Any] = dict(block)
+    intervals = {}
+    for name in block.keys() & drawn.keys():
+        result[name], *intervals[name] = rounded(block[name], *interval(drawn[name]))
+    return {**result, "interval_95": {name: intervals[name] for name in block if name in intervals}}
+
+
+def _resampled(found: Mapping[Any, pa.Table], count: int, seed: int) -> dict[Any, dict[str, Array]]:
+    """The metrics of `summarize`, each (count,), of the same resamples of users for each set of rows."""
+    users = pd.Index(pd.concat([rows["user_id"].to_pandas() for rows in found.values()]).unique()).sort_values()
+    asked = {name: _Asked(rows, users) for name, rows in found.items() if rows.num_rows}
+    if not asked:
+        return {}
+    parts = [{name: a.metrics(drawn) for name, a in asked.items()} for drawn in resamples(len(users), count, seed)]
+    return {
+        name: {metric: np.concatenate([part[name][metric] for part in parts]) for metric in parts[0][name]}
+        for name in asked
+    }
+
+
+class _Asked:
+    """The queries of one set, summed per user, so that a resample costs one product of its draws with the sums."""
+
+    def __init__(self, rows: pa.Table, users: pd.Index) -> None:
+        frame = pd.DataFrame({"rank": rows["rank"].to_numpy(), "truth": rows["truth_id"].to_pandas()})
+        frame["user"] = users.get_indexer(rows["user_id"].to_pandas())
+        frame = frame.sort_values("rank", kind="stable")
+        self._rank, self._user = frame["rank"].to_numpy(), frame["user"].to_numpy()
+        each = {
+            "mean_rank": self._rank,
+            "mean_reciprocal_rank": 1 / self._rank,
+            **{f"recall_at_{k}": self._rank <= k for k in (1, 5, 10)},
+        }
+        self._sums = {name: self._per_user(self._user, len(users), values) for name, values in each.items()}
+        self._queries = self._per_user(self._user, len(users))
+        medians = frame.groupby("truth", sort=False).agg({"rank": "median", "user": "first"})
+        self._medians = self._per_user(medians["user"].to_numpy(), len(users), medians["rank"].to_numpy())
+        self._truths = self._per_user(medians["user"].to_numpy(), len(users))
+
+    @staticmethod
+    def _per_user(user: Array, users: int, values: Array | None = None) -> Array:
+        return np.bincount(user, values, minlength=users).astype(np.float64)
+
+    def metrics(self, drawn: Array) -> dict[str, Array]:
+        """Each metric (b,) of the resamples `drawn` (b, users); NaN where no query was drawn."""
+        weights = drawn.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            return {
+                "mean_median_rank": (weights @ self._medians) / (weights @ self._truths),
+                "median_rank": _weighted_medians(self._rank, self._user, drawn),
+                **{name: (weights @ sums) / (weights @ self._queries) for name, sums in self._sums.items()},
+            }
+
+
+@numba.njit(cache=True, parallel=True)  # type: ignore[misc]
+def _weighted_medians(rank: Array, user: Array, drawn: Array) -> Array:
+    result = np.full(drawn.shape[0], np.nan)
+    for i in numba.prange(drawn.shape[0]):
+        weight = drawn[i]
+        total = 0
+        for j in range(rank.shape[0]):
+            total += weight[user[j]]
+        lower, seen = np.nan, 0
+        for j in range(rank.shape[0]):
+            seen += weight[user[j]]
+            if np.isnan(lower) and 2 * seen >= total and seen:
+                lower = rank[j]
+            if 2 * seen > total:
+                result[i] = (lower + rank[j]) / 2
+                break
+    return result
+
+
+def cumulative(found: Mapping[str, pa.Table], candidates: Mapping[str, int]) -> pd.DataFrame:
+    """Share of each task's queries whose ground truth ranks within a share of the candidates, beside chance.
+
+    Columns: share_of_candidates, one per task, random. Steps are finer below 0.1, where models differ.
+    """
+    shares = np.concatenate([np.arange(0, 100) / 1000, np.arange(10, 101) / 100])
+    curves = {
+        task: np.searchsorted(np.sort(rows["rank"].to_numpy()), shares * candidates[task] + 1e-9, side="right")
+        / rows.num_rows
+        for task, rows in found.items()
+        if rows.num_rows
+    }
+    return pd.DataFrame({"share_of_candidates": shares, **curves, "random": shares})

@@ -1,0 +1,325 @@
+"""`params.yaml`, typed and refusing: an unknown key, a wrong type or a value out of range is a UserError that names it.
+
+A stage asks for the keys that its dvc.yaml entry declares, `load("seed", "split")` or `load("images.encoder")`, and can
+read no other: reading an undeclared one raises AttributeError, so DVC always knows what a stage depends on.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.running.errors import UserError
+
+PARAMS = Path("params.yaml")
+PAPER = Path("paper/params.yaml")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Cosine = Annotated[float, Field(ge=0, le=1)]
+Precision = Literal["float32", "bfloat16"]
+Stored = Literal["float16", "float32"]
+
+
+class _Section(BaseModel):
+    # No field has a default: params.yaml is the one place where values stand, each with its comment.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Section = TypeVar("Section", bound=_Section)
+
+
+class Synthetic(_Section):
+    posts: Annotated[int, Field(ge=200)]
+    users: Annotated[int, Field(ge=10)]
+    topics: Annotated[int, Field(ge=2)]
+    image_share: Share
+    text_share: Share
+    text_shown: Share
+    text_copies: Annotated[float, Field(ge=0, le=0.5)]
+    image_copies: Annotated[float, Field(ge=0, le=0.5)]
+    users_independent: bool
+    captions_independent: bool
+    images: Literal["pixels", "features"]
+
+    @model_validator(mode="after")
+    def _posts_have_content(self) -> Self:
+        if self.image_share + self.text_share < 1:
+            raise ValueError("image_share and text_share have to add up to at least 1: a post has one or the other")
+        return self
+
+
+class Corpus(_Section):
+    source: Literal["openclipart", "table", "synthetic"]
+    min_posts_per_user: PositiveInt
+    max_posts_per_user: PositiveInt | None
+    posts: str
+    images: str
+    users: str
+    interest_share: Share
+    interest_posts: PositiveInt
+    synthetic: Synthetic
+
+
+class Text(_Section):
+    stanza: Literal["bundled", "download"]
+    lemmas: Literal["word", "sentence"]
+    min_overlap: Annotated[float, Field(ge=0.5, le=1)]
+    duplicates: Literal["drop", "group"]
+
+
+class Images(_Section):
+    max_pixels: PositiveInt
+    max_side: Annotated[int, Field(ge=224)]
+    encoder: Annotated[str, Field(pattern=r"^(efficientnet_lite0|resnet152|stored|timm:[A-Za-z0-9_.-]+)$")]
+    style: bool
+    weights: str | None
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
+    precision: Precision
+    dtype: Stored
+    batch_size: PositiveInt
+    min_cosine: Cosine
+
+    @model_validator(mode="after")
+    def _weights_are_verified(self) -> Self:
+        if (self.weights is None) != (self.weights_sha256 is None):
+            raise ValueError("weights and weights_sha256 have to be given together, or both be null")
+        return self
+
+
+class Split(_Section):
+    test: Annotated[float, Field(gt=0, lt=1)]
+    val: Annotated[float, Field(gt=0, lt=1)]
+    protocol: Literal["retrieval", "interests"]
+    max_group_share: Annotated[float, Field(gt=0, le=1)]
+    max_image_text_pairs: PositiveInt
+    text_queries: Literal["none", "all", "auto"]
+    fit_on: Literal["train", "all"]
+    audit_min_overlap: Share
+    audit_min_cosine: Cosine
+    max_excluded_share: Share
+
+    @model_validator(mode="after")
+    def _train_is_left(self) -> Self:
+        if self.test + self.val >= 1:
+            raise ValueError(
+                f"test + val is {self.test + self.val:g}; it has to be less than 1, to leave posts to train on"
+            )
+        return self
+
+
+class Words(_Section):
+    min_count: PositiveInt
+    size: PositiveInt
+    skip_gram: bool
+    window: PositiveInt
+    epochs: PositiveInt
+    negative: PositiveInt
+    usage: Annotated[int, Field(ge=0)]
+    workers: PositiveInt
+
+
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Model(_Section):
+    dim: PositiveInt
+    text_length: PositiveInt
+    windows: list[PositiveInt]
+    filters: list[PositiveInt]
+    word_mean: bool
+    aligned: bool
+    dropout: Dropout
+    image_dropout: Dropout
+    tune_words: bool
+
+    @model_validator(mode="after")
+    def _blocks_fit(self) -> Self:
+        self.check_blocks()
+        return self
+
+    def check_blocks(self) -> None:
+        """Raise ValueError where windows, filters, text_length, word_mean and aligned do not go together."""
+        if len(self.windows) != len(self.filters):
+            raise ValueError(f"{len(self.windows)} windows and {len(self.filters)} filters; each block has one of both")
+        if not self.windows and not self.word_mean:
+            raise ValueError("a text needs windows, or word_mean: true")
+        if self.aligned and not self.word_mean:
+            raise ValueError("aligned needs word_mean: true, as it is means of words that texts and users share")
+        if max(self.windows, default=0) > self.text_length:
+            raise ValueError(f"a window of {max(self.windows)} words does not fit text_length, {self.text_length}")
+
+
+Loss = Literal["hinge", "hinge_both", "hinge_hardest", "infonce", "sigmoid"]
+Schedule = Literal["steps", "cosine"]
+
+
+class Train(_Section):
+    margin: PositiveFloat
+    loss: Loss
+    learning_rate: PositiveFloat
+    decay_every: PositiveInt
+    decay_by: Annotated[float, Field(ge=1)]
+    schedule: Schedule
+    user_rate: PositiveFloat
+    batch_size: Annotated[int, Field(ge=2)]
+    epochs: PositiveInt
+    patience: PositiveInt
+    precision: Precision
+
+
+class Best(_Section):
+    """Values in the place of those of the same name in `images`, `words`, `model` and `train`."""
+
+    style: bool
+    min_count: PositiveInt
+    window: PositiveInt
+    usage: Annotated[int, Field(ge=0)]
+    loss: Loss
+    learning_rate: PositiveFloat
+    schedule: Schedule
+    user_rate: PositiveFloat
+    windows: list[PositiveInt]
+    filters: list[PositiveInt]
+    word_mean: bool
+    aligned: bool
+    dropout: Dropout
+    image_dropout: Dropout
+    tune_words: bool
+
+
+class Embed(_Section):
+    texts: Literal["sets", "all"]
+    dtype: Stored
+
+
+class Retrieval(_Section):
+    bootstrap: Annotated[int, Field(ge=100)]
+    activity: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
+
+
+class Interests(_Section):
+    c: PositiveFloat
+    folds: Annotated[int, Field(ge=2)]
+    repeats: PositiveInt
+    min_positives: PositiveInt
+
+
+class Clusters(_Section):
+    k: Annotated[int, Field(ge=2)]
+    common_words: Annotated[int, Field(ge=0)]
+    words: PositiveInt
+    images: PositiveInt
+
+
+class Report(_Section):
+    queries: list[list[str]]
+    top: PositiveInt
+
+
+class Lambdas(_Section):
+    """The weights of Eq. 1. lambda3 is derived, never a knob."""
+
+    lambda1: Share
+    lambda2: Share
+
+    @model_validator(mode="after")
+    def _lambdas_are_convex(self) -> Self:
+        if self.lambda1 + self.lambda2 > 1 + 1e-9:
+            raise ValueError(
+                f"lambda1 + lambda2 is {self.lambda1 + self.lambda2:g}; it has to be at most 1, "
+                "as lambda3 = 1 - lambda1 - lambda2 is a weight too"
+            )
+        return self
+
+    @property
+    def lambdas(self) -> tuple[float, float, float]:
+        """Weights of the text-user, image-text and image-user losses (Eq. 1)."""
+        return self.lambda1, self.lambda2, max(0.0, round(1 - self.lambda1 - self.lambda2, 12))
+
+
+class Paper(_Section):
+    """All of paper/params.yaml."""
+
+    rows: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]+$")], Lambdas]
+
+
+class Params(Lambdas):
+    """All of params.yaml."""
+
+    recipe: Literal["paper", "best"]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    corpus: Corpus
+    text: Text
+    images: Images
+    split: Split
+    words: Words
+    model: Model
+    train: Train
+    best: Best
+    embed: Embed
+    retrieval: Retrieval
+    interests: Interests
+    clusters: Clusters
+    report: Report
+
+    @model_validator(mode="after")
+    def _best_fits(self) -> Self:
+        try:
+            replaced = {key: value for key, value in dict(self.best).items() if key in Model.model_fields}
+            self.model.model_copy(update=replaced).check_blocks()
+        except ValueError as error:
+            raise ValueError(f"best, in the place of values of model: {error}") from None
+        return self
+
+
+def validate(path: Path = PARAMS) -> Params:
+    """All of params.yaml. Raises UserError that names every key at fault, its value and what is expected."""
+    return _validated(Params, path)
+
+
+def paper_rows(path: Path = PAPER) -> dict[str, Lambdas]:
+    """The rows of paper/params.yaml, by name. Raises UserError as `validate` does."""
+    return _validated(Paper, path).rows
+
+
+def _validated(kind: type[Section], path: Path) -> Section:
+    try:
+        values = YAML(typ="safe", pure=True).load(path)
+    except YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(values, Mapping):
+        raise UserError(f"{path} holds no keys; restore it with `git checkout {path}`.")
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise UserError("\n".join(f"{path}: {_sentence(dict(e))}" for e in error.errors())) from None
+
+
+def load(*keys: str, path: Path = PARAMS) -> Params:
+    """Params that hold `keys` alone, top-level (`split`) or dotted (`images.encoder`)."""
+    whole = validate(path)
+    chosen: dict[str, Any] = {}
+    for key in keys:
+        section, _, field = key.partition(".")
+        value = getattr(whole, section)
+        if field:
+            held = dict(chosen[section]) if section in chosen else {}
+            chosen[section] = type(value).model_construct(**held, **{field: getattr(value, field)})
+        else:
+            chosen[section] = value
+    return Params.model_construct(**chosen)
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{key} is not a known key; see the comments in params.yaml for those there are."
+    if error["type"] == "missing":
+        return f"{key} is missing."
+    if error["type"] == "value_error":
+        return (f"{key}: " if key else "") + str(error["msg"]).removeprefix("Value error, ") + "."
+    expectation = str(error["msg"]).removeprefix("Input should be ")
+    return f"{key} is {error['input']!r}; it has to be {expectation}."

@@ -1,0 +1,1 @@
+"""What a trained space is asked: nearest neighbours, new users."""

@@ -1,0 +1,1 @@
+"""Which side a post is on, and the search for what crosses."""

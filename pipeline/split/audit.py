@@ -1,0 +1,146 @@
+"""The audit of a split: does anything held out have a near-copy on another side?
+
+The groups that the split keeps whole come from other code and, for images, from an approximate index; here all held-out
+texts and images are searched again, exactly (`exact_search`). A copy in val or train of what test holds, or in
+train of what val holds, is a crossing, and its post leaves the corpus. Close pairs below the threshold, and images at
+it that the second check tells apart, are counted and shown, and stay.
+
+Shapes: n posts; an item is a distinct text (set of words) or a distinct image, of which a post has one or none.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.running.errors import UserError
+from pipeline.split.exact_search import Found
+from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL
+from pipeline.tables.split import CLOSE
+
+SIDES = (TEST, TRAIN, VAL)
+AGAINST = {TEST: (VAL, TRAIN), VAL: (TRAIN,)}
+SHOWN = 10
+"""Closest pairs told, per kind and verdict."""
+
+Search = Callable[[np.ndarray, np.ndarray], Found]
+Confirm = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one kind.
+
+    `excluded` (n,) posts; `copies` (p, 2) items, held out and other, that crossed, and the ids of one such pair as
+    `example`; `counts` for the metrics; `close` rows of CLOSE.
+    """
+
+    excluded: np.ndarray
+    copies: np.ndarray
+    example: tuple[str, str] | None
+    counts: dict[str, dict[str, int]]
+    close: pa.Table
+
+
+def across(
+    kind: str, side: np.ndarray, item: np.ndarray, ids: pa.ChunkedArray, search: Search, confirm: Confirm | None = None
+) -> Finding:
+    """Search the held-out items among those of the sides they must not meet.
+
+    side (n,) train, val, test; item (n,) the post's item, -1: none; ids (n,) how an item is shown: of a post of its
+    side. `search` is given item numbers of queries and targets, both ascending; `confirm` those of p pairs at the
+    threshold, and says which are copies, (p,) bool (default: all).
+    """
+    excluded = np.zeros(len(side), bool)
+    counts, copies, close = {}, [np.empty((0, 2), np.int64)], [CLOSE.empty()]
+    example = None
+    for held_out, others in AGAINST.items():
+        asking = np.flatnonzero((item >= 0) & (side == held_out))
+        asked = np.flatnonzero((item >= 0) & np.isin(side, others))
+        queries, query_post = np.unique(item[asking], return_index=True)
+        targets, target_post = np.unique(item[asked], return_index=True)
+        found = search(queries, targets)
+        pairs = np.column_stack([queries[found.query], targets[found.target]])
+        copy = confirm(pairs[:, 0], pairs[:, 1]) if confirm and len(pairs) else np.ones(len(pairs), bool)
+
+        excluded |= np.isin(item, pairs[copy, 1]) & np.isin(side, others)
+        copies.append(pairs[copy])
+        grey = np.flatnonzero(found.close)
+        counts[held_out] = {
+            "searched": len(queries),
+            "among": len(targets),
+            "copies": int(copy.sum()),
+            "judged_different": int((~copy).sum()),
+            "grey": len(grey),
+            "grey_pairs": int(found.close.sum()),
+        }
+        shown_query, shown_target = ids.take(pa.array(asking[query_post])), ids.take(pa.array(asked[target_post]))
+        if example is None and copy.any():
+            pair = int(copy.argmax())
+            example = (
+                f"{shown_query[int(found.query[pair])]} of {held_out}",
+                f"{shown_target[int(found.target[pair])]}",
+            )
+        different = found.query[~copy], found.target[~copy], found.similarity[~copy]
+        below = grey, found.nearest[grey], found.nearest_similarity[grey]
+        for verdict, (query, target, similarity) in (("below", below), ("different", different)):
+            top = np.lexsort((target, query, -similarity))[:SHOWN]
+            columns = {
+                "kind": pa.repeat(kind, len(top)),
+                "held_out_id": shown_query.take(pa.array(query[top])),
+                "other_id": shown_target.take(pa.array(target[top])),
+                "similarity": similarity[top].astype(np.float32),
+                "verdict": pa.repeat(verdict, len(top)),
+            }
+            close.append(pa.table(columns).cast(CLOSE.schema))
+    return Finding(excluded, np.concatenate(copies), example, counts, _closest(pa.concat_tables(close)))
+
+
+def _closest(close: pa.Table) -> pa.Table:
+    """The closest pairs of each verdict over both held-out sides."""
+    order = [("similarity", "descending"), ("held_out_id", "ascending"), ("other_id", "ascending")]
+    ordered = close.group_by(close.column_names).aggregate([]).sort_by(order)
+    verdict = ordered["verdict"].to_numpy(zero_copy_only=False)
+    rows = np.concatenate([np.flatnonzero(verdict == name)[:SHOWN] for name in ("below", "different")])
+    return ordered.take(pa.array(rows))
+
+
+def remaining(finding: Finding, side: np.ndarray, item: np.ndarray) -> int:
+    """How many of the crossings found are left on the sides `side` (n,)."""
+    held, other = finding.copies.T
+
+    def stands(copies: np.ndarray, sides: tuple[str, ...]) -> np.ndarray:
+        return np.isin(copies, item[np.isin(item, copies) & np.isin(side, sides)])
+
+    return sum(int((stands(held, (name,)) & stands(other, others)).sum()) for name, others in AGAINST.items())
+
+
+def check_groups_whole(group_ids: pa.ChunkedArray, side: np.ndarray) -> None:
+    """Raises UserError for a content group with posts on two of the sides (n,)."""
+    group = group_ids.combine_chunks().dictionary_encode()
+    code = group.indices.to_numpy()
+    standing = np.stack([np.bincount(code[side == name], minlength=len(group.dictionary)) > 0 for name in SIDES])
+    cut = np.flatnonzero(standing.sum(axis=0) > 1)
+    if len(cut):
+        sides = ", ".join(name for name, there in zip(SIDES, standing[:, cut[0]], strict=True) if there)
+        raise UserError(
+            f"data/split/assigned: {len(cut)} content groups are divided, the first of them "
+            f"{group.dictionary[int(cut[0])].as_py()} between {sides}; a group has to stand on one side."
+        )
+
+
+def exclude(side: np.ndarray, excluded: np.ndarray, max_share: float, worst: str) -> np.ndarray:
+    """The final sides (n,): `excluded` (n,) where a post left.
+
+    Raises UserError where more than `max_share` of the train posts would leave: then the groups are at fault, and to
+    leave out what was found would hide it. `worst` describes one crossing.
+    """
+    train = max(1, int((side == TRAIN).sum()))
+    leaving = int((excluded & (side == TRAIN)).sum())
+    if leaving > max_share * train:
+        raise UserError(
+            f"{leaving} of {train} train posts are near-copies of held-out ones, more than split.max_excluded_share "
+            f"({max_share:g}) allows, as {worst}: the groups of near-copies are incomplete."
+        )
+    return np.where(excluded, EXCLUDED, side)

@@ -1,0 +1,9 @@
+"""Words with their vectors, and vectors by id."""
+
+import pyarrow as pa
+
+from pipeline.tables.table import TEXT, VECTOR, Table, schema
+
+VOCABULARY = Table("words/vocabulary", schema(("word", TEXT), ("count", pa.int64()), ("vector", VECTOR)), ("word",))
+EMBEDDINGS = Table("embeddings", schema(("id", TEXT), ("vector", VECTOR)), ("id",), 32_768)
+"""Vectors by user_id, image_id or post_id; of the joint space, unit length, unless the table's place says otherwise."""

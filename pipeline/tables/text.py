@@ -1,0 +1,11 @@
+"""Texts' words, and near-duplicates among texts."""
+
+import pyarrow as pa
+
+from pipeline.tables.table import TEXT, WORD_LIST, Table, schema
+
+WORDS = Table("text/words", schema(("post_id", TEXT), ("words", WORD_LIST), ("hashtags", WORD_LIST)), ("post_id",))
+DUPLICATES = Table(
+    "text/duplicates", schema(("post_id", TEXT), ("duplicate_of", TEXT), ("overlap", pa.float32())), ("post_id",)
+)
+TEXT_GROUPS = Table("text/groups", schema(("post_id", TEXT), ("group_id", TEXT)), ("post_id",))

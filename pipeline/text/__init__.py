@@ -1,0 +1,1 @@
+"""Texts: words, lemmas, near-duplicates."""

@@ -1,0 +1,248 @@
+"""From a post's text to its words.
+
+What goes, in this order: HTML entities and double encoding (repaired); links, e-mail addresses and @mentions, before
+punctuation, so that no fragment of them stays; emoji and emoticons; all that is not a letter, a combining mark or a
+digit (Unicode L, M, N: scripts that write vowels as marks survive); stopwords. Words are NFKC and lower-cased, accents
+kept. An apostrophe closes up (o'clock, м'ята), but English endings after one go with it (dog's, they'll). A hashtag
+gives its word like any other, and is also kept as the user wrote it, without the sign.
+
+All but the repair looks at one stretch between white space at a time, and such stretches recur: each distinct one is
+worked out once, so that a post costs little more than a lookup per word.
+
+Known limit: scripts that write no spaces (Chinese, Japanese, Thai) keep a stretch between punctuation as one word.
+
+Source: section 4.1 of the paper ("removal of non-alphanumeric characters and stopwords", "retain the hashtags but
+remove the emoticons"); links, mentions and emoji are ours.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+import ftfy
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.tables.corpus import POSTS
+from pipeline.tables.table import Table, strings
+from pipeline.tables.text import WORDS
+from pipeline.text.stopwords import STOPWORDS
+
+NO_TEXT, NOTHING_LEFT = "no text", "nothing left after cleaning"
+"""Why a post has no words."""
+
+CLEANED = Table(
+    "cleaned posts",
+    pa.schema(
+        [
+            *(field for field in POSTS.schema if field.name != "text"),
+            *(field for field in WORDS.schema if field.name != "post_id"),
+        ]
+    ),
+    ("post_id",),
+)
+"""Posts that have a word, between the two passes of the stage."""
+
+# Posts that are in Python objects at one time.
+SLICE = 20_000
+# A longer stretch is hardly met again: it is worked out anew, so that the memory of the lookup stays bounded.
+LONGEST_KEPT = 40
+
+ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.IGNORECASE)
+# Each pattern looks from a place once and not far, so that time stays linear in the text, however hostile.
+# Links and e-mail addresses are one pattern, so that neither leaves a part of the other.
+LINK = re.compile(
+    r"(?:https?|ftp):/*\S*|www\.\S+"
+    r"|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"
+    r"|(?<![\w-])(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}/\S*"  # pic.twitter.com/abc, bit.ly/abc
+    r"|(?<![\w-])(?:[\w-]{1,63}\.){1,5}(?:com|org|net|edu|gov|info|biz|io|ly|tv|co\.[a-z]{2})\b",  # example.com
+    re.IGNORECASE,
+)
+MENTION = re.compile(r"(?<![\w@])@+\w+(?:[.@]\w+)*")
+# Emoticons with a letter or a digit: of the others nothing is left once punctuation is out.
+EMOTICON = re.compile(
+    r"(?<![\w:;=])[:;][-'^o~]?(?:d+|p+|o+|0|3+|[csxlbq@])(?!\w)"  # :D ;-p :3
+    r"|(?<=[a-z])[:;][-^]?(?:d+|p+)(?!\w)"  # hello:D
+    r"|(?<!\w)(?:=-?(?:d+|p+|3)|x-?d+|d-?[:;=]|8-[)(])(?!\w)"  # =D xD D: 8-)
+    r"|(?<!\w)<[/\\]?3+(?!\w)"  # <3 </3
+    r"|(?<!\w)(?:o[._]+o|o_0|0_o|0_0|[tqu]_+[tqu]|t\.t|ಠ_*ಠ)(?!\w)"  # o_O T_T
+    r"|[\\_]{0,2}\(ツ\)[_/]{0,2}|ʕ\S{1,5}ʔ|\(\S{0,2}ω\S{0,2}\)",  # shrug, bear, (´ω`)
+    re.IGNORECASE,
+)
+KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
+APOSTROPHES = str.maketrans("’‘ʼ＇`´", "''''''")
+# What is left of a stretch are letters, marks and digits, with ' and _ inside words and # before them.
+WORD = re.compile(r"(#?)((?:[^\s'#]+)(?:'[^\s'#]+)*)")
+ENDING = re.compile(r"'(?:s|ll|ve|re|d|m)$")
+ASCII_KEPT = {code: chr(code) if chr(code).isalnum() or chr(code) in "'_#" else " " for code in range(128)}
+
+
+class Stretch(NamedTuple):
+    """What lies between white space: its words, hashtags, and all its words as written with whether they are kept."""
+
+    words: tuple[str, ...]
+    hashtags: tuple[str, ...]
+    sentence: tuple[tuple[str, bool], ...]
+
+
+class Cleaned(NamedTuple):
+    """Lists of strings, one per text: `words` and `hashtags`; and the number of texts without a word, by reason."""
+
+    words: pa.ListArray
+    hashtags: pa.ListArray
+    without: dict[str, int]
+
+
+Lemmatize = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[str]]]
+"""From sentences, as lists of words in the case they were written in, to their lower-cased lemmas, word by word."""
+
+
+def words_and_hashtags(text: str) -> tuple[list[str], list[str]]:
+    """The words of one text, in order, and its hashtags as written, without the sign."""
+    words: list[str] = []
+    hashtags: list[str] = []
+    for stretch in stretches(text):
+        words += stretch.words
+        hashtags += stretch.hashtags
+    return words, hashtags
+
+
+def stretches(text: str) -> list[Stretch]:
+    """The text, repaired, stretch by stretch."""
+    return [_kept(part) if len(part) <= LONGEST_KEPT else _stretch(part) for part in repair(text).split()]
+
+
+def repair(text: str) -> str:
+    """The text with HTML entities resolved (twice, where they were escaped twice) and double encoding undone."""
+    for _ in range(2):
+        if "&" in text:
+            text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    return text if text.isascii() else ftfy.fix_encoding(text)
+
+
+def clean(texts: pa.Array | pa.ChunkedArray, lemmatize: Lemmatize | None = None) -> Cleaned:
+    """Words and hashtags of each of n texts (nulls allowed); with `lemmatize`, lemmas found in whole sentences.
+
+    A lemma that is a stopword is no word either.
+    """
+    words: list[list[str]] = []
+    hashtags: list[list[str]] = []
+    sentences: list[list[tuple[str, bool]]] = []
+    without = {NO_TEXT: 0, NOTHING_LEFT: 0}
+    for text in texts.to_pylist():
+        found = stretches(text) if text else []
+        kept = [word for stretch in found for word in stretch.words]
+        words.append(kept)
+        hashtags.append([tag for stretch in found for tag in stretch.hashtags])
+        if lemmatize:
+            sentences.append([pair for stretch in found for pair in stretch.sentence] if kept else [])
+        if not kept:
+            without[NOTHING_LEFT if text and not text.isspace() else NO_TEXT] += 1
+    if lemmatize:
+        lemmas = lemmatize([[word for word, _ in sentence] for sentence in sentences])
+        words = [
+            [lemma for lemma, (_, kept) in zip(found, sentence, strict=True) if kept and lemma not in STOPWORDS]
+            for found, sentence in zip(lemmas, sentences, strict=True)
+        ]
+        without[NOTHING_LEFT] += sum(not found for found in words) - sum(without.values())
+    return Cleaned(_lists(words), _lists(hashtags), without)
+
+
+def clean_shard(shard: Path, target: Path, lemmatize: Lemmatize | None = None) -> dict[str, int]:
+    """Clean a shard of POSTS into a shard of CLEANED; returns the number of posts, and of those left out by reason."""
+    counts = {"posts": 0, NO_TEXT: 0, NOTHING_LEFT: 0}
+    parts = [CLEANED.empty()]
+    for posts in POSTS.batches(shard):
+        for begin in range(0, posts.num_rows, SLICE):
+            part = posts.slice(begin, SLICE)
+            cleaned = clean(part["text"], lemmatize)
+            part = part.drop_columns("text").append_column(CLEANED.schema.field("words"), cleaned.words)
+            part = part.append_column(CLEANED.schema.field("hashtags"), cleaned.hashtags)
+            parts.append(part.filter(pc.greater(pc.list_value_length(cleaned.words), 0)))
+            counts["posts"] += part.num_rows
+            for reason, number in cleaned.without.items():
+                counts[reason] += number
+    CLEANED.write_shard(pa.concat_tables(parts), target)
+    return counts
+
+
+def _lists(rows: Sequence[Iterable[str]]) -> pa.ListArray:
+    lengths = (len(row) for row in rows)  # type: ignore[arg-type]
+    offsets = pa.array(accumulate(lengths, initial=0), pa.int32())
+    return pa.ListArray.from_arrays(offsets, strings([word for row in rows for word in row]))
+
+
+def _stretch(part: str) -> Stretch:
+    if part.isascii() and part.isalpha() and part[0] not in "xX":  # nothing to take off; xD is an emoticon
+        word = part.lower()
+        kept = word not in STOPWORDS
+        return Stretch((word,) if kept else (), (), ((part, kept),))
+    part = _without_names(part.translate(APOSTROPHES))
+    if part.isascii():
+        part = EMOTICON.sub(" ", part).translate(ASCII_KEPT)
+    else:
+        part = EMOTICON.sub(" ", KEYCAP.sub(" ", part))
+        # Symbols go before NFKC, which would spell some of them out (™ becomes TM); links once more after it, as it
+        # gives their ordinary form to those in full-width letters.
+        part = unicodedata.normalize("NFKC", "".join(map(_without_symbols, part)))
+        part = "".join(map(_without_punctuation, _without_names(part)))
+    words: list[str] = []
+    hashtags: list[str] = []
+    sentence: list[tuple[str, bool]] = []
+    tag_ends = -1
+    for found in WORD.finditer(part):
+        # #love#me are two hashtags; c#minor is none.
+        begin = found.start()
+        if found[1] and (begin in (0, tag_ends) or part[begin - 1] in " '"):
+            tag = found[2].partition("'")[0].strip("_")
+            if any(not character.isdigit() and character != "_" for character in tag):
+                hashtags.append(tag)
+                tag_ends = found.end()
+        for spelled in found[2].split("_"):
+            word = spelled.lower()
+            closed = ENDING.sub("", word).replace("'", "")
+            if not closed.isascii():
+                closed = _from_first_letter(unicodedata.normalize("NFC", closed))
+            kept = bool(closed) and not (word.endswith("n't") or closed in STOPWORDS)
+            if kept:
+                words.append(closed)
+            if word:
+                sentence.append((closed if kept and closed != spelled.lower() else spelled, kept))
+    return Stretch(tuple(words), tuple(hashtags), tuple(sentence))
+
+
+_kept = lru_cache(maxsize=1 << 18)(_stretch)
+
+
+def _without_names(part: str) -> str:
+    """Without links, e-mail addresses and mentions."""
+    if "." in part or ":" in part:
+        part = LINK.sub(" ", part)
+    return MENTION.sub(" ", part) if "@" in part else part
+
+
+def _without_symbols(character: str) -> str:
+    """Emoji and other symbols as a space, invisible characters as nothing; circled letters (decorated text) stay."""
+    if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":  # variation selectors
+        return ""
+    category = unicodedata.category(character)
+    if category == "Cf" and character != "\u200b":  # zero-width joiners, marks of direction, soft hyphens
+        return ""
+    return " " if category == "So" and not "Ⓐ" <= character <= "ⓩ" else character
+
+
+def _without_punctuation(character: str) -> str:
+    return character if unicodedata.category(character)[0] in "LMN" or character in "'_#" else " "
+
+
+def _from_first_letter(word: str) -> str:
+    """The word without marks at its beginning, which belong to no letter."""
+    begin = 0
+    while begin < len(word) and unicodedata.category(word[begin])[0] not in "LN":
+        begin += 1
+    return word[begin:]

@@ -1,0 +1,186 @@
+"""A corpus's cleaned posts, shard by shard: their vocabulary, their near-copies, what is kept.
+
+Memory holds the vocabulary, one shard, and of every post what the join and the rule of removal need: its words as
+numbers, its id, author, image and time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.tables.table import positions, strings
+from pipeline.text import cleaning as text
+from pipeline.text.join import (
+    distinct_sets,
+    groups_of_copies,
+    keep_first,
+    near_pairs,
+    pairs_of_posts,
+)
+from pipeline.text.stopwords import STOPWORDS
+
+Array = np.ndarray[Any, Any]
+
+
+class Vocabulary(NamedTuple):
+    """spelled (v,): the distinct words as written; codes (v,): each one's row in `lemmas`, -1 for a stopword's."""
+
+    spelled: pa.Array
+    codes: Array
+    lemmas: pa.Array
+
+    @classmethod
+    def of(cls, spelled: pa.Array, lemmas: pa.Array) -> "Vocabulary":
+        """From each distinct word and its lemma, in the same order."""
+        content = lemmas.filter(pc.invert(pc.is_in(lemmas, value_set=strings(sorted(STOPWORDS)))))
+        distinct = pc.unique(content)
+        distinct = distinct.take(pc.sort_indices(distinct))
+        return cls(spelled, positions(lemmas, distinct).astype(np.int32), distinct)
+
+    def encode(self, words: pa.ListArray) -> tuple[Array, Array]:
+        """Lists of words as offsets (n + 1,) and numbers of lemmas; stopwords are out."""
+        codes = self.codes[positions(words.flatten(), self.spelled)]
+        kept = codes >= 0
+        before = np.concatenate([[0], np.cumsum(kept)])
+        offsets = words.offsets.to_numpy().astype(np.int64)
+        return before[offsets - offsets[0]], codes[kept]
+
+
+class Posts(NamedTuple):
+    """n posts with a word, by post_id: offsets and numbers of lemmas; author, image (-1: none) as numbers; order."""
+
+    post_id: pa.ChunkedArray
+    offsets: Array
+    tokens: Array
+    user: Array
+    image: Array
+    order: Array
+
+
+class Copies(NamedTuple):
+    """Tables DUPLICATES and TEXT_GROUPS, and counts of posts, pairs and groups."""
+
+    duplicates: pa.Table
+    groups: pa.Table
+    counts: dict[str, int]
+
+
+def distinct_words(shards: Sequence[Path]) -> pa.Array:
+    """The distinct words of CLEANED shards, sorted."""
+    words = strings([])
+    for shard in shards:
+        for part in text.CLEANED.batches(shard, ["words"]):
+            for chunk in part["words"].chunks:
+                words = pc.unique(pa.concat_arrays([words, pc.unique(chunk.flatten())]))
+    return words.take(pc.sort_indices(words))
+
+
+def read(shards: Sequence[Path], vocabulary: Vocabulary) -> Posts:
+    """The posts of CLEANED shards that have a word once lemmas which are stopwords are out.
+
+    Their order is by created_at, then post_id; posts without a time come last.
+    """
+    ids, users, images, times, lengths, tokens = [], [], [], [], [], []
+    for shard in shards:
+        for part in text.CLEANED.batches(shard, ["post_id", "user_id", "image_id", "created_at", "words"]):
+            part = part.combine_chunks()
+            for batch in part.to_batches():
+                offsets, codes = vocabulary.encode(batch["words"])
+                size = np.diff(offsets)
+                batch = batch.filter(pa.array(size > 0))
+                ids.append(batch["post_id"])
+                users.append(batch["user_id"].dictionary_encode())
+                images.append(batch["image_id"].dictionary_encode())
+                times.append(pc.fill_null(batch["created_at"].cast(pa.int64()), np.iinfo(np.int64).max).to_numpy())
+                lengths.append(size[size > 0])
+                tokens.append(codes)
+    time = np.concatenate(times) if times else np.empty(0, np.int64)
+    return Posts(
+        pa.chunked_array(ids, pa.string()),
+        np.cumsum(np.concatenate([[0], *lengths])),
+        np.concatenate(tokens) if tokens else np.empty(0, np.int32),
+        _codes(users),
+        _codes(images),
+        np.argsort(time, kind="stable"),
+    )
+
+
+def find_copies(posts: Posts, min_overlap: float, same_user: bool) -> Copies:
+    """Removes near-copies by the rule of `text_join.keep_first`, and groups them with what is kept."""
+    sets = distinct_sets(posts.offsets, posts.tokens)
+    pairs = near_pairs(sets, min_overlap)
+    kept = keep_first(sets, pairs, posts.order, posts.user, posts.image, same_user)
+    first = groups_of_copies(sets, pairs)
+    removed = np.flatnonzero(kept.duplicate_of >= 0)
+    original = kept.duplicate_of[removed]
+    exact = int((sets.of[removed] == sets.of[original]).sum())
+    grouped = np.flatnonzero(first >= 0)
+    _, sizes = np.unique(first[grouped], return_counts=True)
+    return Copies(
+        pa.table(
+            {
+                "post_id": posts.post_id.take(removed),
+                "duplicate_of": posts.post_id.take(original),
+                "overlap": pa.array(kept.overlap[removed], pa.float32()),
+            }
+        ),
+        pa.table({"post_id": posts.post_id.take(grouped), "group_id": posts.post_id.take(first[grouped])}),
+        {
+            "exact": exact,
+            "near": len(removed) - exact,
+            "pairs": pairs_of_posts(sets, pairs),
+            "groups": len(sizes),
+            "grouped": len(grouped),
+            "largest": int(sizes.max(initial=0)),
+        },
+    )
+
+
+def kept_words(shards: Sequence[Path], vocabulary: Vocabulary, copies: Copies) -> Iterator[pa.Table]:
+    """Rows of WORDS, in order: posts with a word that were not removed."""
+    removed = copies.duplicates["post_id"].combine_chunks()
+    for shard in shards:
+        for part in text.CLEANED.batches(shard, ["post_id", "words", "hashtags"]):
+            for batch in part.combine_chunks().to_batches():
+                offsets, codes = vocabulary.encode(batch["words"])
+                words = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), vocabulary.lemmas.take(pa.array(codes)))
+                rows = pa.table({"post_id": batch["post_id"], "words": words, "hashtags": batch["hashtags"]})
+                stays = pc.invert(pc.is_in(batch["post_id"], value_set=removed))
+                yield rows.filter(pc.and_(stays, pa.array(np.diff(offsets) > 0)))
+
+
+def facts(
+    shards: Sequence[Mapping[str, int]], vocabulary: Vocabulary, posts: Posts, copies: Copies
+) -> dict[str, object]:
+    """What the stage reports: posts in, out and left out by reason; pairs, groups and words."""
+    rows_in = sum(shard["posts"] for shard in shards)
+    no_text = sum(shard[text.NO_TEXT] for shard in shards)
+    with_words, counts = len(posts.post_id), copies.counts
+    return {
+        "posts_in": rows_in,
+        "posts_out": with_words - counts["exact"] - counts["near"],
+        "left_out": {
+            text.NO_TEXT: no_text,
+            text.NOTHING_LEFT: rows_in - no_text - with_words,
+            "exact duplicate": counts["exact"],
+            "near duplicate": counts["near"],
+        },
+        "pairs": counts["pairs"],
+        "groups": counts["groups"],
+        "largest_group": counts["largest"],
+        "posts_in_groups": counts["grouped"],
+        "words": int(posts.offsets[-1]),
+        "distinct_words": len(vocabulary.lemmas),
+    }
+
+
+def _codes(parts: list[pa.DictionaryArray]) -> Array:
+    """A column of strings as numbers from 0, equal for equal strings; -1 for null."""
+    if not parts:
+        return np.empty(0, np.int64)
+    whole = pa.chunked_array(parts).unify_dictionaries()
+    return np.concatenate([pc.fill_null(part.indices, -1).to_numpy() for part in whole.chunks]).astype(np.int64)

@@ -1,0 +1,22 @@
+"""English stopwords: words that bind a sentence together and say nothing of its topic.
+
+Origin: the list of wordcloud 1.9.6 (`wordcloud/stopwords`, MIT licence, Andreas Mueller and contributors), less its
+contractions, which the cleaning knows by their endings (`cleaning`), and less `com`, `http` and `www`, as links
+are gone before words are looked at. The last paragraph is ours: auxiliaries that the list has as contractions alone,
+contractions typed without their apostrophe where that spells no other word, and Twitter's mark of a retweet.
+"""
+
+STOPWORDS = frozenset(
+    """
+    a about above after again against all also am an and any are as at be because been before being below between both
+    but by can cannot could did do does doing down during each else ever few for from further get had has have having
+    he hence her here hers herself him himself his how however i if in into is it its itself just k let like me more
+    most my myself no nor not of off on once only or other otherwise ought our ours ourselves out over own r same
+    shall she should since so some such than that the their theirs them themselves then there therefore these they this
+    those through to too under until up very was we were what when where which while who whom why with would you your
+    yours yourself yourselves
+
+    will must aint arent cant couldnt didnt doesnt dont hadnt hasnt havent im isnt ive mustnt shouldnt theyre theyve
+    thats wasnt werent whats wont wouldnt youd youll youre youve rt
+    """.split()  # noqa: SIM905
+)

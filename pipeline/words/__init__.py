@@ -1,0 +1,1 @@
+"""Vocabulary and word vectors, fitted on what may be fitted on."""

@@ -1,0 +1,285 @@
+"""One's own tables: the three formats agree, and every broken row or file is told with its place."""
+
+import json
+import os
+import zipfile
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.corpus import table as table_corpus
+from pipeline.corpus.table import TableCorpus
+from pipeline.pictures.reading import Rejected
+from pipeline.running.errors import UserError
+
+HEADER = "post_id,user_id,text,image,created_at"
+
+
+def read(path, tmp_path=None):
+    """All rows of the posts in `path` as dicts by row number, and the rejected as (id, reason, detail)."""
+    rows, refused = {}, []
+    for good, bad in TableCorpus(path, path.parent / "images", path.parent / "users.csv").rows():
+        rows |= {row.pop("row"): row for row in good.to_pylist()}
+        refused += [tuple(row.values()) for row in bad.to_pylist()]
+    return rows, refused
+
+
+def users_of(path, ids):
+    posts = pa.table({"post_id": [str(i) for i in range(len(ids))], "user_id": ids})
+    users, refused = TableCorpus(path, path, path).users(posts)
+    return users.to_pylist(), [tuple(row.values()) for row in refused.to_pylist()]
+
+
+@pytest.fixture
+def csv_file(tmp_path):
+    def write(text, name="posts.csv"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+VALUES = [
+    {"post_id": "1", "user_id": "null", "text": 'a "word", and\nmore', "image": "a/b.png", "created_at": "2024-05-01"},
+    {"post_id": "2", "user_id": "NA", "text": "déjà 👋", "image": None, "created_at": "2024-05-01T10:00:00+02:00"},
+    {"post_id": "3", "user_id": "7", "text": None, "image": "c.png", "created_at": None},
+]
+
+
+def test_the_three_formats_give_the_same_rows(tmp_path):
+    def quoted(value):
+        return "" if value is None else '"' + value.replace('"', '""') + '"'
+
+    lines = [HEADER + ",other", *(",".join(map(quoted, [*row.values(), "x"])) for row in VALUES)]
+    (tmp_path / "p.csv").write_text("\ufeff" + "\r\n".join(lines) + "\r\n")  # as spreadsheets write it
+    (tmp_path / "p.jsonl").write_text("\n\n".join(json.dumps(row | {"other": [1]}) for row in VALUES))
+    numbers = [row | {"post_id": int(row["post_id"])} for row in VALUES]
+    pq.write_table(pa.Table.from_pylist(numbers), tmp_path / "p.parquet")
+
+    made = [list(read(tmp_path / name)[0].values()) for name in ("p.csv", "p.jsonl", "p.parquet")]
+    assert made[0] == made[1] == made[2]
+    # No word stands for a missing value: there are people called Null. And time without a zone is UTC.
+    assert [row["user_id"] for row in made[0]] == ["null", "NA", "7"]
+    assert [row["created_at"] for row in made[0]] == [datetime(2024, 5, 1), datetime(2024, 5, 1, 8), None]
+    assert [row["text"] for row in made[0]] == [row["text"] for row in VALUES]
+
+
+def test_rows_of_a_csv_with_too_few_or_many_columns_are_rejected_and_the_others_keep_their_numbers(csv_file):
+    path = csv_file("post_id,user_id,text,image\na,u,x,\nb,u\nc,u,y,\n\nd,u,z,,,\n" + 'e,u,"over\ntwo",,\nf,u,w,\n')
+    rows, refused = read(path)
+    assert {number: row["post_id"] for number, row in rows.items()} == {2: "a", 4: "c", 7: "f"}
+    assert refused == [
+        ("row 3 of posts.csv", "unreadable row", "row 3 of posts.csv: 2 columns, expected 4"),
+        ("row 5 of posts.csv", "unreadable row", "row 5 of posts.csv: 6 columns, expected 4"),
+        ("row 6 of posts.csv", "unreadable row", "row 6 of posts.csv: 5 columns, expected 4, over 2 lines"),
+    ]
+
+
+def test_a_stray_quote_that_swallows_no_row_costs_its_row_alone(csv_file):
+    rows, refused = read(
+        csv_file('post_id,user_id,text,image\na,u,5" disk,"x\ny",z\nb,u,"6"" disk\n",\nc,u,7" disk,\n')
+    )
+    assert [row["text"] for row in rows.values()] == ['6" disk\n', '7" disk']
+    assert [row_id for row_id, *_ in refused] == ["row 2 of posts.csv"]
+
+
+def test_numbers_of_rows_hold_over_blocks(csv_file, monkeypatch):
+    monkeypatch.setattr(table_corpus, "BLOCK", 1 << 12)
+    bad = set(np.random.default_rng(2).choice(np.arange(2, 4000), 700, replace=False))
+    lines = [f"p{number}" if number in bad else f'p{number},u,"a\ntext",' for number in range(2, 4000)]
+    rows, refused = read(csv_file("post_id,user_id,text,image\n" + "\n".join(lines)))
+    assert all(row["post_id"] == f"p{number}" for number, row in rows.items())
+    assert {f"row {number} of posts.csv" for number in bad} == {row_id for row_id, *_ in refused}
+    assert len(rows) + len(refused) == 3998
+
+
+def test_bytes_that_are_not_utf8_cost_their_row_alone(csv_file, tmp_path):
+    rows, refused = read(csv_file(b"post_id,user_id,text,image\na,u,caf\xe9,\nb,u,x,\n\xff,u,x,\n"))
+    assert list(rows) == [3]
+    assert refused == [
+        ("a", "unreadable row", "row 2 of posts.csv"),
+        ("row 4 of posts.csv", "unreadable row", "row 4 of posts.csv"),
+    ]
+    column = {"post_id": ["a", "b"], "user_id": ["u", "u"], "image": ["", ""]}
+    text = pa.array([b"caf\xe9", b"x"]).cast(pa.binary())
+    unchecked = pa.StringArray.from_buffers(
+        2, text.buffers()[1], text.buffers()[2]
+    )  # Parquet is not checked by readers
+    pq.write_table(pa.table(column | {"text": unchecked}), tmp_path / "p.parquet")
+    assert [row_id for row_id, *_ in read(tmp_path / "p.parquet")[1]] == ["a"]
+
+
+def test_lines_of_jsonl_that_are_not_what_they_should_be_are_rejected(csv_file):
+    good = '{"post_id": 1, "user_id": "u", "text": "x", "image": null}'
+    lines = [
+        *(good, "{", "[1]", good.replace("1", "1.5"), good.replace('"u"', "true"), good.replace('"x"', '["x"]')),
+        *(good.replace('"x"', '"\\ud800"'), b"\xff".decode("latin1"), "", "9" * 5000, "[" * 100_000, good),
+    ]
+    rows, refused = read(
+        csv_file("\n".join(lines).replace("\xff", "\udcff").encode(errors="surrogateescape"), "p.jsonl")
+    )
+    assert {number: row["post_id"] for number, row in rows.items()} == {1: "1", 12: "1"}
+    assert [row_id for row_id, *_ in refused] == [f"row {n} of p.jsonl" for n in (2, 3, 4, 5, 6, 7, 8, 10, 11)]
+    assert {reason for _, reason, _ in refused} == {"unreadable row"}
+    assert refused[3][2] == "row 5 of p.jsonl: user_id is of the kind bool"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2024-02-29", datetime(2024, 2, 29)),
+        ("2024-02-29T23:30", datetime(2024, 2, 29, 23, 30)),
+        ("2024-02-29 23:30:15Z", datetime(2024, 2, 29, 23, 30, 15)),
+        ("2024-02-29T23:30:15.123456789", datetime(2024, 2, 29, 23, 30, 15, 123456)),
+        ("2024-02-29T23:30:15-0130", datetime(2024, 3, 1, 1, 0, 15)),
+        ("2024-02-29T23:30:15.5+02", datetime(2024, 2, 29, 21, 30, 15, 500000)),
+        (" 1969-12-31T23:59:59Z ", datetime(1969, 12, 31, 23, 59, 59)),
+        ("", None),
+        ("2023-02-29", Rejected),
+        ("2024-13-01T00:00", Rejected),
+        ("Wed Aug 27 13:08:45 +0000 2008", Rejected),
+        ("1714557600", Rejected),
+        ("2024-02-29T23", Rejected),
+        ("yesterday", Rejected),
+    ],
+)
+@pytest.mark.parametrize("beside", ["2024-01-01", "2024-02-30"])  # what a date means hangs on no other
+def test_dates_are_iso_8601(csv_file, written, meant, beside):
+    rows, refused = read(csv_file(f"{HEADER}\na,u,x,,{written}\nb,u,x,,{beside}\n"))
+    if meant is Rejected:
+        assert ("a", "created_at is not ISO 8601", "row 2 of posts.csv") in refused and 2 not in rows
+    else:
+        assert rows[2]["created_at"] == meant
+    assert (3 in rows) == (beside == "2024-01-01")
+
+
+def test_dates_of_parquet_are_taken_as_they_are(tmp_path):
+    moment = datetime(2024, 5, 1, 12, 0, 0, 5)
+    columns = {"post_id": ["a"], "user_id": ["u"], "text": ["x"], "image": [None]}
+    for kind, value, meant in (
+        (pa.timestamp("ns", "Europe/Berlin"), moment.replace(tzinfo=UTC), moment),
+        (pa.timestamp("ms"), moment.replace(microsecond=0), moment.replace(microsecond=0)),
+        (pa.date32(), date(2024, 5, 1), datetime(2024, 5, 1)),
+    ):
+        pq.write_table(pa.table(columns | {"created_at": pa.array([value], kind)}), tmp_path / "p.parquet")
+        assert read(tmp_path / "p.parquet")[0][1]["created_at"] == meant
+    pq.write_table(pa.table(columns | {"created_at": [1714557600]}), tmp_path / "p.parquet")
+    assert read(tmp_path / "p.parquet")[1] == [("a", "created_at is not ISO 8601", "row 1 of p.parquet")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("p.csv", "post_id,text,image\na,b,c\n", r"p\.csv: no column user_id; columns found: post_id, text, image\."),
+        ("p.csv", "", r"p\.csv: no column post_id; columns found: none\."),
+        ("p.csv", "post_id,user_id,text,image,text\n", "several columns text"),
+        ("p.csv", 'post_id,user_id,text,image\na,u,x,\nb,u,"x,\nc,u,y,\n', "a quote is opened in row 3 and"),
+        ("p.csv", 'post_id,user_id,text,image\na,u,x,\nb,u,x,"y\nc,u,y,\n', "a quote is opened in row 3 and"),
+        ("p.csv", b"\xff\xfep\0", "no header of a CSV in UTF-8"),
+        ("p.jsonl", '{"post_id": 1, "text": "x"}\n', r"p\.jsonl: no column user_id; columns found: post_id, text\."),
+        ("p.parquet", "PAR1 no", r"p\.parquet cannot be read as Parquet"),
+        ("p.xlsx", "", r"p\.xlsx: expected a file that ends in \.parquet, \.csv, \.jsonl"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_a_sentence(csv_file, name, content, told):
+    with pytest.raises(UserError, match=told):
+        read(csv_file(content, name))
+
+
+def test_a_row_longer_than_a_block_is_told(csv_file, monkeypatch):
+    monkeypatch.setattr(table_corpus, "BLOCK", 1 << 12)
+    with pytest.raises(UserError, match="a row after row 2 is longer than 0 MB; is a quote not closed there"):
+        read(csv_file("post_id,user_id,text,image\na,u,x,\n" + 'b,u,"' + "x,\n" * 9999))
+
+
+def test_a_column_of_parquet_of_the_wrong_type_is_told(tmp_path):
+    columns = {"post_id": ["a"], "user_id": [1.5], "text": ["x"], "image": [None]}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    with pytest.raises(UserError, match="column user_id is of the type double; expected text or whole numbers"):
+        read(tmp_path / "p.parquet")
+    columns["user_id"] = pa.array(["u"]).dictionary_encode()
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    assert read(tmp_path / "p.parquet")[0][1]["user_id"] == "u"
+
+
+def test_a_header_without_rows_is_no_rows(csv_file):
+    for ending in ("", "\n", "\r\n", "\n\n"):
+        assert read(csv_file(HEADER + ending)) == ({}, [])
+
+
+def test_users_have_the_interests_and_brand_that_the_table_gives_else_none(csv_file, tmp_path):
+    text = "user_id,interests,brand\nb, art;music; art;;,TRUE\nc,,\n d ,x,0\n,x,\nb,x,\nstranger,x,\ne,x,maybe\n"
+    users, refused = users_of(csv_file(text, "users.csv"), ["e", "d", "c", "b", "a", "b"])
+    assert users == [
+        {"user_id": "a", "interests": [], "brand": False},
+        {"user_id": "b", "interests": ["art", "music"], "brand": True},
+        {"user_id": "c", "interests": [], "brand": False},
+        {"user_id": "d", "interests": ["x"], "brand": False},
+        {"user_id": "e", "interests": [], "brand": False},
+    ]
+    assert {(row_id, reason) for row_id, reason, _ in refused} == {
+        ("row 5 of users.csv", "missing user_id"),
+        ("b", "duplicate user_id"),
+        ("stranger", "user without a post that is kept"),
+        ("e", "brand is not true or false"),
+    }
+
+
+def test_the_three_formats_give_the_same_users(csv_file, tmp_path):
+    rows = [{"user_id": "a", "interests": ["x", "y"], "brand": True}, {"user_id": "b", "interests": [], "brand": None}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "u.parquet")
+    json_lines = csv_file("\n".join(map(json.dumps, rows)), "u.jsonl")
+    table = csv_file("user_id,interests,brand\na,y;x,true\nb,,\n", "u.csv")
+    made = [users_of(path, ["a", "b"]) for path in (table, json_lines, tmp_path / "u.parquet")]
+    assert made[0] == made[1] == made[2] and made[0][1] == []
+
+
+def test_images_are_read_from_a_folder_or_a_zip_and_never_from_outside(tmp_path):
+    folder = tmp_path / "images"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub/a.png").write_bytes(b"a")
+    (tmp_path / "secret.png").write_bytes(b"s")
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    os.mkfifo(folder / "pipe.png")
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr("sub/a.png", b"a")
+        archive.writestr("b.png", b"b" * 100, zipfile.ZIP_DEFLATED)
+        archive.writestr("c.png", b"c", zipfile.ZIP_BZIP2)
+
+    def taken(images, *names):
+        found = dict(TableCorpus(tmp_path / "p.csv", images, tmp_path / "u.csv").pictures(names))
+        return {name: data if isinstance(data, bytes) else data.reason for name, data in found.items()}
+
+    names = (
+        "sub/a.png",
+        "./sub/a.png",
+        "no.png",
+        "../secret.png",
+        str(tmp_path / "secret.png"),
+        "link.png",
+        "pipe.png",
+    )
+    inside = taken(folder, *names)
+    assert list(inside.values()) == [b"a", b"a", "missing", *["outside the folder"] * 3, "not a file"]
+    zipped = taken(tmp_path / "images.zip", *names)
+    assert list(zipped.values()) == [b"a", b"a", *["missing"] * 5]
+    assert taken(tmp_path / "images.zip", "c.png") == {"c.png": "unreadable"}
+
+    damaged = bytearray((tmp_path / "images.zip").read_bytes())
+    damaged[damaged.index(b"b.png") + 6] ^= 0xFF
+    (tmp_path / "damaged.zip").write_bytes(damaged)
+    assert taken(tmp_path / "damaged.zip", "b.png", "sub/a.png") == {"b.png": "unreadable", "sub/a.png": b"a"}
+    with pytest.raises(UserError, match=r"secret\.png is neither a folder nor a zip of images"):
+        taken(tmp_path / "secret.png", "a.png")
+
+
+def test_a_zip_entry_larger_than_the_limit_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_corpus, "MAX_BYTES", 1000)
+    with zipfile.ZipFile(tmp_path / "i.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.png", b"0" * 100_000)
+    ((_, refused),) = TableCorpus(tmp_path / "p.csv", tmp_path / "i.zip", tmp_path).pictures(["bomb.png"])
+    assert refused == Rejected("too large a file", "bomb.png: 100000 bytes, limit 1000")

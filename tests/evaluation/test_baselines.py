@@ -1,0 +1,94 @@
+"""The baselines: averages by hand, and the stage on planted topics."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from planted import write_tables
+from ruamel.yaml import YAML
+
+from pipeline.embedding.batches import Posts
+from pipeline.evaluation.baselines import mean_images, mean_words
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.table import matrix
+from stages import baselines
+from stages.inputs import Inputs
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_a_text_is_the_mean_of_its_words():
+    words = np.array([[1, 0], [0, 2], [4, 4]], np.float32)
+    token = np.array([[1, 2, 0], [3, 3, 3], [0, 0, 0], [2, 0, 0]], np.int32)
+    np.testing.assert_allclose(mean_words(token, words), [[0.5, 1], [4, 4], [0, 0], [0, 2]])
+
+
+def test_a_user_is_the_mean_of_the_images_and_random_without_one():
+    image = np.array([0, 1, -1, 2, 0])
+    posts = Posts(
+        pa.chunked_array([list("abcde")]), np.array([0, 0, 1, 3, 3]), image, image, np.zeros((5, 1), np.int32)
+    )
+    features = np.array([[1, 1], [3, 5], [7, 9]], np.float16)
+    found = mean_images(posts, features, users=4, seed=1)
+    np.testing.assert_allclose(found[[0, 3]], [[2, 3], [4, 5]])
+    np.testing.assert_array_equal(found, mean_images(posts, features, users=4, seed=1))
+    other = mean_images(posts, features, users=4, seed=2)
+    assert (found[[1, 2]] != other[[1, 2]]).all() and (found[1] != found[2]).all()
+
+
+def test_averages_are_of_features_whether_there_is_style_or_not(tmp_path, monkeypatch):
+    found = []
+    for style in (False, True):
+        folder = tmp_path / str(style)
+        write_tables(folder, style=style)
+        monkeypatch.chdir(folder)
+        inputs = Inputs.read(folder, 8)
+        users, ranks, _ = baselines.avg_image(inputs, inputs.queries("test", folder), seed=1)
+        found.append((users.values, ranks["image_to_user"][0]["rank"].to_numpy()))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture
+def found(tmp_path, monkeypatch):
+    """The metrics of the stage, run on planted topics with small parameters."""
+    root = Path(__file__).parents[2]
+    write_tables(tmp_path)
+    (tmp_path / "data/checked").write_text("")
+    for name in ("stages", "pipeline", "dvc.yaml"):
+        (tmp_path / name).symlink_to(root / name)
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(root / "params.yaml")
+    params["model"] |= {"dim": 32, "filters": [16, 16, 16]}
+    params["train"] |= {"batch_size": 50, "epochs": 8, "learning_rate": 5.0e-3}
+    params["retrieval"]["bootstrap"] = 100
+    yaml.dump(params, tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    baselines.main()
+    return json.loads(baselines.METRICS.read_text())
+
+
+def test_the_four_methods_are_asked_what_they_can_answer_and_find_planted_topics(found):
+    asked = {name: list(metrics["not_asked"]) for name, metrics in found.items()}
+    three = ["text_to_user", "image_to_text", "image_to_user"]
+    assert asked == {"avg_text": three[:1], "avg_image": three[2:], "bridging": three, "merged": three}
+    # 3 of 12 users post on each topic: 2 is perfect, 6.5 is chance. Words have no meaning here, so their means have
+    # little: the planted vectors are random.
+    assert found["avg_image"]["image_to_user"]["mean_rank"] < 2.4
+    for method in ("bridging", "merged"):
+        assert found[method]["text_to_user"]["mean_rank"] < 2.5
+    assert found["merged"]["image_to_user"]["mean_rank"] < 2.5
+    # Bridging has never seen an image with a user, but a text with each.
+    assert found["bridging"]["image_to_user"]["mean_rank"] < 3
+
+    for method, size in (("avg_text", 16), ("avg_image", 24), ("bridging", 32), ("merged", 32)):
+        users = EMBEDDINGS.read(baselines.BASELINES / method / "users")
+        assert matrix(users["vector"]).shape == (12, size)
+        ranks = RANKS.read(baselines.BASELINES / method / "ranks")
+        asked_of = sum(
+            block["queries"] for block in found[method].values() if isinstance(block, dict) and "queries" in block
+        )
+        assert ranks.num_rows == asked_of

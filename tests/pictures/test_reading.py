@@ -1,0 +1,217 @@
+"""Hostile and odd pictures: each is either stored as it should look, or rejected with its reason; the run goes on."""
+
+import hashlib
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.pictures import reading as pictures
+from pipeline.pictures.reading import Picture, Rejected, intake, plain_picture, read_inside, to_rgb
+
+PIXELS, SIDE = 1_000_000, 64
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def taken(*files: bytes, max_pixels: int = PIXELS, max_side: int = SIDE, workers: int = 1) -> list[Picture | Rejected]:
+    named = ((str(number), data) for number, data in enumerate(files))
+    return [found for _, found in intake(named, max_pixels, max_side, workers)]
+
+
+def stored(data: bytes, max_side: int = SIDE) -> np.ndarray:
+    return np.asarray(to_rgb(plain_picture(data, PIXELS, max_side)[0]), int)
+
+
+@pytest.fixture
+def gradient() -> Image.Image:
+    """Red grows to the right, green downwards; wider than tall."""
+    y, x = np.mgrid[:40, :60]
+    return Image.fromarray(np.stack([4 * x, 6 * y, np.full_like(x, 90)], axis=2).astype(np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
+def test_allowed_formats_keep_their_look(kind: str, gradient: Image.Image) -> None:
+    found = stored(encoded(gradient, kind))
+    assert found.shape == (40, 60, 3)
+    assert np.abs(found - np.asarray(gradient, int)).mean() < (12 if kind == "GIF" else 4)  # a GIF has 256 colours
+
+
+def test_a_plain_file_keeps_its_bytes_and_one_with_more_in_it_does_not(gradient: Image.Image) -> None:
+    plain, exif = encoded(gradient, "JPEG"), Image.Exif()
+    exif[0x010E] = "taken at home"
+    told = encoded(gradient, "JPEG", exif=exif)
+    kept, anew = taken(plain, told)
+    assert isinstance(kept, Picture) and isinstance(anew, Picture)
+    assert kept.bytes == plain and kept.image_id == hashlib.sha256(plain).hexdigest()
+    assert b"taken at home" not in anew.bytes and anew.image_id == hashlib.sha256(told).hexdigest()
+
+
+def test_large_pictures_shrink_and_keep_the_size_of_the_original(gradient: Image.Image) -> None:
+    large = gradient.resize((600, 400))
+    for kind in ("PNG", "JPEG"):
+        (found,) = taken(encoded(large, kind))
+        assert isinstance(found, Picture)
+        assert (found.width, found.height) == (600, 400)
+        assert to_rgb(found.bytes).size == (64, 43)
+
+
+def test_exif_orientation_is_applied(gradient: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: upright is the file turned clockwise
+    (found,) = taken(encoded(gradient, "JPEG", quality=95, exif=exif))
+    assert isinstance(found, Picture)
+    assert (found.width, found.height) == (40, 60)
+    upright = np.asarray(gradient.transpose(Image.Transpose.ROTATE_270), int)
+    assert np.abs(np.asarray(to_rgb(found.bytes), int) - upright).mean() < 4
+
+
+def test_transparency_lies_on_white() -> None:
+    clear = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    half = Image.new("RGBA", (8, 8), (255, 0, 0, 128))
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, 9, 9, 9])
+    assert (stored(encoded(clear, "PNG")) == 255).all()
+    np.testing.assert_allclose(stored(encoded(half, "PNG"))[0, 0], [255, 127, 127], atol=1)
+    assert (stored(encoded(palette, "PNG", transparency=1)) == 255).all()
+    assert (stored(encoded(Image.new("L", (8, 8), 7), "PNG", transparency=7)) == 255).all()
+
+
+def test_hidden_colours_do_not_bleed_when_shrunk() -> None:
+    sheet = Image.new("RGBA", (256, 256), (0, 255, 0, 0))  # green, but fully transparent
+    sheet.paste((255, 0, 0, 255), (0, 0, 128, 256))
+    found = stored(encoded(sheet, "PNG"))
+    assert (found[..., 0] == 255).all() and np.array_equal(found[..., 1], found[..., 2])
+
+
+def test_sixteen_bits_cmyk_and_one_bit() -> None:
+    deep = Image.fromarray(np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8))
+    np.testing.assert_allclose(stored(encoded(deep, "PNG"))[..., 0].ravel(), np.linspace(0, 255, 64), atol=1.1)
+    assert (stored(encoded(Image.fromarray(np.full((4, 4), 300, np.uint16)), "PNG", transparency=300)) == 255).all()
+    ink = stored(encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95))
+    assert (ink[..., 0] > 200).all() and (ink[..., 1:] < 60).all()
+    assert (stored(encoded(Image.new("1", (8, 8), 1), "PNG")) == 255).all()
+
+
+def test_the_first_frame_of_an_animation() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    found = stored(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert (found == [255, 0, 0]).all()
+
+
+def test_no_side_becomes_nothing() -> None:
+    (found,) = taken(encoded(Image.new("RGB", (5000, 1), "red"), "PNG"))
+    assert isinstance(found, Picture) and to_rgb(found.bytes).size == (64, 1)
+
+
+def bomb() -> bytes:
+    """A PNG of 40,000 × 40,000 pixels in a few hundred bytes."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+    parts = (header, b"IDAT" + zlib.compress(bytes(10_000)), b"IEND")
+    chunks = (struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_each_refusal_has_its_reason_and_the_run_goes_on(gradient: Image.Image) -> None:
+    good = encoded(gradient, "PNG")
+    just_too_many = encoded(Image.new("1", (1001, 1000)), "PNG")
+    tiff = encoded(gradient, "TIFF")
+    found = taken(b"", b"no picture", good[: len(good) // 2], bomb(), just_too_many, tiff, good, workers=2)
+    reasons = [one.reason if isinstance(one, Rejected) else "taken" for one in found]
+    unknown = "not an image of a known format"
+    assert reasons == ["empty file", unknown, "damaged", "too many pixels", "too many pixels", unknown, "taken"]
+
+
+def test_a_decoder_that_dies_or_hangs_costs_one_file(gradient: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = encoded(gradient, "PNG")
+    decoder = pictures._Decoder(PIXELS, SIDE)
+    assert isinstance(decoder.decode(good), Picture)
+    assert decoder._process is not None
+    decoder._process.kill()
+    assert decoder.decode(good) == Rejected("decoder died", "SIGKILL")
+    assert isinstance(decoder.decode(good), Picture)
+    os.kill(decoder._process.pid, 19)  # stopped: it will never answer
+    monkeypatch.setattr(pictures, "MAX_SECONDS", 0.2)
+    slow = decoder.decode(good)
+    assert isinstance(slow, Rejected) and slow.reason == "too slow"
+    monkeypatch.undo()
+    assert isinstance(decoder.decode(good), Picture)
+    decoder.end()
+
+
+def test_order_and_result_do_not_depend_on_workers(gradient: Image.Image) -> None:
+    files = [encoded(gradient.resize((20 + n, 30)), "PNG") if n % 5 else b"?" * n for n in range(40)]
+    assert taken(*files, workers=1) == taken(*files, workers=3)
+
+
+def test_stopping_early_leaves_no_process(gradient: Image.Image) -> None:
+    good = encoded(gradient, "PNG")
+    stream = intake(((str(n), good) for n in range(1000)), PIXELS, SIDE, workers=2)
+    next(stream)
+    stream.close()
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+    assert not [command for command in commands if b"pipeline.pictures.reading" in command]
+
+
+def test_a_thousand_mutated_files_are_all_accounted_for(gradient: Image.Image) -> None:
+    random = np.random.default_rng(7)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    seeds = [encoded(gradient, kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP")]
+    seeds += [encoded(gradient, "JPEG", exif=exif, progressive=True), encoded(gradient.convert("P"), "PNG")]
+    files = []
+    for number in range(1000):
+        data = bytearray(seeds[number % len(seeds)])
+        for place in random.integers(0, len(data), random.integers(1, 12)):
+            data[place] = random.integers(256)
+        files.append(bytes(data[: random.integers(1, len(data) + 1)] if number % 3 == 0 else data))
+    found = taken(*files, workers=2)
+    assert len(found) == 1000
+    kept = [one for one in found if isinstance(one, Picture)]
+    assert 100 < len(kept) < 900
+    for one in kept:
+        assert max(to_rgb(one.bytes).size) <= SIDE
+    assert {one.reason for one in found if isinstance(one, Rejected)} <= {
+        "damaged", "not an image of a known format", "too many pixels", "too much memory"
+    }  # fmt: skip
+
+
+def test_reading_stays_inside_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    (folder / "deep").mkdir(parents=True)
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (folder / "a.png").write_bytes(b"picture")
+    (folder / "inside.png").symlink_to("a.png")
+    (folder / "outside.png").symlink_to("../secret.png")
+    (folder / "loop.png").symlink_to("loop.png")
+    os.mkfifo(folder / "fifo.png")
+    with (folder / "huge.png").open("wb") as stream:
+        stream.truncate(pictures.MAX_BYTES + 1)
+
+    assert read_inside(folder, "a.png") == b"picture"
+    assert read_inside(folder, "deep/x.png") == Rejected("missing", "deep/x.png")
+    assert read_inside(folder, "inside.png") == b"picture"
+    for path, reason in {
+        "../secret.png": "outside the folder",
+        "deep/../../secret.png": "outside the folder",
+        str(tmp_path / "secret.png"): "outside the folder",
+        "outside.png": "outside the folder",
+        "a\0.png": "outside the folder",
+        "fifo.png": "not a file",
+        "deep": "not a file",
+        "huge.png": "too large a file",
+        "loop.png": "unreadable",
+        "n" * 300: "unreadable",
+    }.items():
+        found = read_inside(folder, path)
+        assert isinstance(found, Rejected) and found.reason == reason, path

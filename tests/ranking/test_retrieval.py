@@ -1,0 +1,199 @@
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.ranking.bootstrap import resamples
+from pipeline.ranking.retrieval import TASKS, Vectors, cumulative, evaluate, joint_performance, rank_task, summarize
+from pipeline.running.errors import UserError
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.table import vectors as vector_column
+
+
+def vectors(rows):
+    return Vectors(pa.array(list(rows)), np.array(list(rows.values()), np.float32))
+
+
+@pytest.fixture
+def corpus():
+    users = vectors({"ann": [1, 0], "bob": [0, 1]})
+    images = vectors({"i1": [1, 0], "i2": [0, 1], "i3": [1, 1]})
+    texts = vectors({"p1": [1, 0.1], "p2": [0.1, 1], "p4": [0, 1], "p9": [1, 1]})
+    queries = pa.table(
+        {
+            "post_id": ["p1", "p2", "p3", "p4"],
+            "user_id": ["ann", "ann", "bob", "eve"],
+            "image_id": ["i1", "i2", "i3", "i4"],
+        }
+    )
+    return queries, users, images, texts
+
+
+def test_text_to_user(corpus):
+    found, missing, candidates = rank_task("text_to_user", *corpus)
+    assert found.to_pylist() == [
+        {"task": "text_to_user", "query_id": "p1", "truth_id": "ann", "user_id": "ann", "rank": 1.0},
+        {"task": "text_to_user", "query_id": "p2", "truth_id": "ann", "user_id": "ann", "rank": 2.0},
+    ]
+    assert (missing, candidates) == ({"text_without_known_word": 1, "author_not_in_train": 1}, 2)
+
+
+def test_image_to_user_counts_a_missing_image_once(corpus):
+    found, missing, candidates = rank_task("image_to_user", *corpus)
+    assert found["rank"].to_pylist() == [1, 2, 1.5]
+    assert (missing, candidates) == ({"image_without_vector": 1, "author_not_in_train": 0}, 2)
+
+
+def test_image_to_text_ranks_among_the_texts_of_the_set_alone(corpus):
+    found, missing, candidates = rank_task("image_to_text", *corpus)
+    assert found["truth_id"].to_pylist() == ["p1", "p2"]
+    # Of p1, p2 and p4, but not p9: i2 is nearest to p4, then p2.
+    assert found["rank"].to_pylist() == [1, 2]
+    assert (missing, candidates) == ({"image_without_vector": 1, "text_without_known_word": 1}, 3)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_name(number):
+    with pytest.raises(UserError, match="vector of bob"):
+        vectors({"ann": [1, 0], "bob": [0, number], "eve": [1, 1]})
+
+
+def test_no_query_at_all(corpus):
+    queries, *others = corpus
+    found, _, candidates = rank_task("image_to_text", queries.slice(0, 0), *others)
+    assert (found.num_rows, candidates) == (0, 0)
+    assert summarize(found, candidates) == {"queries": 0, "candidates": 0}
+
+
+def test_metrics_by_hand():
+    found = pa.table(
+        {
+            "task": ["t"] * 4,
+            "query_id": list("abcd"),
+            "truth_id": list("xxxy"),
+            "user_id": list("xxxy"),
+            "rank": [1.0, 2.0, 6.0, 11.0],
+        },
+        schema=RANKS.schema,
+    )
+    assert summarize(found, 12) == pytest.approx(
+        {
+            "mean_median_rank": (2 + 11) / 2,
+            "median_rank": 4,
+            "mean_rank": 5,
+            "mean_reciprocal_rank": (1 + 1 / 2 + 1 / 6 + 1 / 11) / 4,
+            "recall_at_1": 1 / 4,
+            "recall_at_5": 2 / 4,
+            "recall_at_10": 3 / 4,
+            "queries": 4,
+            "candidates": 12,
+            "random": 6.5,
+        }
+    )
+
+
+def test_joint_performance_of_the_papers_table_4():
+    ranks, candidates = (551, 127, 785), (39808, 5000, 39808)
+    blocks = {
+        str(i): {"mean_median_rank": r, "candidates": c, "queries": 1}
+        for i, (r, c) in enumerate(zip(ranks, candidates, strict=True))
+    }
+    assert joint_performance(blocks) == pytest.approx(0.059, abs=5e-4)
+    assert joint_performance({**blocks, "none": {"queries": 0, "candidates": 9}}) == joint_performance(blocks)
+    with pytest.raises(ValueError, match="no task"):
+        joint_performance({"none": {"queries": 0, "candidates": 9}})
+
+
+def asked(ranks, users, truths=None, task="t"):
+    ids = [f"{i:04}" for i in range(len(ranks))]
+    columns = {"task": [task] * len(ranks), "query_id": ids, "truth_id": truths or users, "user_id": users}
+    return pa.table({**columns, "rank": [float(rank) for rank in ranks]}, schema=RANKS.schema)
+
+
+def test_intervals_agree_with_resampling_the_rows_themselves():
+    rng = np.random.default_rng(0)
+    users = [f"u{i}" for i in rng.integers(0, 8, 60)]
+    rows = asked(rng.integers(1, 40, 60), users)
+    posts = dict.fromkeys(users, 20)
+    metrics = evaluate({"t": rows}, {"t": 40}, posts, [10, 50], count=300, seed=3)["t"]
+
+    names = sorted(set(users))
+    drawn = []
+    for weights in np.concatenate(list(resamples(len(names), 300, seed=3))):
+        whole = pa.concat_tables(
+            [
+                # A user drawn twice is two users, each a ground truth of its own.
+                part.set_column(2, "truth_id", pa.array([f"{name} {copy}"] * part.num_rows))
+                for name, weight in zip(names, weights, strict=True)
+                for copy in range(weight)
+                for part in [rows.filter(pa.array(np.array(users) == name))]
+            ]
+        )
+        drawn.append(summarize(whole, 40))
+    for name, (low, high) in metrics["interval_95"].items():
+        expected = np.percentile([block[name] for block in drawn], [2.5, 97.5])
+        width = expected[1] - expected[0]
+        assert (low, high) == pytest.approx(expected, abs=width / 20), name
+    assert set(metrics["interval_95"]) == set(summarize(rows, 40)) - {"queries", "candidates", "random"}
+
+
+def test_users_fall_into_few_some_and_many_by_their_posts_in_train():
+    rows = asked([1, 2, 3, 4, 5], ["new", "few", "some", "most", "many"])
+    posts = {"few": 9, "some": 10, "most": 49, "many": 50}
+    found = evaluate({"t": rows}, {"t": 9}, posts, [10, 50], count=100, seed=1)["t"]["by_activity"]
+    assert {name: (block["users"], block["queries"], block["mean_median_rank"]) for name, block in found.items()} == {
+        "few": (2, 2, pytest.approx(1.5)),
+        "some": (2, 2, pytest.approx(3.5)),
+        "many": (1, 1, 5.0),
+    }
+
+
+def test_joint_performance_has_an_interval_and_a_task_without_queries_says_so():
+    tasks = {"a": asked([1, 3, 5], ["x", "y", "z"], task="a"), "b": asked([], [], task="b")}
+    metrics = evaluate(tasks, {"a": 10, "b": 0}, {}, [10, 50], count=200, seed=1)
+    assert metrics["joint_performance"] == pytest.approx(0.3)
+    low, high = metrics["interval_95"]["joint_performance"]
+    assert low < 0.3 < high
+    assert metrics["b"] == {"queries": 0, "candidates": 0, "interval_95": {}, "by_activity": {}}
+    nothing = evaluate({"b": tasks["b"]}, {"b": 0}, {}, [10, 50], count=200, seed=1)
+    assert "joint_performance" not in nothing
+
+
+def test_the_distribution_of_ranks_rises_to_one_and_random_is_a_line():
+    curve = cumulative({"t": asked([1, 2, 10, 100], list("abcd")), "none": asked([], [])}, {"t": 100, "none": 0})
+    at = curve.set_index("share_of_candidates")
+    assert list(curve.columns) == ["share_of_candidates", "t", "random"]
+    assert [at.t.loc[x] for x in (0.0, 0.009, 0.01, 0.02, 0.1, 0.99, 1.0)] == [0, 0, 0.25, 0.5, 0.75, 0.75, 1]
+    assert (curve.random == curve.share_of_candidates).all()
+    assert len(curve) < 2000
+
+
+def test_degenerate_models_score_as_random_in_every_task(corpus):
+    queries, *_ = corpus
+    same = {name: vectors({i: [1, 1] for i in ids}) for name, ids in IDS.items()}
+    zero = {name: vectors({i: [0, 0] for i in ids}) for name, ids in IDS.items()}
+    for model in (same, zero):
+        for task in TASKS:
+            found, _, candidates = rank_task(task, queries, model["users"], model["images"], model["texts"])
+            block = summarize(found, candidates)
+            assert block["mean_median_rank"] == block["random"]
+            assert block["recall_at_1"] == 0
+
+
+IDS = {"users": ["ann", "bob"], "images": ["i1", "i2", "i3"], "texts": ["p1", "p2", "p4"]}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_vectors_are_read_shard_by_shard_all_of_them_or_those_asked_for(tmp_path, dtype):
+    ids, values = [f"p{i}" for i in range(8)], np.random.default_rng(0).normal(size=(8, 3)).astype(dtype)
+    table = pa.table({"id": ids, "vector": vector_column(values)})
+    replace(EMBEDDINGS, shard_rows=3).write(table, tmp_path / "t")
+    whole = Vectors.read(tmp_path / "t")
+    assert whole.ids.to_pylist() == ids and whole.values.dtype == dtype
+    np.testing.assert_array_equal(whole.values, values)
+    some = Vectors.read(tmp_path / "t", pa.array(["p7", "p1", "nobody", "p2"]))
+    assert some.ids.to_pylist() == ["p1", "p2", "p7"]
+    np.testing.assert_array_equal(some.values, values[[1, 2, 7]])
+    assert len(Vectors.read(tmp_path / "t", pa.array([], pa.string())).ids) == 0

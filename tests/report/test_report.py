@@ -1,0 +1,403 @@
+"""The report: one page that opens offline, the same for the same run, whatever a post says."""
+
+import io
+import re
+import shutil
+from pathlib import Path
+
+import browser
+import numpy as np
+import pandas as pd
+import pytest
+from fabricate import PEOPLE, edit, fabricate
+from lxml import html
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.common.metrics import read_metrics, write_metrics
+from pipeline.evaluation import interests, paper
+from pipeline.report import corpus, pictures, results
+from pipeline.report.cards import clip
+from pipeline.report.charts import Axis, Dot, Line, Rule, dots, lines
+from pipeline.report.page import Card, Note, Pairs, Section, render
+from pipeline.report.wording import count, listing, number, percent
+from pipeline.running.errors import UserError
+from pipeline.running.params import validate
+from pipeline.tables.evaluation import ANSWERS, ASKED
+from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.split import CLOSE
+from pipeline.tables.text import DUPLICATES
+from stages import report
+
+HOSTILE = (
+    (
+        "</p></style><script>document.title='owned'</script><img src=\"http://evil.invalid/x.png\" onerror=alert(1)> "
+        "{{ 7 * 7 }} & \u202eesrever\u202c \x00 \ud83d\ude00 ' \" <svg onload=alert(2)> " + "W" * 100_000
+    )
+    .encode("utf-16", "surrogatepass")
+    .decode("utf-16")
+)
+
+
+def page_of(folder: Path, monkeypatch) -> html.HtmlElement:
+    monkeypatch.chdir(folder)
+    report.main()
+    return html.fromstring((folder / "report/index.html").read_bytes())
+
+
+def copied(folder: Path, to: Path) -> Path:
+    shutil.copytree(folder, to, dirs_exist_ok=True)
+    return to
+
+
+def section(page, name):
+    (found,) = page.xpath(f"//section[h2='{name}']")
+    return found.text_content()
+
+
+@pytest.fixture(scope="module")
+def page(fabricated):
+    with pytest.MonkeyPatch.context() as patch:
+        return page_of(fabricated, patch)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    fabricate(folder, text=HOSTILE, user="<b onclick=alert(3)>" + "W" * 300)
+    with pytest.MonkeyPatch.context() as patch:
+        page_of(folder, patch)
+    return folder / "report/index.html"
+
+
+def test_the_same_run_gives_the_same_bytes(fabricated, page, tmp_path, monkeypatch):
+    first = (fabricated / "report/index.html").read_bytes()
+    again = copied(fabricated, tmp_path / "elsewhere")
+    page_of(again, monkeypatch)
+    assert (again / "report/index.html").read_bytes() == first
+
+
+def test_every_figure_says_what_to_see_and_has_its_table(page):
+    figures = page.xpath("//figure")
+    assert len(figures) >= 12
+    for figure in figures:
+        assert figure.xpath("./h3")[0].text_content().strip()
+    for figure in page.xpath(
+        "//figure[contains(@class,'figure') or contains(@class,'bars') or contains(@class,'clusters')]"
+    ):
+        assert figure.xpath("./details//td"), figure.xpath("./h3")[0].text_content()
+    for picture in page.xpath("//*[name()='svg' and @role='img']"):
+        assert picture.get("aria-label")
+    assert all(image.get("alt") for image in page.xpath("//img"))
+
+
+def test_figures_of_the_page_are_those_of_the_metrics(page):
+    text = page.text_content()
+    assert "Not better" not in text
+    assert "a note that these are drawings" not in text and "not tweets" in section(page, "At a glance")
+    assert "1 pair found, 1 post left out" in section(page, "Split")
+    funnel = page.xpath("//figure[contains(@class,'bars')][1]//li")
+    shown = {li.xpath("./*[@class='what']")[0].text: li.xpath("./*[@class='n']")[0].text for li in funnel}
+    assert shown["Read from the source"] == "300" and shown["user with too few posts"] == "−40"
+    assert shown["Posts of the corpus"] == "240" and shown["near-copy of an earlier text"] == "−10"
+    assert sum(int(shown[f"For {side}"]) for side in ("training", "validation", "test")) == 240
+    differing = section(page, "What ran")
+    assert "corpus.min_posts_per_user215" in differing.replace("\n", "")
+
+
+def test_the_evidence_for_the_threshold_is_drawn(page):
+    assert "with the second check, 60 % of 24 planted copies are found" in section(page, "Copies")
+
+
+def test_words_of_a_cloud_do_not_lie_on_one_another():
+    words = [
+        start + end for start in ("jo", "py", "Ap", "ex", "qu") for end in ("gging", "lon", "ra", "jama", "X", "ty")
+    ]
+    weights = {word: 40.0 / (i + 4) for i, word in enumerate(words)}
+    found = re.findall(r'x="(\S+)" y="(\S+)" font-size="(\d+)"[^>]*>(\w+)<', pictures.cloud(weights))
+    assert {word for *_, word in found} == set(words)
+    taken = np.zeros((260, 340), bool)
+    for x, y, size, word in found:
+        drawn = Image.new("L", taken.shape[::-1])
+        font = ImageFont.truetype(pictures._FONT, int(size))
+        ImageDraw.Draw(drawn).text((float(x), float(y)), word, fill=255, font=font, anchor="ls")
+        ink = np.asarray(drawn) > 128
+        assert ink.any() and not (ink & taken).any(), word
+        taken |= ink
+
+
+def test_hostile_text_stays_text(hostile):
+    page = html.fromstring(hostile.read_bytes())
+    assert not page.xpath("//script|//iframe|//object|//embed|//form|//base")
+    assert not [a for element in page.iter(html.etree.Element) for a in element.attrib if a.lower().startswith("on")]
+    sources = page.xpath("//@src|//@href")
+    assert sources and all(source.startswith(("data:", "#")) for source in sources)
+    assert "<script>document" in page.xpath("//div[@class='card']")[0].text_content()
+    assert "{{ 7 * 7 }}" in page.text_content()
+    assert "\x00" not in hostile.read_text()
+    assert hostile.stat().st_size < 3e6
+
+
+def test_what_was_not_measured_says_so(fabricated, tmp_path, monkeypatch):
+    folder = copied(fabricated, tmp_path / "r")
+    for name, why in (("interests", "no user has interests"), ("clusters", "3 users are too few for 10 clusters")):
+        edit(
+            folder / f"metrics/{name}.json",
+            lambda found, why=why: (found.clear(), found.update(not_measured=why, users=3)),
+        )
+    page = page_of(folder, monkeypatch)
+    assert "Not measured: no user has interests." in section(page, "Interests")
+    assert "Not clustered: 3 users are too few for 10 clusters." in section(page, "Clusters")
+    assert "Interests, macro F1" not in section(page, "At a glance")
+    assert "make paper" in section(page, "Tables of the paper")
+
+
+def test_a_run_in_which_nothing_was_found_or_asked_still_has_its_page(fabricated, tmp_path, monkeypatch):
+    folder = copied(fabricated, tmp_path / "r")
+    empty = {
+        "text/duplicates": DUPLICATES,
+        "images/groups": IMAGE_GROUPS,
+        "split/close": CLOSE,
+        "evaluation/ranks": RANKS,
+        "queries/asked": ASKED,
+        "queries/answers": ANSWERS,
+    }
+    for place, kind in empty.items():
+        kind.write(kind.empty(), folder / "data" / place)
+
+    def unasked(found):
+        for task in results.TASKS:
+            found[task] = {"queries": 0, "candidates": 0, "by_activity": {}, "interval_95": {}}
+
+    edit(folder / "metrics/retrieval.json", unasked)
+    edit(folder / "metrics/train.json", lambda found: found.update(best_epoch=8))
+    curves = pd.read_csv(folder / "plots/training.csv")
+    curves.loc[:, curves.columns.str.startswith("val_")] = np.nan
+    curves.to_csv(folder / "plots/training.csv", index=False)
+    header = (folder / "plots/image_copies.csv").read_text().splitlines()[0]
+    (folder / "plots/image_copies.csv").write_text(header + "\n")
+    page = page_of(folder, monkeypatch)
+    assert "Nothing was asked: the test side holds no query." in section(page, "Retrieval")
+    assert "Nothing was validated" in section(page, "Training")
+    assert "No copies were planted" in section(page, "Copies")
+    assert "Nothing was asked" in section(page, "Any to any")
+
+
+def test_the_papers_tables_show_when_they_are_of_this_run(fabricated, tmp_path, monkeypatch):
+    folder = copied(fabricated, tmp_path / "r")
+    asked = {task: read_metrics(folder / "metrics/retrieval.json")[task]["queries"] for task in results.TASKS}
+    write_metrics(paper_tables(folder, asked), folder / "paper/tables.json")
+    page = page_of(folder, monkeypatch)
+    text = section(page, "Tables of the paper")
+    assert all(f"Table {n}" in text for n in (2, 3, 4)) and "Image-to-user gains from the other pairs." in text
+    assert len(page.xpath("//section[h2='Tables of the paper']//figure//*[@class='elsewhere']")) >= 9
+
+    edit(folder / "paper/tables.json", lambda found: found["about"]["queries"].update(text_to_user=1))
+    assert "made of another corpus or split" in section(page_of(folder, monkeypatch), "Tables of the paper")
+
+
+def paper_tables(folder, asked):
+    ranks = paper.estimates({"r": RANKS.read(folder / "data/evaluation/ranks")}, 100, 1)["r"]
+    candidates = dict.fromkeys(results.TASKS, PEOPLE)
+    weights = {"one": (1.0, 0.0, 0.0), "two": (0.0, 0.5, 0.5), "all": (0.1, 0.45, 0.45)}
+    rows = {name: paper.Trained(lambdas, ranks, 0.1) for name, lambdas in weights.items()}
+    baselines = {"avg_text": {"text_to_user": ranks["text_to_user"]}, "bridging": ranks, "merged": ranks}
+    vectors = np.random.default_rng(0).normal(size=(30, 4))
+    users = dict.fromkeys(("random", "avg_text", "avg_image", "text_user", "image_user", "all_pairs"), vectors)
+    found = interests.predict(users, ["animals"], vectors[:, :1].T > 0, 1.0, 2, 1, 1)
+    return {
+        "about": {"corpus": "openclipart", "queries": asked, "candidates": candidates},
+        "table_2": paper.table_2(rows, candidates),
+        "table_3": paper.table_3(found, 100, 1),
+        "table_4": paper.table_4(rows, baselines, candidates),
+    }
+
+
+def test_a_metric_that_is_missing_is_named(fabricated, tmp_path, monkeypatch):
+    folder = copied(fabricated, tmp_path / "r")
+    edit(folder / "metrics/audit.json", lambda found: found.pop("crossings"))
+    with pytest.raises(UserError, match=r"audit\.json: no 'crossings'"):
+        page_of(folder, monkeypatch)
+
+
+def test_titles_follow_the_figures(fabricated, tmp_path, monkeypatch):
+    folder = copied(fabricated, tmp_path / "r")
+
+    def worse(found):
+        for task in results.TASKS:
+            found[task]["interval_95"]["mean_median_rank"][1] = found[task]["random"] + 1
+        found["joint_performance"] = 1.5
+
+    edit(folder / "metrics/retrieval.json", worse)
+    edit(folder / "metrics/audit.json", lambda found: found["crossings"].update(left=2))
+    edit(folder / "metrics/interests.json", lambda found: found["significance"].update(p=0.4))
+    page = page_of(folder, monkeypatch)
+    assert "Not better than random in any task. Joint performance 1.5, behind" in section(page, "Retrieval")
+    assert "The split leaks: 2 near-copies" in section(page, "Split")
+    assert "the difference is not significant" in section(page, "Interests")
+
+
+def test_the_papers_values_are_keys_and_values_that_params_take():
+    here = dict(corpus._flat(validate(Path(__file__).parents[2] / "params.yaml").model_dump()))
+    assert set(corpus.PAPER) <= set(here)
+    assert {key: here[key] for key in ("words.size", "model.dim", "train.margin")} == {
+        key: corpus.PAPER[key] for key in ("words.size", "model.dim", "train.margin")
+    }
+
+
+def test_numbers_bear_the_digits_they_are_given():
+    assert [number(v) for v in (0, 12.345, 1234.5, 0.0001234, -0.5, 10, 100.0)] == [
+        "0",
+        "12.3",
+        "1,230",
+        "0.000123",
+        "−0.5",
+        "10",
+        "100",
+    ]
+    assert [percent(v) for v in (0, 1, 0.1234, 0.0123, 0.9996, 0.00042)] == [
+        "0 %",
+        "100 %",
+        "12 %",
+        "1.2 %",
+        "99.9 %",
+        "0.042 %",
+    ]
+    assert count(9_450_000.4) == "9,450,000" and listing(["a", "b", "c"]) == "a, b and c"
+
+
+def test_a_text_is_cut_at_a_word_and_loses_what_no_page_may_hold():
+    assert clip("one  two\n\tthree\x00\x1f", 40) == "one two three"
+    assert clip("alpha beta gamma", 12) == "alpha beta …"
+    assert len(clip("W" * 10_000)) <= 162 and clip(None) == ""
+
+
+def test_marks_stand_where_their_values_lie():
+    chart = str(dots([Dot("a", 10, 1, 100, "10", True)], Axis("x", 1, 100, log=True), "t", [Rule(100, "end")]))
+    (dot,) = re.findall(r'<circle class="dot main" cx="([\d.]+)"', chart)
+    (low, high) = re.search(r'class="interval main" d="M([\d.]+) \d+H([\d.]+)"', chart).groups()
+    assert float(dot) == pytest.approx((float(low) + float(high)) / 2)  # 10 is halfway from 1 to 100 on a log scale
+    assert float(low) < float(dot) < float(high)
+    (rule,) = re.findall(r'class="rule" d="M([\d.]+)', chart)
+    assert rule == high
+    line = str(lines([Line("l", [0, 5, 10], [0, 1, 0.5], "one", 1)], Axis("x", 0, 10), Axis("y", 0, 1), "t"))
+    points = np.array(
+        re.search(r'class="line one" d="M([^"]+)"', line).group(1).replace("L", " ").split(), float
+    ).reshape(-1, 2)
+    assert points[1] == pytest.approx(
+        [(points[0, 0] + points[2, 0]) / 2, points[0, 1] - 2 * (points[0, 1] - points[2, 1])], abs=0.2
+    )
+
+
+def test_ticks_are_round_and_within_the_axis():
+    assert Axis("", 0, 0.37).marks() == [0, 0.1, 0.2, 0.3]
+    assert Axis("", 1, 91, log=True).marks() == [1, 2, 5, 10, 20, 50]
+    assert Axis("", 1, 39808, log=True).marks() == [1, 10, 100, 1000, 10000]
+    assert Axis("", 3, 3).at(3) == 0.5
+
+
+def test_a_cloud_is_the_same_each_time_and_takes_any_word():
+    weights = {"rose": 3.0, "<b>": 2.0, "W" * 500: 1.0, "мак": 0.5}
+    cloud = pictures.cloud(weights)
+    assert cloud == pictures.cloud(weights)
+    assert "<b>" not in cloud and "&lt;b&gt;" in cloud and "W" * 25 not in cloud
+    assert pictures.cloud({}) == ""
+
+
+def test_a_thumbnail_is_small():
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (900, 500, 3), np.uint8))
+    packed = io.BytesIO()
+    noise.save(packed, "PNG")
+    uri = pictures.thumbnail(packed.getvalue())
+    assert uri.startswith("data:image/webp;base64,") and len(uri) < 20_000
+
+
+def test_colours_can_be_read_in_both_modes():
+    style = (Path(corpus.__file__).parent / "style.css").read_text()
+    light, dark = re.findall(r":root \{(.*?)\}", style, re.S)
+
+    def luminance(code):
+        parts = [int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    for mode in (light, dark):
+        colours = dict(re.findall(r"--(\w+): (#\w{6})", mode))
+        ground = luminance(colours["paper"])
+        for name, least in (("ink", 12), ("soft", 5.5), ("one", 4.5), ("two", 4.5), ("three", 4.5), ("faint", 3)):
+            bright, dim = sorted((luminance(colours[name]), ground), reverse=True)
+            assert (bright + 0.05) / (dim + 0.05) >= least, name
+
+
+OVERFLOWING = """
+[...document.querySelectorAll('body *')].filter(e => {
+  const box = e.getBoundingClientRect();
+  if (!box.width || e.closest('details:not([open])') && !e.closest('summary')) return false;
+  for (let p = e.parentElement; p; p = p.parentElement) if (getComputedStyle(p).overflowX == 'auto') return false;
+  const svg = e.ownerSVGElement;
+  if (svg) { const s = svg.getBoundingClientRect(); return box.left < s.left - 1 || box.right > s.right + 1; }
+  return box.right > innerWidth + 1 || box.left < -1;
+}).map(e => e.tagName + ' ' + e.textContent.slice(0, 60))
+"""
+"""Elements that reach beyond the window, or beyond their chart; what may be scrolled sideways is let be."""
+
+
+@pytest.fixture(scope="module")
+def tab():
+    path = browser.find()
+    if path is None:
+        pytest.skip(f"no browser on this machine: none of {', '.join(browser.NAMES)} is on the PATH")
+    with browser.browser(path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("which", ["plain", "hostile"])
+def test_in_a_browser_nothing_is_asked_for_logged_or_cut_off(tab, page, fabricated, hostile, which, width):
+    file = hostile if which == "hostile" else fabricated / "report/index.html"
+    tab.open(file, width, dark=width == 390)
+    assert tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true); document.title").startswith(
+        "Users"
+    )
+    shown = tab.evaluate(
+        "Promise.all([...document.images].map(i => (i.loading = 'eager', i.decode()))).then(all => all.length)"
+    )
+    assert shown == tab.evaluate("document.images.length") > 20
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate(OVERFLOWING) == []
+    assert tab.console == []
+    assert [url for url in tab.requests if not url.startswith("data:")] == [file.resolve().as_uri()]
+
+
+def test_dark_and_light_differ(tab, page, fabricated):
+    colours = []
+    for dark in (False, True):
+        tab.open(fabricated / "report/index.html", 390, dark)
+        colours.append(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert colours == ["rgb(253, 253, 251)", "rgb(18, 20, 23)"]
+
+
+def test_the_browser_test_would_notice(tab, tmp_path):
+    bad = tmp_path / "bad.html"
+    bad.write_text(
+        "<p style='width:3000px'>wide</p><img src='http://127.0.0.1:9/x.png'><script>console.error('x')</script>"
+    )
+    tab.open(bad, 390)
+    assert tab.evaluate(OVERFLOWING) and tab.console and len(tab.requests) == 2
+
+
+def test_a_part_can_be_rendered_alone():
+    text = render("t & u", "l", [Section("A b", "", [Note("<i>"), Pairs("p", [("c", [Card("x")])])])])
+    assert "t &amp; u" in text and "&lt;i&gt;" in text and 'id="a-b"' in text
+
+
+def test_settings_are_those_that_the_recipe_leaves_in_force(fabricated, tmp_path, monkeypatch):
+    folder = copied(fabricated, tmp_path / "r")
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(text.replace("recipe: paper", "recipe: best"))
+    rows = {
+        row[0].text: [cell.text for cell in row[1:]]
+        for row in page_of(folder, monkeypatch).xpath("//tr")
+        if len(row) == 3
+    }
+    assert rows["train.loss"] == ["hinge", str(validate(folder / "params.yaml").best.loss)]

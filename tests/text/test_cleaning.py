@@ -1,0 +1,177 @@
+"""Cleaning: awkward real posts with the words expected of them, and properties that any text keeps."""
+
+import time
+import unicodedata
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.tables.corpus import POSTS
+from pipeline.text import cleaning as text
+from pipeline.text.cleaning import clean, words_and_hashtags
+from pipeline.text.stopwords import STOPWORDS
+
+AWKWARD = [
+    # links, mentions, addresses: no fragment stays
+    ("RT @bob_99: Look at https://t.co/AbC1?x=1&y=2 now!", "look now"),
+    ("see(http://example.com/a_b#c), then www.example.org/d", "see"),
+    ("pic.twitter.com/XyZ1 bit.ly/2abc example.co.uk nice.Shoes", "nice shoes"),
+    ("mail ann.lee+x@mail.example.org or @ann.lee@mastodon.social .@bob hi@ home", "mail hi home"),
+    ("https://medium.com/@ann/post https://user@host.org/p ftp://x.y", ""),
+    ("ｈｔｔｐ：／／example.com ＠bob ｗｉｄｅ", "wide"),
+    ("\u2068@bob\u2069 \u200f@ann", ""),
+    ("and/or 10:30 3.5km v2.0 e.g. foo.svg", "10 30 3 5km v2 0 e g foo svg"),
+    # emoji and emoticons
+    ("love❤️you 👩‍👩‍👧‍👦 👍🏽 🇫🇷", "love"),
+    ("call 1️⃣ now ™ © ℹ️ Ⓜ️", "call now m"),
+    ("fun :D ;-P :3 xD XDDD =D D: 8-) :'( <3 </3 o_O T_T ಠ_ಠ", "fun"),
+    ("great:D ok:p 12:30 Windows XP C: drive 0.0", "great ok 12 30 windows xp c drive 0 0"),
+    ("¯\\_(ツ)_/¯ ʕ•ᴥ•ʔ (´ω`) シャツ", "シャツ"),
+    # hashtags
+    ("#LosAngeles2020 #love#me c#minor #1 #throw_back", "losangeles2020 love c minor 1 throw back"),
+    ("sunset,#Beach(#sun)", "sunset beach sun"),
+    # apostrophes, stopwords, hyphens
+    ("Don't stop o’clock dog's dogs' I'll you're they`ve rock'n'roll 90's", "stop oclock dog dogs rocknroll 90"),
+    ("dont cant im THE The the", ""),
+    ("state-of-the-art snow_man _private_", "state art snow man private"),
+    # scripts, marks, case
+    ("नमस्ते दुनिया", "नमस्ते दुनिया"),
+    ("مرحبا بالعالم", "مرحبا بالعالم"),
+    ("می\u200cخواهم", "میخواهم"),
+    ("м’ята Їжак ЁЛКА", "мята їжак ёлка"),
+    ("สวัสดี 日本語のテキスト", "สวัสดี 日本語のテキスト"),
+    ("Café cafe\u0301 NIÑOS Straße", "café café niños straße"),
+    ("𝓗𝓮𝓵𝓵𝓸 ⓗⓔⓛⓛⓞ Ｗｏｒｌｄ ﬁne m²", "hello hello world fine m2"),
+    ("wo\u00adrd zero\u200bwidth \ufeffbom", "word zero width bom"),
+    # broken text
+    ("cafÃ© naÃ¯ve donâ€™t", "café naïve"),
+    ("fish &amp;amp; chips &lt;b&gt; &#39;tis &nbsp;x&copy; AT&T", "fish chips b tis x t"),
+    ("nul\x00byte tab\there line\nbreak", "nul byte tab line break"),
+    # nothing
+    ("", ""),
+    (" \t\n\u3000", ""),
+    ("... !!! --- 😀", ""),
+]
+
+
+@pytest.mark.parametrize(("post", "expected"), AWKWARD)
+def test_awkward_posts(post, expected):
+    assert words_and_hashtags(post)[0] == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("post", "expected"),
+    [
+        ("#LosAngeles2020 and #love#Me, not c#minor or #1", ["LosAngeles2020", "love", "Me"]),
+        ("#throw_back_ #don't (#sun) #ＷＩＤＥ #café #हिन्दी", ["throw_back", "don", "sun", "WIDE", "café", "हिन्दी"]),
+        ("# alone ## #_ #123 &#39; https://a.org/#frag", []),
+    ],
+)
+def test_hashtags_are_kept_as_written_without_the_sign(post, expected):
+    assert words_and_hashtags(post)[1] == expected
+
+
+ANYTHING = st.text(max_size=60) | st.lists(
+    st.sampled_from([post for post, _ in AWKWARD] + ["'", "#", "_", "@", "\u200d", "\u0301", "ß", "İ"]), max_size=5
+).map("".join)
+
+
+@settings(max_examples=500, deadline=None)
+@given(ANYTHING)
+@example("ϓ́ ﷺ ½ ⒜ ㎏ ǆ")
+@example("A'\u0300")
+def test_any_text_gives_clean_words(post):
+    words, hashtags = words_and_hashtags(post)
+    for word in words:
+        assert {unicodedata.category(character)[0] for character in word} <= set("LMN")
+        assert unicodedata.category(word[0])[0] in "LN"
+        assert word == word.lower() == unicodedata.normalize("NFKC", word) and word not in STOPWORDS
+    for tag in hashtags:
+        assert {unicodedata.category(character)[0] for character in tag.replace("_", "")} <= set("LMN")
+        assert not tag.isdigit()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(["sun", "mer", "été", "नमस्ते", "мир", "2020"]), min_size=1, max_size=8), st.data())
+def test_what_goes_leaves_the_words_around_it_alone(words, data):
+    noise = st.sampled_from(["https://x.org/Y?z#q", "@bob", "😀", "❤️", ":D", "<3", "...", "the", "don't", "\u200f"])
+    parts = [part for word in words for part in (word, data.draw(noise))]
+    assert words_and_hashtags(" ".join(parts))[0] == words
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.none() | ANYTHING, max_size=8))
+def test_a_column_is_cleaned_as_its_texts_are_and_every_text_is_counted(posts):
+    cleaned = clean(pa.array(posts, pa.string()))
+    alone = [words_and_hashtags(post) if post else ([], []) for post in posts]
+    assert cleaned.words.to_pylist() == [words for words, _ in alone]
+    assert cleaned.hashtags.to_pylist() == [hashtags for _, hashtags in alone]
+    assert sum(cleaned.without.values()) == sum(not words for words, _ in alone)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ANYTHING, max_size=4))
+def test_what_the_sentence_mode_asks_for_are_the_words_of_the_other(posts):
+    column = pa.array(posts, pa.string())
+    with_case = clean(column, lambda sentences: [[word.lower() for word in sentence] for sentence in sentences])
+    assert with_case == clean(column)
+
+
+def test_texts_without_words_have_their_reason():
+    posts = pa.array([None, "", " \n\u3000", "the !!!", "https://x.org", "word"], pa.string())
+    assert clean(posts).without == {text.NO_TEXT: 3, text.NOTHING_LEFT: 2}
+
+
+HOSTILE = [
+    *("a", "#", "'", "ab ", "@", "é", "日", ":D", "&amp;", "x.", ".", "w-", "-", "_", "\u0301", "ʕ", "_a", "Ã©"),
+    *("#a", "a@b.", "a@", "http", "o_", "d'", "www.", "<3", "ｗ．"),
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_a_hundred_thousand_characters_are_counted_and_take_no_quadratic_time(unit):
+    # A pattern that looks far from every place would take minutes; what else the machine does is not counted.
+    begun = time.thread_time()
+    cleaned = clean(pa.array([(unit * 100_000)[:100_000]]))
+    assert time.thread_time() - begun < 10
+    assert sum(cleaned.without.values()) == (len(cleaned.words[0]) == 0)
+
+
+def test_a_shard_keeps_posts_with_words_and_counts_the_others(tmp_path):
+    rows = [("a", "Two cats #Cats"), ("b", None), ("c", "the"), ("d", "sun")]
+    POSTS.write(
+        pa.table(
+            {
+                "post_id": [post for post, _ in rows],
+                "user_id": ["u"] * 4,
+                "text": [post for _, post in rows],
+                "image_id": pa.nulls(4, pa.string()),
+                "created_at": pa.nulls(4, pa.timestamp("us")),
+            }
+        ),
+        tmp_path / "posts",
+    )
+    shard = tmp_path / "posts" / "part-00000.parquet"
+    counts = text.clean_shard(shard, tmp_path / "out" / shard.name)
+    assert counts == {"posts": 4, text.NO_TEXT: 1, text.NOTHING_LEFT: 1}
+    cleaned = text.CLEANED.read(tmp_path / "out")
+    assert cleaned["post_id"].to_pylist() == ["a", "d"]
+    assert cleaned["words"].to_pylist() == [["two", "cats", "cats"], ["sun"]]
+    assert cleaned["hashtags"].to_pylist() == [["Cats"], []]
+
+
+def test_with_sentences_the_lemmatizer_sees_stopwords_and_they_go_after_it():
+    asked = []
+
+    def shout(sentences):
+        asked.extend(sentences)
+        return [["other" if word == "others'" else word.upper() for word in words] for words in sentences]
+
+    cleaned = clean(pa.array(["The dog's bone, don't!", None, "the"]), shout)
+    assert asked == [["The", "dog", "bone", "don't"], [], []]
+    assert cleaned.words.to_pylist() == [["DOG", "BONE"], [], []]
+    assert cleaned.without == {text.NO_TEXT: 1, text.NOTHING_LEFT: 1}
+    others = clean(pa.array(["sun", "moon"]), lambda sentences: [["other"], ["moon"]])
+    assert others.words.to_pylist() == [[], ["moon"]] and others.without[text.NOTHING_LEFT] == 1

@@ -1,0 +1,157 @@
+"""The stage's two passes over shards, on a corpus small enough to check by hand, and the stage itself."""
+
+import json
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from pipeline.tables.corpus import POSTS
+from pipeline.tables.table import strings
+from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
+from pipeline.text import cleaning as text
+from pipeline.text import posts as text_posts
+from pipeline.text.posts import Vocabulary
+from stages import clean_text
+
+ROOT = Path(__file__).parents[2]
+LEMMAS = {"cats": "cat", "dogs": "dog", "others": "other", "houses": "house"}
+DAY = datetime(2026, 1, 1)
+
+# post_id, user_id, text, image_id, created_at
+ROWS = [
+    ("a", "u1", "cats in red houses", None, None),  # after all that have a time
+    ("b", "u2", "red house cat! cat", None, DAY.replace(day=3)),
+    ("c", "u1", "The red, red cat: house", "i1", DAY.replace(day=4)),
+    ("d", "u2", "cat red house", "i1", DAY.replace(day=5)),
+    ("e", "u2", "dogs #Sun", None, DAY.replace(day=1)),
+    ("f", "u3", None, "i2", None),
+    ("g", "u3", "the others", "i3", DAY),  # nothing but stopwords once lemmatized
+    ("h", "u3", "sun dog", None, DAY.replace(day=2)),
+    ("i", "u4", "wind", None, DAY.replace(day=2)),
+]
+
+
+def posts(rows):
+    return pa.table([list(column) for column in zip(*rows, strict=True)], schema=POSTS.schema)
+
+
+def passes(tmp_path, rows, shard_rows, min_overlap=0.8, same_user=False):
+    """Both passes, over shards of `shard_rows` posts."""
+    (tmp_path / "posts").mkdir(parents=True)
+    (tmp_path / "cleaned").mkdir()
+    counts, shards = [], []
+    whole = posts(rows)
+    for number, begin in enumerate(range(0, whole.num_rows, shard_rows)):
+        shard = tmp_path / "posts" / f"part-{number:05d}.parquet"
+        POSTS.write_shard(whole.slice(begin, shard_rows), shard)
+        shards.append(tmp_path / "cleaned" / shard.name)
+        counts.append(text.clean_shard(shard, shards[-1]))
+    spelled = text_posts.distinct_words(shards)
+    vocabulary = Vocabulary.of(spelled, strings([LEMMAS.get(word, word) for word in spelled.to_pylist()]))
+    read = text_posts.read(shards, vocabulary)
+    copies = text_posts.find_copies(read, min_overlap, same_user)
+    words = [row for part in text_posts.kept_words(shards, vocabulary, copies) for row in part.to_pylist()]
+    return words, copies, text_posts.facts(counts, vocabulary, read, copies)
+
+
+@pytest.mark.parametrize("shard_rows", [1, 2, 4, 100])
+def test_by_hand_in_any_shards(tmp_path, shard_rows):
+    words, copies, facts = passes(tmp_path, ROWS, shard_rows)
+    # b is the first in time of the four about a red house; c has an image of its own; d has c's image.
+    assert copies.duplicates.to_pylist() == [
+        {"post_id": "a", "duplicate_of": "b", "overlap": 1.0},
+        {"post_id": "d", "duplicate_of": "c", "overlap": 1.0},
+        {"post_id": "h", "duplicate_of": "e", "overlap": 1.0},
+    ]
+    groups = dict(zip(copies.groups["post_id"].to_pylist(), copies.groups["group_id"].to_pylist(), strict=True))
+    assert groups == {"a": "a", "b": "a", "c": "a", "d": "a", "e": "e", "h": "e"}
+    assert words == [
+        {"post_id": "b", "words": ["red", "house", "cat", "cat"], "hashtags": []},
+        {"post_id": "c", "words": ["red", "red", "cat", "house"], "hashtags": []},
+        {"post_id": "e", "words": ["dog", "sun"], "hashtags": ["Sun"]},
+        {"post_id": "i", "words": ["wind"], "hashtags": []},
+    ]
+    assert facts["posts_in"] == facts["posts_out"] + sum(facts["left_out"].values()) == len(ROWS)
+    assert facts["left_out"] == {
+        "no text": 1,
+        "nothing left after cleaning": 1,
+        "exact duplicate": 3,
+        "near duplicate": 0,
+    }
+    assert (facts["pairs"], facts["groups"], facts["largest_group"], facts["posts_in_groups"]) == (7, 2, 4, 6)
+    assert facts["distinct_words"] == 6
+
+
+def test_group_removes_nothing_by_another_user(tmp_path):
+    words, copies, facts = passes(tmp_path, ROWS, 3, same_user=True)
+    # a and c are both by u1; b, d, e and h have their like by others alone.
+    assert copies.duplicates.select([0, 1]).to_pylist() == [{"post_id": "a", "duplicate_of": "c"}]
+    assert facts["posts_out"] == len(words) == 6 and facts["posts_in_groups"] == 6
+    again = [*ROWS, ("j", "u2", "the dogs and the sun", None, DAY.replace(day=9))]
+    _, copies, _ = passes(tmp_path / "again", again, 3, same_user=True)
+    assert copies.duplicates["post_id"].to_pylist() == ["a", "j"]
+
+
+def test_near_copies_have_their_overlap(tmp_path):
+    rows = [("a", "u", "one two three four five", None, None), ("b", "u", "one two three four", None, None)]
+    _, copies, facts = passes(tmp_path, rows, 10)
+    assert copies.duplicates["overlap"].to_pylist() == [pytest.approx(0.8)]
+    assert facts["left_out"]["near duplicate"] == 1
+
+
+def test_no_post_has_a_word(tmp_path):
+    words, copies, facts = passes(tmp_path, [("a", "u", None, "i", None), ("b", "u", "the", None, None)], 1)
+    assert len(words) == copies.duplicates.num_rows == copies.groups.num_rows == facts["posts_out"] == 0
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A folder where the stage runs as DVC runs it, with the caches kept out of the home folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DU2MCE_CACHE", str(tmp_path / "cache"))
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, name)
+    for name in ("models", "pipeline", "stages"):
+        Path(name).symlink_to(ROOT / name)
+    Path("data").mkdir()
+    Path("data/checked").touch()
+    POSTS.write(posts(ROWS), clean_text.POSTS)
+    return tmp_path
+
+
+def outputs():
+    folders = (clean_text.WORDS, clean_text.DUPLICATES, clean_text.GROUPS)
+    files = [clean_text.METRICS, *(file for folder in folders for file in sorted(folder.iterdir()))]
+    return {str(file): file.read_bytes() for file in files}
+
+
+def test_the_stage_runs_twice_to_the_same_bytes(workplace):
+    clean_text.main()
+    first = outputs()
+    assert WORDS.read(clean_text.WORDS)["post_id"].to_pylist() == ["b", "c", "e", "i"]
+    assert TEXT_GROUPS.count(clean_text.GROUPS) == 6
+    assert json.loads(clean_text.METRICS.read_text())["posts_in"] == len(ROWS)
+    assert not list(Path(".checkpoints").glob("*/*/*"))
+    shutil.rmtree(workplace / "cache")
+    clean_text.main()
+    assert outputs() == first
+
+
+def test_the_stage_on_posts_without_a_word_writes_empty_tables(workplace):
+    POSTS.write(posts([("a", "u", None, "i", None)]), clean_text.POSTS)
+    clean_text.main()
+    assert WORDS.count(clean_text.WORDS) == DUPLICATES.count(clean_text.DUPLICATES) == 0
+
+
+def test_the_stage_in_sentence_mode_has_the_words_of_the_same_posts(workplace):
+    params = Path("params.yaml").read_text()
+    assert "lemmas: word" in params
+    Path("params.yaml").write_text(params.replace("lemmas: word", "lemmas: sentence"))
+    clean_text.main()
+    words = WORDS.read(clean_text.WORDS)
+    assert set(pc.unique(words["words"].combine_chunks().flatten()).to_pylist()) >= {"cat", "red", "house", "dog"}
+    assert words["post_id"].to_pylist() == ["b", "c", "e", "i"]

@@ -1,0 +1,55 @@
+"""Which room may import which, and what may stand among the modules that no stage depends on."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import contract, rooms
+
+ROOT = Path(__file__).parents[2]
+ARROWS = rooms.arrows(ROOT)
+
+# What passes work on and computes nothing of it. numpy: checkpoints store arrays as they are.
+HARMLESS = {"joblib", "numpy", "pydantic", "ruamel", "tqdm"}
+
+
+@pytest.mark.parametrize("room", sorted(ARROWS))
+def test_a_room_imports_only_what_it_may(room):
+    assert ARROWS[room] <= rooms.allowed(room)
+
+
+def test_the_rules_name_the_rooms_there_are_and_lead_in_no_circle():
+    assert set(rooms.MAY_IMPORT) == set(ARROWS)
+    placed: set[str] = set()
+    while placed != set(ARROWS):
+        floor = {room for room in set(ARROWS) - placed if rooms.allowed(room) - {room} <= placed}
+        assert floor, f"a circle among {sorted(set(ARROWS) - placed)}"
+        placed |= floor
+
+
+def test_no_room_imports_what_stands_above_the_rooms():
+    above = {"stages", "tools", "benchmarks", "tests", "explore", "dvc"}
+    for path in (ROOT / "pipeline").rglob("*.py"):
+        assert not {module.split(".")[0] for module in rooms.imports(path)} & above, path
+
+
+def test_what_no_stage_depends_on_computes_nothing():
+    """The rule of contract.RUNNING: a module there imports no room, and no library that makes values of data."""
+    files = [
+        f
+        for place in contract.RUNNING
+        for f in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))
+    ]
+    for path in files:
+        found = set(rooms.imports(path))
+        assert all(
+            ".".join(module.split(".")[:2]) == "pipeline.running" for module in found if module.startswith("pipeline.")
+        )
+        outside = {module.split(".")[0] for module in found} - set(sys.stdlib_module_names) - {"pipeline"}
+        assert outside <= HARMLESS, f"{path} imports {outside - HARMLESS}"
+
+
+def test_tests_stand_in_rooms_as_the_code_does():
+    homes = {folder.name for folder in (ROOT / "pipeline").iterdir()} | {"stages", "tools", "explore"}
+    assert {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")} <= homes
