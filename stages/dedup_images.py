@@ -5,6 +5,7 @@ Reads   data/corpus/images      one row per image: image_id, bytes, width, heigh
 Writes  data/images/groups      one row per image: image_id, group_id (the smallest image_id of the group),
                                 representative (the largest picture of the group), similarity (highest cosine to
                                 another member; 1 in a group of one)
+        data/images/edges       one row per confirmed pair: image_id, other_id, kind (copy, derived), evidence, score
         metrics/images.json     images, groups, their sizes, pairs per step, and the recall audit
 """
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 from pipeline.common.metrics import write_metrics
 from pipeline.copies.groups import (
     FLAT_BELOW,
+    exact_cosine,
     group_images,
     near_pairs,
     recall,
@@ -27,13 +29,14 @@ from pipeline.copies.same_picture import Looks
 from pipeline.running.checkpoints import keep_in
 from pipeline.running.params import load
 from pipeline.tables.corpus import IMAGES
-from pipeline.tables.images import FEATURES, IMAGE_GROUPS
+from pipeline.tables.images import COPY, FEATURES, IMAGE_EDGES, IMAGE_GROUPS
 from pipeline.tables.table import matrix
 from stages.runner import resumable, run
 
 IMAGES_PATH = Path("data/corpus/images")
 FEATURES_PATH = Path("data/images/features")
 GROUPS = Path("data/images/groups")
+EDGES = Path("data/images/edges")
 METRICS = Path("metrics/images.json")
 
 AUDITED = 1000
@@ -68,6 +71,19 @@ def main() -> None:
             }
         ),
         GROUPS,
+    )
+    one, other = groups.edges.T
+    IMAGE_EDGES.write(
+        pa.table(
+            {
+                "image_id": ids.take(pa.array(one)),
+                "other_id": ids.take(pa.array(other)),
+                "kind": pa.repeat(COPY, len(one)),
+                "evidence": pa.repeat("pixels", len(one)),
+                "score": exact_cosine(vectors, one, other),
+            }
+        ),
+        EDGES,
     )
     sizes = np.unique(groups.group, return_counts=True)[1]
     copies = int(sizes.sum() - len(sizes))

@@ -1,4 +1,4 @@
-"""Images' vectors, and groups of copies among images."""
+"""Images' vectors, pairs of images of which one shows what the other does, and groups of copies."""
 
 import pyarrow as pa
 
@@ -11,3 +11,12 @@ IMAGE_GROUPS = Table(
     schema(("image_id", TEXT), ("group_id", TEXT), ("representative", pa.bool_()), ("similarity", pa.float32())),
     ("image_id",),
 )
+COPY, DERIVED = "copy", "derived"
+IMAGE_EDGES = Table(
+    "images/edges",
+    schema(("image_id", TEXT), ("other_id", TEXT), ("kind", TEXT), ("evidence", TEXT), ("score", pa.float32())),
+    ("image_id", "other_id"),
+)
+"""Confirmed pairs, image_id < other_id. kind: `copy`, the same picture (IMAGE_GROUPS are made of these), or `derived`,
+one shows a large part of the other (recoloured, captioned, collage); the split binds both. evidence: what confirmed it;
+score: its number, the more the surer."""
