@@ -38,7 +38,7 @@ def main() -> int:
     out = [f"## What changes against `{base}`\n"]
     for title, body in sections.items():
         out.append(f"### {title}\n\n{body.strip() or 'No change.'}\n")
-    out.append("How to read the metrics, and which way is better: README, “Reading the metrics”.\n")
+    out.append("How to read the metrics, and which way is better: docs/metrics.md.\n")
     sys.stdout.write("\n".join(out))
     return 0
 

@@ -1,6 +1,6 @@
 """The real stages, end to end, on a generated corpus whose truth is known: minutes, hence `pytest -m slow`.
 
-`pytest -m slow -s tests/test_planted_truth.py` also prints the figures.
+`pytest -m slow -s tests/stages/test_planted_truth.py` also prints the figures.
 """
 # ruff: noqa: T201
 

@@ -28,6 +28,13 @@ def test_the_rules_name_the_rooms_there_are_and_lead_in_no_circle():
         placed |= floor
 
 
+def test_the_drawing_in_contributing_is_of_the_code_as_it_is():
+    page = (ROOT / rooms.PAGE).read_text()
+    assert page.partition(rooms.OPEN)[2].partition(rooms.CLOSE)[0] == rooms.drawing(ROOT), (
+        "`python -m tools.rooms --fix` draws it anew"
+    )
+
+
 def test_no_room_imports_what_stands_above_the_rooms():
     above = {"stages", "tools", "benchmarks", "tests", "explore", "dvc"}
     for path in (ROOT / "pipeline").rglob("*.py"):
