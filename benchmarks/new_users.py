@@ -111,9 +111,7 @@ def _shown(rank: Estimate) -> str:
 
 def at(posts: Posts, rows: np.ndarray) -> Posts:
     """The posts at `rows`."""
-    return Posts(
-        posts.ids.take(pa.array(rows)), *(x[rows] for x in (posts.user, posts.image, posts.group, posts.tokens))
-    )
+    return posts.take(rows)
 
 
 def of(test: Queries, trained: Trained, users: np.ndarray) -> pa.Table:

@@ -73,8 +73,10 @@ def hinge(similarity, positive, same):
 
 def plain_loss(model, posts, features, rows):
     tokens, users = torch.from_numpy(posts.tokens[rows]).long(), torch.from_numpy(posts.user[rows]).long()
-    group, at = torch.from_numpy(posts.group[rows]).long(), torch.from_numpy(np.flatnonzero(posts.image[rows] >= 0))
-    image = torch.from_numpy(features[posts.image[rows[at]]]).float()
+    at, picture = posts.pictures(rows)  # one a post at most
+    group = torch.full((len(rows),), -1)
+    group[at] = torch.from_numpy(posts.group[picture]).long()
+    image = torch.from_numpy(features[posts.image[picture]]).float()
     text, image, user = model(tokens, image, users)
     same = users.unsqueeze(1) == users.unsqueeze(0)
     copies = group.unsqueeze(1) == group.unsqueeze(0)
@@ -110,7 +112,7 @@ def corpus(steps, uniform):
     user, tokens = random.integers(0, USERS, count), random.choice(WORDS, (count, LENGTH), p=share)
     on_topic = tokens - tokens % TOPICS + (user % TOPICS)[:, None]
     tokens = np.where(random.random(tokens.shape) < 0.5, on_topic, tokens)
-    posts = Posts(
+    posts = Posts.of_one(
         ids=pa.chunked_array([[str(i) for i in range(count)]]),
         user=user.astype(np.int32),
         image=image,

@@ -33,7 +33,7 @@ from pipeline.split.audit import Finding, across, check_groups_whole, exclude, r
 from pipeline.split.exact_search import Found, search_images, search_texts, word_sets
 from pipeline.split.sets import TASKS, queries, texts_of_images_ask
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL
-from pipeline.tables.corpus import POSTS
+from pipeline.tables.corpus import POSTS, pictures_of
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.split import ASSIGNED, CLOSE, CONTENT, SETS
 from pipeline.tables.table import matrix, positions
@@ -61,8 +61,10 @@ def main() -> None:
 
     with resumable("audit_split") as folder:
         texts, text_of = _audit_texts(content, before, params, folder)
-        images, image_of = _audit_images(content, before, params, folder)
-    side = exclude(before, texts.excluded | images.excluded, params.split.max_excluded_share, _example(texts, images))
+        images, post_of, image_of = _audit_images(content, before, params, folder)
+    by_image = np.zeros(len(before), bool)
+    by_image[post_of[images.excluded]] = True  # one picture is enough
+    side = exclude(before, texts.excluded | by_image, params.split.max_excluded_share, _example(texts, images))
 
     ASSIGNED.write(assigned.set_column(2, "split", pa.array(side, pa.string())), SPLIT / "posts")
     for name in (TRAIN, VAL, TEST):
@@ -79,11 +81,11 @@ def main() -> None:
                 "from_train": int((before[side == EXCLUDED] == TRAIN).sum()),
                 "from_val": int((before[side == EXCLUDED] == VAL).sum()),
                 "by_text": int(texts.excluded.sum()),
-                "by_image": int(images.excluded.sum()),
+                "by_image": int(by_image.sum()),
             },
             "crossings": {
                 "found": len(texts.copies) + len(images.copies),
-                "left": remaining(texts, side, text_of) + remaining(images, side, image_of),
+                "left": remaining(texts, side, text_of) + remaining(images, side[post_of], image_of),
             },
             "texts": texts.counts,
             "images": images.counts,
@@ -102,7 +104,7 @@ def _sides(column: pa.ChunkedArray) -> np.ndarray:
 
 def _content(post_ids: pa.ChunkedArray) -> pa.Table:
     """The assigned posts with their content, in order of post_id."""
-    posts = POSTS.read(POSTS_PATH, ["post_id", "user_id", "image_id"])
+    posts = POSTS.read(POSTS_PATH, ["post_id", "user_id", "image_id", "more_images"])
     posts = posts.take(pa.array(positions(post_ids, posts["post_id"])))
     written = WORDS.read(WORDS_PATH, ["post_id", "words"])
     row = positions(post_ids, written["post_id"])
@@ -123,9 +125,13 @@ def _audit_texts(content: pa.Table, side: np.ndarray, params: Params, folder: Pa
     return across("text", side, text_of, content["post_id"], search), text_of
 
 
-def _audit_images(content: pa.Table, side: np.ndarray, params: Params, folder: Path) -> tuple[Finding, np.ndarray]:
+def _audit_images(
+    content: pa.Table, side: np.ndarray, params: Params, folder: Path
+) -> tuple[Finding, np.ndarray, np.ndarray]:
+    """What was found among the pictures of the posts, picture by picture; the post and the image of each."""
     features = FEATURES.read(FEATURES_PATH, ["image_id"])["image_id"]
-    image_of = positions(content["image_id"], features)
+    post_of, image_ids = pictures_of(content)
+    image_of = positions(image_ids, features)
     searches = count()
 
     def search(asking: np.ndarray, asked: np.ndarray) -> Found:
@@ -138,7 +144,8 @@ def _audit_images(content: pa.Table, side: np.ndarray, params: Params, folder: P
         left, right = np.minimum(held_out, other), np.maximum(held_out, other)
         return Looks.of(IMAGES_PATH, np.union1d(left, right)).agree(left, right)
 
-    return across("image", side, image_of, content["image_id"], search, confirm), image_of
+    shown = pa.chunked_array([image_ids], pa.string())
+    return across("image", side[post_of], image_of, shown, search, confirm), post_of, image_of
 
 
 def _vectors(rows: np.ndarray) -> Iterator[np.ndarray]:
@@ -160,24 +167,25 @@ def _write_sets(content: pa.Table, side: np.ndarray, params: Params) -> dict[str
     """Write the evaluation sets; returns queries asked and not asked, by split and task."""
     groups = IMAGE_GROUPS.read(IMAGE_GROUPS_PATH, ["image_id", "group_id"])
     group_codes = groups["group_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    image = positions(content["image_id"], groups["image_id"])
-    image_group = np.where(image < 0, -1, group_codes[image]) if len(group_codes) else np.full(len(image), -1)
+    post_of, image_ids = pictures_of(content)
+    picture_group = group_codes[positions(image_ids, groups["image_id"])]
+    has_image = np.bincount(post_of, minlength=content.num_rows) > 0
     users = content["user_id"].combine_chunks().dictionary_encode()
     author = users.indices.to_numpy()
     known = np.isin(author, author[side == TRAIN])
 
     held_out = side == (VAL if params.split.protocol == "interests" else TEST)
     has_words = pc.list_value_length(content["words"]).to_numpy() > 0
-    image_too = texts_of_images_ask(params.split.text_queries, int((held_out & has_words & (image < 0)).sum()))
+    image_too = texts_of_images_ask(params.split.text_queries, int((held_out & has_words & ~has_image).sum()))
 
     told: dict[str, object] = {"texts_of_posts_with_image_ask": image_too}
     sets = [SETS.empty()]
     for name in (VAL, TEST):
         rows = np.flatnonzero(side == name)
         posts = content.take(pa.array(rows))
-        found = queries(
-            posts, image_group[rows], known[rows], image_too, params.split.max_image_text_pairs, params.seed
-        )
+        here = np.isin(post_of, rows)
+        pictures = np.searchsorted(rows, post_of[here]), picture_group[here]
+        found = queries(posts, pictures, known[rows], image_too, params.split.max_image_text_pairs, params.seed)
         for task in TASKS:
             ids = posts["post_id"].take(pa.array(found.rows[task]))
             columns = {"split": pa.repeat(name, len(ids)), "task": pa.repeat(task, len(ids)), "post_id": ids}

@@ -88,7 +88,7 @@ def avg_image(inputs: Inputs, test: Queries, seed: int) -> Found:
     """Users as means of image features, without style; it can ask image-to-user alone."""
     ids, features = inputs.lookup.users, inputs.features[:, : inputs.features.shape[1] - inputs.style]
     users = Vectors(ids, mean_images(inputs.posts, features, len(ids), seed))
-    asking = np.unique(test.posts.image[test.posts.has_image])
+    asking = np.unique(test.posts.image)
     images = Vectors(test.image_ids.take(pa.array(asking)), features[asking].astype(np.float32))
     task = "image_to_user"
     return users, {task: rank_task(task, test.tasks[task], users, images, images)}, {}

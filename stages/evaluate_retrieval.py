@@ -20,6 +20,7 @@ from pipeline.common.metrics import write_metrics
 from pipeline.ranking.retrieval import TASKS, Vectors, cumulative, evaluate, rank_task
 from pipeline.running.files import write_text
 from pipeline.running.params import load
+from pipeline.tables.corpus import pictures_of
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.split import CONTENT, SETS
 from stages.runner import run
@@ -39,10 +40,10 @@ def main() -> None:
     params = load("seed", "retrieval")
     posts = CONTENT.read(TRAIN, ["user_id"])["user_id"].value_counts().to_pandas()
     active = {row["values"]: row["counts"] for row in posts}
-    sets, test = SETS.read(ASKED), CONTENT.read(TEST, ["post_id", "user_id", "image_id"])
+    sets, test = SETS.read(ASKED), CONTENT.read(TEST, ["post_id", "user_id", "image_id", "more_images"])
     sets = sets.filter(pc.equal(sets["split"], "test"))
     users = Vectors.read(EMBEDDED / "users", pa.array(active, pa.string()))
-    images = Vectors.read(EMBEDDED / "images", test["image_id"].drop_null())
+    images = Vectors.read(EMBEDDED / "images", pictures_of(test)[1])
     texts = Vectors.read(EMBEDDED / "texts", sets["post_id"])
 
     found, missing, candidates = {}, {}, {}

@@ -81,7 +81,7 @@ class Inputs:
         rows = starting_rows(users, word_means(), shape.word, seed)
         model = JointModel(shape, words, rows, seed, rarity(self.word_counts), params.aligned)
         if self.style:
-            shown = np.unique(self.posts.image[self.posts.has_image])
+            shown = np.unique(self.posts.image)
             model.standardize(*spread(self.features[:, -self.style :], shown))
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return Trained(model.to(device), users, self.lookup.vocabulary)

@@ -27,6 +27,7 @@ from pipeline.embedding.vectors import embed_texts
 from pipeline.ranking.retrieval import Vectors
 from pipeline.running.params import load
 from pipeline.space.search import KINDS, Query, answer, parse, row_of
+from pipeline.tables.corpus import pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CONTENT
@@ -53,7 +54,7 @@ def main() -> None:
     trained = load_model(MODEL)
     active = CONTENT.read(TRAIN, ["user_id"])["user_id"].unique()
     space = {name: Vectors.read(EMBEDDED / f"{name}s", active if name == "user" else None) for name in KINDS}
-    unseen = CONTENT.read(TEST, ["image_id"])["image_id"].drop_null().unique()
+    unseen = pictures_of(CONTENT.read(TEST, ["image_id", "more_images"]))[1].unique()
 
     queries = parse(params.report.queries)
     for kind, ids in ("image", unseen), ("user", space["user"].ids):

@@ -26,7 +26,7 @@ from pipeline.report.pictures import thumbnail
 from pipeline.report.wording import count
 from pipeline.running.files import write_text
 from pipeline.running.params import validate
-from pipeline.tables.corpus import IMAGES, POSTS
+from pipeline.tables.corpus import IMAGES, POSTS, pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED, CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.ranking import RANKS
@@ -50,6 +50,7 @@ PLANTED = Path("plots/image_copies.csv")
 PAPER = Path("paper/tables.json")
 PAGE = Path("report/index.html")
 
+PICTURED = ("post_id", "image_id", "more_images")
 MEASURED = (
     "import",
     "split",
@@ -138,13 +139,19 @@ def _shelf(posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: l
     post_ids, image_ids, user_ids = ({i for ids in many for i in ids.to_pylist()} for many in (posts, images, users))
     image_of_user = _first(CONTENT.batches(TRAIN_PATH, ["user_id", "image_id"]), "user_id", "image_id", user_ids)
     image_ids |= set(image_of_user.values())
-    post_of_image = _first(POSTS.batches(POSTS_PATH, ["post_id", "image_id"]), "image_id", "post_id", image_ids)
+    post_of_image = _first(map(_by_picture, POSTS.batches(POSTS_PATH, PICTURED)), "image_id", "post_id", image_ids)
     found = POSTS.find(POSTS_PATH, post_ids | set(post_of_image.values()), ["user_id", "text", "image_id"])
     image_ids |= {found[post]["image_id"] for post in post_ids & set(found)} - {None}
     pictures = IMAGES.find(IMAGES_PATH, image_ids, ["bytes", "width"])
     # A made vector (corpus.synthetic.images: features) is no picture: it is without a width.
     thumbnails = {image: thumbnail(row["bytes"]) for image, row in pictures.items() if row["width"]}
     return Shelf(found, thumbnails, post_of_image, image_of_user)
+
+
+def _by_picture(posts: pa.Table) -> pa.Table:
+    """post_id and image_id of every picture of `posts`."""
+    row, image_ids = pictures_of(posts)
+    return pa.table({"post_id": posts["post_id"].take(pa.array(row)), "image_id": image_ids})
 
 
 def _first(parts: Iterable[pa.Table], key: str, value: str, wanted: set[str]) -> dict[str, str]:

@@ -40,7 +40,7 @@ log = logging.getLogger("split")
 def main() -> None:
     params = load("seed", "split.test", "split.val", "split.protocol", "split.max_group_share")
     split = params.split
-    posts = POSTS.read(POSTS_PATH, ["post_id", "image_id"])
+    posts = POSTS.read(POSTS_PATH, ["post_id", "image_id", "more_images"])
     text_groups, image_groups = TEXT_GROUPS.read(TEXT_GROUPS_PATH), IMAGE_GROUPS.read(IMAGE_GROUPS_PATH)
 
     group = content_groups(posts, text_groups, image_groups)

@@ -48,13 +48,13 @@ def main() -> None:
         save(trained, objective, MODEL)
 
         write_text(curves(result), CURVES)
-        text, image = inputs.posts.has_text, inputs.posts.has_image
+        text, post = inputs.posts.has_text, inputs.posts.post
         write_metrics(
             {
                 "posts": {"in": len(inputs.posts), "trained_on": len(trainer.rows),
                           "without_a_pair": len(inputs.posts) - len(trainer.rows)},
-                "pairs": {"text_user": int(text.sum()), "image_text": int((text & image).sum()),
-                          "image_user": int(image.sum())},
+                "pairs": {"text_user": int(text.sum()), "image_text": int(text[post].sum()),
+                          "image_user": len(post)},
                 "users": len(trained.users),
                 "words": len(trained.vocabulary),
                 "parameters": sum(value.numel() for value in trainer.learned()),

@@ -5,7 +5,8 @@ The order in which something is left out, each with its own reason in `rejected`
 1. rows without post_id, without user, without both text and image; rows that repeat an earlier row's post_id;
 2. posts of users who have fewer than `min_posts` of them;
 3. posts of a user beyond `max_posts`, chosen by a hash: before any picture is decoded, so that they cost nothing;
-4. posts whose picture is missing, damaged or too large: a post is a whole, and is not kept for its text alone;
+4. posts whose picture is missing, damaged or too large: a post is a whole, and is not kept for its text alone. Of
+   several pictures those are left out, each counted, and the post only where none is left;
 5. posts of users whom step 4 left with fewer than `min_posts`. Each user kept has at least that many.
 
 Rows are streamed. In memory at once are, for each row, its ids and a few numbers; for each distinct picture, its hash.
@@ -15,6 +16,7 @@ most of the time: they are taken in by parts, and the parts that a killed run fi
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,7 +30,7 @@ from pipeline.pictures.reading import Picture, Rejected, intake
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_file
 from pipeline.running.progress import bar
-from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
+from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS, pictures_of
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -40,9 +42,11 @@ CANDIDATES = pa.schema(
         ("row", pa.int64()),
         *((name, pa.string()) for name in ("post_id", "user_id", "text", "image")),
         ("created_at", pa.timestamp("us")),
+        ("more_images", pa.list_(pa.string())),
     ]
 )
-"""A row as a source gives it: `row` is its number there, from 1; `image` names a picture of the source."""
+"""A row as a source gives it: `row` is its number there, from 1; `image` names a picture of the source, `more_images`
+the further ones of the post, and may be left out."""
 
 TAKEN = pa.schema(
     [
@@ -86,6 +90,7 @@ class Rejects:
     def __init__(self, spill: Spill) -> None:
         self.posts: Counter[str] = Counter()
         self.users: Counter[str] = Counter()
+        self.pictures: Counter[str] = Counter()
         self._spill = spill
 
     def add(self, rows: pa.Table, counts: Counter[str] | None = None) -> None:
@@ -154,8 +159,9 @@ def import_corpus(
 
     _write_posts(choice, rows, kept, folder / "posts")
     USERS.write(users, folder / "users")
-    images = _write_images(pictures, choice.image_ids(kept), folder / "images")
-    has_text, has_image = choice.has_text[kept], choice.image_codes[kept] >= 0
+    images = _write_images(pictures, choice.all_images(), folder / "images")
+    has_text, shown = choice.has_text[kept], choice.pictures_held()[kept]
+    has_image = shown > 0
     return {
         "rows_in": rows_in,
         "rows_out": len(kept),
@@ -164,7 +170,9 @@ def import_corpus(
             "with_text": int(has_text.sum()),
             "with_image": int(has_image.sum()),
             "with_both": int((has_text & has_image).sum()),
+            "with_several_images": int((shown > 1).sum()),
         },
+        "pictures_left_out_of_posts_that_stay": _most_first(rejects.pictures),
         "images": images,
         "users": users.num_rows,
         "users_rejected": _most_first(rejects.users),
@@ -187,6 +195,8 @@ def _check_rows(source: Source, spill: Spill, rejects: Rejects) -> int:
 def _well_formed(rows: pa.Table, name: str, rejects: Rejects) -> pa.Table:
     """`rows` without blanks around ids, blank values null, and without the rows that lack what each needs."""
     columns = {field: rows[field] for field in rows.column_names}
+    if "more_images" not in columns:
+        columns["more_images"] = pa.nulls(rows.num_rows, CANDIDATES.field("more_images").type)
     for field in ("post_id", "user_id", "image"):
         columns[field] = pc.utf8_trim_whitespace(columns[field])
     for field in ("post_id", "user_id", "image", "text"):
@@ -218,9 +228,12 @@ class _Choice:
         self._rows = spill.column("row").to_numpy()
         self.post_ids = spill.column("post_id").cast(pa.large_string()).combine_chunks()
         self._user, self._users = _coded(spill.column("user_id"))
-        self.image_codes, self._names = _coded(spill.column("image"))
+        # Pictures, one after the other: the row of each, ascending, its code, and once it is taken in its hash.
+        named = pa.table({"image_id": spill.column("image"), "more_images": spill.column("more_images")})
+        self._of, names = pictures_of(named)
+        self._picture, self._names = _coded(pa.chunked_array([names], pa.string()))
+        self._hash = pa.nulls(len(self._of), pa.string())
         self.has_text = spill.column("text").is_valid().to_numpy()
-        self._ids = pa.nulls(1, pa.string())
         self._order: Rows = pc.sort_indices(self.post_ids).to_numpy().astype(np.int64)  # stable: first row first
 
     def kept(self) -> Rows:
@@ -280,36 +293,63 @@ class _Choice:
 
     def picture_names(self) -> tuple[Rows, list[str]]:
         """Codes and names of the pictures that the rows that stay need, in order of first use."""
-        codes = self.image_codes[self.kept()]
-        first, at = np.unique(codes[codes >= 0], return_index=True)
+        place = np.empty(len(self._order), np.int64)
+        place[self._order] = np.arange(len(place))
+        alive = np.flatnonzero(self._alive[self._of])
+        codes = self._picture[alive[np.argsort(place[self._of[alive]], kind="stable")]]
+        first, at = np.unique(codes, return_index=True)
         wanted = first[np.argsort(at)].astype(np.int64)
         return wanted, self._names.take(wanted).to_pylist()
 
     def resolve(self, taken: Spill) -> None:
-        """Look up the hash of each row's picture in `taken` (TAKEN); reject the rows whose picture was refused."""
-        codes, reasons = taken.column("picture").to_numpy(), taken.column("reason")
-        row = np.full(len(self._names) + 1, -1)  # the last is for rows without a picture, whose code is -1
+        """Look up the hash of each picture in `taken` (TAKEN); reject the rows of which no picture was taken."""
+        codes, reasons, details = taken.column("picture").to_numpy(), taken.column("reason"), taken.column("detail")
+        row = np.full(len(self._names), -1)
         row[codes] = np.arange(len(codes))
-        self._ids = taken.column("image_id").take(pa.array(row, mask=row < 0)).combine_chunks()
-        details = taken.column("detail")
+        at = row[self._picture]
+        self._hash = taken.column("image_id").take(pa.array(at, mask=at < 0)).combine_chunks()
+        refused = np.flatnonzero(self._alive[self._of] & ~self._hash.is_valid().to_numpy(zero_copy_only=False))
+        left = self.pictures_held()[self._of[refused]] > 0
+        first = refused[~left][np.append(True, np.diff(self._of[refused[~left]]) > 0)[: int((~left).sum())]]
 
-        def told(rows: Rows) -> pa.Array:
-            return pa.array(
-                [self._detail(code, details[row[code]].as_py()) for code in self.image_codes[rows].tolist()]
-            )
+        def told(pictures: Rows) -> pa.Array:
+            found = details.take(pa.array(at[pictures])).to_pylist()
+            return pa.array([self._detail(c, d) for c, d in zip(self._picture[pictures].tolist(), found, strict=True)])
 
-        for reason in sorted(reasons.drop_null().unique().to_pylist()):
-            refused = codes[pc.fill_null(pc.equal(reasons, reason), False).to_numpy()]
-            kept = self.kept()
-            self._reject(kept[np.isin(self.image_codes[kept], refused)], f"image: {reason}", told)
+        def by_reason(pictures: Rows) -> Iterator[tuple[str, Rows]]:
+            found = reasons.take(pa.array(at[pictures])).to_numpy(zero_copy_only=False)
+            yield from ((reason, pictures[found == reason]) for reason in sorted(set(found)))
+
+        for reason, pictures in by_reason(first):
+            rows = self._of[pictures]
+            self._reject(rows, f"image: {reason}", lambda part: told(first[np.searchsorted(self._of[first], part)]))
+        for reason, pictures in by_reason(refused[left]):
+            posts = self.post_ids.take(pa.array(self._of[pictures]))
+            rejected = rejected_rows(posts, f"one of several images: {reason}", told(pictures))
+            self._rejects.add(rejected, self._rejects.pictures)
 
     def _detail(self, code: int, detail: str) -> str:
         name = self._names[code].as_py()
         return detail if detail.startswith(name) else f"{name}: {detail}"
 
-    def image_ids(self, rows: Rows) -> pa.Array:
-        """The hash of each row's picture; null where it has none."""
-        return self._ids.take(pa.array(self.image_codes[rows] % len(self._ids)))
+    def pictures_held(self) -> Rows:
+        """How many pictures were taken of each row."""
+        taken = self._hash.is_valid().to_numpy(zero_copy_only=False)
+        return np.bincount(self._of[taken], minlength=len(self._alive))
+
+    def all_images(self) -> pa.Array:
+        """The hashes of the pictures of all rows that stay."""
+        return self._hash.filter(pa.array(self._alive[self._of])).drop_null().unique()
+
+    def images(self, rows: Rows) -> tuple[pa.Array, pa.Array]:
+        """The hash of each row's first picture, null where it has none; those of the others, null likewise."""
+        begin, end = (np.searchsorted(self._of, rows, side=side) for side in ("left", "right"))
+        count = end - begin
+        pictures = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(begin, count)
+        hashes = iter(self._hash.take(pa.array(pictures)).to_pylist())
+        own = [list(dict.fromkeys(h for h in islice(hashes, n) if h)) for n in count.tolist()]
+        others = pa.array([names[1:] or None for names in own], CANDIDATES.field("more_images").type)
+        return pa.array([names[0] if names else None for names in own], pa.string()), others
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[Rows, pa.Array]:
@@ -409,14 +449,16 @@ def _write_posts(choice: _Choice, spill: Spill, kept: Rows, path: Path) -> None:
     with POSTS.writer(path) as writer:
         for begin in range(0, len(kept), _PIECE):
             rows = kept[begin : begin + _PIECE]
-            part = spill.take(rows).append_column("image_id", choice.image_ids(rows))
+            first, others = choice.images(rows)
+            part = spill.take(rows).drop_columns("more_images")
+            part = part.append_column("image_id", first).append_column("more_images", others)
             writer.write(part.select(POSTS.schema.names))
 
 
 def _write_images(taken: Spill, used: pa.Array, path: Path) -> int:
     """Write the pictures that are `used`, hashes, out of rows of TAKEN."""
     ids = taken.column("image_id")
-    held = pc.and_(taken.column("bytes").is_valid(), pc.is_in(ids, used.drop_null().unique())).to_numpy()
+    held = pc.and_(taken.column("bytes").is_valid(), pc.is_in(ids, used)).to_numpy()
     rows = np.flatnonzero(held)
     order = rows[pc.sort_indices(ids.take(pa.array(rows))).to_numpy().astype(np.int64)]
     with IMAGES.writer(path) as writer:

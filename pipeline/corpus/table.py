@@ -1,7 +1,8 @@
 """One's own posts: a table (Parquet, CSV or JSONL), a folder or zip of images, and a table of users.
 
 Posts have the columns post_id, user_id, text, image (a path inside the folder or zip) and, if known, created_at: ISO
-8601, in UTC where no zone is given. Users have user_id, interests (a list, or text separated by `;`) and brand.
+8601, in UTC where no zone is given; and more_images, the paths of a post's further images, a list. Users have user_id,
+interests (a list) and brand. A list may be text separated by `;`.
 Other columns are not read. Ids may be whole numbers. An empty value is none, and so is a blank one.
 
 Every table is read in pieces. A row that cannot be read is rejected, with its place; a file that cannot, or that lacks
@@ -32,6 +33,7 @@ from pipeline.tables.corpus import REJECTED, USERS
 
 POST = ("post_id", "user_id", "text", "image")
 USER = ("user_id", "interests", "brand")
+LISTS = ("interests", "more_images")
 BATCH = 1 << 16
 BLOCK = 16 << 20
 """Bytes of a CSV read at once, and the length of the longest row."""
@@ -60,13 +62,15 @@ class TableCorpus:
 
     def rows(self) -> Pieces:
         """The rows of the table of posts."""
-        for rows, refused in _read(self._posts, POST, ("created_at",)):
+        for rows, refused in _read(self._posts, POST, ("created_at", "more_images")):
             columns = {"row": rows["row"]}
             damaged = pa.repeat(False, rows.num_rows)
             for name in POST:
                 columns[name], wrong = _text(rows[name], self._posts, name)
                 damaged = pc.or_(damaged, wrong)
             columns["created_at"], undated = _instants(rows["created_at"], self._posts)
+            columns["more_images"], wrong = _lists(rows["more_images"], self._posts, "more_images")
+            damaged = pc.or_(damaged, wrong)
             checked = pa.table(columns).cast(CANDIDATES)
             bad = pc.or_(damaged, undated)
             reasons = pc.if_else(damaged, UNREADABLE, "created_at is not ISO 8601").filter(bad)
@@ -325,7 +329,7 @@ def _cell(name: str, value: object) -> str | None:
     """A value of JSON as text. Raises ValueError where that is not what the column holds."""
     if value is None:
         return None
-    if isinstance(value, list) and name == "interests" and all(isinstance(label, str) for label in value):
+    if isinstance(value, list) and name in LISTS and all(isinstance(label, str) for label in value):
         value = ";".join(value)
     elif isinstance(value, int) and isinstance(value, bool) == (name == "brand"):
         value = str(value)
@@ -354,6 +358,16 @@ def _text(column: pa.ChunkedArray, path: Path, name: str) -> tuple[pa.ChunkedArr
         decoded = [None if value is None else _decoded(value) for value in data.to_pylist()]
         text = pa.chunked_array([pa.array(decoded, pa.string())])
         return text, pc.and_(pc.is_null(text), pc.is_valid(data))
+
+
+def _lists(column: pa.ChunkedArray, path: Path, name: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """A column of lists of text, or of text separated by `;`; and where it is not UTF-8 (null there)."""
+    if _is_names(column.type):
+        kept = [None if value is None else [part for part in value if part] for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(kept, CANDIDATES.field(name).type)]), pc.and_(False, pc.is_null(column))
+    text, wrong = _text(column, path, name)
+    split = [None if not value else [p for p in map(str.strip, value.split(";")) if p] for value in text.to_pylist()]
+    return pa.chunked_array([pa.array(split, CANDIDATES.field(name).type)]), wrong
 
 
 def _decoded(value: bytes) -> str | None:

@@ -1,6 +1,7 @@
 """Posts as arrays on disk, and mini-batches cut from them without Python per row.
 
-Shapes: n posts, L words a text (`model.text_length`), m images, D_I numbers per image, b posts of a batch.
+Shapes: n posts with p pictures, L words a text (`model.text_length`), m images, D_I numbers per image, b posts of a
+batch. A picture is an image in a post: a post has any number of them, and an image may be in several posts.
 A text is its words that are in the vocabulary, cut or padded to L; word 0 is the padding. A post none of whose words
 are known has no text.
 """
@@ -19,11 +20,11 @@ from numpy.lib.format import open_memmap
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from pipeline.tables.corpus import pictures_of
 from pipeline.tables.images import FEATURES
 from pipeline.tables.table import matrix, positions
 
 Array = np.ndarray[Any, Any]
-NONE = -1
 
 
 def tokens(words: pa.ChunkedArray | pa.Array, vocabulary: pa.Array, length: int) -> Array:
@@ -51,16 +52,42 @@ def distinct(token: Array) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Posts:
-    """Posts by row: `user`, `image`, `group` (n,) are rows, or -1 for none; `tokens` (n, L); `ids` (n,) their names.
+    """Posts by row: `user` (n,) are rows, or -1 for none; `tokens` (n, L); `ids` (n,) their names.
 
-    `image` points into the features; images of one `group` are copies of each other. Arrays may be memory-mapped.
+    The pictures of post k are those from `begin[k]` to `begin[k + 1]` of `image` (p,), rows of the features, and of
+    `group` (p,): images of one group are copies of each other. Arrays may be memory-mapped.
     """
 
     ids: pa.ChunkedArray
     user: Array
+    begin: Array
     image: Array
     group: Array
     tokens: Array
+
+    @classmethod
+    def of_one(cls, ids: pa.ChunkedArray, user: Array, image: Array, group: Array, tokens: Array) -> Self:
+        """Posts with one picture at most: `image` and `group` (n,), -1 for none."""
+        has = image >= 0
+        return cls(ids, user, np.append(0, np.cumsum(has)), image[has], group[has], tokens)
+
+    def take(self, rows: Array) -> Self:
+        """The posts at `rows`."""
+        post, picture = self.pictures(rows)
+        begin = np.append(0, np.cumsum(np.bincount(post, minlength=len(rows))))
+        ids = self.ids.take(pa.array(rows))
+        return type(self)(ids, self.user[rows], begin, self.image[picture], self.group[picture], self.tokens[rows])
+
+    def pictures(self, rows: Array) -> tuple[Array, Array]:
+        """The pictures of the posts at `rows`: each one's post as a place among these, ascending; and the pictures."""
+        first, count = self.begin[rows], self.begin[rows + 1] - self.begin[rows]
+        post = np.repeat(np.arange(len(rows)), count)
+        return post, np.arange(len(post)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
+
+    @property
+    def post(self) -> Array:
+        """The post of each picture (p,), ascending."""
+        return np.repeat(np.arange(len(self)), np.diff(self.begin))
 
     def __len__(self) -> int:
         return len(self.user)
@@ -73,7 +100,7 @@ class Posts:
     @property
     def has_image(self) -> Array:
         """Whether each post has an image with features (n,)."""
-        return np.asarray(self.image >= 0)
+        return np.asarray(np.diff(self.begin) > 0)
 
 
 @dataclass(frozen=True)
@@ -89,20 +116,30 @@ class Lookup:
     def posts(self, parts: Iterable[pa.Table], count: int, length: int, folder: Path) -> Posts:
         """The posts of CONTENT tables in order, `count` rows in all, as memory-mapped arrays in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        group = np.append(self.image_group, NONE)
-        shapes = {"user": (count,), "image": (count,), "group": (count,), "tokens": (count, length)}
+        shapes = {"user": (count,), "tokens": (count, length)}
         arrays = {name: _mapped(folder / f"{name}.npy", np.dtype(np.int32), shape) for name, shape in shapes.items()}
         ids: list[pa.Array] = []
+        images: list[Array] = [np.empty(0, np.int32)]
+        held = np.zeros(count + 1, np.int64)
         begin = 0
         for part in parts:
             rows = slice(begin, begin + part.num_rows)
             arrays["user"][rows] = positions(part["user_id"], self.users)
-            arrays["image"][rows] = positions(part["image_id"], self.images)
-            arrays["group"][rows] = group[arrays["image"][rows]]
+            post, shown = pictures_of(part)
+            image = positions(shown, self.images)
+            images.append(image[image >= 0].astype(np.int32))
+            held[begin + 1 : rows.stop + 1] = np.bincount(post[image >= 0], minlength=part.num_rows)
             arrays["tokens"][rows] = tokens(part["words"], self.vocabulary, length)
             ids += part["post_id"].chunks
             begin = rows.stop
-        return Posts(pa.chunked_array(ids, pa.string()), **arrays)
+        image = np.concatenate(images)
+        return Posts(
+            ids=pa.chunked_array(ids, pa.string()),
+            begin=np.cumsum(held),
+            image=image,
+            group=self.image_group[image].astype(np.int32) if len(image) else image,
+            **arrays,
+        )
 
 
 def image_numbers(features: Path, style: Path) -> Iterator[tuple[pa.ChunkedArray, Array, int]]:
@@ -156,10 +193,10 @@ def _mapped(path: Path, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Array
 class Batch:
     """b posts, and what they hold. All are tensors of one device.
 
-    `posts` (b,) are their rows; `users` (r,) the distinct users, and `user` (b,) each post's row among these; `group`
-    (b,) the group of each one's image, -1 where there is none. The t texts and i images are those of the posts
-    `text_rows` (t,) and `image_rows` (i,): `words` (u,) the distinct words, the padding first, `text` (t, L) rows of
-    these, `features` (i, D_I).
+    `posts` (b,) are their rows; `users` (r,) the distinct users, and `user` (b,) each post's row among these. The t
+    texts and i pictures are those of the posts `text_rows` (t,) and `image_rows` (i,), ascending, a post with several
+    pictures as often there: `words` (u,) the distinct words, the padding first, `text` (t, L) rows of these, `features`
+    (i, D_I), `group` (i,) the group of copies of each.
     """
 
     posts: Tensor
@@ -183,19 +220,20 @@ class Batch:
 def cut(posts: Posts, features: Array, rows: Array) -> Batch:
     """The batch of the posts at `rows` (b,), in ascending order."""
     rows = np.sort(rows)
-    token, image = posts.tokens[rows], posts.image[rows]
-    text_rows, image_rows = np.flatnonzero(token[:, 0]), np.flatnonzero(image >= 0)
+    token = posts.tokens[rows]
+    text_rows = np.flatnonzero(token[:, 0])
+    image_rows, picture = posts.pictures(rows)
     users, user = np.unique(posts.user[rows].astype(np.int64), return_inverse=True)
     words, text = distinct(token[text_rows])
     return Batch(
         posts=torch.from_numpy(rows),
         users=torch.from_numpy(users),
         user=torch.from_numpy(user),
-        group=torch.from_numpy(posts.group[rows].astype(np.int64)),
+        group=torch.from_numpy(posts.group[picture].astype(np.int64)),
         words=words,
         text=text,
         text_rows=torch.from_numpy(text_rows),
-        features=torch.from_numpy(features[image[image_rows]].astype(np.float32)),
+        features=torch.from_numpy(features[posts.image[picture]].astype(np.float32)),
         image_rows=torch.from_numpy(image_rows),
     )
 

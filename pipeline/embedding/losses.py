@@ -3,7 +3,8 @@
 A pair is two vectors of one post: its text and user, image and text, or image and user; the first named is the anchor
 (ours for the last two: the paper states Eq. 4 for text and user alone). The negatives of an anchor are all the other
 posts of the mini-batch that have the partner's modality, with their users, texts or images; never the same user, or for
-image and text never another copy of the same image.
+image and text never a post with another copy of the same image. Of a post with several images, each makes a pair with
+its text and one with its user (ours: the paper's posts have one), and none is a negative of these.
 
 Shapes: n pairs of one kind, c candidates (a partner and the negatives of some anchors), D numbers a vector.
 """
@@ -155,24 +156,41 @@ class Encoded:
 
 
 def sides(kind: str, unit: Encoded, batch: Batch) -> tuple[Side, Side]:
-    """Both directions of the pairs of one kind in `batch`, those of its posts that have both of its modalities.
+    """Both directions of the pairs of one kind in `batch`: of each text or image, the anchor, whose post has a partner.
 
-    The candidates of a direction are of all posts of the batch that have the partner's modality.
+    The candidates of a direction are of all posts of the batch that have the partner's modality. An anchor's post has
+    one text and one user, so a pair is known by its anchor, and the other direction has the same pairs.
     """
     anchor, partner = kind.split("_")
     everyone = torch.arange(len(batch), device=batch.user.device)
     posts = {"text": batch.text_rows, "image": batch.image_rows, "user": everyone}
-    label = batch.group if kind == "image_text" else batch.user
+    there, back = posts[anchor], posts[partner]
+    rows = torch.isin(there, back).nonzero().squeeze(1)
+    post = there[rows]
+    own = torch.searchsorted(back, post)
+    if kind == "image_text":
+        holds, group = _groups_of_posts(batch)
+        same, same_back = holds[back][:, group[rows]].T.contiguous(), holds[post][:, group]
+    else:
+        user = batch.user
+        same, same_back = (user[post].unsqueeze(1) == user[others].unsqueeze(0) for others in (back, there))
+    vectors, partners = getattr(unit, anchor), getattr(unit, partner)
+    return (
+        Side(vectors if len(rows) == len(vectors) else vectors[rows], partners, own, same),
+        Side(partners if _all_once(own, len(partners)) else partners[own], vectors, rows, same_back),
+    )
 
-    def side(anchor: str, partner: str) -> Side:
-        vectors, candidates = getattr(unit, anchor), getattr(unit, partner)
-        rows = torch.isin(posts[anchor], posts[partner]).nonzero().squeeze(1)
-        pairs = posts[anchor][rows]
-        same = label[pairs].unsqueeze(1) == label[posts[partner]].unsqueeze(0)
-        chosen = vectors if len(rows) == len(vectors) else vectors[rows]
-        return Side(chosen, candidates, torch.searchsorted(posts[partner], pairs), same)
 
-    return side(anchor, partner), side(partner, anchor)
+def _groups_of_posts(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Whether each post has an image of each of the g groups of copies (b, g); each image's group among these (i,)."""
+    names, group = torch.unique(batch.group, return_inverse=True)
+    holds = torch.zeros(len(batch), len(names), dtype=torch.bool, device=group.device)
+    holds[batch.image_rows, group] = True
+    return holds, group
+
+
+def _all_once(rows: Tensor, count: int) -> bool:
+    return len(rows) == count and bool((rows.diff() > 0).all())
 
 
 class Objective(nn.Module):
@@ -251,7 +269,11 @@ class MergedObjective(Objective):
         """The loss of a batch; it stands under text_user."""
         text, image, user = encoded.text, encoded.image, encoded.user
         assert text is not None and image is not None and user is not None
-        merged = torch.zeros_like(user).index_add(0, batch.text_rows, text).index_add(0, batch.image_rows, image)
+        # Of several images their mean, so that a post of many is no more image than another.
+        shown = torch.bincount(batch.image_rows, minlength=len(batch))[batch.image_rows].unsqueeze(1)
+        merged = (
+            torch.zeros_like(user).index_add(0, batch.text_rows, text).index_add(0, batch.image_rows, image / shown)
+        )
         posts, users = F.normalize(merged), F.normalize(user)
         own = torch.arange(len(batch), device=user.device)
         same = batch.user.unsqueeze(1) == batch.user.unsqueeze(0)

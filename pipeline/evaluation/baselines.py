@@ -3,7 +3,7 @@
 Avg-Text      a user is the mean word vector of the posts, a text the mean vector of its words
 Avg-Image     a user is the mean image feature of the posts; a random vector where there is none
 Bridging      text and user are trained first, (1, 0, 0); both are frozen, and the image is trained on the text
-Merged        x^I + x^T, zeros where one is missing, in one loss against the users
+Merged        x^I + x^T, zeros where one is missing, in one loss against the users; x^I the mean of a post's images
 
 The averages are ranked where they live, in word-vector and in image-feature space (ours; the paper does not say).
 """
@@ -30,11 +30,10 @@ def mean_images(posts: Posts, features: Array, users: int, seed: int) -> Array:
 
     Random vectors have the mean and the spread of the others, number by number, so that they lie among them.
     """
-    having = np.flatnonzero(posts.has_image)
-    sums, counts = np.zeros((users, features.shape[1])), np.bincount(posts.user[having], minlength=users)
-    for part in chunks(len(having), _PIECE):
-        rows = having[part]
-        np.add.at(sums, posts.user[rows], features[posts.image[rows]].astype(np.float64))
+    user = posts.user[posts.post]
+    sums, counts = np.zeros((users, features.shape[1])), np.bincount(user, minlength=users)
+    for part in chunks(len(user), _PIECE):
+        np.add.at(sums, user[part], features[posts.image[part]].astype(np.float64))
     means = sums / np.maximum(1, counts)[:, None]
     known, without = means[counts > 0], np.flatnonzero(counts == 0)
     if len(without):

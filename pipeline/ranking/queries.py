@@ -26,7 +26,7 @@ class Queries:
 
     def vectors(self, model: JointModel, users: pa.Array) -> tuple[Vectors, Vectors, Vectors]:
         """Users, images and texts of the joint space, as `pipeline.ranking.retrieval.rank_task` takes them."""
-        texts, images = np.flatnonzero(self.posts.has_text), np.unique(self.posts.image[self.posts.has_image])
+        texts, images = np.flatnonzero(self.posts.has_text), np.unique(self.posts.image)
         return (
             Vectors(users, embed_users(model)),
             Vectors(self.image_ids.take(pa.array(images)), embed_images(model, self.features[images])),

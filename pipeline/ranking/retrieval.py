@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from pipeline.ranking.bootstrap import interval, resamples, rounded
 from pipeline.ranking.ranks import ranks
 from pipeline.running.errors import UserError
+from pipeline.tables.corpus import pictures_of
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.table import matrix, positions, strings
@@ -69,12 +70,15 @@ def _rows_among(ids: pa.ChunkedArray, among: pa.Array | pa.ChunkedArray | None) 
 def rank_task(
     task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors
 ) -> tuple[pa.Table, dict[str, int], int]:
-    """Rank the ground truth of each of `queries`, rows with post_id, user_id and image_id, in one of TASKS.
+    """Rank the ground truth of each of `queries`, rows with post_id, user_id and images, in one of TASKS.
 
-    Texts are looked up by post_id. Returns rows of RANKS, the number of queries not asked per reason, and the number of
-    candidates.
+    Each image of a post is a query of its own. Texts are looked up by post_id. Returns rows of RANKS, the number of
+    queries not asked per reason, and the number of candidates.
     """
     asks, _, wants = task.partition("_to_")
+    queries = queries.append_column("query_id", queries["post_id"])
+    if asks == "image":
+        queries = _image_by_image(queries)
     sides = {
         "text": (positions(queries["post_id"], texts.ids), texts, "post_id", "text_without_known_word"),
         "image": (positions(queries["image_id"], images.ids), images, "image_id", "image_without_vector"),
@@ -93,7 +97,7 @@ def rank_task(
     found = pa.table(
         {
             "task": strings([task] * chosen.num_rows),
-            "query_id": chosen["post_id"],
+            "query_id": chosen["query_id"],
             "truth_id": chosen[truth_column],
             "user_id": chosen["user_id"],
             "rank": ranks(vectors.values, values, truth[asked], rows=asking[asked]),
@@ -103,11 +107,21 @@ def rank_task(
     return found, {reason: int(rows.sum()) for reason, rows in missing.items()}, len(values)
 
 
+def _image_by_image(posts: pa.Table) -> pa.Table:
+    """A row for each image of `posts`, image_id, told apart by query_id as RANKS has it."""
+    row, images = pictures_of(posts)
+    rows = posts.take(pa.array(row))
+    first = np.append(True, row[1:] != row[:-1])[: len(row)]
+    named = pc.if_else(pa.array(first), rows["post_id"], pc.binary_join_element_wise(rows["post_id"], images, " "))
+    kept = rows.drop_columns([name for name in ("image_id", "query_id") if name in rows.column_names])
+    return kept.append_column("image_id", images).append_column("query_id", named)
+
+
 def summarize(found: pa.Table, candidates: int) -> dict[str, float]:
     """Metrics of one task's rows of RANKS.
 
-    mean_median_rank     the median rank per ground truth, and the mean of these (where a ground truth has one query,
-                         as in image_to_text, the same as mean_rank)
+    mean_median_rank     the median rank per ground truth, and the mean of these (where each has one query, as in
+                         image_to_text of posts with one image, the same as mean_rank)
     median_rank, mean_rank, mean_reciprocal_rank    over all queries
     recall_at_k          share of queries whose ground truth ranks k or better
     queries, candidates  how many; without a query, these two alone

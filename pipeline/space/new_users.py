@@ -21,7 +21,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -156,13 +155,12 @@ class NewUsers:
             rows = np.flatnonzero(posts.has_text)
             values = embed_texts(self.model, posts.tokens[rows])
         else:
-            rows = np.flatnonzero(posts.has_image)
-            values = embed_images(self.model, features[posts.image[rows]])
+            rows = posts.post
+            values = embed_images(self.model, features[posts.image])
         return torch.from_numpy(values).to(self.model.device), posts.user[rows]
 
     def _of(self, kind: str, posts: Posts, features: Array, chosen: Array, users: Tensor) -> Background:
-        part = Posts(posts.ids.take(pa.array(chosen)), *(values[chosen] for values in
-                     (posts.user, posts.image, posts.group, posts.tokens)))  # fmt: skip
+        part = posts.take(chosen)
         anchors, author = self._anchors(kind, part, features)
         column = torch.from_numpy(part.user.astype(np.int64)).to(users.device)
         at = torch.from_numpy(author.astype(np.int64)).to(users.device)

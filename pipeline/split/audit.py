@@ -5,7 +5,8 @@ texts and images are searched again, exactly (`exact_search`). A copy in val or 
 train of what val holds, is a crossing, and its post leaves the corpus. Close pairs below the threshold, and images at
 it that the second check tells apart, are counted and shown, and stay.
 
-Shapes: n posts; an item is a distinct text (set of words) or a distinct image, of which a post has one or none.
+Shapes: n posts, or of images n pictures of posts; an item is a distinct text (set of words) or a distinct image, of
+which each has one or none.
 """
 
 from collections.abc import Callable

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipeline.common.groups import components
 from pipeline.common.hashing import unit_hash
+from pipeline.tables.corpus import pictures_of
 from pipeline.tables.table import positions
 
 TRAIN, VAL, TEST, EXCLUDED = "train", "val", "test", "excluded"
@@ -24,16 +25,16 @@ TRAIN, VAL, TEST, EXCLUDED = "train", "val", "test", "excluded"
 def content_groups(posts: pa.Table, text_groups: pa.Table, image_groups: pa.Table) -> np.ndarray:
     """The content group of each post, as the row of its smallest member, (n,) int64.
 
-    `posts` has post_id and image_id, sorted by post_id; `text_groups` post_id and group_id, both of them posts, removed
-    copies included: a removed post still binds what it is a copy of. `image_groups` has image_id and group_id.
+    `posts` has post_id and its images, all of which bind it, sorted by post_id; `text_groups` post_id and group_id, of
+    posts, removed copies included: a removed post still binds what it is a copy of. `image_groups` has image_id and
+    group_id.
     Raises ValueError where an edge leads to a post or image that is not there.
     """
     n = posts.num_rows
     member = _found(positions(text_groups["post_id"], posts["post_id"]), "text group", text_groups["post_id"])
     leader = _found(positions(text_groups["group_id"], posts["post_id"]), "text group", text_groups["group_id"])
 
-    with_image = np.flatnonzero(posts["image_id"].is_valid().to_numpy())
-    image_ids = posts["image_id"].take(pa.array(with_image))
+    with_image, image_ids = pictures_of(posts)
     rows = _found(positions(image_ids, image_groups["image_id"]), "image", image_ids)
     names = image_groups["group_id"].combine_chunks().dictionary_encode()
     picture = names.indices.to_numpy()[rows]
@@ -43,7 +44,7 @@ def content_groups(posts: pa.Table, text_groups: pa.Table, image_groups: pa.Tabl
     return components(n, np.concatenate([member, with_image]), np.concatenate([leader, first[picture]]))
 
 
-def _found(rows: np.ndarray, kind: str, ids: pa.ChunkedArray) -> np.ndarray:
+def _found(rows: np.ndarray, kind: str, ids: pa.ChunkedArray | pa.Array) -> np.ndarray:
     if len(rows) and rows.min() < 0:
         raise ValueError(f"{kind} {ids[int(rows.argmin())].as_py()} is not in the corpus")
     return rows

@@ -7,8 +7,12 @@ from pipeline.tables.table import TEXT, WORD_LIST, Table, schema
 ASSIGNED = Table("split/assigned", schema(("post_id", TEXT), ("group_id", TEXT), ("split", TEXT)), ("post_id",))
 CONTENT = Table(
     "split content",
-    schema(("post_id", TEXT), ("user_id", TEXT), ("image_id", TEXT, True), ("words", WORD_LIST)),
+    schema(
+        *(("post_id", TEXT), ("user_id", TEXT), ("image_id", TEXT, True), ("words", WORD_LIST)),
+        ("more_images", WORD_LIST, True),
+    ),
     ("post_id",),
+    optional=("more_images",),
 )
 """The posts of one side of the split, with their content: what a stage that fits is given."""
 SETS = Table("split/sets", schema(("split", TEXT), ("task", TEXT), ("post_id", TEXT)), ("split", "task", "post_id"))

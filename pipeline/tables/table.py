@@ -34,6 +34,8 @@ class Table:
     schema: pa.Schema
     key: tuple[str, ...]
     shard_rows: int = 1_000_000
+    optional: tuple[str, ...] = ()
+    """Columns that a writer may lack: they are null then."""
 
     def write(self, rows: pa.Table | pd.DataFrame, path: Path) -> int:
         """Sort `rows` by the key, check them, write them in the place of `path`. Returns the number of rows."""
@@ -113,6 +115,8 @@ class Table:
 
     def _conform(self, rows: pa.Table | pd.DataFrame) -> pa.Table:
         table = pa.Table.from_pandas(rows, preserve_index=False) if isinstance(rows, pd.DataFrame) else rows
+        for name in set(self.optional) - set(table.column_names):
+            table = table.append_column(name, pa.nulls(table.num_rows, self.schema.field(name).type))
         missing = set(self.schema.names) - set(table.column_names)
         extra = set(table.column_names) - set(self.schema.names)
         if missing or extra:

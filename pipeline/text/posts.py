@@ -51,7 +51,7 @@ class Vocabulary(NamedTuple):
 
 
 class Posts(NamedTuple):
-    """n posts with a word, by post_id: offsets and numbers of lemmas; author, image (-1: none) as numbers; order."""
+    """n posts with a word, by post_id: offsets and numbers of lemmas; author, images (-1: none) as numbers; order."""
 
     post_id: pa.ChunkedArray
     offsets: Array
@@ -86,7 +86,9 @@ def read(shards: Sequence[Path], vocabulary: Vocabulary) -> Posts:
     """
     ids, users, images, times, lengths, tokens = [], [], [], [], [], []
     for shard in shards:
-        for part in text.CLEANED.batches(shard, ["post_id", "user_id", "image_id", "created_at", "words"]):
+        for part in text.CLEANED.batches(
+            shard, ["post_id", "user_id", "image_id", "more_images", "created_at", "words"]
+        ):
             part = part.combine_chunks()
             for batch in part.to_batches():
                 offsets, codes = vocabulary.encode(batch["words"])
@@ -94,7 +96,7 @@ def read(shards: Sequence[Path], vocabulary: Vocabulary) -> Posts:
                 batch = batch.filter(pa.array(size > 0))
                 ids.append(batch["post_id"])
                 users.append(batch["user_id"].dictionary_encode())
-                images.append(batch["image_id"].dictionary_encode())
+                images.append(_content(batch).dictionary_encode())
                 times.append(pc.fill_null(batch["created_at"].cast(pa.int64()), np.iinfo(np.int64).max).to_numpy())
                 lengths.append(size[size > 0])
                 tokens.append(codes)
@@ -107,6 +109,12 @@ def read(shards: Sequence[Path], vocabulary: Vocabulary) -> Posts:
         _codes(images),
         np.argsort(time, kind="stable"),
     )
+
+
+def _content(batch: pa.RecordBatch) -> pa.Array:
+    """What a post shows, one value where it is the same: its image, or all of its images; null where it has none."""
+    several = pc.binary_join(batch["more_images"], " ")
+    return pc.coalesce(pc.binary_join_element_wise(batch["image_id"], several, " "), batch["image_id"])
 
 
 def find_copies(posts: Posts, min_overlap: float, same_user: bool) -> Copies:

@@ -32,7 +32,7 @@ def noise():
 
 
 class Given:
-    """A source whose rows, (post_id, user_id, text, image) each, and files are given."""
+    """A source whose rows, (post_id, user_id, text, image, further images…) each, and files are given."""
 
     name = "posts.csv"
 
@@ -41,9 +41,9 @@ class Given:
         self.read = []
 
     def rows(self):
-        numbered = [(number, *row, None) for number, row in enumerate(self._rows, start=1)]
+        numbered = [(number, *row[:4], None, list(row[4:]) or None) for number, row in enumerate(self._rows, start=1)]
         for part in np.array_split(np.arange(len(numbered)), self._pieces):
-            columns = zip(*(numbered[i] for i in part), strict=True) if len(part) else [()] * 6
+            columns = zip(*(numbered[i] for i in part), strict=True) if len(part) else [()] * len(CANDIDATES)
             yield pa.table(dict(zip(CANDIDATES.names, columns, strict=True)), schema=CANDIDATES), REJECTED.empty()
 
     def pictures(self, names):
@@ -72,7 +72,8 @@ def run(source, folder, min_posts=1, max_posts=None):
     # Nothing is lost: every row in is a row out, or a row of `rejected`.
     assert metrics["rows_in"] == metrics["rows_out"] + sum(metrics["rejected"].values())
     assert metrics["rows_out"] == len(read["posts"])
-    assert Counter(row["reason"] for row in read["rejected"]) == metrics["rejected"] | metrics["users_rejected"]
+    apart = metrics["users_rejected"] | metrics["pictures_left_out_of_posts_that_stay"]
+    assert Counter(row["reason"] for row in read["rejected"]) == metrics["rejected"] | apart
     return metrics, read
 
 
@@ -99,12 +100,34 @@ def test_posts_come_out_whole_sorted_and_with_the_hash_of_their_picture(tmp_path
         "text": None,  # and a blank text is none
         "image_id": hashlib.sha256(red).hexdigest(),
         "created_at": None,
+        "more_images": None,
     }
     assert posts["b"]["image_id"] == hashlib.sha256(blue).hexdigest()
     assert posts["c"]["image_id"] == posts["a"]["image_id"]  # the same file is stored once
     assert [row["image_id"] for row in read["images"]] == sorted(hashlib.sha256(d).hexdigest() for d in (red, blue))
     assert metrics["images"] == 2 and metrics["users"] == 2 and metrics["interests"] == {"art": 2}
-    assert metrics["posts"] == {"with_text": 22, "with_image": 3, "with_both": 2}
+    assert metrics["posts"] == {"with_text": 22, "with_image": 3, "with_both": 2, "with_several_images": 0}
+
+
+def test_a_post_keeps_its_pictures_in_order_and_goes_only_when_none_is_left(tmp_path):
+    files = {name: png(name) for name in ("red", "blue", "green")} | {"again": png("red"), "bad": b"nothing"}
+    rows = [
+        ("a", "user0", "x", "red", "blue", "again", "green"),  # again is red
+        ("b", "user0", "x", "gone", "blue", "bad"),
+        ("c", "user1", "x", "bad", "gone"),
+        ("d", "user1", "x", "green"),
+    ]
+    metrics, read = run(Given(rows + ENOUGH, files), tmp_path)
+    posts = {row["post_id"]: row for row in read["posts"]}
+    red, blue, green = (hashlib.sha256(files[name]).hexdigest() for name in ("red", "blue", "green"))
+    assert (posts["a"]["image_id"], posts["a"]["more_images"]) == (red, [blue, green])
+    assert (posts["b"]["image_id"], posts["b"]["more_images"]) == (blue, None)
+    assert "c" not in posts and posts["d"]["more_images"] is None
+    assert metrics["rejected"] == {"image: not an image of a known format": 1}  # the reason of its first
+    assert sum(metrics["pictures_left_out_of_posts_that_stay"].values()) == 2
+    assert [r["id"] for r in read["rejected"] if r["reason"].startswith("one of several images: ")] == ["b", "b"]
+    assert metrics["posts"]["with_several_images"] == 1
+    assert {row["image_id"] for row in read["images"]} == {red, blue, green}
 
 
 def test_rows_that_lack_what_each_needs_are_rejected_with_their_place(tmp_path):

@@ -14,10 +14,12 @@ TEXT, IMAGE, BOTH = "text", "image", "both"
 
 
 def batch_of(kinds, users, images):
-    """Posts that have a text, an image or both, by `users`; `images` are the groups of their images."""
+    """Posts that have a text, images or both, by `users`; `images` are the groups of their images, one or a tuple."""
     text = torch.tensor([i for i, kind in enumerate(kinds) if kind in (TEXT, BOTH)], dtype=torch.int64)
-    image = torch.tensor([i for i, kind in enumerate(kinds) if kind in (IMAGE, BOTH)], dtype=torch.int64)
-    group = torch.tensor([images[i] if kind in (IMAGE, BOTH) else -1 for i, kind in enumerate(kinds)])
+    own = [images[i] if isinstance(images[i], tuple) else (images[i],) for i in range(len(kinds))]
+    shown = [(i, group) for i, kind in enumerate(kinds) if kind in (IMAGE, BOTH) for group in own[i]]
+    image = torch.tensor([i for i, _ in shown], dtype=torch.int64)
+    group = torch.tensor([group for _, group in shown], dtype=torch.int64)
     distinct, user = torch.unique(torch.tensor(users), return_inverse=True)
     nothing = torch.empty(0)
     return Batch(torch.arange(len(kinds)), distinct, user, group, nothing, nothing, text, nothing, image)
@@ -54,24 +56,38 @@ def penalty(loss, own, others, scale, shift):
 
 def by_loops(lambdas, loss, batch, encoded, scale, shift):
     """Eq. 1 in plain loops over pairs and negatives."""
-    has = {
-        "text": {int(row): encoded.text[i] for i, row in enumerate(batch.text_rows)},
-        "image": {int(row): encoded.image[i] for i, row in enumerate(batch.image_rows)},
-        "user": {i: encoded.user[i] for i in range(len(batch))},
+    has = {  # a post and a vector each
+        "text": list(zip(batch.text_rows.tolist(), encoded.text, strict=True)),
+        "image": list(zip(batch.image_rows.tolist(), encoded.image, strict=True)),
+        "user": list(enumerate(encoded.user)),
     }
+    groups = {i: set() for i in range(len(batch))}
+    for post, group in zip(batch.image_rows.tolist(), batch.group.tolist(), strict=True):
+        groups[post].add(group)
+    user = batch.user.tolist()
     total = torch.zeros((), dtype=torch.float64)
     for kind, weight in zip(PAIRS, lambdas, strict=True):
         sides = kind.split("_")
-        label = batch.group if kind == "image_text" else batch.user
-        pairs = [post for post in range(len(batch)) if post in has[sides[0]] and post in has[sides[1]]]
-        directions = [sides, sides[::-1]] if loss in ("hinge_both", "hinge_hardest", "infonce") else [sides]
-        for anchor, partner in directions:
-            for post in pairs:
-                negatives = [n for n in has[partner] if n != post and label[n] != label[post]]
-                x = has[anchor][post]
-                cost = penalty(
-                    loss, cosine(x, has[partner][post]), [cosine(x, has[partner][n]) for n in negatives], scale, shift
+        # (post, anchor's number among its kind, partner's): one pair for each image and text of a post
+        pairs = [
+            (post, a, p) for a, (post, _) in enumerate(has[sides[0]]) for p, (other, _) in enumerate(has[sides[1]])
+            if post == other
+        ]  # fmt: skip
+        for back in (False, True) if loss in ("hinge_both", "hinge_hardest", "infonce") else (False,):
+            for post, a, p in pairs:
+                (_, x), (_, own) = (
+                    (has[sides[1]][p], has[sides[0]][a]) if back else (has[sides[0]][a], has[sides[1]][p])
                 )
+                shown = {int(batch.group[a])} if kind == "image_text" and not back else groups[post]
+                negatives = []
+                for k, (other, vector) in enumerate(has[sides[0 if back else 1]]):
+                    if kind != "image_text":
+                        apart = user[other] != user[post]
+                    else:
+                        apart = shown.isdisjoint({int(batch.group[k])} if back else groups[other])
+                    if other != post and apart:
+                        negatives.append(cosine(x, vector))
+                cost = penalty(loss, cosine(x, own), negatives, scale, shift)
                 half = 2 if loss == "infonce" else 1
                 total = total + weight / len(pairs) / half * cost
     return total
@@ -89,6 +105,9 @@ BATCHES = {
     "no_post_with_both": batch_of([TEXT, IMAGE] * 2, [0, 1, 2, 3], [0, 1, 2, 3]),
     "one_user": batch_of([BOTH] * 3, [0, 0, 0], [0, 1, 2]),
     "one_post": batch_of([BOTH], [0], [0]),
+    "several_images": batch_of(
+        [BOTH, TEXT, IMAGE, BOTH, BOTH, IMAGE], [0, 1, 2, 0, 3, 1], [(0, 1, 2), 0, (3, 4), (5, 1), (6, 6), 7]
+    ),
 }
 
 
@@ -114,19 +133,21 @@ def test_values_and_gradients_are_those_of_plain_loops(loss, name):
             torch.testing.assert_close(zeros if one is None else one, zeros if other is None else other)
 
 
+@pytest.mark.parametrize("name", ["mixed", "several_images"])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_merged_is_one_loss_of_the_sum_of_what_a_post_has(loss):
-    batch = BATCHES["mixed"]
+def test_merged_is_one_loss_of_the_sum_of_what_a_post_has(loss, name):
+    batch = BATCHES[name]
     objective = MergedObjective(loss, MARGIN).double()
     encoded, _ = vectors_of(batch)
     merged = [torch.zeros(DIM, dtype=torch.float64) for _ in range(len(batch))]
-    for rows, vectors in ((batch.text_rows, encoded.text), (batch.image_rows, encoded.image)):
-        for row, vector in zip(rows.tolist(), vectors, strict=True):
-            merged[row] = merged[row] + vector
+    shown = batch.image_rows.tolist()
+    for rows, vectors in ((batch.text_rows.tolist(), encoded.text), (shown, encoded.image)):
+        for row, vector in zip(rows, vectors, strict=True):
+            merged[row] = merged[row] + (vector / shown.count(row) if rows is shown else vector)
     everyone = torch.arange(len(batch))
     # As if the sum were the text of every post.
     alike = Batch(
-        batch.posts, batch.users, batch.user, batch.group, *[torch.empty(0)] * 2, everyone, *[everyone[:0]] * 2
+        batch.posts, batch.users, batch.user, batch.group[:0], *[torch.empty(0)] * 2, everyone, *[everyone[:0]] * 2
     )
     as_text = Encoded(torch.stack(merged), encoded.image[:0], encoded.user)
     scale = 1.0 if objective.scale is None else objective.scale[0].exp()

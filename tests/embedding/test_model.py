@@ -238,11 +238,28 @@ def test_a_batch_holds_what_its_posts_hold(tmp_path):
     features = np.arange(6, dtype=np.float16).reshape(3, 2)
     batch = cut(posts, features, np.array([3, 0, 1]))
     assert batch.posts.tolist() == [0, 1, 3] and batch.users[batch.user].tolist() == [1, 0, 1]
-    assert batch.group.tolist() == [0, -1, 0]  # i0 and i1 are copies
+    assert batch.group.tolist() == [0, 0]  # i0 and i1 are copies
     assert batch.text_rows.tolist() == [0, 1] and batch.image_rows.tolist() == [0, 2]
     assert batch.words.tolist() == [0, 1, 3]
     assert batch.words[batch.text].tolist() == [[3, 1, 0], [1, 0, 0]]
     assert batch.features.tolist() == [[2, 3], [0, 1]]
+
+
+def test_posts_with_several_images_hold_them_in_order_and_unknown_ones_go(tmp_path):
+    lookup = Lookup(pa.array(["ann"]), pa.array(["a"]), pa.array(["i0", "i1", "i2"]), np.array([0, 0, 2]))
+    more = pa.array([["i0", "i9"], None, None, ["i1", "i2"]], pa.list_(pa.string()))
+    content = pa.table({
+        "post_id": ["p0", "p1", "p2", "p3"], "user_id": ["ann"] * 4, "image_id": ["i2", None, "i9", "i0"],
+        "words": pa.array([["a"]] * 4), "more_images": more,
+    })  # fmt: skip
+    posts = lookup.posts([content.slice(0, 1), content.slice(1)], 4, 1, tmp_path)
+    assert posts.image.tolist() == [2, 0, 0, 1, 2] and posts.post.tolist() == [0, 0, 3, 3, 3]
+    assert posts.has_image.tolist() == [True, False, False, True]
+    taken = posts.take(np.array([3, 1, 0]))
+    assert taken.image.tolist() == [0, 1, 2, 2, 0] and taken.begin.tolist() == [0, 3, 3, 5]
+    batch = cut(posts, np.arange(3, dtype=np.float32)[:, None], np.array([3, 2]))
+    assert batch.image_rows.tolist() == [1, 1, 1] and batch.features[:, 0].tolist() == [0, 1, 2]
+    assert batch.group.tolist() == [0, 0, 2]
 
 
 def test_an_epoch_has_every_post_once_in_batches_of_nearly_one_size():

@@ -1,5 +1,6 @@
 """The loop: exact lazy Adam, resume at any step, the best epoch, and what stops a run."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -48,7 +49,9 @@ def corpus(count=60, users=7, seed=0):
     tokens[::5] = 0
     image = np.where(random.random(count) < 0.6, np.arange(count), -1)
     ids = pa.chunked_array([[f"p{i:02}" for i in range(count)]])
-    return Posts(ids, random.integers(0, users, count), image, image, tokens), random.random((count, 6), np.float32)
+    return Posts.of_one(ids, random.integers(0, users, count), image, image, tokens), random.random(
+        (count, 6), np.float32
+    )
 
 
 def trainer(folder, validate=lambda model: {}, frozen=(), tune_words=False, lambdas=(0.1, 0.5, 0.4), **changed):
@@ -128,8 +131,8 @@ from pipeline.embedding.training import Trainer
 assert torch.get_num_threads() == 2
 random, count = np.random.default_rng(0), 600
 image = np.where(random.random(count) < 0.6, np.arange(count), -1)
-posts = Posts(pa.chunked_array([[str(i) for i in range(count)]]), random.integers(0, 5, count), image, image,
-              random.integers(1, 300, (count, 12)).astype(np.int32))
+posts = Posts.of_one(pa.chunked_array([[str(i) for i in range(count)]]), random.integers(0, 5, count), image, image,
+                     random.integers(1, 300, (count, 12)).astype(np.int32))
 features = random.random((count, 128), np.float32)
 shape = Shape(dim=256, image=128, word=32, text_length=12, windows=(2, 3), filters=(96, 64), dropout=0.2)
 words, users = torch.randn(300, 32), torch.randn(5, 32)
@@ -257,7 +260,7 @@ def test_nothing_to_train_on_is_one_sentence(tmp_path):
     random = torch.Generator().manual_seed(5)
     model = JointModel(SHAPE, torch.randn(20, 4, generator=random), torch.randn(7, 4, generator=random), seed=1)
     posts, features = corpus()
-    posts.image[:] = -1
+    posts = dataclasses.replace(posts, begin=np.zeros_like(posts.begin))
     with pytest.raises(UserError, match="no post of train has the two modalities"):
         Trainer(
             model,

@@ -28,7 +28,7 @@ def test_a_text_is_the_mean_of_its_words():
 
 def test_a_user_is_the_mean_of_the_images_and_random_without_one():
     image = np.array([0, 1, -1, 2, 0])
-    posts = Posts(
+    posts = Posts.of_one(
         pa.chunked_array([list("abcde")]), np.array([0, 0, 1, 3, 3]), image, image, np.zeros((5, 1), np.int32)
     )
     features = np.array([[1, 1], [3, 5], [7, 9]], np.float16)

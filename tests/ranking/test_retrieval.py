@@ -54,6 +54,20 @@ def test_image_to_text_ranks_among_the_texts_of_the_set_alone(corpus):
     assert (missing, candidates) == ({"image_without_vector": 1, "text_without_known_word": 1}, 3)
 
 
+def test_each_image_of_a_post_asks_and_a_text_counts_by_its_median(corpus):
+    queries, users, images, texts = corpus
+    queries = queries.append_column("more_images", pa.array([["i2", "i3"], None, ["i1"], None], pa.list_(pa.string())))
+    found, missing, _ = rank_task("image_to_user", queries, users, images, texts)
+    assert found["query_id"].to_pylist() == ["p1", "p1 i2", "p1 i3", "p2", "p3", "p3 i1"]
+    assert found["rank"].to_pylist() == [1, 2, 1.5, 2, 1.5, 2]
+    assert missing == {"image_without_vector": 1, "author_not_in_train": 0}
+    found, _, candidates = rank_task("image_to_text", queries, users, images, texts)
+    # p1 is asked for by i1, i2 and i3, at ranks 1, 3 and 1 or 2 of p1, p2, p4; p2 by i2 alone.
+    assert found["truth_id"].to_pylist() == ["p1", "p1", "p1", "p2"] and candidates == 3
+    rank = found["rank"].to_pylist()
+    assert summarize(found, candidates)["mean_median_rank"] == (np.median(rank[:3]) + rank[3]) / 2
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_not_finite_are_refused_by_name(number):
     with pytest.raises(UserError, match="vector of bob"):

@@ -1,6 +1,7 @@
 """New users: one row optimised against the very loss of training, all else as it was."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,7 @@ def some_posts(count, users, seed, images):
     image = np.where(random.random(count) < 0.5, np.arange(count) % images, -1)
     image[(tokens[:, 0] == 0) & (image < 0)] = 0
     ids = pa.chunked_array([pa.array([f"p{seed}-{i}" for i in range(count)])])
-    return Posts(ids, random.integers(0, users, count), image, image, tokens.astype(np.int32))
+    return Posts.of_one(ids, random.integers(0, users, count), image, image, tokens.astype(np.int32))
 
 
 @pytest.fixture
@@ -48,10 +49,9 @@ def slowly(trained, objective, train, features, own, start, steps, rate):
     spread = float(model.user_rows.std())
     row = start.clone().requires_grad_()
     adam = torch.optim.Adam([row], lr=rate * spread)
-    both = Posts(
-        pa.chunked_array([*train.ids.chunks, *own.ids.chunks]),
-        *(np.concatenate([getattr(train, name), getattr(own, name)]) for name in ("user", "image", "group", "tokens")),
-    )
+    joined = {n: np.concatenate([getattr(train, n), getattr(own, n)]) for n in ("user", "image", "group", "tokens")}
+    begin = np.append(train.begin, train.begin[-1] + own.begin[1:])
+    both = Posts(ids=pa.chunked_array([*train.ids.chunks, *own.ids.chunks]), begin=begin, **joined)
     both.user[len(train) :] = USERS
     objective = copy.deepcopy(objective)
     objective.weights = {kind: weight for kind, weight in objective.weights.items() if kind.endswith("_user")}
@@ -91,8 +91,7 @@ def test_everything_else_stays_as_it_was_and_users_do_not_touch_each_other(train
     np.testing.assert_array_equal(rows[3], starts[3])  # without a post
     for user in range(3):
         at = posts.user == user
-        alone = Posts(posts.ids.filter(pa.array(at)), np.zeros(at.sum(), int), *(
-            values[at] for values in (posts.image, posts.group, posts.tokens)))  # fmt: skip
+        alone = dataclasses.replace(posts.take(np.flatnonzero(at)), user=np.zeros(at.sum(), int))
         np.testing.assert_allclose(newcomers.fit(alone, features, starts[[user]], steps=5)[0], rows[user], atol=1e-6)
 
 
