@@ -8,6 +8,7 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 BASE ?= main
 POSTS ?= 10000
+BENCHMARKS = $(filter-out __init__,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 help:  ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +24,12 @@ paper: .venv/.synced  ## The paper's Tables 2, 3 and 4 on the corpus at hand: pa
 
 test: .venv/.synced  ## All unit tests
 	@pytest
+
+env: .venv/.synced  ## The environment by itself, in .venv
+
+bench: .venv/.benched  ## A benchmark and its peers: make bench NAME=text_join (docs/benchmarks.md; more by ARGS=…)
+	@[ -n "$(NAME)" ] || { echo "make bench NAME=…, one of: $(BENCHMARKS)"; exit 1; }
+	@python -m benchmarks.$(NAME) $(ARGS)
 
 lint: .venv/.synced  ## Linters, types, and dvc.yaml held against the code
 	@ruff check .
@@ -49,9 +56,15 @@ lock:  ## Compile requirements.lock anew from pyproject.toml
 	@$(UV) pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock
 	@touch $@
 
+# The peers beside what is locked, each locked version as it is; the next sync takes them out, and this puts them back.
+.venv/.benched: pyproject.toml .venv/.synced
+	@echo "Installing the peers (the extra bench) …"
+	@$(UV) pip install --quiet --python .venv/bin/python --constraint requirements.lock --requirement pyproject.toml --extra bench
+	@touch $@
+
 # Only where no uv is installed.
 .uv/bin/uv:
 	@python3 -m venv .uv
 	@.uv/bin/python -m pip install --quiet uv
 
-.PHONY: help repro paper test lint check-lock pr-report scale lock
+.PHONY: help env repro paper test bench lint check-lock pr-report scale lock

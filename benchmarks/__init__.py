@@ -1,15 +1,18 @@
 """What every benchmark shares: medians, memory peaks, a project folder of its own, the table and the RESULT line.
 
-Each benchmark is `python -m benchmarks.NAME`: it does the same work with this project and with peers (the extra
-`bench`) in one run, prints a table and, last, one line `RESULT {json}` with the figures, each bound and `holds`.
+Each benchmark is `make bench NAME=…`, which installs the peers (the extra `bench`), or `python -m benchmarks.NAME`: it
+does the same work with this project and with peers in one run, prints a table and, last, one line `RESULT {json}` with
+the figures, each bound and `holds`.
 """
 
 import ctypes
 import gc
+import importlib.util
 import json
 import multiprocessing
 import shutil
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +44,14 @@ def write_params(folder: Path, changes: Mapping[str, Mapping[str, Any]], source:
             held = held[part]
         held.update(values)
     yaml.dump(params, folder / "params.yaml")
+
+
+def need(*peers: str) -> None:
+    """End in one sentence where a package to compare with is not installed: first in `main`, before minutes of work."""
+    missing = [peer for peer in peers if importlib.util.find_spec(peer) is None]
+    if missing:
+        name = Path(sys.argv[0]).stem
+        sys.exit(f"{name} compares with {', '.join(missing)}, not installed here: `make bench NAME={name}` does both.")
 
 
 def median_seconds(work: Callable[[], object], repeats: int = 3) -> float:

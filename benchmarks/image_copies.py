@@ -17,12 +17,10 @@ import logging
 import sys
 from pathlib import Path
 
-import imagehash
 import numpy as np
-import pdqhash
 import pyarrow.compute as pc
 
-from benchmarks import print_table, result
+from benchmarks import need, print_table, result
 from pipeline.copies.groups import unit
 from pipeline.copies.planted import COPIES, planted
 from pipeline.copies.same_picture import Look, same_picture
@@ -53,6 +51,10 @@ def hamming(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:  # noqa: C901 - one comparison after the other
+    need("imagehash", "pdqhash")
+    import imagehash
+    import pdqhash
+
     logging.disable(logging.INFO)
     arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
     data = Path(arguments[0]) if arguments else Path("data")

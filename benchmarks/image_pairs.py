@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import measure, print_table, result
+from benchmarks import measure, need, print_table, result
 
 DIM, MIN_COSINE = 512, 0.9
 
@@ -64,6 +64,7 @@ def imagededup(prepared: Any) -> dict[str, float]:
 
 
 def main() -> None:
+    need("imagededup")
     repeats = 3
     runs = {
         "imagededup": [measure(imagededup, 30_000, prepare=prepare_imagededup) for _ in range(repeats)],

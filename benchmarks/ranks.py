@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import measure, median_seconds, print_table, result
+from benchmarks import measure, median_seconds, need, print_table, result
 from pipeline.ranking.ranks import has_fast_bfloat16, ranks, unit
 
 SIZE = (100_000, 40_000, 1024)
@@ -92,6 +92,7 @@ def in_float64(queries: Any, candidates: Any, truth: Any) -> Any:
 
 
 def main() -> None:
+    need("torchmetrics")
     size = SMALL if "--small" in sys.argv else SIZE
     n, m, d = size
     queries, candidates, truth = data(*size)

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from benchmarks import Measured, measure, print_table, result
+from benchmarks import Measured, measure, need, print_table, result
 from pipeline.text.join import Pairs, Sets, distinct_sets, near_pairs, pairs_of_posts
 
 THRESHOLD = 0.8
@@ -184,6 +184,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("--posts", type=int, default=1_000_000, help="posts of the largest run")
     largest = arguments.parse_args().posts
+    need("rensa", "datasketch")
     small = min(100_000, largest)
 
     same = pairs_of(*ours(corpus(20_000))) == brute_force(20_000)

@@ -187,3 +187,21 @@ def test_no_table_is_left_out():
     outs = [out for entry in STAGES.values() for out in entry.get("outs", []) if isinstance(out, str)]
     told = [out.removeprefix("data/") for out in outs if out.startswith("data/") and out != "data/fetched"]
     assert [out for out in told if out not in page] == []
+
+
+def test_each_stage_is_in_the_flow_of_the_readme():
+    flow = re.search(r"(?s)```mermaid\n(.*?)```", (ROOT / "README.md").read_text())
+    assert flow and [stage for stage in STAGES if not re.search(rf"\b{stage}\b", flow[1])] == []
+
+
+def test_the_tree_in_contributing_has_each_room():
+    (tree,) = re.findall(r"(?ms)^## The tree\n\n```\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text())
+    rooms = {init.parent.name for init in (ROOT / "pipeline").glob("*/__init__.py")}
+    assert set(re.findall(r"(?m)^  (\w+)/ ", tree)) == rooms
+
+
+def test_what_runs_before_a_commit_is_what_make_lint_runs():
+    hooks = YAML_SAFE.load(ROOT / ".pre-commit-config.yaml")["repos"][0]["hooks"]
+    recipe = re.search(r"(?m)^lint:.*\n((?:\t@.*\n)+)", (ROOT / "Makefile").read_text())
+    assert recipe
+    assert [hook["entry"].removeprefix(".venv/bin/") for hook in hooks] == re.findall(r"\t@(.*)", recipe[1])

@@ -58,5 +58,5 @@ def test_what_no_stage_depends_on_computes_nothing():
 
 
 def test_tests_stand_in_rooms_as_the_code_does():
-    homes = {folder.name for folder in (ROOT / "pipeline").iterdir()} | {"stages", "tools", "explore"}
+    homes = {folder.name for folder in (ROOT / "pipeline").iterdir()} | {"stages", "tools", "explore", "examples"}
     assert {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")} <= homes
