@@ -1,21 +1,19 @@
 """From a post's text to its words.
 
-What goes, in this order: HTML entities and double encoding (repaired); links, e-mail addresses and @mentions, before
+What goes, in this order: HTML and its entities (`markup`); links, e-mail addresses and @mentions (`links`), before
 punctuation, so that no fragment of them stays; emoji and emoticons; all that is not a letter, a combining mark or a
 digit (Unicode L, M, N: scripts that write vowels as marks survive); stopwords. Words are NFKC and lower-cased, accents
 kept. An apostrophe closes up (o'clock, м'ята), but English endings after one go with it (dog's, they'll). A hashtag
-gives its word like any other, and is also kept as the user wrote it, without the sign.
+gives its word like any other, and is also kept as the user wrote it, without the sign. Scripts that write no spaces are
+split into words by ICU's dictionaries (`segments`), except in a hashtag, which stays one word.
 
-All but the repair looks at one stretch between white space at a time, and such stretches recur: each distinct one is
-worked out once, so that a post costs little more than a lookup per word.
-
-Known limit: scripts that write no spaces (Chinese, Japanese, Thai) keep a stretch between punctuation as one word.
+All but the repair of markup looks at one stretch between white space at a time, and such stretches recur: each distinct
+one is worked out once, so that a post costs little more than a lookup per word.
 
 Source: section 4.1 of the paper ("removal of non-alphanumeric characters and stopwords", "retain the hashtags but
 remove the emoticons"); links, mentions and emoji are ours.
 """
 
-import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -24,13 +22,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-import ftfy
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import Table, strings
 from pipeline.tables.text import WORDS
+from pipeline.text.links import CUT, without_names
+from pipeline.text.markup import shown
+from pipeline.text.segments import segments
 from pipeline.text.stopwords import STOPWORDS
 
 NO_TEXT, NOTHING_LEFT = "no text", "nothing left after cleaning"
@@ -53,17 +53,6 @@ SLICE = 20_000
 # A longer stretch is hardly met again: it is worked out anew, so that the memory of the lookup stays bounded.
 LONGEST_KEPT = 40
 
-ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.IGNORECASE)
-# Each pattern looks from a place once and not far, so that time stays linear in the text, however hostile.
-# Links and e-mail addresses are one pattern, so that neither leaves a part of the other.
-LINK = re.compile(
-    r"(?:https?|ftp):/*\S*|www\.\S+"
-    r"|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"
-    r"|(?<![\w-])(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}/\S*"  # pic.twitter.com/abc, bit.ly/abc
-    r"|(?<![\w-])(?:[\w-]{1,63}\.){1,5}(?:com|org|net|edu|gov|info|biz|io|ly|tv|co\.[a-z]{2})\b",  # example.com
-    re.IGNORECASE,
-)
-MENTION = re.compile(r"(?<![\w@])@+\w+(?:[.@]\w+)*")
 # Emoticons with a letter or a digit: of the others nothing is left once punctuation is out.
 EMOTICON = re.compile(
     r"(?<![\w:;=])[:;][-'^o~]?(?:d+|p+|o+|0|3+|[csxlbq@])(?!\w)"  # :D ;-p :3
@@ -114,15 +103,7 @@ def words_and_hashtags(text: str) -> tuple[list[str], list[str]]:
 
 def stretches(text: str) -> list[Stretch]:
     """The text, repaired, stretch by stretch."""
-    return [_kept(part) if len(part) <= LONGEST_KEPT else _stretch(part) for part in repair(text).split()]
-
-
-def repair(text: str) -> str:
-    """The text with HTML entities resolved (twice, where they were escaped twice) and double encoding undone."""
-    for _ in range(2):
-        if "&" in text:
-            text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
-    return text if text.isascii() else ftfy.fix_encoding(text)
+    return [_kept(part) if len(part) <= LONGEST_KEPT else _stretch(part) for part in CUT.sub(" ", shown(text)).split()]
 
 
 def clean(texts: pa.Array | pa.ChunkedArray, lemmatize: Lemmatize | None = None) -> Cleaned:
@@ -182,7 +163,7 @@ def _stretch(part: str) -> Stretch:
         word = part.lower()
         kept = word not in STOPWORDS
         return Stretch((word,) if kept else (), (), ((part, kept),))
-    part = _without_names(part.translate(APOSTROPHES))
+    part = without_names(part.translate(APOSTROPHES))
     if part.isascii():
         part = EMOTICON.sub(" ", part).translate(ASCII_KEPT)
     else:
@@ -190,7 +171,7 @@ def _stretch(part: str) -> Stretch:
         # Symbols go before NFKC, which would spell some of them out (™ becomes TM); links once more after it, as it
         # gives their ordinary form to those in full-width letters.
         part = unicodedata.normalize("NFKC", "".join(map(_without_symbols, part)))
-        part = "".join(map(_without_punctuation, _without_names(part)))
+        part = "".join(map(_without_punctuation, without_names(part)))
     words: list[str] = []
     hashtags: list[str] = []
     sentence: list[tuple[str, bool]] = []
@@ -203,7 +184,8 @@ def _stretch(part: str) -> Stretch:
             if any(not character.isdigit() and character != "_" for character in tag):
                 hashtags.append(tag)
                 tag_ends = found.end()
-        for spelled in found[2].split("_"):
+        whole, pieces = tag_ends == found.end(), found[2].split("_")  # a hashtag is one word
+        for spelled in pieces if whole else (word for piece in pieces for word in segments(piece)):
             word = spelled.lower()
             closed = ENDING.sub("", word).replace("'", "")
             if not closed.isascii():
@@ -217,13 +199,6 @@ def _stretch(part: str) -> Stretch:
 
 
 _kept = lru_cache(maxsize=1 << 18)(_stretch)
-
-
-def _without_names(part: str) -> str:
-    """Without links, e-mail addresses and mentions."""
-    if "." in part or ":" in part:
-        part = LINK.sub(" ", part)
-    return MENTION.sub(" ", part) if "@" in part else part
 
 
 def _without_symbols(character: str) -> str:

@@ -33,12 +33,14 @@ from pipeline.running.progress import bar
 if TYPE_CHECKING:
     from pipeline.text.lemmatizer import Lemmatizer
 
-LETTERS = r"^[a-z']{2,40}$"
+LONGEST = 40
+LETTERS = rf"^[a-z']{{2,{LONGEST}}}$"
 INFLECTED = r"(?:s|ed|ing)$"
 ENDING, BEGINNING = 4, 3
 """The network may change at most the last 4 letters of a word, and none of the first 3."""
 SENTENCE = 100
-"""Longer posts are tagged in pieces of this many words, which bounds the tagger's memory."""
+"""Longer posts are tagged in pieces of this many words. With words cut to LONGEST letters, as the tagger pads all of a
+batch to the longest, this bounds its memory."""
 
 _CACHED = pa.schema([("word", pa.string()), ("lemma", pa.string())])
 
@@ -102,9 +104,20 @@ def lemmatize_apart(sentences: Sequence[Sequence[str]], chosen: Models) -> list[
 
 def lemmatize_sentences(sentences: Sequence[Sequence[str]], chosen: Models) -> list[list[str]]:
     """The lower-cased lemma of each word of each sentence, by its part of speech there; words in any case."""
-    pieces = [list(words[at : at + SENTENCE]) for words in sentences for at in range(0, len(words), SENTENCE)]
+    pieces = [
+        [word[:LONGEST] for word in words[at : at + SENTENCE]]
+        for words in sentences
+        for at in range(0, len(words), SENTENCE)
+    ]
     found = iter(_tagged(pieces, chosen) if pieces else [])
-    return [[lemma for _ in range(0, len(words), SENTENCE) for lemma in next(found)] for words in sentences]
+    return [
+        [
+            lemma if len(word) <= LONGEST else word.lower()
+            for at in range(0, len(words), SENTENCE)
+            for word, lemma in zip(words[at : at + SENTENCE], next(found), strict=True)
+        ]
+        for words in sentences
+    ]
 
 
 def _ask(words: pa.Array, chosen: Models) -> pa.Table:

@@ -23,6 +23,24 @@ AWKWARD = [
     ("ｈｔｔｐ：／／example.com ＠bob ｗｉｄｅ", "wide"),
     ("\u2068@bob\u2069 \u200f@ann", ""),
     ("and/or 10:30 3.5km v2.0 e.g. foo.svg", "10 30 3 5km v2 0 e g foo svg"),
+    # … beside letters of any script, cut off, or in a script of their own
+    ("今日は@kuma_9さんと散歩 RT@kuma_9: @kuma_9、橋", "今日 は さん と 散歩 橋"),
+    ("記事https://t.co/AbC12xYz、橋 example.comの話 bit.ly/2abcを見て", "記事 橋 の 話 を 見 て"),
+    ("連絡はann@example.comまで と＠kuma＿9さん", "連絡 は まで と さん"),
+    ("안녕@kuma_9님 https://t.co/abc에서 naver.com에서", "안녕 님 에서 에서"),
+    ("смотриhttps://t.co/AbC12привет сайтexample.comтут @вася вася@пример.рф", "смотри привет сайт тут"),
+    ("شاهدhttps://t.co/abcشكرا ดูhttps://t.co/abcนะ", "شاهد شكرا ดู นะ"),
+    ("नमस्ते@kuma_9जी https://ru.wikipedia.org/wiki/Москва_река", "नमस्ते जी"),
+    ("cut https://t.… http… h… pic.twitter.… t.c… bbc.co.uk over http", "cut http"),
+    ("foo@bar art@bob see @李雷 你好", "foo bar art bob see 你好"),
+    # HTML and entities, whole or cut
+    (
+        "<p>one<br />two</p><p>#<span>tag</span> @<span>bob</span> <b>b</b>old</p><script>x()</script>",
+        "one two tag bold",
+    ),
+    ('a <a href="https://x.org" rel="tag">link</a> cut <a href="https://x', "link cut"),
+    ("&lt;p&gt;Tom &amp;amp; &lt;i&gt;Jerry&lt;/i&gt;&lt;/p&gt;", "tom jerry"),
+    ("Tom &amp Jerry &hellip; R&D 1<2 &am…", "tom jerry d 1 2"),
     # emoji and emoticons
     ("love❤️you 👩‍👩‍👧‍👦 👍🏽 🇫🇷", "love"),
     ("call 1️⃣ now ™ © ℹ️ Ⓜ️", "call now m"),
@@ -38,10 +56,14 @@ AWKWARD = [
     ("state-of-the-art snow_man _private_", "state art snow man private"),
     # scripts, marks, case
     ("नमस्ते दुनिया", "नमस्ते दुनिया"),
+    (
+        "我喜欢在公园散步 iPhoneを2020年に ខ្ញុំចូលចិត្ត #東京タワー",
+        "我 喜欢 在 公园 散步 iphone を 2020 年 に ខ្ញុំ ចូលចិត្ត 東京タワー",
+    ),
     ("مرحبا بالعالم", "مرحبا بالعالم"),
     ("می\u200cخواهم", "میخواهم"),
     ("м’ята Їжак ЁЛКА", "мята їжак ёлка"),
-    ("สวัสดี 日本語のテキスト", "สวัสดี 日本語のテキスト"),
+    ("สวัสดี 日本語のテキスト", "สวัสดี 日本語 の テキスト"),
     ("Café cafe\u0301 NIÑOS Straße", "café café niños straße"),
     ("𝓗𝓮𝓵𝓵𝓸 ⓗⓔⓛⓛⓞ Ｗｏｒｌｄ ﬁne m²", "hello hello world fine m2"),
     ("wo\u00adrd zero\u200bwidth \ufeffbom", "word zero width bom"),
@@ -126,7 +148,25 @@ def test_texts_without_words_have_their_reason():
 
 HOSTILE = [
     *("a", "#", "'", "ab ", "@", "é", "日", ":D", "&amp;", "x.", ".", "w-", "-", "_", "\u0301", "ʕ", "_a", "Ã©"),
-    *("#a", "a@b.", "a@", "http", "o_", "d'", "www.", "<3", "ｗ．"),
+    *(
+        "#a",
+        "a@b.",
+        "a@",
+        "http",
+        "o_",
+        "d'",
+        "www.",
+        "<3",
+        "ｗ．",
+        "<p",
+        "<a =",
+        "&lt;p&gt;",
+        "<p>x</p>",
+        "&#",
+        "日a.",
+        "й.",
+        "a…",
+    ),
 ]
 
 

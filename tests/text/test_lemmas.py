@@ -195,3 +195,16 @@ def test_accuracy_on_the_treebank_and_agreement_of_the_modes(treebank, capsys):
     assert word_mode >= 0.970
     assert sentence_mode > word_mode
     assert agreement >= 0.96
+
+
+def test_a_word_of_sixty_thousand_letters_passes_as_it_is_and_does_not_widen_the_batch(monkeypatch):
+    given = []
+
+    def tagged(sentences, _):
+        given.extend(sentences)
+        return iter([word.lower() for word in words] for words in sentences)
+
+    monkeypatch.setattr(lemmas, "_tagged", tagged)
+    long = "Ab" * 30_000
+    assert lemmatize_sentences([["Two", long, "dogs"]], BUNDLED) == [["two", long.lower(), "dogs"]]
+    assert max(len(word) for words in given for word in words) <= lemmas.LONGEST

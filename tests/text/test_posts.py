@@ -119,12 +119,12 @@ def workplace(tmp_path, monkeypatch):
         Path(name).symlink_to(ROOT / name)
     Path("data").mkdir()
     Path("data/checked").touch()
-    POSTS.write(posts(ROWS), clean_text.POSTS)
+    POSTS.write(posts(ROWS), clean_text.POSTS_PATH)
     return tmp_path
 
 
 def outputs():
-    folders = (clean_text.WORDS, clean_text.DUPLICATES, clean_text.GROUPS)
+    folders = (clean_text.WORDS_PATH, clean_text.DUPLICATES_PATH, clean_text.GROUPS_PATH)
     files = [clean_text.METRICS, *(file for folder in folders for file in sorted(folder.iterdir()))]
     return {str(file): file.read_bytes() for file in files}
 
@@ -132,8 +132,8 @@ def outputs():
 def test_the_stage_runs_twice_to_the_same_bytes(workplace):
     clean_text.main()
     first = outputs()
-    assert WORDS.read(clean_text.WORDS)["post_id"].to_pylist() == ["b", "c", "e", "i"]
-    assert TEXT_GROUPS.count(clean_text.GROUPS) == 6
+    assert WORDS.read(clean_text.WORDS_PATH)["post_id"].to_pylist() == ["b", "c", "e", "i"]
+    assert TEXT_GROUPS.count(clean_text.GROUPS_PATH) == 6
     assert json.loads(clean_text.METRICS.read_text())["posts_in"] == len(ROWS)
     assert not list(Path(".checkpoints").glob("*/*/*"))
     shutil.rmtree(workplace / "cache")
@@ -142,9 +142,9 @@ def test_the_stage_runs_twice_to_the_same_bytes(workplace):
 
 
 def test_the_stage_on_posts_without_a_word_writes_empty_tables(workplace):
-    POSTS.write(posts([("a", "u", None, "i", None)]), clean_text.POSTS)
+    POSTS.write(posts([("a", "u", None, "i", None)]), clean_text.POSTS_PATH)
     clean_text.main()
-    assert WORDS.count(clean_text.WORDS) == DUPLICATES.count(clean_text.DUPLICATES) == 0
+    assert WORDS.count(clean_text.WORDS_PATH) == DUPLICATES.count(clean_text.DUPLICATES_PATH) == 0
 
 
 def test_the_stage_in_sentence_mode_has_the_words_of_the_same_posts(workplace):
@@ -152,6 +152,6 @@ def test_the_stage_in_sentence_mode_has_the_words_of_the_same_posts(workplace):
     assert "lemmas: word" in params
     Path("params.yaml").write_text(params.replace("lemmas: word", "lemmas: sentence"))
     clean_text.main()
-    words = WORDS.read(clean_text.WORDS)
+    words = WORDS.read(clean_text.WORDS_PATH)
     assert set(pc.unique(words["words"].combine_chunks().flatten()).to_pylist()) >= {"cat", "red", "house", "dog"}
     assert words["post_id"].to_pylist() == ["b", "c", "e", "i"]
