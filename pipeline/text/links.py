@@ -1,9 +1,9 @@
 r"""Links, e-mail addresses and @mentions, wherever they stand: also beside letters of another script, and cut off.
 
-Where a script writes no spaces, or a particle is glued to a name (と@kuma_9さん), neither white space nor \w says where the
-name ends. A link, a host and a handle are made of Latin letters, so they begin and end where these do; what follows `/`
-or `=` in a link may be of another script (…/wiki/Москва), but not of one without spaces, as nothing tells where it would
-end. A host or a handle of another script (@вася) begins beside no letter.
+Where a script writes no spaces, or a particle is glued to a name (@kuma_9さん), neither white space nor \w says
+where the name ends. A link, a host and a handle are made of Latin letters, so they begin and end where these
+do; what follows `/` or `=` in a link may be of another script (…/wiki/Москва), but not of one without spaces,
+as nothing tells where it would end. A host or a handle of another script (@вася) begins beside no letter.
 
 What a platform leaves of a name that it cut (https://t.…, pic.twitter.…) goes too.
 
