@@ -26,14 +26,19 @@ def mean_words(token: Array, words: Array) -> Array:
 
 
 def mean_images(posts: Posts, features: Array, users: int, seed: int) -> Array:
-    """Each user's mean image feature (K, D_I); a user without an image gets a seeded random vector (the paper).
+    """Each user's mean image feature (K, D_I), see `mean_by_user`."""
+    return mean_by_user(features, posts.image, posts.user[posts.post], users, seed)
 
-    Random vectors have the mean and the spread of the others, number by number, so that they lie among them.
+
+def mean_by_user(vectors: Array, rows: Array, user: Array, users: int, seed: int) -> Array:
+    """The mean (K, d) of the `vectors` (m, d) at `rows` (n,) over the posts of each `user` (n,), of `users` K.
+
+    Who has none gets a random vector with the mean and the spread of the others, number by number (as the paper does
+    for Avg-Image): such a user is found by chance.
     """
-    user = posts.user[posts.post]
-    sums, counts = np.zeros((users, features.shape[1])), np.bincount(user, minlength=users)
-    for part in chunks(len(user), _PIECE):
-        np.add.at(sums, user[part], features[posts.image[part]].astype(np.float64))
+    sums, counts = np.zeros((users, vectors.shape[1])), np.bincount(user, minlength=users)
+    for part in chunks(len(rows), _PIECE):
+        np.add.at(sums, user[part], vectors[rows[part]].astype(np.float64))
     means = sums / np.maximum(1, counts)[:, None]
     known, without = means[counts > 0], np.flatnonzero(counts == 0)
     if len(without):

@@ -21,6 +21,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Cosine = Annotated[float, Field(ge=0, le=1)]
 Precision = Literal["float32", "bfloat16"]
 Stored = Literal["float16", "float32"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Section(BaseModel):
@@ -70,13 +71,27 @@ class Text(_Section):
     duplicates: Literal["drop", "group"]
 
 
+class Sentences(_Section):
+    encoder: Literal["none", "minilm", "onnx"]
+    weights: str | None
+    weights_sha256: Sha256 | None
+    tokenizer: str | None
+
+    @model_validator(mode="after")
+    def _files_are_given_for_onnx(self) -> Self:
+        given = [value is not None for value in (self.weights, self.weights_sha256, self.tokenizer)]
+        if given != [self.encoder == "onnx"] * 3:
+            raise ValueError("encoder: onnx needs weights, weights_sha256 and tokenizer; else these have to be null")
+        return self
+
+
 class Images(_Section):
     max_pixels: PositiveInt
     max_side: Annotated[int, Field(ge=224)]
     encoder: Annotated[str, Field(pattern=r"^(efficientnet_lite0|resnet152|stored|timm:[A-Za-z0-9_.-]+)$")]
     style: bool
     weights: str | None
-    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
+    weights_sha256: Sha256 | None
     precision: Precision
     dtype: Stored
     batch_size: PositiveInt
@@ -253,6 +268,7 @@ class Params(Lambdas):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     corpus: Corpus
     text: Text
+    sentences: Sentences
     images: Images
     split: Split
     words: Words

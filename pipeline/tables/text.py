@@ -2,10 +2,12 @@
 
 import pyarrow as pa
 
-from pipeline.tables.table import TEXT, WORD_LIST, Table, schema
+from pipeline.tables.table import TEXT, VECTOR, WORD_LIST, Table, schema
 
 WORDS = Table("text/words", schema(("post_id", TEXT), ("words", WORD_LIST), ("hashtags", WORD_LIST)), ("post_id",))
 DUPLICATES = Table(
     "text/duplicates", schema(("post_id", TEXT), ("duplicate_of", TEXT), ("overlap", pa.float32())), ("post_id",)
 )
 TEXT_GROUPS = Table("text/groups", schema(("post_id", TEXT), ("group_id", TEXT)), ("post_id",))
+TEXT_VECTORS = Table("text/vectors", schema(("post_id", TEXT), ("vector", VECTOR)), ("post_id",), 32_768)
+"""A post's text as a sentence encoder has it, unit length; no row without a text, or without an encoder."""

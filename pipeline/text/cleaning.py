@@ -106,6 +106,11 @@ def stretches(text: str) -> list[Stretch]:
     return [_kept(part) if len(part) <= LONGEST_KEPT else _stretch(part) for part in CUT.sub(" ", shown(text)).split()]
 
 
+def prose(text: str) -> str:
+    """The text as written, repaired, without links, e-mail addresses and mentions: what a sentence encoder is shown."""
+    return " ".join(" ".join(map(_without_names, repair(text).split())).split())
+
+
 def clean(texts: pa.Array | pa.ChunkedArray, lemmatize: Lemmatize | None = None) -> Cleaned:
     """Words and hashtags of each of n texts (nulls allowed); with `lemmatize`, lemmas found in whole sentences.
 

@@ -1,0 +1,23 @@
+"""What a person would do without this system: a pretrained vector a post, their mean a user, the nearest answer.
+
+    encoder_mean             users are means of their train posts' vectors, by cosine
+    encoder_mean_centred     the same, less the mean of all train posts: what all have in common tells nobody apart
+
+Texts are sentence vectors, images the features of the frozen network. The two live in spaces of their own, so that text
+to user and image to user can be asked, and image to text cannot.
+"""
+
+import numpy as np
+
+from pipeline.embedding.batches import Array, chunks
+
+METHODS = ("encoder_mean", "encoder_mean_centred")
+_PIECE = 65_536
+
+
+def common(vectors: Array, rows: Array) -> Array:
+    """The mean (d,) of `vectors` (m, d) over `rows` (n,), in pieces; zeros without a row."""
+    total = np.zeros(vectors.shape[1])
+    for part in chunks(len(rows), _PIECE):
+        total += vectors[rows[part]].astype(np.float64).sum(0)
+    return (total / max(1, len(rows))).astype(np.float32)

@@ -1,0 +1,119 @@
+"""Stage `encoder_means`: is training worth it here? What pretrained vectors find without it, on the same queries.
+
+Reads   data/split/{train,test,sets}   posts of both sides, and the queries
+        data/text/vectors              a post's text as a pretrained sentence encoder has it
+        data/images/features           an image as the frozen network has it
+        data/evaluation/ranks          the model's ranks
+Writes  data/encoder_means/METHOD/{text,image}   a user: the mean of the vectors of the train posts
+        data/encoder_means/METHOD/ranks          a query: the rank of its ground truth
+        metrics/encoder_means.json     per method what metrics/retrieval.json has, and the model's mean median rank less
+                                       the method's, with paired 95 % intervals
+
+Methods: encoder_mean, encoder_mean_centred (pipeline.evaluation.encoder_means).
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.common.metrics import write_metrics
+from pipeline.embedding.batches import Array
+from pipeline.evaluation.baselines import mean_by_user
+from pipeline.evaluation.encoder_means import METHODS, common
+from pipeline.evaluation.paper import estimates
+from pipeline.ranking.retrieval import Vectors, evaluate, rank_task
+from pipeline.running.files import atomic_folder
+from pipeline.running.params import load
+from pipeline.tables.corpus import pictures_of
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.images import FEATURES
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.split import CONTENT
+from pipeline.tables.table import Table, matrix, positions, vectors
+from pipeline.tables.text import TEXT_VECTORS
+from stages.inputs import asked, authors
+from stages.runner import run
+
+SPLIT = Path("data/split")
+TEXTS, IMAGES = Path("data/text/vectors"), Path("data/images/features")
+MODEL_RANKS = Path("data/evaluation/ranks")
+MEANS = Path("data/encoder_means")
+METRICS = Path("metrics/encoder_means.json")
+
+log = logging.getLogger("encoder_means")
+
+KINDS: dict[str, tuple[str, Table, Path]] = {
+    "text": ("text_to_user", TEXT_VECTORS, TEXTS),
+    "image": ("image_to_user", FEATURES, IMAGES),
+}
+"""By kind of vector: the task that it can ask, its table and its place."""
+
+
+def main() -> None:
+    params = load("seed", "sentences.encoder", "retrieval")
+    content = {side: CONTENT.read(SPLIT / side, ["post_id", "user_id", "image_id", "more_images"]) for side in ("train", "test")}
+    queries = asked("test", CONTENT.read(SPLIT / "test"))
+    users = authors(SPLIT / "train")
+    posts = np.bincount(positions(content["train"]["user_id"], users), minlength=len(users))
+    active = dict(zip(users.to_pylist(), posts.tolist(), strict=True))
+
+    metrics: dict[str, Any] = {}
+    ranked = {"model": RANKS.read(MODEL_RANKS)}
+    known = {
+        kind: _vectors(kind, pa.concat_tables(content.values()))
+        for kind in KINDS
+        if kind != "text" or params.sentences.encoder != "none"
+    }
+    author = positions(content["train"]["user_id"], users)
+    with atomic_folder(MEANS) as target:
+        for method in METHODS:
+            found = {}
+            for kind, (ids, values) in known.items():
+                post, shown = _shown(kind, content["train"])
+                rows = positions(shown, ids)
+                post, rows = post[rows >= 0], rows[rows >= 0]
+                if method == "encoder_mean_centred":
+                    values = values - common(values, rows)
+                means = Vectors(users, mean_by_user(values, rows, author[post], len(users), params.seed))
+                task, asking = KINDS[kind][0], Vectors(ids, values)
+                found[task] = rank_task(task, queries[task], means, asking, asking)
+                EMBEDDINGS.write(pa.table({"id": users, "vector": vectors(means.values)}), target / method / kind)
+            ranked[method] = pa.concat_tables([rows for rows, _, _ in found.values()])
+            RANKS.write(ranked[method], target / method / "ranks")
+            metrics[method] = evaluate(
+                {task: rows for task, (rows, _, _) in found.items()},
+                {task: count for task, (_, _, count) in found.items()},
+                active, params.retrieval.activity, params.retrieval.bootstrap, params.seed,
+            )  # fmt: skip
+            log.info("%s: %s", method, {task: metrics[method][task].get("mean_median_rank") for task in found})
+    figures = estimates(ranked, params.retrieval.bootstrap, params.seed)
+    metrics["model_less"] = {
+        method: {task: (figures["model"][task] - figures[method][task]).shown() for task in figures[method]}
+        for method in METHODS
+    }
+    write_metrics(metrics, METRICS)
+
+
+def _shown(kind: str, posts: pa.Table) -> tuple[Array, pa.Array]:
+    """Rows of `posts` (n,) and the ids (n,) of their vectors: the post's own for its text, its pictures' for these."""
+    return pictures_of(posts) if kind == "image" else (np.arange(posts.num_rows), posts["post_id"].combine_chunks())
+
+
+def _vectors(kind: str, posts: pa.Table) -> tuple[pa.Array, Array]:
+    """The ids (n,) and vectors (n, d) of what `posts` show."""
+    _, table, place = KINDS[kind]
+    wanted = pc.unique(_shown(kind, posts)[1])
+    ids, values = [], []
+    for shard in table.batches(place):
+        held = shard.filter(pc.is_in(shard[table.key[0]], wanted))
+        ids += held[table.key[0]].chunks
+        values.append(matrix(held["vector"]).astype(np.float32))
+    return pa.chunked_array(ids, pa.string()).combine_chunks(), np.concatenate(values)
+
+
+if __name__ == "__main__":
+    run("encoder_means", main)

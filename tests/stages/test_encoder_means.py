@@ -1,0 +1,83 @@
+"""Stage encoder_means: means by hand, a planted truth found, centring, and the paired difference to the model."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.evaluation.baselines import mean_by_user
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.images import FEATURES
+from pipeline.tables.ranking import RANKS
+from pipeline.tables.split import CONTENT, SETS
+from pipeline.tables.table import matrix, vectors
+from pipeline.tables.text import TEXT_VECTORS
+from stages import encoder_means
+
+ROOT = Path(__file__).parents[2]
+USERS, POSTS, DIM = 12, 10, 16
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    """12 users, texts and images around a direction of their own beside one that all share; 3 of 10 posts are test."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    own, shared = rng.normal(size=(USERS, DIM)), 20 * rng.normal(size=DIM)
+    users = [f"u{i:02}" for i in range(USERS) for _ in range(POSTS)]
+    posts, images = ([f"{kind}{i:03}" for i in range(len(users))] for kind in "pi")
+    values = shared + np.repeat(own, POSTS, 0) + 0.3 * rng.normal(size=(len(users), DIM))
+    test = np.arange(len(users)) % POSTS < 3
+    column = vectors(values.astype(np.float32))
+    TEXT_VECTORS.write(pa.table({"post_id": posts, "vector": column}), Path("data/text/vectors"))
+    FEATURES.write(pa.table({"image_id": images, "vector": column}), Path("data/images/features"))
+    content = pa.table({"post_id": posts, "user_id": users, "image_id": images, "words": [["w"]] * len(users)})
+    for side, rows in (("train", ~test), ("test", test)):
+        CONTENT.write(content.filter(pa.array(rows)), Path("data/split") / side)
+    asked = [("test", task, post) for task in ("text_to_user", "image_to_text", "image_to_user")
+             for post, is_test in zip(posts, test, strict=True) if is_test]  # fmt: skip
+    SETS.write(SETS.of(sorted(asked)), Path("data/split/sets"))
+    model = [(task, post, users[posts.index(post)], users[posts.index(post)], 6.0)
+             for _, task, post in sorted(asked) if task != "image_to_text"]  # fmt: skip
+    RANKS.write(RANKS.of(sorted(model)), Path("data/evaluation/ranks"))
+    return values, np.array(users), test
+
+
+def test_centred_means_find_what_is_planted_and_the_model_at_rank_6_is_behind(planted):
+    encoder_means.main()
+    metrics = json.loads(Path("metrics/encoder_means.json").read_text())
+    for task in ("text_to_user", "image_to_user"):
+        assert metrics["encoder_mean_centred"][task]["mean_median_rank"] < 1.2
+        assert metrics["encoder_mean_centred"][task]["queries"] == 36
+        gap = metrics["model_less"]["encoder_mean_centred"][task]
+        assert gap["value"] > 4 and gap["interval_95"][0] > 4
+
+
+def test_users_are_means_of_train_posts_alone(planted):
+    values, users, test = planted
+    encoder_means.main()
+    table = EMBEDDINGS.read(Path("data/encoder_means/encoder_mean/text"))
+    for name, vector in zip(table["id"].to_pylist(), matrix(table["vector"]), strict=True):
+        np.testing.assert_allclose(vector, values[(users == name) & ~test].mean(0), rtol=1e-4)
+
+
+def test_without_sentence_vectors_images_alone_are_asked(planted):
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("encoder: minilm", "encoder: none"))
+    TEXT_VECTORS.write(TEXT_VECTORS.empty(), Path("data/text/vectors"))
+    encoder_means.main()
+    metrics = json.loads(Path("metrics/encoder_means.json").read_text())
+    assert "text_to_user" not in metrics["encoder_mean"] and metrics["encoder_mean"]["image_to_user"]["queries"]
+
+
+def test_who_has_no_vector_gets_a_random_one_among_the_others():
+    vectors_of = np.array([[1.0, 10.0], [3.0, 10.0]], np.float32)
+    means = mean_by_user(vectors_of, np.array([0, 1]), np.array([0, 0]), 3, seed=1)
+    np.testing.assert_allclose(means[0], [2, 10])
+    again = mean_by_user(vectors_of, np.array([0, 1]), np.array([0, 0]), 3, seed=1)
+    np.testing.assert_array_equal(means, again)
+    assert np.isfinite(means).all()
