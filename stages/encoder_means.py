@@ -55,7 +55,10 @@ KINDS: dict[str, tuple[str, Table, Path]] = {
 
 def main() -> None:
     params = load("seed", "sentences.encoder", "retrieval")
-    content = {side: CONTENT.read(SPLIT / side, ["post_id", "user_id", "image_id", "more_images"]) for side in ("train", "test")}
+    content = {
+        side: CONTENT.read(SPLIT / side, ["post_id", "user_id", "image_id", "more_images"])
+        for side in ("train", "test")
+    }
     queries = asked("test", CONTENT.read(SPLIT / "test"))
     users = authors(SPLIT / "train")
     posts = np.bincount(positions(content["train"]["user_id"], users), minlength=len(users))

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import read_metrics
-from pipeline.report import corpus, paper, people, results
+from pipeline.report import corpus, paper, people, results, untrained
 from pipeline.report.cards import Shelf
 from pipeline.report.page import Note, Part, Section, render
 from pipeline.report.pictures import thumbnail
@@ -58,6 +58,7 @@ MEASURED = (
     "words",
     "train",
     "retrieval",
+    "encoder_means",
     "baselines",
     "interests",
     "clusters",
@@ -107,7 +108,10 @@ def main() -> None:
         ],
         "Split": corpus.split_and_audit(split, audit, close, shelf),
         "Training": results.training(pd.read_csv(CURVES), measured["train"]),
-        "Retrieval": results.retrieval(retrieval, measured["baselines"], ranks, params.retrieval.activity),
+        "Retrieval": [
+            *results.retrieval(retrieval, measured["baselines"], ranks, params.retrieval.activity),
+            *untrained.worth(measured["encoder_means"], retrieval),
+        ],
         "Interests": results.interests(measured["interests"], source),
         "Clusters": people.clusters(
             measured["clusters"], cluster_users, cluster_words, cluster_images, params.clusters.common_words, shelf

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from pipeline.common.metrics import write_metrics
 from pipeline.evaluation import interests
 from pipeline.evaluation.clusters import cluster, coherence, nearest_images, top_words
+from pipeline.evaluation.paper import estimates
 from pipeline.ranking.retrieval import TASKS, Vectors, cumulative, evaluate
 from pipeline.tables.corpus import IMAGES, POSTS, USERS
 from pipeline.tables.evaluation import ANSWERS, ASKED, CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
@@ -150,6 +151,11 @@ def fabricate(root: Path, text=None, user=None) -> None:
         {name: evaluate({t: worse[t] for t in asks}, candidates, active, [6, 8], 100, 1) for name, asks in one.items()},
         root / "metrics/baselines.json",
     )
+    apart = {t: worse[t] for t in ("text_to_user", "image_to_user")}
+    figures = estimates({"model": pa.concat_tables(ranks.values()), "mean": pa.concat_tables(apart.values())}, 100, 1)
+    gaps = {task: (figures["model"][task] - figures["mean"][task]).shown() for task in apart}
+    means = dict.fromkeys(("encoder_mean", "encoder_mean_centred"), evaluate(apart, candidates, active, [6, 8], 100, 1))
+    write_metrics({**means, "model_less": dict.fromkeys(means, gaps)}, root / "metrics/encoder_means.json")
 
     vectors = rng.normal(size=(PEOPLE, 8)).astype(np.float32) + 3 * np.eye(8, dtype=np.float32)[topic]
     methods = {"model": vectors} | {name: vectors + 2 * rng.normal(size=vectors.shape) for name in one}

@@ -1,0 +1,45 @@
+"""Whether training is worth it, in a sentence that follows the paired intervals."""
+
+import pytest
+
+from pipeline.report.page import Note
+from pipeline.report.untrained import verdict, worth
+
+
+def means(**gaps):
+    block = {"mean_median_rank": 8.0, "queries": 5, "interval_95": {"mean_median_rank": [7.0, 9.0]}}
+    shown = {task: {"value": sum(ends) / 2, "interval_95": ends} for task, ends in gaps.items()}
+    tasks = dict.fromkeys(gaps, block)
+    both = ("encoder_mean", "encoder_mean_centred")
+    return {**dict.fromkeys(both, tasks), "model_less": dict.fromkeys(both, shown)}, tasks
+
+
+@pytest.mark.parametrize(
+    ("text", "image", "said"),
+    [
+        ([-3, -1], [-2, -1], "The model is ahead in text to user and image to user"),
+        ([1, 2], [-2, -1], "The model is ahead in image to user; behind in text to user"),
+        ([-1, 2], [0.5, 1], "The model is behind in image to user; not to be told apart in text to user"),
+    ],
+)
+def test_the_sentence_follows_the_intervals(text, image, said):
+    found, model = means(text_to_user=text, image_to_user=image)
+    assert verdict(found, list(model)) == said
+    nothing = {"queries": 0}
+    (part,) = worth(found, {**dict.fromkeys(("text_to_user", "image_to_text", "image_to_user"), nothing), **model})
+    assert said in part.title and len(part.table.rows) == 5
+
+
+def test_behind_one_of_the_means_is_behind():
+    found, _ = means(text_to_user=[-3, -1])
+    found["model_less"] = {
+        **found["model_less"], "encoder_mean_centred": {"text_to_user": {"value": 2, "interval_95": [1, 3]}}
+    }  # fmt: skip
+    assert verdict(found, ["text_to_user"]) == "The model is behind in text to user"
+
+
+def test_without_vectors_it_is_said():
+    nothing = {"queries": 0}
+    model = dict.fromkeys(("text_to_user", "image_to_text", "image_to_user"), nothing)
+    (part,) = worth({"encoder_mean": {}}, model)
+    assert isinstance(part, Note)
