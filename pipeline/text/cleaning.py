@@ -107,8 +107,8 @@ def stretches(text: str) -> list[Stretch]:
 
 
 def prose(text: str) -> str:
-    """The text as written, repaired, without links, e-mail addresses and mentions: what a sentence encoder is shown."""
-    return " ".join(" ".join(map(_without_names, repair(text).split())).split())
+    """The text as shown, without links, e-mail addresses and mentions: what a sentence encoder is given."""
+    return " ".join(" ".join(map(without_names, shown(text).split())).split())
 
 
 def clean(texts: pa.Array | pa.ChunkedArray, lemmatize: Lemmatize | None = None) -> Cleaned:
