@@ -10,7 +10,6 @@ import gc
 import importlib.util
 import json
 import multiprocessing
-import shutil
 import statistics
 import sys
 import time
@@ -25,13 +24,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def lay_out(folder: Path) -> None:
-    """What stages need to run in `folder`, but for params.yaml: code, models and dvc.yaml as links, data/own copied."""
+    """What stages need to run in `folder`, but for params.yaml: code, models and dvc.yaml as links."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("pipeline", "stages", "models", "dvc.yaml"):
         link = folder / name
         link.unlink(missing_ok=True)
         link.symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "data/own", folder / "data/own", dirs_exist_ok=True)
 
 
 def write_params(folder: Path, changes: Mapping[str, Mapping[str, Any]], source: Path = ROOT / "params.yaml") -> None:

@@ -1,6 +1,6 @@
 """Stage `import_corpus`: read posts, users and images from the chosen source; what is left out gets a reason.
 
-Reads   data/fetched, corpus.posts, corpus.images, corpus.users   as corpus.source asks
+Reads   data/fetched; or, as data/listing saw them, corpus.posts, corpus.images and corpus.users
 Writes  data/corpus/posts      one row per post: post_id, user_id, text?, image_id?, created_at? (UTC)
         data/corpus/users      one row per user with posts: user_id, interests, brand
         data/corpus/images     one row per distinct image file: image_id (SHA-256), bytes, width, height
@@ -19,6 +19,7 @@ from pipeline.corpus.synthetic import SyntheticCorpus
 from pipeline.corpus.table import TableCorpus
 from pipeline.running.files import atomic_folder
 from pipeline.running.params import Corpus, load
+from stages import list_corpus
 from stages.runner import resumable, run
 
 FETCHED = Path("data/fetched")
@@ -32,6 +33,8 @@ log = logging.getLogger("import_corpus")
 def main() -> None:
     params = load("seed", "corpus", "images.max_pixels", "images.max_side")
     source = _source(params.corpus, params.seed)
+    if not list_corpus.LISTING.exists():  # run by hand, not by DVC
+        list_corpus.main()
     with resumable("import_corpus") as scratch:
         metrics = import_corpus(
             source,
@@ -53,7 +56,7 @@ def main() -> None:
 
 def _source(corpus: Corpus, seed: int) -> Source:
     if corpus.source == "table":
-        return TableCorpus(Path(corpus.posts), Path(corpus.images), Path(corpus.users))
+        return TableCorpus.of(corpus)
     if corpus.source == "synthetic":
         return SyntheticCorpus(corpus.synthetic, seed)
     return Openclipart(FETCHED, corpus.interest_share, corpus.interest_posts)

@@ -12,13 +12,12 @@ count, save in JSONL, where a row is a line.
 
 import csv
 import json
-import zipfile
-import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -27,8 +26,10 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from pipeline.corpus.importing import CANDIDATES, joined, rejected_rows
-from pipeline.pictures.reading import MAX_BYTES, Rejected, read_inside
+from pipeline.pictures.finding import Pictures, opened
+from pipeline.pictures.reading import Rejected
 from pipeline.running.errors import UserError
+from pipeline.running.params import Corpus
 from pipeline.tables.corpus import REJECTED, USERS
 
 POST = ("post_id", "user_id", "text", "image")
@@ -56,9 +57,16 @@ Pieces = Iterator[tuple[pa.Table, pa.Table]]
 class TableCorpus:
     """The files as a source of posts (`pipeline.corpus.importing.Source`)."""
 
-    def __init__(self, posts: Path, images: Path, users: Path) -> None:
+    def __init__(self, posts: Path, images: Path, users: Path, links_into: Path | None = None) -> None:
         self.name = posts.name
-        self._posts, self._images, self._users = posts, images, users
+        self.tables = (posts, users)
+        self._posts, self._images, self._users, self._links_into = posts, images, users, links_into
+
+    @classmethod
+    def of(cls, params: Corpus) -> Self:
+        """The corpus that params.yaml names."""
+        into = params.links_into
+        return cls(Path(params.posts), Path(params.images), Path(params.users), Path(into) if into else None)
 
     def rows(self) -> Pieces:
         """The rows of the table of posts."""
@@ -84,16 +92,14 @@ class TableCorpus:
         ids = pc.coalesce(rows["post_id"], place)
         return pa.table({"id": ids, "reason": reasons, "detail": place}).cast(REJECTED.schema)
 
+    def opened_pictures(self) -> AbstractContextManager[Pictures]:
+        """The folder or zip of pictures."""
+        return opened(self._images, self._links_into)
+
     def pictures(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | Rejected]]:
         """The files of these names in the folder or zip."""
-        if self._images.is_dir():
-            yield from ((name, read_inside(self._images, name)) for name in names)
-            return
-        try:
-            with zipfile.ZipFile(self._images) as archive:
-                yield from ((name, _unzipped(archive, name)) for name in names)
-        except zipfile.BadZipFile as error:
-            raise UserError(f"{self._images} is neither a folder nor a zip of images: {error}.") from None
+        with self.opened_pictures() as pictures:
+            yield from ((name, pictures.read(name)) for name in names)
 
     def users(self, posts: pa.Table) -> tuple[pa.Table, pa.Table]:
         """All users of `posts`, as far as known from the table of users; what else that table holds is rejected."""
@@ -155,20 +161,6 @@ def _labels(value: str | list[str | None] | None) -> list[str]:
     """The names of a list, or of text separated by `;`, without blanks and repetitions, sorted."""
     names = value.split(";") if isinstance(value, str) else value or []
     return sorted({name.strip() for name in names if name and name.strip()})
-
-
-def _unzipped(archive: zipfile.ZipFile, name: str) -> bytes | Rejected:
-    try:
-        facts = archive.getinfo(name.removeprefix("./"))
-        if facts.file_size > MAX_BYTES:
-            return Rejected("too large a file", f"{name}: {facts.file_size} bytes, limit {MAX_BYTES}")
-        if facts.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            return Rejected("unreadable", f"{name}: compressed by another method than deflate")
-        return archive.read(facts)  # no more than file_size, whatever the data unpacks to
-    except KeyError:
-        return Rejected("missing", name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        return Rejected("unreadable", f"{name}: {error}")  # damaged or encrypted
 
 
 def _read(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:

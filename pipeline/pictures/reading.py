@@ -12,14 +12,12 @@ lossy. So places and dates in EXIF never reach the store.
 This module imports only Pillow and the standard library, so that a worker starts in a tenth of a second.
 """
 
-import errno
 import hashlib
 import io
 import os
 import resource
 import signal
 import socket
-import stat
 import struct
 import subprocess
 import sys
@@ -66,34 +64,6 @@ class Rejected(NamedTuple):
 
     reason: str
     detail: str
-
-
-def read_inside(folder: Path, relative: str) -> bytes | Rejected:
-    """The bytes of the file at `relative`, if it is a plain file of at most MAX_BYTES that lies inside `folder`.
-
-    Links are followed as long as they stay inside; `..` and absolute paths are refused. A fifo is not waited on.
-    """
-    if "\0" in relative or Path(relative).is_absolute() or ".." in Path(relative).parts:
-        return Rejected("outside the folder", relative)
-    try:
-        path = os.path.realpath(folder / relative, strict=True)
-        if not Path(path).is_relative_to(os.path.realpath(folder)):
-            return Rejected("outside the folder", f"{relative} is a link out of it")
-        facts = Path(path).stat()
-        if not stat.S_ISREG(facts.st_mode):
-            return Rejected("not a file", relative)
-        if facts.st_size > MAX_BYTES:
-            return Rejected("too large a file", f"{relative}: {facts.st_size} bytes, limit {MAX_BYTES}")
-        # Should the file be exchanged just now: no link is followed, no fifo waited on, no more read than allowed.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as stream:
-            return stream.read(MAX_BYTES)
-    except FileNotFoundError:
-        return Rejected("missing", relative)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-            raise  # the machine's fault, not the file's
-        return Rejected("unreadable", f"{relative}: {error.strerror}")
 
 
 def intake(

@@ -59,6 +59,7 @@ class Corpus(_Section):
     posts: str
     images: str
     users: str
+    links_into: str | None
     interest_share: Share
     interest_posts: PositiveInt
     synthetic: Synthetic

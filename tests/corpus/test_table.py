@@ -1,8 +1,6 @@
 """One's own tables: the three formats agree, and every broken row or file is told with its place."""
 
 import json
-import os
-import zipfile
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -236,50 +234,3 @@ def test_the_three_formats_give_the_same_users(csv_file, tmp_path):
     table = csv_file("user_id,interests,brand\na,y;x,true\nb,,\n", "u.csv")
     made = [users_of(path, ["a", "b"]) for path in (table, json_lines, tmp_path / "u.parquet")]
     assert made[0] == made[1] == made[2] and made[0][1] == []
-
-
-def test_images_are_read_from_a_folder_or_a_zip_and_never_from_outside(tmp_path):
-    folder = tmp_path / "images"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "sub/a.png").write_bytes(b"a")
-    (tmp_path / "secret.png").write_bytes(b"s")
-    (folder / "link.png").symlink_to(tmp_path / "secret.png")
-    os.mkfifo(folder / "pipe.png")
-    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
-        archive.writestr("sub/a.png", b"a")
-        archive.writestr("b.png", b"b" * 100, zipfile.ZIP_DEFLATED)
-        archive.writestr("c.png", b"c", zipfile.ZIP_BZIP2)
-
-    def taken(images, *names):
-        found = dict(TableCorpus(tmp_path / "p.csv", images, tmp_path / "u.csv").pictures(names))
-        return {name: data if isinstance(data, bytes) else data.reason for name, data in found.items()}
-
-    names = (
-        "sub/a.png",
-        "./sub/a.png",
-        "no.png",
-        "../secret.png",
-        str(tmp_path / "secret.png"),
-        "link.png",
-        "pipe.png",
-    )
-    inside = taken(folder, *names)
-    assert list(inside.values()) == [b"a", b"a", "missing", *["outside the folder"] * 3, "not a file"]
-    zipped = taken(tmp_path / "images.zip", *names)
-    assert list(zipped.values()) == [b"a", b"a", *["missing"] * 5]
-    assert taken(tmp_path / "images.zip", "c.png") == {"c.png": "unreadable"}
-
-    damaged = bytearray((tmp_path / "images.zip").read_bytes())
-    damaged[damaged.index(b"b.png") + 6] ^= 0xFF
-    (tmp_path / "damaged.zip").write_bytes(damaged)
-    assert taken(tmp_path / "damaged.zip", "b.png", "sub/a.png") == {"b.png": "unreadable", "sub/a.png": b"a"}
-    with pytest.raises(UserError, match=r"secret\.png is neither a folder nor a zip of images"):
-        taken(tmp_path / "secret.png", "a.png")
-
-
-def test_a_zip_entry_larger_than_the_limit_is_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(table_corpus, "MAX_BYTES", 1000)
-    with zipfile.ZipFile(tmp_path / "i.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("bomb.png", b"0" * 100_000)
-    ((_, refused),) = TableCorpus(tmp_path / "p.csv", tmp_path / "i.zip", tmp_path).pictures(["bomb.png"])
-    assert refused == Rejected("too large a file", "bomb.png: 100000 bytes, limit 1000")

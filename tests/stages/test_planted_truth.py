@@ -6,7 +6,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from functools import cache
@@ -86,7 +85,6 @@ class Flow:
         for name in ("dvc.yaml", "params.yaml"):
             (folder / "paper" / name).symlink_to(ROOT / "paper" / name)
         (folder / "data/fetched").mkdir(parents=True)
-        shutil.copytree(ROOT / "data/own", folder / "data/own")
 
     def run(self, *stages):
         for stage in stages:

@@ -1,0 +1,368 @@
+r"""Where a picture's file is found: the name that a post gives, looked for in a folder or a zip of pictures.
+
+The one place that knows how names differ between a table and a disk. A name is tried as it is, then
+
+- with `/` for `\`, without `./`, `//` and the URL quoting (`%20`) of names that were addresses;
+- without what repeats the path of the folder, or with the one folder that a zip or folder wraps all its files in;
+- by the bytes that other systems make of it: decomposed letters, code pages of old zips and unzippers;
+- without regard to case and composition, where that fits one file alone.
+
+Only what is asked for is touched: what else lies in the folder or zip (pipes, dangling links, broken entries) does not
+matter. Whatever is wrong with a file comes back as `Rejected`. A file is read only where it lies inside the folder, or
+where links lead into `store`, a folder that its owner named.
+"""
+
+import contextlib
+import errno
+import io
+import lzma
+import os
+import re
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol, Self
+from urllib.parse import unquote
+
+from pipeline.pictures.reading import MAX_BYTES, Rejected
+from pipeline.running.errors import UserError
+
+CODE_PAGES = ("cp437", "cp850", "cp1252", "cp932", "cp936", "cp949", "cp950", "cp1251", "cp866")
+"""What zips and unzippers take names for that are not marked as UTF-8."""
+_ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
+MISSING = "missing"
+"""The reason of a name that leads to no file."""
+
+_ZIP_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(RuntimeError, NotImplementedError, ValueError, OverflowError, LookupError, TypeError),
+)
+"""What zipfile raises on damaged, encrypted and odd archives and entries."""
+_MACHINE = (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""The machine's fault, not the file's."""
+
+
+class Pictures(Protocol):
+    """A folder or zip of pictures."""
+
+    def read(self, name: str) -> bytes | Rejected:
+        """The bytes of the picture that a post calls `name`, at most MAX_BYTES."""
+
+    def facts(self, name: str) -> tuple[int, ...] | Rejected:
+        """Numbers that change when the file does, without reading it."""
+
+
+@contextlib.contextmanager
+def opened(path: Path, store: Path | None = None) -> Iterator[Pictures]:
+    """The pictures in `path`, a folder or a zip. Raises UserError where it is neither."""
+    if path.is_dir():
+        yield Folder(path, store)
+        return
+    with Archive(path) as archive:
+        yield archive
+
+
+class Folder:
+    """Files inside a folder, or in `store` where links lead there."""
+
+    def __init__(self, path: Path, store: Path | None = None) -> None:
+        self._path = os.fsencode(path)
+        self._roots = [os.path.realpath(root) for root in (self._path, os.fsencode(store) if store else None) if root]
+        self._own = _parts(str(path.absolute()))
+        self._listed: dict[bytes, dict[str, list[bytes]]] = {}
+        self._wrapper: list[bytes] | None = None
+
+    def read(self, name: str) -> bytes | Rejected:
+        """The bytes of a plain file; a fifo is not waited on."""
+        found = self._found(name)
+        if isinstance(found, Rejected):
+            return found
+        path, _ = found
+        try:
+            # Should the file be exchanged just now: no link is followed, no fifo waited on, no more read than allowed.
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as stream:
+                return stream.read(MAX_BYTES)
+        except OSError as error:
+            return _unread(name, error)
+
+    def facts(self, name: str) -> tuple[int, ...] | Rejected:
+        """Size, and time of the last change in ns."""
+        found = self._found(name)
+        return found if isinstance(found, Rejected) else (found[1].st_size, found[1].st_mtime_ns)
+
+    def _found(self, name: str) -> tuple[bytes, os.stat_result] | Rejected:
+        """The path of the file, free of links, and its facts."""
+        outside = False
+        for parts in self._places(name):
+            if ".." in parts or "\0" in name:
+                outside = True
+                continue
+            found = self._stat(name, parts)
+            if found is not None:
+                return found
+        return Rejected("outside the folder", name) if outside else Rejected(MISSING, name)
+
+    def _places(self, name: str) -> Iterator[list[str]]:
+        for form in dict.fromkeys((name, unquote(name))):
+            parts = _parts(form)
+            if _ABSOLUTE.match(form):  # of this machine or another: what stands behind the folder's name
+                last = max((at for at, part in enumerate(parts) if part == self._own[-1]), default=-1)
+                yield parts[last + 1 :] if 0 <= last < len(parts) - 1 else [".."]
+            else:
+                yield parts
+                if inner := _behind(parts, self._own):
+                    yield inner
+
+    def _stat(self, name: str, parts: list[str]) -> tuple[bytes, os.stat_result] | Rejected | None:
+        """The file at `parts`; why it may not be read; None where there is none."""
+        try:
+            path = self._walked(self._path, parts)
+            if path is None and (wrapper := self._wrapped()):
+                path = self._walked(wrapper[0], parts)
+            if path is None:
+                return None
+            real = os.path.realpath(path, strict=True)
+            if not any(real == root or real.startswith(root.rstrip(b"/") + b"/") for root in self._roots):
+                return Rejected("outside the folder", f"{name} is a link to {os.fsdecode(real)}")
+            facts = os.stat(real)  # noqa: PTH116
+        except FileNotFoundError:
+            return Rejected(MISSING, f"{name} is a link to nothing")
+        except OSError as error:
+            return _unread(name, error)
+        if not stat.S_ISREG(facts.st_mode):
+            return Rejected("not a file", name)
+        if facts.st_size > MAX_BYTES:
+            return Rejected("too large a file", f"{name}: {facts.st_size} bytes, limit {MAX_BYTES}")
+        return real, facts
+
+    def _walked(self, folder: bytes, parts: list[str]) -> bytes | None:
+        """The path of `parts` below `folder`, each as some file there is called; None where there is none."""
+        path = os.path.join(folder, *map(_utf8, parts))  # noqa: PTH118
+        if os.path.lexists(path):
+            return path
+        path = folder
+        for part in parts:
+            step = next((p for f in _forms(part) if os.path.lexists(p := os.path.join(path, f))), None)  # noqa: PTH118
+            if step is None:
+                alike = self._names(path).get(_alike(part), [])
+                step = os.path.join(path, alike[0]) if len(alike) == 1 else None  # noqa: PTH118
+            if step is None:
+                return None
+            path = step
+        return path
+
+    def _names(self, folder: bytes) -> dict[str, list[bytes]]:
+        """The names in a folder, by what they are alike in."""
+        if folder not in self._listed:
+            names: dict[str, list[bytes]] = {}
+            with contextlib.suppress(NotADirectoryError, FileNotFoundError):
+                for entry in os.listdir(folder):  # noqa: PTH208
+                    names.setdefault(_alike(os.fsdecode(entry)), []).append(entry)
+            self._listed[folder] = names
+        return self._listed[folder]
+
+    def _wrapped(self) -> list[bytes]:
+        """The one folder in this folder, where there is nothing else."""
+        if self._wrapper is None:
+            entries = [e for names in self._names(self._path).values() for e in names if not _junk(os.fsdecode(e))]
+            inner = [os.path.join(self._path, entry) for entry in entries]  # noqa: PTH118
+            self._wrapper = inner if len(inner) == 1 and os.path.isdir(inner[0]) else []  # noqa: PTH112
+        return self._wrapper
+
+
+class Archive:
+    """Files inside a zip. Entries are known by the bytes of their names, whatever these are marked as."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._own = _parts(str(path.absolute().with_suffix("")))
+        try:
+            self._file = _Tolerant(path.open("rb"))
+            self._zip = zipfile.ZipFile(self._file, metadata_encoding="latin-1")  # type: ignore[call-overload]
+        except _ZIP_DAMAGE as error:
+            if isinstance(error, OSError) and error.errno in _MACHINE:
+                raise
+            raise UserError(f"{path} is neither a folder nor a zip of images: {error}.") from None
+        self._file.opening = False
+        self._entries: dict[bytes, zipfile.ZipInfo] = {}
+        for entry in self._zip.infolist():
+            if not entry.filename.endswith("/"):
+                self._entries[_clean(_marked(entry))] = entry
+        alike: dict[str, list[zipfile.ZipInfo]] = {}
+        for raw, entry in self._entries.items():
+            alike.setdefault(_alike(os.fsdecode(raw)), []).append(entry)
+        self._alike = {name: found[0] for name, found in alike.items() if len(found) == 1}
+        tops = {raw.partition(b"/")[0] for raw in self._entries if not _junk(os.fsdecode(raw))}
+        self._top = tops.pop() if len(tops) == 1 else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._zip.close()
+        self._file.close()
+
+    def read(self, name: str) -> bytes | Rejected:
+        """The bytes of an entry."""
+        entry = self._found(name)
+        if entry is None:
+            return Rejected(MISSING, name)
+        if entry.file_size > MAX_BYTES:
+            return Rejected("too large a file", f"{name}: {entry.file_size} bytes, limit {MAX_BYTES}")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return Rejected("unreadable", f"{name}: compressed by another method than deflate; unpack the zip")
+        if entry.flag_bits & 1:
+            return Rejected("unreadable", f"{name}: encrypted; unpack the zip")
+        try:
+            with self._zip.open(entry) as stream:
+                return stream.read(entry.file_size + 1)  # no more than file_size, whatever the data unpacks to
+        except _ZIP_DAMAGE as error:
+            if isinstance(error, OSError) and error.errno in _MACHINE:
+                raise
+            return Rejected("unreadable", f"{name}: {error or type(error).__name__}")
+
+    def facts(self, name: str) -> tuple[int, ...] | Rejected:
+        """Size and checksum of the entry."""
+        entry = self._found(name)
+        return Rejected(MISSING, name) if entry is None else (entry.file_size, entry.CRC)
+
+    def _found(self, name: str) -> zipfile.ZipInfo | None:
+        for form in dict.fromkeys((name, unquote(name))):
+            parts = _parts(form)
+            inner = _behind(parts, self._own)
+            for tried in (parts, inner, [os.fsdecode(self._top), *parts] if self._top else None):
+                for raw in map(_clean, _forms("/".join(tried))) if tried else ():
+                    if raw in self._entries:
+                        return self._entries[raw]
+                if tried and (found := self._alike.get(_alike("/".join(tried)))):
+                    return found
+        return None
+
+
+class _Tolerant(io.BufferedIOBase):
+    """The file of a zip, read so that one odd entry does not keep zipfile from the others.
+
+    While the archive is opened, the list of entries is read in one piece, in which names lose the mark of being UTF-8
+    (so that zipfile takes them as bytes: Latin-1), versions become one that zipfile knows, and extra fields that do not
+    parse become blank. Of an entry's own header, 30 bytes read alone, the mark goes too, as zipfile compares the two.
+    """
+
+    _ENTRY, _OWN = struct.Struct("<4s4B4HL2L5H2L"), b"PK\3\4"
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.opening = True
+        self._stream = stream
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = self._stream.read(-1 if size is None else size)
+        if self.opening and data[:4] == b"PK\1\2":
+            return self._plain_list(data)
+        if size == 30 and data[:4] == self._OWN:
+            return data[:7] + bytes([data[7] & ~0x08]) + data[8:]
+        return data
+
+    def _plain_list(self, data: bytes) -> bytes:
+        plain, at = bytearray(data), 0
+        while plain[at : at + 4] == b"PK\1\2" and at + 46 <= len(plain):
+            name, extra, comment = struct.unpack_from("<3H", plain, at + 28)
+            plain[at + 6] = min(plain[at + 6], 45)
+            plain[at + 9] &= ~0x08
+            begin = at + 46 + name
+            if not _extra_is_sound(bytes(plain[at : at + 46]), bytes(plain[begin : begin + extra])):
+                plain[begin : begin + extra] = bytes(len(plain[begin : begin + extra]))
+            at = begin + extra + comment
+        return bytes(plain)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _extra_is_sound(entry: bytes, extra: bytes) -> bool:
+    """Whether zipfile can read the extra fields of an entry."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        if length + 4 > len(extra):
+            return False
+        large = [entry[24:28], entry[20:24], entry[42:46]].count(b"\xff" * 4)
+        if kind == 1 and length < 8 * large:
+            return False
+        extra = extra[length + 4 :]
+    return True
+
+
+def _marked(entry: zipfile.ZipInfo) -> bytes:
+    """The bytes of an entry's name."""
+    return entry.orig_filename.encode("latin-1")
+
+
+def _clean(raw: bytes) -> bytes:
+    """The bytes of a name in a zip as one path: no backslashes, no empty steps, no `.`."""
+    return b"/".join(part for part in raw.replace(b"\\", b"/").split(b"/") if part not in (b"", b"."))
+
+
+def _parts(name: str) -> list[str]:
+    """The steps of a path of any system, without `.`."""
+    return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+
+
+def _behind(parts: list[str], own: list[str]) -> list[str] | None:
+    """`parts` without what they begin with of the end of `own`, a folder's path; None where they begin otherwise."""
+    for length in range(min(len(own), len(parts) - 1), 0, -1):
+        if parts[:length] == own[-length:]:
+            return parts[length:]
+    return None
+
+
+def _utf8(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _forms(name: str) -> Iterator[bytes]:
+    """The bytes that a name may have on a disk or in a zip, the likely ones first."""
+    yield _utf8(name)
+    if name.isascii():
+        return
+    composed, decomposed = unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)
+    yield _utf8(composed)
+    yield _utf8(decomposed)
+    for page in CODE_PAGES:
+        with contextlib.suppress(UnicodeError):
+            yield composed.encode(page)
+    for page in CODE_PAGES:
+        for form in (composed, decomposed):
+            with contextlib.suppress(UnicodeError):
+                yield _utf8(form).decode(page).encode()  # unpacked as if it had been of that page
+
+
+def _alike(name: str) -> str:
+    """What names share that differ in case, composition and kinds of blanks alone."""
+    return " ".join(unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).split())
+
+
+def _junk(name: str) -> bool:
+    """What systems leave beside people's files."""
+    return name.startswith((".", "__MACOSX")) or name.casefold() in ("thumbs.db", "desktop.ini")
+
+
+def _unread(name: str, error: OSError) -> Rejected:
+    if error.errno in _MACHINE:
+        raise error
+    return Rejected("unreadable", f"{name}: {error.strerror}")
