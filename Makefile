@@ -14,10 +14,15 @@ help:  ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 repro: .venv/.synced  ## The environment, the default corpus, the whole pipeline, and where to look
+	@python -m tools.mend --lock
 	@dvc repro
 	@python -m tools.results
 
+mend: .venv/.synced  ## Remove what is damaged of dvc.lock, data/ and DVC's cache; `make repro` then makes it anew
+	@python -m tools.mend
+
 paper: .venv/.synced  ## The paper's Tables 2, 3 and 4 on the corpus at hand: paper/tables.md
+	@python -m tools.mend --lock
 	@dvc repro paper/dvc.yaml
 	@# The report shows the tables where they are, and does not depend on them: dvc repro alone trains no nine rows.
 	@dvc repro --force --single-item report
@@ -67,4 +72,4 @@ lock:  ## Compile requirements.lock anew from pyproject.toml
 	@python3 -m venv .uv
 	@.uv/bin/python -m pip install --quiet uv
 
-.PHONY: help env repro paper test bench lint check-lock pr-report scale lock
+.PHONY: help env repro mend paper test bench lint check-lock pr-report scale lock

@@ -30,7 +30,7 @@ def run(stage: str, main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(f"{stage}: {error}")
-    except OSError as error:
+    except Exception as error:
         sentence = _about_disk(error)
         if sentence is None:
             raise
@@ -75,10 +75,20 @@ def declared(stage: str, home: Path = Path()) -> tuple[list[Path], dict[str, obj
     return [Path(resolved(dep)) for dep in entry.get("deps", [])], facts
 
 
-def _about_disk(error: OSError) -> str | None:
+def _about_disk(error: BaseException | None) -> str | None:
+    """A sentence on a disk that is full or refuses, if that is what `error`, or what led to it, tells."""
+    while error is not None and not (isinstance(error, OSError) and error.errno is not None):
+        error = error.__cause__ or error.__context__
+    if error is None:
+        return None
     where = error.filename or "the disk"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"no space is left for {where}; what earlier stages made is whole, and finished shards are kept."
+    if error.errno == errno.EFBIG:
+        return (
+            f"{where} would be larger than its disk, or `ulimit -f`, lets a file be; what earlier stages made is "
+            "whole, and finished shards are kept."
+        )
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return f"{where} may not be written ({os.strerror(error.errno)}); what earlier stages made is whole."
     return None

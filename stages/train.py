@@ -6,7 +6,8 @@ Reads   data/split/train, data/split/val   a post of the side: user, image, word
         data/words/users                   a user's mean word vector
         data/images/features, data/images/style   an image's numbers
         data/images/groups                 an image's group of copies
-Writes  data/model             config.json (dimensions), objective.json (lambdas, loss, learned temperatures),
+Writes  data/model             config.json (dimensions, hash of the weights), objective.json (lambdas, loss,
+                               learned temperatures),
                                weights.safetensors, and tables of EMBEDDINGS: users (a user's row U_e) and words (a
                                word's vector)
         metrics/train.json     posts in and used, by reason; pairs per kind; users; epochs; validation of the best

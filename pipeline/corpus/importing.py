@@ -28,7 +28,7 @@ from pipeline.common.hashing import unit_hash
 from pipeline.corpus.spill import Spill
 from pipeline.pictures.reading import Picture, Rejected, intake
 from pipeline.running.errors import UserError
-from pipeline.running.files import atomic_file
+from pipeline.running.files import sealed_file, stands
 from pipeline.running.progress import bar
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS, pictures_of
 
@@ -371,11 +371,11 @@ def _take_in(
     with bar("pictures", "pictures", total=len(names)) as shown:
         for begin in range(0, len(names), PART):
             here, part = slice(begin, begin + PART), scratch / f"pictures-{begin:09}.arrow"
-            if part.exists():
+            if stands(part):
                 shown.update(len(names[here]))
                 shown.initial = shown.n
             else:
-                with atomic_file(part) as temporary, Spill(temporary, TAKEN) as spill:
+                with sealed_file(part) as temporary, Spill(temporary, TAKEN) as spill:
                     pictures = source.pictures(names[here])
                     _take_part(
                         zip(codes[here].tolist(), pictures, strict=True),

@@ -20,6 +20,7 @@ from numpy.lib.format import open_memmap
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from pipeline.running.files import allocate
 from pipeline.tables.corpus import pictures_of
 from pipeline.tables.images import FEATURES
 from pipeline.tables.table import matrix, positions
@@ -185,8 +186,11 @@ def spread(values: Array, rows: Array) -> tuple[Tensor, Tensor]:
 
 
 def _mapped(path: Path, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Array:
-    # An empty file cannot be mapped.
-    return open_memmap(path, "w+", dtype, shape) if all(shape) else np.empty(shape, dtype)
+    if not all(shape):  # an empty file cannot be mapped
+        return np.empty(shape, dtype)
+    mapped = open_memmap(path, "w+", dtype, shape)
+    allocate(path)
+    return mapped
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ starts as W_U does, so that texts and users, means of words both, can be compare
 Shapes: D joint, t texts of L words, u distinct words, i images, r users.
 """
 
+import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -20,13 +21,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as deserialize
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.windows import window_maxima
-from pipeline.running.errors import UserError
+from pipeline.running.errors import Damaged, UserError
 from pipeline.running.files import atomic_folder, write_text
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.table import matrix, positions, vectors
@@ -191,21 +193,27 @@ def save(trained: Trained, objective: Objective, folder: Path) -> None:
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     rows, words = state.pop("user_rows"), state.pop("word_rows")[1:]
     with atomic_folder(folder) as temporary:
-        write_text(json.dumps(asdict(model.shape), indent=2) + "\n", temporary / "config.json")
+        packed = serialize(state)
+        about = {**asdict(model.shape), "weights_sha256": hashlib.sha256(packed).hexdigest()}
+        write_text(json.dumps(about, indent=2) + "\n", temporary / "config.json")
         write_text(json.dumps(objective.described(), indent=2) + "\n", temporary / "objective.json")
-        save_file(state, temporary / "weights.safetensors")
+        (temporary / "weights.safetensors").write_bytes(packed)
         EMBEDDINGS.write(pa.table({"id": trained.users, "vector": vectors(rows.numpy())}), temporary / "users")
         EMBEDDINGS.write(pa.table({"id": trained.vocabulary, "vector": vectors(words.numpy())}), temporary / "words")
 
 
 def load(folder: Path) -> Trained:
-    """The model that `save` wrote. Raises UserError where it is missing."""
+    """The model that `save` wrote. Raises UserError where it is missing or damaged."""
     held = _held(folder / "config.json")
+    path = folder / "weights.safetensors"
+    packed = path.read_bytes()
+    if hashlib.sha256(packed).hexdigest() != held.pop("weights_sha256", None):
+        raise Damaged(path, "its SHA-256 is not that of config.json")
     shape = Shape(**{**held, "windows": tuple(held["windows"]), "filters": tuple(held["filters"])})
     users, words = EMBEDDINGS.read(folder / "users"), EMBEDDINGS.read(folder / "words")
     model = JointModel(shape, torch.tensor(matrix(words["vector"])), torch.tensor(matrix(users["vector"])), seed=0)
     tables = {"user_rows": model.user_rows, "word_rows": model.word_rows}
-    model.load_state_dict(load_file(folder / "weights.safetensors") | tables)
+    model.load_state_dict(deserialize(packed) | tables)
     return Trained(model.eval(), users["id"].combine_chunks(), words["id"].combine_chunks())
 
 

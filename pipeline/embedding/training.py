@@ -22,7 +22,7 @@ from pipeline.embedding.losses import PAIRS, Encoded, Objective
 from pipeline.embedding.model import MODALITIES, JointModel
 from pipeline.embedding.optimizer import BETA1, BETA2, EPSILON, RowAdam
 from pipeline.running.errors import UserError
-from pipeline.running.files import atomic_file
+from pipeline.running.files import sealed_file, stands
 from pipeline.running.params import Train
 from pipeline.running.progress import bar
 
@@ -105,7 +105,7 @@ class Trainer:
 
     def run(self) -> Run:
         """Train to the end, from the checkpoint if there is one; model and objective are left as at the best epoch."""
-        if self.checkpoint.exists():
+        if stands(self.checkpoint):
             self._resume()
         settings, total = self.settings, self.settings.epochs * len(self.rows)
         saved = time.monotonic()
@@ -234,8 +234,9 @@ class Trainer:
             "sums": self.sums,
             "first_loss": self.first_loss,
         }
-        with atomic_file(self.checkpoint) as temporary:
-            torch.save(state, temporary)
+        # To a stream, as its own writing of a path tells of a full disk in words of C++.
+        with sealed_file(self.checkpoint) as temporary, temporary.open("wb") as stream:
+            torch.save(state, stream)
 
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, map_location=self.model.device, weights_only=True)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.encoding.encoders import Encoder
+from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
 from pipeline.tables.corpus import IMAGES
@@ -30,7 +31,7 @@ def write_features(
     with bar(f"image {features.name}", "images", total=IMAGES.count(images)) as shown:
         for shard in shards:
             part = finished / shard.name
-            if part.exists():
+            if stands(part):
                 shown.update(IMAGES.count(shard))
                 shown.initial = shown.n
                 continue
@@ -44,7 +45,8 @@ def write_features(
             if not np.isfinite(values).all():
                 row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
                 raise ValueError(f"image {table['image_id'][row]}: its {dtype} features are not finite")
-            FEATURES.write_shard(pa.table({"image_id": table["image_id"], "vector": vectors(values)}), part)
+            with sealed_file(part) as temporary:
+                FEATURES.write_shard(pa.table({"image_id": table["image_id"], "vector": vectors(values)}), temporary)
     with FEATURES.writer(features) as writer:
         for shard in shards:
             table = FEATURES.read(finished / shard.name)

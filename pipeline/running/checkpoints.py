@@ -2,7 +2,8 @@
 
 `.checkpoints/<name>/<fingerprint>` holds finished shards or training checkpoints. The fingerprint covers everything
 that the result depends on (the inputs' content, code, parameters, library versions, thread count), so that no work is
-resumed that would give another result. A lock keeps a process that outlived its killed parent from writing beside the
+resumed that would give another result; a sum beside each part tells whether it is still as it was written, and a part
+that is not is made anew. A lock keeps a process that outlived its killed parent from writing beside the
 rerun.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.running.errors import UserError
-from pipeline.running.files import atomic_file
+from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import cores
 
 Arrays = tuple[np.ndarray[Any, Any], ...]
@@ -99,8 +100,8 @@ def keep_in(folder: Path) -> Keep:
 
     def keep(name: str, make: Callable[[], Arrays]) -> Arrays:
         path = folder / f"{name}.npz"
-        if not path.exists():
-            with atomic_file(path) as temporary, temporary.open("wb") as stream:
+        if not stands(path):
+            with sealed_file(path) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, *make())
         with np.load(path) as held:
             return tuple(held[f"arr_{i}"] for i in range(len(held.files)))

@@ -3,3 +3,14 @@
 
 class UserError(Exception):
     """Something that the person at the keyboard can mend: the message says what is wrong, where, and what to do."""
+
+
+class Damaged(UserError):
+    """A file does not hold what was written: it is cut off, overwritten, or a bit of it flipped."""
+
+    def __init__(self, path: object, found: object) -> None:
+        about = " ".join(str(found).split())
+        super().__init__(
+            f"{path} is damaged ({about[:200]}): `python -m tools.mend` removes what is, from DVC's cache too, and "
+            "`dvc repro` makes it anew."
+        )

@@ -3,6 +3,9 @@
 A table is a folder of Parquet shards, `part-00000.parquet` and on, sorted by its key over all shards. A shard holds a
 fixed number of rows, so equal content gives equal bytes however it was produced, and DVC sees no false change.
 
+Each page of a shard carries its checksum, which is verified on reading, and rows are counted: a shard that was cut off,
+overwritten or had a bit flipped is a `Damaged` that names it, never other data.
+
 Vectors are fixed-size lists of float16 or float32; `matrix` shows such a column as an (n, d) array without copying.
 """
 
@@ -19,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.running.errors import UserError
+from pipeline.running.errors import Damaged, UserError
 from pipeline.running.files import atomic_file, atomic_folder
 
 VECTOR = pa.list_(pa.float32())
@@ -57,7 +60,7 @@ class Table:
         table = self._conform(rows)
         self._check_order(table, path)
         with atomic_file(path) as temporary:
-            _write_parquet(table, temporary)
+            write_parquet(table, temporary)
         return int(table.num_rows)
 
     def shards(self, path: Path) -> list[Path]:
@@ -76,9 +79,7 @@ class Table:
         """One pa.Table per shard, in key order: memory stays at one shard."""
         last: tuple[Any, ...] | None = None
         for shard in [path] if path.is_file() else self.shards(path):
-            table = pq.read_table(
-                shard, columns=list(columns) if columns is not None else None, memory_map=True, partitioning=None
-            )
+            table = read_parquet(shard, columns)
             self._check_schema(table.schema, shard, partial=columns is not None)
             if set(self.key) <= set(table.column_names) and table.num_rows:
                 self._check_order(table, shard, last)
@@ -93,7 +94,7 @@ class Table:
         wanted = pa.array(sorted(ids), self.schema.field(self.key[0]).type)
         found: dict[str, dict[str, Any]] = {}
         for shard in self.shards(path):
-            held = pq.read_table(shard, columns=[self.key[0]], memory_map=True, partitioning=None)[0]
+            held = read_parquet(shard, [self.key[0]])[0]
             here = pc.is_in(held, wanted)
             if pc.any(here).as_py():
                 rows = self.read(shard, columns).filter(here).to_pylist()
@@ -102,7 +103,7 @@ class Table:
 
     def count(self, path: Path) -> int:
         """The number of rows, from the files' footers alone."""
-        return sum(pq.read_metadata(shard).num_rows for shard in ([path] if path.is_file() else self.shards(path)))
+        return sum(_rows(shard) for shard in ([path] if path.is_file() else self.shards(path)))
 
     def empty(self) -> pa.Table:
         """The table without a row."""
@@ -141,7 +142,10 @@ class Table:
                 continue
             found = schema.field(field.name).type if field.name in schema.names else None
             if found != field.type and not (field.type == VECTOR and found is not None and _is_vector(found)):
-                raise UserError(f"{path}: column {field.name} of {self.name} is {found}; expected {field.type}.")
+                raise UserError(
+                    f"{path}: column {field.name} of {self.name} is {found}; expected {field.type}. "
+                    "`dvc repro` makes it anew."
+                )
 
     def _check_order(self, table: pa.Table, path: Path, last: tuple[Any, ...] | None = None) -> None:
         if not self._ascending(table, strict=True):
@@ -197,7 +201,7 @@ class ShardWriter:
         whole = pa.concat_tables(
             [part for part in self._waiting if part.num_rows] or self._waiting or [self._table.empty()]
         )
-        _write_parquet(whole.slice(0, rows), self._folder / f"part-{self._shards:05d}.parquet")
+        write_parquet(whole.slice(0, rows), self._folder / f"part-{self._shards:05d}.parquet")
         self._shards += 1
         self._waiting = [whole.slice(rows)]
         self._held = self._waiting[0].num_rows
@@ -212,15 +216,60 @@ class ShardWriter:
             self._flush(self._held)
 
 
-def _write_parquet(table: pa.Table, path: Path) -> None:
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write one Parquet file with page checksums, by which `read_parquet` knows that it is still what was written."""
     table = table.combine_chunks().replace_schema_metadata(None)
     heavy = [f.name for f in table.schema if pa.types.is_binary(f.type) or _is_vector(f.type)]
     light = [f.name for f in table.schema if f.name not in heavy]
     # Picture bytes and vectors do not compress, and a dictionary of them is waste.
     compression = {name: "none" if name in heavy else "zstd" for name in table.column_names}
     pq.write_table(
-        table, path, compression=compression, use_dictionary=light, row_group_size=1 << 17, write_statistics=light
-    )
+        table, path, compression=compression, use_dictionary=light, row_group_size=1 << 17, write_statistics=light,
+        write_page_checksum=True,
+    )  # fmt: skip
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The file that `write_parquet` wrote, or some of its columns. Raises Damaged where it is not what was written."""
+    with _told(path), pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
+        missing = set(columns or ()) - set(file.schema_arrow.names)
+        if missing:
+            raise UserError(
+                f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(file.schema_arrow.names)}. "
+                "`dvc repro` makes it anew."
+            )
+        table = file.read(list(columns) if columns is not None else None)
+        if table.num_rows != _counted(file.metadata):
+            raise ValueError(f"{table.num_rows} rows of {file.metadata.num_rows}")
+    return table
+
+
+def _rows(path: Path) -> int:
+    """The number of rows of a file, from its footer alone."""
+    with _told(path):
+        return _counted(pq.read_metadata(path))
+
+
+def _counted(about: pq.FileMetaData) -> int:
+    groups = sum(about.row_group(i).num_rows for i in range(about.num_row_groups))
+    if groups != about.num_rows:
+        raise ValueError(f"{groups} rows in its groups and {about.num_rows} in all")
+    return int(about.num_rows)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What pyarrow raises over damaged bytes, as Damaged. A file that cannot be opened at all is another thing."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise Damaged(path, error) from error
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise Damaged(path, error) from error
 
 
 def _is_vector(kind: pa.DataType) -> bool:

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pipeline.running.errors import UserError
+from pipeline.running.errors import Damaged, UserError
 from pipeline.running.files import atomic_file
 from pipeline.running.machine import cache_folder
 from pipeline.running.progress import bar
+from pipeline.tables.table import read_parquet, write_parquet
 
 if TYPE_CHECKING:
     from pipeline.text.lemmatizer import Lemmatizer
@@ -41,6 +41,8 @@ ENDING, BEGINNING = 4, 3
 SENTENCE = 100
 """Longer posts are tagged in pieces of this many words. With words cut to LONGEST letters, as the tagger pads all of a
 batch to the longest, this bounds its memory."""
+
+log = logging.getLogger("lemmas")
 
 _CACHED = pa.schema([("word", pa.string()), ("lemma", pa.string())])
 
@@ -85,14 +87,28 @@ def lemmatize_words(words: pa.Array, chosen: Models) -> pa.Array:
     Answers are kept in the cache, under the hash of the model and of these rules, and asked for once.
     """
     kept = cache_folder("lemmas") / f"{_hash(chosen.lemmatizer)}.parquet"
-    known = pq.read_table(kept, schema=_CACHED) if kept.exists() else _CACHED.empty_table()
+    known = _known(kept)
     asked = words.filter(pc.match_substring_regex(words, LETTERS))
     new = asked.filter(pc.invert(pc.is_in(asked, value_set=known["word"])))
     if len(new):
         known = pa.concat_tables([known, _ask(new, chosen)]).combine_chunks()
         with atomic_file(kept) as temporary:
-            pq.write_table(known, temporary, compression="zstd")
+            write_parquet(known, temporary)
     return pc.coalesce(known["lemma"].take(pc.index_in(words, value_set=known["word"])), words).combine_chunks()
+
+
+def _known(kept: Path) -> pa.Table:
+    """The answers that the cache holds: none where its file is damaged, which costs asking again."""
+    if not kept.exists():
+        return _CACHED.empty_table()
+    try:
+        known = read_parquet(kept)
+        if known.schema != _CACHED:
+            raise Damaged(kept, "it has other columns")
+    except Damaged:
+        log.warning("%s is damaged; its lemmas are looked up again", kept)
+        return _CACHED.empty_table()
+    return known
 
 
 def lemmatize_apart(sentences: Sequence[Sequence[str]], chosen: Models) -> list[list[str]]:

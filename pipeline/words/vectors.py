@@ -18,7 +18,7 @@ from scipy.sparse import coo_array, csr_array
 from sklearn.utils.extmath import randomized_svd
 
 from pipeline.running.errors import UserError
-from pipeline.running.files import atomic_file
+from pipeline.running.files import sealed_file, stands
 from pipeline.running.params import Words
 from pipeline.running.progress import bar
 
@@ -73,7 +73,7 @@ def learn(texts: Iterable[pa.ChunkedArray], params: Words, seed: int, folder: Pa
 def _make_passes(model: Word2Vec, corpus: Path, passes: int, checkpoint: Path) -> None:
     """Train `model` pass by pass, the rate falling from its first to its last value over all of them."""
     first, last = model.alpha, model.min_alpha
-    done = _resume(model, checkpoint) if checkpoint.exists() else 0
+    done = _resume(model, checkpoint) if stands(checkpoint) else 0
     saved = time.monotonic()
     with bar("word2vec", "passes", passes, initial=done) as shown:
         for at in range(done, passes):
@@ -94,7 +94,7 @@ def _make_passes(model: Word2Vec, corpus: Path, passes: int, checkpoint: Path) -
 def _save(model: Word2Vec, passes: int, checkpoint: Path) -> None:
     _, keys, position, *_ = model.random.get_state()
     held = {"vectors": model.wv.vectors, "context": model.syn1neg, "keys": keys, "position": position}
-    with atomic_file(checkpoint) as temporary, temporary.open("wb") as stream:
+    with sealed_file(checkpoint) as temporary, temporary.open("wb") as stream:
         np.savez(stream, passes=passes, **held)
 
 

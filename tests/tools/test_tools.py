@@ -1,22 +1,11 @@
 """With real DVC, in a project of two stages: refusals, a stale lock, and the report for a pull request."""
 
-import os
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from commands import ROOT, run
 from ruamel.yaml import YAML
-
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-
-
-def run(*command, at, status=0):
-    done = subprocess.run(command, cwd=at, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,75 @@
+"""With real DVC: an empty or truncated dvc.lock, and outputs with a flipped bit, in data/ and in the cache."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from commands import ROOT, run
+from ruamel.yaml import YAML
+
+MEND = ("python", "-m", "tools.mend")
+MAKE = "mkdir -p data/t && for i in 1 2 3; do seq $i 500 > data/t/part-0000$i.parquet; done && echo ran >> runs"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A committed project of one stage, whose output is linked to DVC's cache."""
+    tmp_path = tmp_path_factory.mktemp("project")
+    (tmp_path / "tools").mkdir()
+    for name in ("__init__.py", "mend.py"):
+        shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
+    with (tmp_path / "dvc.yaml").open("w") as stream:
+        YAML(typ="safe", pure=True).dump({"stages": {"make": {"cmd": MAKE, "outs": ["data/t"]}}}, stream)
+    (tmp_path / ".gitignore").write_text("__pycache__/\nruns\n")
+    run("git", "init", "-q", "-b", "main", at=tmp_path)
+    run("dvc", "init", "-q", at=tmp_path)
+    run("dvc", "config", "cache.type", "hardlink", at=tmp_path)
+    run("dvc", "repro", "-q", at=tmp_path)
+    run("git", "add", "-A", at=tmp_path)
+    run("git", "-c", "user.name=a", "-c", "user.email=a@example.invalid", "commit", "-qm", "base", at=tmp_path)
+    return tmp_path
+
+
+def contents(project):
+    return {path.name: path.read_bytes() for path in (project / "data/t").iterdir()}
+
+
+def flip(path: Path):
+    path.chmod(0o644)
+    with path.open("r+b") as stream:  # in place: what is linked to the same bytes changes with it
+        first = stream.read(1)
+        stream.seek(0)
+        stream.write(bytes([first[0] ^ 1]))
+
+
+def test_a_lock_that_a_kill_cut_off_is_that_of_head_again(project):
+    lock = project / "dvc.lock"
+    whole = lock.read_bytes()
+    for left in (b"", whole[: whole.index(b"md5") + 2], b"\x00" * 40):
+        lock.write_bytes(left)
+        assert "the one of HEAD is put in its place" in run(*MEND, "--lock", at=project)
+        assert lock.read_bytes() == whole
+    assert run(*MEND, "--lock", at=project) == ""
+    lock.write_bytes(b"")
+    run("dvc", "repro", at=project, status=255)  # what it mends
+    run(*MEND, "--lock", at=project)
+    run("dvc", "repro", at=project)
+    assert (project / "runs").read_text() == "ran\n"
+
+
+def test_a_flipped_bit_in_data_and_cache_is_found_and_the_stage_makes_it_anew(project):
+    before = contents(project)
+    part = project / "data/t/part-00002.parquet"
+    assert part.stat().st_nlink == 2
+    flip(part)
+    told = run(*MEND, at=project)
+    assert "part-00002.parquet was damaged" in told and "Run `dvc repro`" in told and told.count("was damaged") == 1 + 1
+    run("dvc", "repro", at=project)
+    assert contents(project) == before
+    assert (project / "runs").read_text() == "ran\nran\n"
+    assert run(*MEND, at=project) == "Nothing is damaged.\n"
+    part.unlink()
+    part.write_text("mine")  # the cache is sound: no run is needed
+    assert run(*MEND, at=project).count("was damaged") == 1
+    run("dvc", "repro", at=project)
+    assert contents(project) == before and (project / "runs").read_text() == "ran\nran\n"

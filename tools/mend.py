@@ -1,0 +1,90 @@
+"""Remove what is damaged, so that `dvc repro` makes it anew: `python -m tools.mend`; with --lock, of dvc.lock alone.
+
+- A dvc.lock that a kill left empty or half-written stops every DVC command. The one of HEAD takes its place: what ran
+  since then is in DVC's run cache, and comes back with the same bytes.
+- An output whose bytes are not those of its hash. DVC takes what it once hashed for whole, and where data/ is linked to
+  its cache, both are the same bytes; so it is the cache that is searched too.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+LOCKS = (Path("dvc.lock"), Path("paper/dvc.lock"))
+
+
+def main() -> int:
+    """Mend; tell what was."""
+    told = [sentence for lock in LOCKS if lock.exists() for sentence in mend_lock(lock)]
+    if "--lock" not in sys.argv:
+        told += list(remove_damaged())
+        told.append("Run `dvc repro`: it makes anew what is missing." if told else "Nothing is damaged.")
+    sys.stdout.write("".join(f"{sentence}\n" for sentence in told))
+    return 0
+
+
+def mend_lock(lock: Path) -> Iterator[str]:
+    """Put HEAD's in the place of `lock` where DVC cannot read it."""
+    if _is_lock(lock.read_bytes()):
+        return
+    head = subprocess.run(["git", "show", f"HEAD:./{lock}"], capture_output=True, check=False)
+    if head.returncode == 0 and _is_lock(head.stdout):
+        lock.write_bytes(head.stdout)
+        yield f"{lock} was damaged, as by a kill while DVC wrote it: the one of HEAD is put in its place."
+    else:
+        lock.unlink()
+        yield f"{lock} was damaged, and Git has no sound one: it is removed."
+
+
+def _is_lock(content: bytes) -> bool:
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from voluptuous import Invalid
+
+    if not content.endswith(b"\n"):  # cut off within a line, which may well be valid YAML
+        return False
+    try:
+        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe", pure=True).load(content.decode()))
+    except (Invalid, YAMLError, ValueError):
+        return False
+    return True
+
+
+def remove_damaged() -> Iterator[str]:
+    """Remove files of outputs, in the workspace and in the cache, that do not have their hash."""
+    from dvc.repo import Repo
+
+    with Repo() as repo, repo.lock:
+        for out in repo.index.outs:
+            if not (out.use_cache and out.hash_info):
+                continue
+            whole = Path(out.cache.oid_to_path(out.hash_info.value))
+            damaged = list(_remove(whole, out.hash_info.value))
+            if out.hash_info.isdir and not damaged and whole.exists():
+                for key, _, held in out.get_obj():
+                    damaged += _remove(Path(out.cache.oid_to_path(held.value)), held.value)
+                    damaged += _remove(Path(out.fs_path, *key), held.value)
+            elif not out.hash_info.isdir:
+                damaged += _remove(Path(out.fs_path), out.hash_info.value)
+            if damaged and out.hash_info.isdir:  # else the run cache would give it back without the file
+                whole.unlink(missing_ok=True)
+            yield from (f"{out}: {path} was damaged, and is removed." for path in damaged)
+
+
+def _remove(path: Path, oid: str) -> Iterator[Path]:
+    """Remove `path` if it is there and its content has not the hash `oid`; yields what was removed."""
+    if not path.is_file():
+        return
+    with path.open("rb") as stream:
+        found: Any = file_digest(stream, "md5")
+    if found.hexdigest() != oid.removesuffix(".dir"):
+        path.unlink()
+        yield path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
