@@ -63,16 +63,15 @@ def remove_damaged() -> Iterator[str]:
             if not (out.use_cache and out.hash_info):
                 continue
             whole = Path(out.cache.oid_to_path(out.hash_info.value))
-            damaged = list(_remove(whole, out.hash_info.value))
-            if out.hash_info.isdir and not damaged and whole.exists():
-                for key, _, held in out.get_obj():
-                    damaged += _remove(Path(out.cache.oid_to_path(held.value)), held.value)
-                    damaged += _remove(Path(out.fs_path, *key), held.value)
-            elif not out.hash_info.isdir:
-                damaged += _remove(Path(out.fs_path), out.hash_info.value)
-            if damaged and out.hash_info.isdir:  # else the run cache would give it back without the file
-                whole.unlink(missing_ok=True)
-            yield from (f"{out}: {path} was damaged, and is removed." for path in damaged)
+            held = list(_remove(whole, out.hash_info.value))
+            here = [] if out.hash_info.isdir else list(_remove(Path(out.fs_path), out.hash_info.value))
+            if out.hash_info.isdir and whole.exists():
+                for key, _, part in out.get_obj():
+                    held += _remove(Path(out.cache.oid_to_path(part.value)), part.value)
+                    here += _remove(Path(out.fs_path, *key), part.value)
+                if held:  # else the run cache would give the folder back without the file
+                    whole.unlink()
+            yield from (f"{out}: {path} was damaged, and is removed." for path in held + here)
 
 
 def _remove(path: Path, oid: str) -> Iterator[Path]:
