@@ -22,12 +22,12 @@ import pyarrow as pa
 
 from benchmarks import ROOT, lay_out, print_table, result, write_params
 from pipeline.common.groups import components
-from pipeline.corpus.synthetic import TRUTH_POSTS
 from pipeline.running.files import write_text
 from pipeline.tables.corpus import IMAGES, POSTS
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import positions, vectors
+from pipeline.tables.truth import TRUTH_POSTS
 
 PEER_MEMORY = 16 << 30
 

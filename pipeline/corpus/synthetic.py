@@ -30,7 +30,7 @@ from pipeline.corpus.lexicon import EMOJI, Lexicon
 from pipeline.pictures.reading import Picture
 from pipeline.running.params import Synthetic
 from pipeline.tables.corpus import REJECTED, USERS
-from pipeline.tables.table import Table
+from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS
 
 BLOCK = 1 << 16
 COLOURS = list(drawing.COLOURS)
@@ -45,35 +45,6 @@ _COLOUR_PART, _HAND_PART, _OWN_PART, _NOISE_PART = 0.7, 0.5, 1.1, 0.3
 set before any claim was looked at. What is a picture's own is as long as it takes to keep different ones apart."""
 TEXT_CHANGES = ("same", "reordered", "word changed", "link added")
 IMAGE_CHANGES = ("repost", *drawing.CHANGES)
-
-_id, _whole = pa.string(), pa.int32()
-TRUTH_POSTS = Table(
-    "truth/posts",
-    pa.schema(
-        [
-            pa.field("post_id", _id, nullable=False),
-            pa.field("topic", _whole, nullable=False),
-            pa.field("colour", _whole, nullable=False),
-            pa.field("shown_topic", _whole, nullable=False),
-            pa.field("shown_colour", _whole, nullable=False),
-            pa.field("author", _id, nullable=False),
-            pa.field("text_of", _id),
-            pa.field("text_change", _id),
-            pa.field("image_of", _id),
-            pa.field("image_change", _id),
-        ]
-    ),
-    ("post_id",),
-)
-"""topic, colour: of the post, and unless captions are independent of its text. shown_topic, shown_colour: of its
-picture, where it has one. author: whose tastes made the post.
-text_of, image_of: the earlier post whose text or picture this one copies, and how."""
-TRUTH_USERS = Table(
-    "truth/users",
-    pa.schema([pa.field("user_id", _id, nullable=False), pa.field("topics", pa.list_(pa.float32()), nullable=False)]),
-    ("user_id",),
-)
-"""topics: the user's mixture, the share of posts on each."""
 
 _TOPIC, _COLOUR, _PET, _OTHER, _STOP, _COMMON = range(6)
 _KINDS = np.cumsum([0.30, 0.06, 0.08, 0.06, 0.18])

@@ -223,6 +223,10 @@ class Interests(_Section):
     min_positives: PositiveInt
 
 
+class Neighbours(_Section):
+    top: PositiveInt
+
+
 class Clusters(_Section):
     k: Annotated[int, Field(ge=2)]
     common_words: Annotated[int, Field(ge=0)]
@@ -279,6 +283,7 @@ class Params(Lambdas):
     embed: Embed
     retrieval: Retrieval
     interests: Interests
+    neighbours: Neighbours
     clusters: Clusters
     report: Report
 

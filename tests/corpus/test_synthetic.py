@@ -12,13 +12,14 @@ from PIL import Image
 from pipeline.corpus import drawing, synthetic
 from pipeline.corpus.importing import CANDIDATES
 from pipeline.corpus.lexicon import Lexicon
-from pipeline.corpus.synthetic import IMAGE_CHANGES, INTERESTS, TEXT_CHANGES, TRUTH_POSTS, TRUTH_USERS, SyntheticCorpus
+from pipeline.corpus.synthetic import IMAGE_CHANGES, INTERESTS, TEXT_CHANGES, SyntheticCorpus
 from pipeline.evaluation import interests
 from pipeline.pictures.reading import intake
 from pipeline.ranking.retrieval import Vectors
 from pipeline.running.params import validate
 from pipeline.tables.corpus import USERS
 from pipeline.tables.table import positions
+from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS
 
 PARAMS = validate(Path(__file__).parents[2] / "params.yaml").corpus.synthetic
 

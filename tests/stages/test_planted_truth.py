@@ -20,7 +20,6 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.corpus.synthetic import TRUTH_POSTS, TRUTH_USERS
 from pipeline.evaluation import interests
 from pipeline.ranking.retrieval import Vectors
 from pipeline.running.params import load, paper_rows
@@ -31,6 +30,7 @@ from pipeline.tables.ranking import RANKS
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import matrix, positions, vectors
 from pipeline.tables.text import DUPLICATES, TEXT_GROUPS
+from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS
 from stages import baselines, paper_tables
 from stages.inputs import Inputs
 

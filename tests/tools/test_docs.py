@@ -10,9 +10,9 @@ import pytest
 from ruamel.yaml import YAML
 
 import pipeline.tables
-from pipeline.corpus.synthetic import TRUTH_POSTS, TRUTH_USERS
 from pipeline.tables import corpus, embedding, evaluation, images, ranking, split, text
 from pipeline.tables.table import TEXT, VECTOR, WORD_LIST, Table
+from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS
 from tools import contract
 
 ROOT = Path(__file__).parents[2]
