@@ -37,13 +37,15 @@ def nearest_others(vectors: Array, top: int) -> Array:
 
 def in_common(truth: Array, others: Array) -> Array:
     """What each user (n,) has in common with `others` (n, k) on average; `truth` (n, t) at unit length."""
-    return np.einsum("nt,nkt->n", truth, truth[others]) / others.shape[1]
+    shared: Array = np.einsum("nt,nkt->n", truth, truth[others]) / others.shape[1]
+    return shared
 
 
 def by_chance(truth: Array) -> Array:
     """What each user (n,) has in common with all others on average; `truth` (n, t) at unit length."""
     total = truth.sum(0)
-    return (truth @ total - (truth * truth).sum(1)) / (len(truth) - 1)
+    shared: Array = (truth @ total - (truth * truth).sum(1)) / (len(truth) - 1)
+    return shared
 
 
 def interests_of(interests: Sequence[Sequence[str]]) -> Array:
