@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure, median_seconds, need, print_table, result
-from pipeline.ranking.ranks import has_fast_bfloat16, ranks, unit
+from pipeline.ranking.ranks import has_fast_bfloat16, ranks
+from pipeline.ranking.vectors import unit
 
 SIZE = (100_000, 40_000, 1024)
 SMALL = (4_000, 5_000, 256)

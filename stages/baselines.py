@@ -23,7 +23,8 @@ from pipeline.embedding.model import Trained, starting_rows
 from pipeline.embedding.vectors import embed_users
 from pipeline.evaluation.baselines import mean_images, mean_words
 from pipeline.ranking.queries import Queries, Ranked, rank_queries
-from pipeline.ranking.retrieval import Vectors, evaluate, rank_task
+from pipeline.ranking.retrieval import evaluate, rank_task
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import atomic_folder
 from pipeline.running.params import Params, load
 from pipeline.tables.embedding import EMBEDDINGS

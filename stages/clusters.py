@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipeline.common.metrics import write_metrics
 from pipeline.evaluation.clusters import cluster, coherence, nearest_images, top_words
-from pipeline.ranking.retrieval import Vectors
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.tables.corpus import USERS
 from pipeline.tables.embedding import EMBEDDINGS

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
 from pipeline.evaluation.interests import counts, evaluate, everywhere, predict, targets
-from pipeline.ranking.retrieval import Vectors
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import write_text
 from pipeline.running.params import load
 from pipeline.tables.corpus import USERS

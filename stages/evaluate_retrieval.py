@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.ranking.retrieval import TASKS, Vectors, cumulative, evaluate, rank_task
+from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, rank_task
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import write_text
 from pipeline.running.params import load
 from pipeline.tables.corpus import pictures_of

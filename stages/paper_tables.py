@@ -17,7 +17,8 @@ import numpy as np
 from pipeline.common.metrics import read_metrics, write_metrics
 from pipeline.evaluation.interests import everywhere, predict, targets
 from pipeline.evaluation.paper import Trained, estimates, markdown, table_2, table_3, table_4
-from pipeline.ranking.retrieval import TASKS, Vectors
+from pipeline.ranking.retrieval import TASKS
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import write_text
 from pipeline.running.params import Interests, Lambdas, load, paper_rows
 from pipeline.tables.corpus import USERS

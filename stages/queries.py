@@ -24,7 +24,7 @@ from pipeline.common.metrics import write_metrics
 from pipeline.embedding.batches import tokens
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_texts
-from pipeline.ranking.retrieval import Vectors
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.space.search import KINDS, Query, answer, parse, row_of
 from pipeline.tables.corpus import pictures_of

@@ -13,7 +13,8 @@ from pipeline.common.metrics import write_metrics
 from pipeline.evaluation import interests
 from pipeline.evaluation.clusters import cluster, coherence, nearest_images, top_words
 from pipeline.evaluation.paper import estimates
-from pipeline.ranking.retrieval import TASKS, Vectors, cumulative, evaluate
+from pipeline.ranking.retrieval import TASKS, cumulative, evaluate
+from pipeline.ranking.vectors import Vectors
 from pipeline.tables.corpus import IMAGES, POSTS, USERS
 from pipeline.tables.evaluation import ANSWERS, ASKED, CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "split": set(),
     "embedding": set(),
     "ranking": {"embedding"},
-    "space": {"embedding", "ranking"},
+    "space": {"embedding", "encoding", "pictures", "ranking", "text", "words"},
     "evaluation": {"embedding", "ranking", "space"},
     "report": {"pictures"},
 }

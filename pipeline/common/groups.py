@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pipeline.tables.table import positions
 
@@ -18,6 +16,9 @@ def components(n: int, left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) 
     left, right (m,): the ends of m edges, in any order and direction, repeats allowed. Returns (n,) int64.
     Raises ValueError for an edge that is not between nodes 0 … n - 1.
     """
+    from scipy.sparse import coo_array  # here, as it takes longer to load than what else is imported
+    from scipy.sparse.csgraph import connected_components
+
     if len(left) != len(right):
         raise ValueError(f"{len(left)} left ends and {len(right)} right ends; each edge has one of both")
     if len(left) and not (min(left.min(), right.min()) >= 0 and max(left.max(), right.max()) < n):

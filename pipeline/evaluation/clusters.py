@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from sklearn.metrics import silhouette_score
 
 from pipeline.common.groups import image_groups
-from pipeline.ranking.ranks import unit
-from pipeline.ranking.retrieval import Vectors
+from pipeline.common.log_odds import log_odds
+from pipeline.ranking.vectors import Vectors, unit
 from pipeline.space.search import nearest
 from pipeline.tables.evaluation import CLUSTER_IMAGES, CLUSTER_WORDS
 from pipeline.tables.table import positions
@@ -84,21 +84,6 @@ def top_words(posts: pa.Table, users: pa.Array, clusters: Array, common: int, to
         if weight[i, at] > 0
     ]
     return CLUSTER_WORDS.of(rows)
-
-
-def log_odds(counts: Array) -> Array:
-    """z-scores (k, v) of the log-odds ratio of words, each cluster against the rest, of their `counts` (k, v).
-
-    With a prior of one occurrence per word on average, spread as in the corpus (Monroe, Colaresi and Quinn, "Fightin'
-    Words", 2008, Eqs. 16 and 22), so that neither rare words nor common ones crowd out those that tell clusters apart.
-    """
-    total = counts.sum(axis=0)
-    prior = total / max(1, total.sum()) * counts.shape[1]
-    inside, outside = counts + prior, total - counts + prior
-    size, rest, mass = counts.sum(axis=1, keepdims=True), total.sum() - counts.sum(axis=1, keepdims=True), prior.sum()
-    difference = np.log(inside / (size + mass - inside)) - np.log(outside / (rest + mass - outside))
-    result: Array = difference / np.sqrt(1 / inside + 1 / outside)
-    return result
 
 
 def nearest_images(centroids: Array, images: Vectors, groups: pa.Table, top: int) -> pa.Table:

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from pipeline.ranking.bootstrap import interval, resamples, rounded
-from pipeline.ranking.retrieval import Vectors
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.machine import cores
 from pipeline.running.progress import progress
 from pipeline.tables.evaluation import INTERESTS

@@ -9,7 +9,8 @@ import pyarrow as pa
 from pipeline.embedding.batches import Array, Posts
 from pipeline.embedding.model import JointModel
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
-from pipeline.ranking.retrieval import TASKS, Vectors, rank_task, summarize
+from pipeline.ranking.retrieval import TASKS, rank_task, summarize
+from pipeline.ranking.vectors import Vectors
 
 
 @dataclass(frozen=True)

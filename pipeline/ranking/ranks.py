@@ -23,6 +23,7 @@ import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from pipeline.ranking.vectors import unit
 from pipeline.running.machine import cores
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -75,18 +76,6 @@ def ranks(
     # Each thread multiplies and counts a block of queries of its own.
     with multiply.on_one_thread(), ThreadPoolExecutor(cores()) as threads:
         list(threads.map(rank_block, range(0, len(asking), size)))
-    return result
-
-
-def unit(values: Array) -> Array:
-    """Rows scaled to unit length, float32 (n, d); a row of zeros stays. Raises ValueError for a number not finite."""
-    result = np.empty(values.shape, np.float32)
-    for start in range(0, len(values), _BLOCK):
-        rows = values[start : start + _BLOCK].astype(np.float64)
-        lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-        if not np.isfinite(lengths).all():
-            raise ValueError("a vector holds a number that is not finite")
-        result[start : start + len(rows)] = rows / np.where(lengths == 0, 1, lengths)[:, None]
     return result
 
 

@@ -8,63 +8,24 @@ A query whose text, image or author has no vector is not asked, and counted with
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.ranking.bootstrap import interval, resamples, rounded
 from pipeline.ranking.ranks import ranks
-from pipeline.running.errors import UserError
+from pipeline.ranking.vectors import Vectors
 from pipeline.tables.corpus import pictures_of
-from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS
-from pipeline.tables.table import matrix, positions, strings
+from pipeline.tables.table import positions, strings
 
 TASKS = ("text_to_user", "image_to_text", "image_to_user")
 ACTIVITY = ("few", "some", "many")
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Embedded things: ids (n,), each once, and float values (n, d). A number that is not finite is a UserError."""
-
-    ids: pa.Array | pa.ChunkedArray
-    values: Array
-
-    def __post_init__(self) -> None:
-        if self.values.size and not np.isfinite([self.values.min(), self.values.max()]).all():
-            row = int(np.argmin(np.isfinite(self.values).all(axis=1)))
-            raise UserError(
-                f"the vector of {self.ids[row]} holds numbers that are not finite: training diverged; "
-                "a lower train.learning_rate may help."
-            )
-
-    @classmethod
-    def read(cls, path: Path, among: pa.Array | pa.ChunkedArray | None = None) -> Self:
-        """The table of EMBEDDINGS at `path`, or its rows whose id is `among` these, in memory once and a shard."""
-        chosen = [_rows_among(shard["id"], among) for shard in EMBEDDINGS.batches(path, ["id"])]
-        ids: list[pa.ChunkedArray] = []
-        values, begin = np.empty((0, 0), np.float32), 0
-        for shard, rows in zip(EMBEDDINGS.batches(path), chosen, strict=True):
-            part = matrix(shard["vector"])
-            if not begin:
-                values = np.empty((sum(map(len, chosen)), part.shape[1]), part.dtype)
-            values[begin : begin + len(rows)] = part[rows]
-            begin += len(rows)
-            ids += shard["id"].take(pa.array(rows)).chunks
-        return cls(pa.chunked_array(ids, pa.string()).combine_chunks(), values)
-
-
-def _rows_among(ids: pa.ChunkedArray, among: pa.Array | pa.ChunkedArray | None) -> Array:
-    return np.arange(len(ids)) if among is None else np.flatnonzero(pc.is_in(ids, value_set=among).to_numpy())
 
 
 def rank_task(

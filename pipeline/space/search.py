@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.ranking.ranks import unit
-from pipeline.ranking.retrieval import Vectors
+from pipeline.ranking.vectors import Vectors, unit
 from pipeline.running.errors import UserError
 from pipeline.tables.evaluation import ANSWERS
 from pipeline.tables.table import positions

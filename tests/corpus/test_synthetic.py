@@ -15,7 +15,7 @@ from pipeline.corpus.lexicon import Lexicon
 from pipeline.corpus.synthetic import IMAGE_CHANGES, INTERESTS, TEXT_CHANGES, SyntheticCorpus
 from pipeline.evaluation import interests
 from pipeline.pictures.reading import intake
-from pipeline.ranking.retrieval import Vectors
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import validate
 from pipeline.tables.corpus import USERS
 from pipeline.tables.table import positions

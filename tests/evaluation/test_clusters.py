@@ -2,17 +2,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.common.log_odds import log_odds
 from pipeline.evaluation.clusters import (
     cluster,
     coherence,
-    log_odds,
     nearest_images,
     purity,
     purity_by_chance,
     silhouette,
     top_words,
 )
-from pipeline.ranking.retrieval import Vectors
+from pipeline.ranking.vectors import Vectors
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from pipeline.ranking import ranks as module
-from pipeline.ranking.ranks import ranks, unit
+from pipeline.ranking.ranks import ranks
+from pipeline.ranking.vectors import unit
 
 PRODUCTS = ["float32", "bfloat16"]
 

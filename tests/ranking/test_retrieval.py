@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.ranking.bootstrap import resamples
-from pipeline.ranking.retrieval import TASKS, Vectors, cumulative, evaluate, joint_performance, rank_task, summarize
+from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, joint_performance, rank_task, summarize
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.errors import UserError
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS

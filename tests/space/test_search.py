@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.ranking.retrieval import Vectors
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.errors import UserError
 from pipeline.space.search import Query, answer, nearest, parse, row_of
 

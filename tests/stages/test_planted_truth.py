@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.evaluation import interests
-from pipeline.ranking.retrieval import Vectors
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load, paper_rows
 from pipeline.tables.corpus import POSTS, USERS
 from pipeline.tables.embedding import EMBEDDINGS
