@@ -1,0 +1,290 @@
+"""The corpus by row: posts, who wrote them, what they show, on which side they stand. All columns are read here.
+
+Tables that a run has not made yet are taken as empty, but for posts. Rows of posts are those of data/corpus/posts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.tables.corpus import IMAGES, POSTS, USERS
+from pipeline.tables.evaluation import CLUSTER_USERS, CLUSTER_WORDS
+from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.split import ASSIGNED
+from pipeline.tables.table import Table, positions
+from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
+
+Array = np.ndarray[Any, np.dtype[Any]]
+HELD_OUT = ("val", "test")
+
+
+@dataclass(frozen=True)
+class Post:
+    """A post; `side` is train, val, test, excluded, or empty for one that was left out before the split."""
+
+    post_id: str
+    user_id: str
+    text: str
+    images: tuple[str, ...]
+    created_at: datetime | None
+    side: str
+
+
+class Index:
+    """The rows that hold each of some codes, without a loop: `rows(code)`. Codes of -1 are nobody's."""
+
+    def __init__(self, codes: Array, count: int) -> None:
+        self._order = np.argsort(codes, kind="stable")
+        self._ends = np.searchsorted(codes[self._order], np.arange(count + 1))
+
+    def rows(self, code: int) -> Array:
+        """Rows of `code`, ascending."""
+        return self._order[self._ends[code] : self._ends[code + 1]]
+
+    def counts(self) -> Array:
+        """How many rows each code has."""
+        return np.diff(self._ends)
+
+
+class Library:
+    """The tables of a run under `data`, read when first asked for."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+
+    def _read(self, table: Table, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+        folder = self.data / path
+        if not any(folder.glob("part-*.parquet")):
+            return table.empty().select(columns) if columns else table.empty()
+        return table.read(folder, columns)
+
+    # ------------------------------------------------------------ posts
+    @cached_property
+    def posts(self) -> pa.Table:
+        """All posts; raises UserError where there are none."""
+        return POSTS.read(self.data / "corpus/posts")
+
+    @cached_property
+    def post_ids(self) -> pa.Array:
+        """The ids of posts, ascending."""
+        return _one(self.posts["post_id"])
+
+    @cached_property
+    def users(self) -> pa.Array:
+        """Everybody who posted, sorted."""
+        found = _one(self.posts["user_id"].unique())
+        return found.take(pc.array_sort_indices(found))
+
+    @cached_property
+    def author(self) -> Array:
+        """The row in `users` of each post's author."""
+        return positions(self.posts["user_id"], self.users)
+
+    @cached_property
+    def by_user(self) -> Index:
+        """Posts of each of `users`."""
+        return Index(self.author, len(self.users))
+
+    @cached_property
+    def shown(self) -> tuple[Array, Array]:
+        """Pairs of a post and an image that it shows, as rows of posts and of `images`."""
+        column = self.posts["image_id"]
+        rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+        return rows, positions(column.take(pa.array(rows)), self.images)
+
+    @cached_property
+    def _images_by_post(self) -> Index:
+        return Index(self.shown[0], len(self.post_ids))
+
+    @cached_property
+    def _posts_by_image(self) -> Index:
+        return Index(self.shown[1], len(self.images))
+
+    def images_of_post(self, row: int) -> Array:
+        """Rows of the images that a post shows."""
+        return self.shown[1][self._images_by_post.rows(row)]
+
+    def posts_of_image(self, image: int) -> Array:
+        """Rows of the posts that show an image."""
+        return self.shown[0][self._posts_by_image.rows(image)]
+
+    @cached_property
+    def side(self) -> Array:
+        """The side of each post, as a string; empty for those that came to no side."""
+        table = self._read(ASSIGNED, "split/posts", ["post_id", "split"])
+        at = positions(self.post_ids, table["post_id"])
+        names: Array = np.append(table["split"].to_numpy().astype(object), "")
+        return np.asarray(names[at])
+
+    @cached_property
+    def times(self) -> Array:
+        """When each post was made, as datetime64[us]; NaT where that is not known."""
+        found: Array = self.posts["created_at"].to_numpy()
+        return found.astype("datetime64[us]")
+
+    @cached_property
+    def languages(self) -> Array | None:
+        """The language of each post; None where the run has no such column."""
+        for table in (self.posts, self._words):
+            if "language" in table.column_names:
+                names = np.array([*table["language"].to_pylist(), None], object)
+                return np.asarray(names[positions(self.post_ids, table["post_id"])])
+        return None
+
+    @cached_property
+    def _words(self) -> pa.Table:
+        return self._read(WORDS, "text/words")
+
+    @cached_property
+    def words(self) -> tuple[pa.Array, Array, Array]:
+        """Distinct words (v,), sorted, and every occurrence of one: its post's row and its word's."""
+        return self._listed("words")
+
+    @cached_property
+    def hashtags(self) -> tuple[pa.Array, Array, Array]:
+        """As `words`, of hashtags in lower case."""
+        return self._listed("hashtags")
+
+    def _listed(self, column: str) -> tuple[pa.Array, Array, Array]:
+        lists = self._words[column]
+        spelled = pc.utf8_lower(pc.list_flatten(lists))
+        distinct = _one(spelled.unique())
+        distinct = distinct.take(pc.array_sort_indices(distinct))
+        post = positions(self._words["post_id"], self.post_ids)
+        counts = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+        return distinct, np.repeat(post, counts), positions(spelled, distinct)
+
+    @cached_property
+    def text_group(self) -> Array:
+        """The group of near-copies of each post's text, as a number."""
+        group = np.arange(len(self.post_ids))
+        table = self._read(TEXT_GROUPS, "text/groups")
+        codes = _one(table["group_id"]).dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        group[positions(table["post_id"], self.post_ids)] = len(group) + codes
+        copied = self._read(DUPLICATES, "text/duplicates", ["post_id", "duplicate_of"])
+        later, first = (positions(copied[name], self.post_ids) for name in ("post_id", "duplicate_of"))
+        group[later] = group[first]
+        # The same words are one text, whatever a stage thought of them.
+        text = pc.fill_null(self.posts["text"], "")
+        same = _one(text.dictionary_encode()).indices.to_numpy(zero_copy_only=False)
+        _, first_of = np.unique(same, return_index=True)
+        spoken = pc.greater(pc.utf8_length(text), 0).to_numpy(zero_copy_only=False)
+        return np.where(spoken, group[first_of[same]], group)
+
+    # ------------------------------------------------------------ images
+    @cached_property
+    def images(self) -> pa.Array:
+        """The ids of images, sorted."""
+        return _one(self._read(IMAGES, "corpus/images", ["image_id"])["image_id"])
+
+    @cached_property
+    def image_group(self) -> Array:
+        """The group of copies of each image, as a number."""
+        from pipeline.common.groups import image_groups
+
+        return image_groups(self.images, self._read(IMAGE_GROUPS, "images/groups"))
+
+    @cached_property
+    def _by_image_group(self) -> tuple[Index, Array]:
+        _, code = np.unique(self.image_group, return_inverse=True)
+        return Index(code, int(code.max(initial=-1)) + 1), code
+
+    def copies_of_image(self, image: int) -> Array:
+        """Rows of the images of one group with `image`, itself among them."""
+        index, code = self._by_image_group
+        return index.rows(int(code[image]))
+
+    @cached_property
+    def _by_text_group(self) -> tuple[Index, Array]:
+        _, code = np.unique(self.text_group, return_inverse=True)
+        return Index(code, int(code.max(initial=-1)) + 1), code
+
+    def copies_of_text(self, post: int) -> Array:
+        """Rows of the posts whose text is a near-copy of that of `post`, itself among them."""
+        index, code = self._by_text_group
+        return index.rows(int(code[post]))
+
+    def picture(self, image_id: str) -> bytes | None:
+        """A stored picture; None where there is none, or a made vector in its place."""
+        if not self.has_pictures:
+            return None
+        row = IMAGES.find(self.data / "corpus/images", [image_id], ["bytes", "width"]).get(image_id)
+        return row["bytes"] if row and row["width"] else None
+
+    @cached_property
+    def has_pictures(self) -> bool:
+        """Whether there is an images' table at all."""
+        return bool(len(self.images))
+
+    # ------------------------------------------------------------ people
+    @cached_property
+    def cluster(self) -> Array:
+        """The cluster of each of `users`; -1 for those in none."""
+        table = self._read(CLUSTER_USERS, "clusters/users")
+        return np.asarray(np.append(table["cluster"].to_numpy(), -1)[positions(self.users, table["user_id"])])
+
+    @cached_property
+    def cluster_similarity(self) -> Array:
+        """The cosine of each of `users` to the centre of their cluster; NaN for those in none."""
+        table = self._read(CLUSTER_USERS, "clusters/users")
+        return np.asarray(np.append(table["similarity"].to_numpy(), np.nan)[positions(self.users, table["user_id"])])
+
+    @cached_property
+    def cluster_words(self) -> dict[int, list[str]]:
+        """The words that tell each cluster from the others, the strongest first."""
+        table = self._read(CLUSTER_WORDS, "clusters/words")
+        table = table.filter(pc.equal(table["measure"], "log_odds")).sort_by(
+            [("cluster", "ascending"), ("position", "ascending")]
+        )
+        found: dict[int, list[str]] = {}
+        for cluster, word in zip(table["cluster"].to_pylist(), table["word"].to_pylist(), strict=True):
+            found.setdefault(cluster, []).append(word)
+        return found
+
+    @cached_property
+    def interests(self) -> dict[str, list[str]]:
+        """The interests that the corpus names, by user."""
+        table = self._read(USERS, "corpus/users", ["user_id", "interests"])
+        return dict(zip(table["user_id"].to_pylist(), table["interests"].to_pylist(), strict=True))
+
+    def post(self, row: int) -> Post:
+        """The post at `row`."""
+        held = self.posts.slice(row, 1).to_pylist()[0]
+        images = tuple(self.images[int(i)].as_py() for i in self.images_of_post(row) if i >= 0)
+        return Post(
+            held["post_id"], held["user_id"], held["text"] or "", images, held["created_at"], str(self.side[row])
+        )
+
+    def row_of_post(self, post_id: str) -> int:
+        """The row of a post; -1 where there is none."""
+        return _row(self.post_ids, post_id)
+
+    def row_of_user(self, user_id: str) -> int:
+        """The row of a user; -1 where there is none."""
+        return _row(self.users, user_id)
+
+    def row_of_image(self, image_id: str) -> int:
+        """The row of the image that is called so, or begins so as no other does; -1 where there is none."""
+        row = _row(self.images, image_id)
+        if row < 0 and image_id:
+            begun = np.flatnonzero(pc.starts_with(self.images, image_id).to_numpy(zero_copy_only=False))
+            return int(begun[0]) if len(begun) == 1 else -1
+        return row
+
+
+def _one(column: pa.ChunkedArray | pa.Array) -> Any:
+    found = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    # combine_chunks of an empty column is a column.
+    return pa.array([], found.type) if isinstance(found, pa.ChunkedArray) else found
+
+
+def _row(ids: pa.Array, name: str) -> int:
+    at = pc.index(ids, pa.scalar(name, pa.string())).as_py()
+    return int(at)

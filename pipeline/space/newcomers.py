@@ -1,0 +1,100 @@
+"""Vectors of people who are not in the corpus, from a table of their posts: no retraining (`new_users.NewUsers`)."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.common.groups import image_groups
+from pipeline.embedding.batches import NONE, Lookup, Posts, image_features, tokens
+from pipeline.embedding.model import load_objective
+from pipeline.pictures.reading import Rejected
+from pipeline.space.new_users import NewUsers
+from pipeline.space.reading import Reader
+from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
+from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.split import CONTENT
+from pipeline.tables.table import matrix
+from pipeline.words.vectors import NOTHING, mean_by_user, occurrences
+
+Array = np.ndarray[Any, np.dtype[Any]]
+LEFT_OUT = "neither a known word nor a picture"
+
+
+class Newcomers:
+    """Fits new users to the model of `reader`, against the train side under `data`."""
+
+    def __init__(self, reader: Reader, data: Path) -> None:
+        self._reader, self._data = reader, data
+        self._folder = tempfile.TemporaryDirectory(prefix="newcomers-")
+        folder, trained = Path(self._folder.name), reader.trained
+        images, features, _ = image_features(data / "images/features", data / "images/style", folder)
+        groups = IMAGE_GROUPS.read(data / "images/groups", ["image_id", "group_id"])
+        lookup = Lookup(trained.users, trained.vocabulary, images, image_groups(images, groups))
+        length = trained.model.shape.text_length
+        train = data / "split/train"
+        posts = lookup.posts(CONTENT.batches(train), CONTENT.count(train), length, folder / "train")
+        params = reader.params
+        self._fitting = NewUsers(
+            trained, load_objective(data / "model"), posts, features, params.train.batch_size, params.seed
+        )
+
+    def vectors(self, posts: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Array], list[tuple[int, str, str]]]:
+        """The vector (D,) of each user of `posts`, which have `user_id` and `text`, `image` (bytes), or both.
+
+        Also what was left out, as (row, reason, detail): pictures that cannot be read, posts without anything known.
+        A user with nothing known has the vector of nobody in particular: that of the mean row of all users.
+        """
+        reader, trained = self._reader, self._reader.trained
+        users = list(dict.fromkeys(str(post["user_id"]) for post in posts))
+        words = reader.words([post.get("text") for post in posts])
+        token = tokens(words, trained.vocabulary, trained.model.shape.text_length)
+        features, image, left_out = self._pictures(posts)
+        told = (token[:, 0] > 0) | (image >= 0)
+        left_out += [(int(i), LEFT_OUT, "") for i in np.flatnonzero(~told)]
+        names = pa.array([str(post["user_id"]) for post in posts], pa.string())
+        user = np.array([users.index(name) for name in names.to_pylist()], np.int32)
+        own = Posts(pa.chunked_array([names]), user, image, np.full(len(posts), NONE), token)
+        rows = self._fitting.fit(own, features, self._starts(names, words, users))
+        return dict(zip(users, self._fitting.embed(rows), strict=True)), sorted(left_out)
+
+    def _pictures(self, posts: Sequence[Mapping[str, Any]]) -> tuple[Array, Array, list[tuple[int, str, str]]]:
+        """Features (m, D_I) of the pictures, the row of each post's among them, and those that cannot be read."""
+        shown = [i for i, post in enumerate(posts) if post.get("image")]
+        taken = self._reader.take_in([posts[i]["image"] for i in shown])
+        left_out = [
+            (i, found.reason, found.detail)
+            for i, found in zip(shown, taken, strict=True)
+            if isinstance(found, Rejected)
+        ]
+        good = [(i, f) for i, f in zip(shown, taken, strict=True) if not isinstance(f, Rejected)]
+        image = np.full(len(posts), NONE, np.int32)
+        image[[i for i, _ in good]] = np.arange(len(good))
+        stored = [found.bytes for _, found in good]
+        features = [self._reader.features(stored[at : at + 32]) for at in range(0, len(stored), 32)]
+        width = self._reader.trained.model.shape.image
+        return np.concatenate([np.empty((0, width), np.float32), *features]), image, left_out
+
+    def _starts(self, names: pa.Array, words: pa.ListArray, users: Sequence[str]) -> Array:
+        """Rows (u, D_u) to start from: the mean vectors of the words of each, as training starts from them.
+
+        With words.usage the two halves of a user's row are of unit length, and so they are here.
+        """
+        vocabulary = VOCABULARY.read(self._data / "words/vocabulary")
+        vectors = matrix(vocabulary["vector"]).astype(np.float32)
+        held = EMBEDDINGS.read(self._data / "words/users")
+        rows = matrix(held["vector"]).astype(np.float32)
+        starts = np.tile(rows.mean(axis=0), (len(users), 1))
+        table = pa.table({"user_id": names, "words": words})
+        known, counts = occurrences([table], vocabulary["word"].combine_chunks())
+        if len(known):
+            means = mean_by_user(counts, vectors)
+            size = self._reader.params.words.size
+            if means.shape[1] > size:
+                halves = (means[:, :size], means[:, size:])
+                means = np.concatenate([h / np.linalg.norm(h, axis=1, keepdims=True).clip(NOTHING) for h in halves], 1)
+            starts[[users.index(name) for name in known.to_pylist()]] = means
+        return starts

@@ -1,0 +1,131 @@
+"""Texts and pictures that nobody has posted, as vectors of the joint space.
+
+The model, the lemmatizer and the images' network are loaded when first asked for: torch alone takes longer to import
+than all else that a page needs. One reader may be asked from several threads; it works for one at a time.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.pictures.reading import Picture, Rejected, intake
+from pipeline.running.errors import UserError
+from pipeline.running.params import Params, validate
+
+if TYPE_CHECKING:
+    from pipeline.embedding.model import Trained
+    from pipeline.encoding.encoders import Encoder
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Vectors (n, D) of n texts, of unit length; zeros where no word is known. Words by text, known and unknown."""
+
+    vectors: Array
+    words: list[list[str]]
+    known: list[list[str]]
+    unknown: list[list[str]]
+
+
+class Reader:
+    """Reads with the model in `data`/model, as the params.yaml beside `data` says that posts were read."""
+
+    def __init__(self, data: Path, params: Path, stanza: Path) -> None:
+        self._data, self._params, self._stanza = data, params, stanza
+        self._lock = threading.RLock()
+
+    @cached_property
+    def params(self) -> Params:
+        """All settings. Raises UserError where they are not sound."""
+        return validate(self._params)
+
+    @cached_property
+    def trained(self) -> "Trained":
+        """The model. Raises UserError where there is none."""
+        from pipeline.embedding.model import load
+
+        return load(self._data / "model")
+
+    @cached_property
+    def vocabulary(self) -> set[str]:
+        """The words that the model knows."""
+        from pipeline.tables.embedding import EMBEDDINGS
+
+        return set(EMBEDDINGS.read(self._data / "model/words", ["id"])["id"].to_pylist())
+
+    def words(self, texts: Sequence[str | None]) -> pa.ListArray:
+        """The words of each text, cleaned and lemmatized as the corpus was."""
+        from pipeline.text.cleaning import clean
+        from pipeline.text.lemmas import lemmatize_apart, lemmatize_sentences, models
+
+        chosen = models(self.params.text.stanza, self._stanza)
+        lemmatize = lemmatize_sentences if self.params.text.lemmas == "sentence" else lemmatize_apart
+        with self._lock:
+            return clean(pa.array(texts, pa.string()), partial(lemmatize, chosen=chosen)).words
+
+    def texts(self, texts: Sequence[str | None]) -> Texts:
+        """Vectors of texts, and their words."""
+        from pipeline.embedding.batches import tokens
+        from pipeline.embedding.vectors import embed_texts
+
+        with self._lock:
+            found = self.words(texts)
+            token = tokens(found, self.trained.vocabulary, self.trained.model.shape.text_length)
+            vectors = np.where(token[:, :1] > 0, embed_texts(self.trained.model, token), 0)
+        words = found.to_pylist()
+        return Texts(
+            vectors,
+            words,
+            [[word for word in row if word in self.vocabulary] for row in words],
+            [list(dict.fromkeys(word for word in row if word not in self.vocabulary)) for row in words],
+        )
+
+    def take_in(self, files: Sequence[bytes]) -> list[Picture | Rejected]:
+        """Strangers' files as stored pictures, each decoded in a guarded process, as the import does it."""
+        images = self.params.images
+        named = ((str(i), data) for i, data in enumerate(files))
+        return [found for _, found in intake(named, images.max_pixels, images.max_side, workers=1)]
+
+    def features(self, stored: Sequence[bytes]) -> Array:
+        """What the images' networks say of stored pictures (n, D_I), rounded as `data`/images/features holds it."""
+        with self._lock:
+            encoders = [self._encoder, *([self._style] if self.trained.model.shape.style else [])]
+            parts = [encoder.encode([encoder.prepare(picture) for picture in stored]) for encoder in encoders]
+            return np.concatenate([part.astype(self.params.images.dtype) for part in parts], axis=1)
+
+    def pictures(self, stored: Sequence[bytes]) -> Array:
+        """Vectors (n, D) of stored pictures."""
+        from pipeline.embedding.vectors import embed_images
+
+        features = self.features(stored)
+        if features.shape[1] != self.trained.model.shape.image:
+            raise UserError(
+                f"a picture is {features.shape[1]} numbers by images.encoder, and the model was trained on "
+                f"{self.trained.model.shape.image}; params.yaml is not what it was then."
+            )
+        with self._lock:
+            return embed_images(self.trained.model, features)
+
+    @cached_property
+    def _encoder(self) -> "Encoder":
+        from pipeline.encoding.encoders import load_encoder
+
+        images = self.params.images
+        if images.encoder == "stored":
+            raise UserError("images are made vectors here (images.encoder: stored), so a picture has no vector.")
+        weights = None if images.weights is None else Path(images.weights)
+        return load_encoder(images.encoder, weights, images.weights_sha256, images.precision)
+
+    @cached_property
+    def _style(self) -> "Encoder":
+        from pipeline.encoding.encoders import load_style_encoder
+
+        return load_style_encoder(self.params.images.precision)

@@ -1,0 +1,378 @@
+"""A trained space to ask from Python: users, images and texts by each other.
+
+    space = Space.open("data")
+    space.search("red flower", kind="user")          # the users nearest to a text, each with the posts that tell why
+    space.search("beach + user:ann - surf")          # sums and differences; kinds user, image and text
+    space.search(image=Path("mine.jpg").read_bytes(), kind="image")
+    space.user("ann")                                # a vector, posts by time, nearest users
+    space.embed(texts=["red flower"])                # (1, D), unit length
+    space.new_user([{"text": "my garden"}])          # the vector of somebody who is not in the corpus
+
+Opening reads nothing but what is asked for, and imports no torch; the first text or picture loads the model.
+
+Shapes: n things of a kind, D numbers per vector.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.pictures.reading import Rejected
+from pipeline.ranking.vectors import Vectors, unit
+from pipeline.running.errors import UserError
+from pipeline.space.chance import threshold
+from pipeline.space.library import HELD_OUT, Library, Post
+from pipeline.space.question import Term, parse
+from pipeline.space.reading import Reader
+from pipeline.tables.table import positions
+
+Array = np.ndarray[Any, np.dtype[Any]]
+KINDS = ("user", "image", "text")
+WHY = 3
+"""Posts that are given to explain a user."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What answers are taken from: posts of these sides, clusters, languages, times, users; None takes all.
+
+    An image or a user is taken if a post of theirs is. `least` is a cosine.
+    """
+
+    sides: tuple[str, ...] | None = None
+    clusters: tuple[int, ...] | None = None
+    languages: tuple[str, ...] | None = None
+    since: date | None = None
+    until: date | None = None
+    user: str | None = None
+    least: float | None = None
+
+    @property
+    def of_posts(self) -> bool:
+        """Whether any of them chooses among posts."""
+        held = (self.sides, self.clusters, self.languages, self.since, self.until, self.user)
+        return any(value is not None for value in held)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A thing near to what was asked. id: of a user, an image, or the post of a text."""
+
+    kind: str
+    id: str
+    cosine: float
+    above_chance: bool
+    """Whether it is nearer than the nearest of a kind is to nineteen in twenty questions about nothing; `chance`."""
+    copies: int = 0
+    """How many further images, or posts, are folded into this one."""
+    held_out: bool = False
+    """Whether it is of a post of the validation or test side, and of none that the model was trained on."""
+    because: tuple[str, ...] = ()
+    """Of a user: ids of the posts that lie nearest to what was asked."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with its vector; None where nothing of it is known. `notes` tell what could not be understood."""
+
+    terms: tuple[Term, ...]
+    vector: Array | None
+    kind: str = "text"
+    unknown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Words that the model does not know, each with known ones that are spelled nearly so."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user of the corpus; posts by time, then as they stand."""
+
+    user_id: str
+    vector: Array | None
+    posts: tuple[Post, ...]
+    cluster: int | None
+    interests: tuple[str, ...]
+    nearest: tuple[Answer, ...]
+
+
+class Space:
+    """See the module."""
+
+    def __init__(self, data: Path, params: Path, stanza: Path) -> None:
+        self.library = Library(data)
+        self.reader = Reader(data, params, stanza)
+        self._data = data
+
+    @classmethod
+    def open(cls, data: str | Path = "data") -> Self:
+        """The space whose tables lie in the folder `data`; params.yaml and models/ lie beside it.
+
+        Raises UserError where there is no trained space.
+        """
+        folder = Path(data)
+        home = folder.resolve().parent
+        if not any((folder / "embeddings/users").glob("part-*.parquet")):
+            raise UserError(f"{folder / 'embeddings'}: no vectors there; `dvc repro` makes them.")
+        return cls(folder, home / "params.yaml", home / "models/stanza")
+
+    # ------------------------------------------------------------ vectors
+    @cached_property
+    def _held(self) -> dict[str, Vectors]:
+        read = {kind: Vectors.read(self._data / f"embeddings/{kind}s") for kind in KINDS}
+        return {kind: Vectors(held.ids, unit(held.values)) for kind, held in read.items()}
+
+    def vectors(self, kind: str) -> Vectors:
+        """All things of a kind, at unit length (n, D)."""
+        return self._held[kind]
+
+    def ids(self, kind: str) -> pa.Array:
+        """The ids of all things of a kind that have a vector."""
+        return self._held[kind].ids
+
+    @cached_property
+    def _rows(self) -> dict[str, Array]:
+        """For each kind, the row of each vector's thing in the library: of its user, image or post."""
+        own = {"user": self.library.users, "image": self.library.images, "text": self.library.post_ids}
+        return {kind: positions(self.ids(kind), own[kind]) for kind in KINDS}
+
+    @cached_property
+    def _places(self) -> dict[str, Array]:
+        """The other way: the row of the vector of each user, image or post; -1 where it has none."""
+        own = {"user": self.library.users, "image": self.library.images, "text": self.library.post_ids}
+        return {kind: positions(own[kind], self.ids(kind)) for kind in KINDS}
+
+    def vector(self, kind: str, name: str) -> Array | None:
+        """The vector (D,) of a user, an image, or the text of a post; None where it has none."""
+        library = self.library
+        rows = {"user": library.row_of_user, "image": library.row_of_image, "text": library.row_of_post}
+        row = rows[kind](name)
+        place = int(self._places[kind][row]) if row >= 0 else -1
+        return self.vectors(kind).values[place] if place >= 0 else None
+
+    def post_vector(self, row: int) -> Array | None:
+        """The mean of the vectors of what the post at `row` says and shows, at unit length."""
+        parts = [self._places["text"][row]]
+        held = [self.vectors("text").values[place] for place in parts if place >= 0]
+        images = self._places["image"][self.library.images_of_post(row)]
+        held += [self.vectors("image").values[place] for place in images if place >= 0]
+        return unit(np.mean(held, axis=0)[None])[0] if held else None
+
+    # ------------------------------------------------------------ questions
+    def ask(self, question: str = "", image: bytes | None = None) -> Asked:
+        """The vector of a question, of a picture, or of both together. Raises UserError for a picture that is none."""
+        terms = parse(question)
+        notes: list[str] = []
+        parts: list[tuple[str, Array]] = []
+        if image is not None:
+            (taken,) = self.reader.take_in([image])
+            if isinstance(taken, Rejected):
+                raise UserError(f"the picture cannot be read: {taken.reason} ({taken.detail}).")
+            parts.append(("image", self.reader.pictures([taken.bytes])[0]))
+        said = [term.value for term in terms if term.kind == "text"]
+        read = self.reader.texts(said) if said else None
+        texts = iter(read.vectors if read else ())
+        for term in terms:
+            vector = next(texts) if term.kind == "text" else self._vector_of(term)
+            if vector is None or not vector.any():
+                no_word = f"\u201c{term.value}\u201d has no word that the model knows"
+                none = f"There is no {term.kind} {term.value} with a vector"
+                notes.append(f"{no_word if term.kind == 'text' else none}, so it was left out.")
+            else:
+                parts.append(("text" if term.kind == "post" else term.kind, term.sign * vector))
+        total = np.sum([vector for _, vector in parts], axis=0, dtype=np.float64)
+        length = float(np.linalg.norm(total))
+        unknown = {word: self.spelled_nearly(word) for words in (read.unknown if read else ()) for word in words}
+        return Asked(
+            tuple(terms), np.asarray(total / length, np.float32) if length > 1e-6 else None,
+            parts[0][0] if parts else "text", unknown, tuple(notes),
+        )  # fmt: skip
+
+    def _vector_of(self, term: Term) -> Array | None:
+        if term.kind == "post":
+            row = self.library.row_of_post(term.value)
+            return self.post_vector(row) if row >= 0 else None
+        return self.vector(term.kind, term.value)
+
+    def spelled_nearly(self, word: str, top: int = 3) -> tuple[str, ...]:
+        """Known words that are spelled like `word`."""
+        from difflib import get_close_matches
+
+        alike = [
+            known for known in self.reader.vocabulary if abs(len(known) - len(word)) <= 3 and known[:1] == word[:1]
+        ]
+        return tuple(get_close_matches(word, sorted(alike), n=top, cutoff=0.7))
+
+    def search(
+        self, question: str = "", kind: str | None = None, top: int = 10, *,
+        image: bytes | None = None, filters: Filters = Filters(),
+    ) -> list[Answer]:  # fmt: skip
+        """The `top` things of each kind, or of `kind`, that lie nearest to a question, the nearest first."""
+        asked = self.ask(question, image)
+        return [answer for one in ([kind] if kind else KINDS) for answer in self.nearest(asked, one, top, filters)]
+
+    def nearest(self, asked: Asked, kind: str, top: int, filters: Filters = Filters()) -> list[Answer]:
+        """The `top` things of `kind` nearest to what was asked, one of each group of copies; not what asked itself."""
+        if kind not in KINDS:
+            raise ValueError(f"kind is {kind!r}; there are {', '.join(KINDS)}")
+        if asked.vector is None:
+            return []
+        scores = self.vectors(kind).values @ asked.vector
+        chance = threshold(scores)
+        if filters.of_posts:
+            scores = np.where(self._taken(kind, filters), scores, -np.inf)
+        scores = np.where(np.isin(self._group(kind), self._own(asked, kind)), -np.inf, scores)
+        if filters.least is not None:
+            scores = np.where(scores >= filters.least, scores, -np.inf)
+        return [
+            self._answer(kind, int(row), float(scores[row]), chance, asked.vector)
+            for row in _best(scores, self._group(kind), top)
+        ]
+
+    def _group(self, kind: str) -> Array:
+        groups: dict[str, Array] = self.__dict__.setdefault("_groups", {})
+        if kind not in groups:
+            rows = self._rows[kind]
+            own = {"image": self.library.image_group, "text": self.library.text_group}
+            groups[kind] = own[kind][rows] if kind in own and len(rows) else np.arange(len(rows))
+        return groups[kind]
+
+    def _own(self, asked: Asked, kind: str) -> Array:
+        """The groups of the things of `kind` that ask."""
+        library, places = self.library, []
+        for term in asked.terms:
+            if term.kind == "post" and (row := library.row_of_post(term.value)) >= 0:
+                places += [self._places["text"][row]] if kind == "text" else []
+                places += list(self._places["image"][library.images_of_post(row)]) if kind == "image" else []
+            elif term.kind == kind == "user" and (row := library.row_of_user(term.value)) >= 0:
+                places.append(self._places["user"][row])
+            elif term.kind == kind == "image" and (row := library.row_of_image(term.value)) >= 0:
+                places.append(self._places["image"][row])
+        return self._group(kind)[[place for place in places if place >= 0]]
+
+    def _taken(self, kind: str, filters: Filters) -> Array:
+        """Which things of `kind` the filters let through (n,)."""
+        library = self.library
+        posts = self.posts_taken(filters)
+        if kind == "text":
+            return posts[self._rows["text"]]
+        if kind == "user":
+            people = np.zeros(len(library.users), bool)
+            people[library.author[posts]] = True
+            return people[self._rows["user"]] & (self._rows["user"] >= 0)
+        seen = np.zeros(len(library.images) + 1, bool)
+        of_post, image = library.shown
+        seen[image[posts[of_post]]] = True
+        seen[-1] = False
+        return seen[self._rows["image"]]
+
+    def posts_taken(self, filters: Filters) -> Array:
+        """Which posts the filters let through, a row each."""
+        library = self.library
+        taken = np.ones(len(library.post_ids), bool)
+        if filters.sides is not None:
+            taken &= np.isin(library.side, filters.sides)
+        if filters.clusters is not None:
+            taken &= np.isin(library.cluster[library.author], filters.clusters)
+        if filters.languages is not None:
+            taken &= False if library.languages is None else np.isin(library.languages, filters.languages)
+        if filters.user is not None:
+            taken &= library.author == library.row_of_user(filters.user)
+        if filters.since is not None:  # a comparison with NaT is false
+            taken &= library.times >= np.datetime64(filters.since)
+        if filters.until is not None:
+            taken &= library.times < np.datetime64(filters.until) + np.timedelta64(1, "D")
+        return taken
+
+    def _answer(self, kind: str, place: int, cosine: float, chance: float, vector: Array) -> Answer:
+        library, row = self.library, int(self._rows[kind][place])
+        name, above = self.ids(kind)[place].as_py(), cosine > chance
+        if row < 0:
+            return Answer(kind, name, cosine, above)
+        if kind == "user":
+            return Answer(kind, name, cosine, above, because=tuple(self.explain(row, vector)))
+        if kind == "image":
+            posts, copies = library.posts_of_image(row), len(library.copies_of_image(row)) - 1
+        else:
+            posts, copies = np.array([row]), len(library.copies_of_text(row)) - 1
+        sides = set(library.side[posts])
+        return Answer(kind, name, cosine, above, copies, bool(sides & set(HELD_OUT)) and "train" not in sides)
+
+    def explain(self, user: int, vector: Array, top: int = WHY) -> list[str]:
+        """Ids of the posts by the user at row `user` of which text or picture lies nearest to `vector` (D,)."""
+        library = self.library
+        rows = library.by_user.rows(user)
+        score = self.post_scores(rows, vector)
+        order = [int(rows[i]) for i in np.argsort(-score, kind="stable") if np.isfinite(score[i])]
+        once: dict[int, int] = {}
+        for row in order:
+            once.setdefault(int(library.text_group[row]), row)
+        return [library.post_ids[row].as_py() for row in list(once.values())[:top]]
+
+    def post_scores(self, rows: Array, vector: Array) -> Array:
+        """The cosine with `vector` of the text or picture of each post that lies nearer to it; -inf without either."""
+        score = np.full(len(rows), -np.inf, np.float32)
+        at = self._places["text"][rows]
+        score[at >= 0] = self.vectors("text").values[at[at >= 0]] @ vector
+        for i, row in enumerate(rows):
+            images = self._places["image"][self.library.images_of_post(int(row))]
+            if (seen := images[images >= 0]).size:
+                score[i] = max(score[i], float((self.vectors("image").values[seen] @ vector).max()))
+        return score
+
+    # ------------------------------------------------------------ things
+    def user(self, user_id: str, top: int = 10) -> Person:
+        """A user of the corpus. Raises UserError where there is none."""
+        library, row = self.library, self.library.row_of_user(user_id)
+        if row < 0:
+            raise UserError(f"there is no user {user_id} among {len(library.users)}.")
+        rows = library.by_user.rows(row)
+        posts = sorted((library.post(int(r)) for r in rows), key=lambda p: (p.created_at or datetime.max, p.post_id))
+        vector = self.vector("user", user_id)
+        asked = Asked((Term(1, "user", user_id),), vector, "user")
+        cluster = int(library.cluster[row])
+        return Person(
+            user_id, vector, tuple(posts), cluster if cluster >= 0 else None,
+            tuple(library.interests.get(user_id, ())), tuple(self.nearest(asked, "user", top)),
+        )  # fmt: skip
+
+    def embed(self, texts: Sequence[str] = (), images: Sequence[bytes] = ()) -> Array:
+        """Vectors (n, D) of texts, then of pictures, at unit length; a text without a known word is zeros.
+
+        Raises UserError for a file that is no picture.
+        """
+        parts = [np.empty((0, self.vectors("user").values.shape[1]), np.float32)]
+        if texts:
+            parts.append(self.reader.texts(texts).vectors)
+        if images:
+            taken = self.reader.take_in(images)
+            for i, found in enumerate(taken):
+                if isinstance(found, Rejected):
+                    raise UserError(f"picture {i} cannot be read: {found.reason} ({found.detail}).")
+            parts.append(self.reader.pictures([found.bytes for found in taken if not isinstance(found, Rejected)]))
+        return np.concatenate(parts)
+
+    def new_user(self, posts: Iterable[Mapping[str, Any]]) -> Array:
+        """The vector (D,) of somebody who is not in the corpus, by posts with `text`, `image` (bytes), or both."""
+        from pipeline.space.newcomers import Newcomers
+
+        vectors, _ = Newcomers(self.reader, self._data).vectors([{"user_id": "", **post} for post in posts])
+        return vectors[""]
+
+
+def _best(scores: Array, group: Array, top: int) -> Array:
+    """The rows of the `top` highest scores, one of each group; equal ones in order of the rows."""
+    wanted = 4 * top
+    while True:
+        rows = np.argpartition(-scores, wanted - 1)[:wanted] if wanted < len(scores) else np.arange(len(scores))
+        rows = rows[np.isfinite(scores[rows])]
+        rows = rows[np.lexsort((rows, -scores[rows]))]
+        first = np.sort(np.unique(group[rows], return_index=True)[1])
+        if len(first) >= top or wanted >= len(scores):
+            return rows[first[:top]]
+        wanted *= 4

@@ -1,0 +1,76 @@
+"""The fabricated run of tests/fabricate.py with a space: a model whose words, pictures and users lie by topic."""
+
+import numpy as np
+import pyarrow as pa
+import torch
+from fabricate import COUNT, TOPICS, fabricate
+
+from pipeline.embedding.batches import tokens
+from pipeline.embedding.losses import Objective
+from pipeline.embedding.model import JointModel, Shape, Trained, save
+from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
+from pipeline.encoding.encoders import load_encoder
+from pipeline.tables.corpus import IMAGES, POSTS, USERS
+from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
+from pipeline.tables.images import FEATURES
+from pipeline.tables.split import ASSIGNED
+from pipeline.tables.table import positions, strings, vectors
+from pipeline.tables.text import TEXT_GROUPS, WORDS
+
+WORD, DIM = 8, 16
+SIDES = ("train", "val", "test")
+
+
+def fabricate_space(root, text=None, user=None, seed=11):
+    """`fabricate`, and data/{model,embeddings,words,split,images/features}: texts of all posts have vectors."""
+    fabricate(root, text=text, user=user)
+    data, rng = root / "data", np.random.default_rng(seed)
+    vocabulary = sorted(word for topic in TOPICS for word in topic.split())
+    topic_of = {word: t for t, topic in enumerate(TOPICS) for word in topic.split()}
+    words = (4 * np.eye(WORD)[[topic_of[w] for w in vocabulary]] + rng.normal(size=(len(vocabulary), WORD))).astype(
+        "f4"
+    )
+    VOCABULARY.write(
+        pa.table({"word": strings(vocabulary), "count": np.full(len(words), 9), "vector": vectors(words)}),
+        data / "words/vocabulary",
+    )
+    posts = POSTS.read(data / "corpus/posts")
+    said = WORDS.read(data / "text/words")
+    users = USERS.read(data / "corpus/users")["user_id"].combine_chunks()
+    author = positions(posts["user_id"], users)
+    own = [set() for _ in users]
+    for post, row in zip(said["post_id"].to_pylist(), said["words"].to_pylist(), strict=True):
+        own[author[posts["post_id"].to_pylist().index(post)]] |= set(row)
+    means = np.stack([words[[vocabulary.index(w) for w in sorted(held)]].mean(axis=0) for held in own])
+    means = (means + rng.normal(size=means.shape) / 5).astype("f4")
+    EMBEDDINGS.write(pa.table({"id": users, "vector": vectors(means)}), data / "words/users")
+
+    images = IMAGES.read(data / "corpus/images")
+    encoder = load_encoder("efficientnet_lite0")
+    features = encoder.encode([encoder.prepare(stored) for stored in images["bytes"].to_pylist()])
+    FEATURES.write(
+        pa.table({"image_id": images["image_id"], "vector": vectors(features.astype("f2"))}), data / "images/features"
+    )
+    FEATURES.write(FEATURES.empty(), data / "images/style")
+    shape = Shape(dim=DIM, image=features.shape[1], word=WORD, text_length=8, windows=(), filters=(), dropout=0.0,
+                  word_mean=True)  # fmt: skip
+    model = JointModel(shape, torch.from_numpy(words), torch.from_numpy(means), seed=1, aligned=True)
+    shown = positions(posts["image_id"].drop_null(), images["image_id"])
+    at = np.flatnonzero(posts["image_id"].is_valid())
+    wanted = means[author[at]] @ model.user_projection.detach().numpy().T
+    fitted = np.linalg.lstsq(features[shown], wanted, rcond=1e-3)[0].T
+    model.image_projection.data = torch.from_numpy(fitted.astype("f4"))
+    trained = Trained(model.eval(), users, pa.array(vocabulary))
+    save(trained, Objective((0.4, 0.2, 0.4), "hinge", 0.2), data / "model")
+
+    token = tokens(said["words"], trained.vocabulary, 8)
+    for kind, ids, values in (
+        ("users", users, embed_users(model)),
+        ("images", images["image_id"], embed_images(model, features.astype("f2"))),
+        ("texts", said["post_id"], embed_texts(model, token)),
+    ):
+        EMBEDDINGS.write(pa.table({"id": ids, "vector": vectors(values)}), data / "embeddings" / kind)
+    side = ["test" if i % 5 == 0 else "val" if i % 20 == 1 else "train" for i in range(COUNT)]
+    kept = posts["post_id"].to_pylist()[: COUNT - 5]  # the last five came to no side
+    ASSIGNED.write(pa.table({"post_id": kept, "group_id": kept, "split": side[: len(kept)]}), data / "split/posts")
+    TEXT_GROUPS.write(TEXT_GROUPS.empty(), data / "text/groups")

@@ -1,0 +1,185 @@
+"""The façade on a space whose topics are known: what is asked, folded, filtered, explained."""
+
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from embedded import fabricate_space
+from fabricate import PEOPLE, TOPICS
+
+from pipeline.running.errors import UserError
+from pipeline.space.chance import threshold
+from pipeline.space.space import Asked, Filters, Space
+from pipeline.tables.corpus import IMAGES, POSTS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("space")
+    fabricate_space(folder)
+    (folder / "models").symlink_to(ROOT / "models")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def space(run):
+    return Space.open(run / "data")
+
+
+def topic_of_user(name):
+    return int(name.removeprefix("user-")) % len(TOPICS)
+
+
+def test_words_find_the_people_pictures_and_texts_of_their_topic(space):
+    for topic, words in enumerate(TOPICS):
+        asked = " ".join(words.split()[:2])
+        assert {topic_of_user(a.id) for a in space.search(asked, kind="user", top=4)} == {topic}
+        texts = space.search(asked, kind="text", top=5)
+        rows = [space.library.row_of_post(a.id) for a in texts]
+        assert all(topic_of_user(space.library.post(row).user_id) == topic for row in rows)
+        cosines = [a.cosine for a in texts]
+        assert cosines == sorted(cosines, reverse=True)
+
+
+def test_answers_are_those_of_a_plain_loop(space):
+    asked = space.ask("tiger zebra - truck")
+    for kind in ("user", "image", "text"):
+        vectors, group = space.vectors(kind), space._group(kind)
+        cosines = vectors.values @ asked.vector
+        seen, wanted = set(), []
+        for row in sorted(range(len(vectors.ids)), key=lambda r: (-cosines[r], r)):
+            if group[row] not in seen:
+                seen.add(group[row])
+                wanted.append(vectors.ids[row].as_py())
+        found = [a.id for a in space.nearest(asked, kind, 40)]
+        assert found == wanted[:40] and len(set(found)) == min(40, len(seen))
+
+
+def test_a_question_can_take_away(space):
+    both = space.ask("tiger + truck").vector
+    assert space.ask("tiger").vector @ both > 0.5 < space.ask("truck").vector @ both
+    less = space.ask("tiger + truck - truck").vector
+    np.testing.assert_allclose(less, space.ask("tiger").vector, atol=1e-5)
+    assert space.ask("tiger - tiger").vector is None
+
+
+def test_who_asks_is_not_among_the_answers_nor_are_copies_of_a_picture(space):
+    assert "user-03" not in [a.id for a in space.search("user:user-03", kind="user", top=PEOPLE)]
+    image = space.library.images[0].as_py()
+    copies = {space.library.images[int(i)].as_py() for i in space.library.copies_of_image(0)}
+    assert len(copies) == 3
+    found = {a.id for a in space.search(f"image:{image}", kind="image", top=200)}
+    assert found and not found & copies
+
+
+def test_copies_are_folded_with_their_number_and_held_out_things_are_marked(space):
+    found = {a.id: a for a in space.search("tiger", kind="image", top=200)}
+    assert len(found) == 4 + 108  # of twelve images four groups of three
+    assert sorted(a.copies for a in found.values())[-5:] == [0, 2, 2, 2, 2]
+    posts = {a.id: a for a in space.search("tiger", kind="text", top=300)}
+    assert posts["post-002"].held_out is False
+    held = {a for a, answer in posts.items() if answer.held_out}
+    assert held and all(space.library.post(space.library.row_of_post(name)).side in ("test", "val") for name in held)
+    assert any(answer.copies for answer in posts.values())
+
+
+def test_a_user_is_explained_by_own_posts_the_nearest_first(space):
+    asked = space.ask("keyboard mouse")
+    (best, *_) = space.nearest(asked, "user", 3)
+    assert best.because
+    rows = [space.library.row_of_post(name) for name in best.because]
+    assert {space.library.post(row).user_id for row in rows} == {best.id}
+    scores = space.post_scores(np.array(rows), asked.vector)
+    own = space.library.by_user.rows(space.library.row_of_user(best.id))
+    assert scores[0] == space.post_scores(own, asked.vector).max() and sorted(scores)[::-1] == list(scores)
+
+
+def test_unknown_words_are_named_with_those_spelled_like_them(space):
+    asked = space.ask("tigr xyzzy zebra")
+    assert asked.unknown == {"tigr": ("tiger",), "xyzzy": ()} and asked.vector is not None
+    nothing = space.ask("xyzzy")
+    assert nothing.vector is None and "no word that the model knows" in nothing.notes[0]
+    assert space.search("xyzzy") == []
+    assert "no user eve" in space.ask("user:eve").notes[0]
+
+
+def test_filters_let_through_what_they_say(space, run):
+    library = space.library
+    for answer in space.search("tiger", kind="text", top=300, filters=Filters(sides=("test",))):
+        assert library.post(library.row_of_post(answer.id)).side == "test"
+    alone = space.search("tiger", kind="image", top=300, filters=Filters(user="user-05"))
+    assert alone and all(
+        "user-05" in {library.post(int(p)).user_id for p in library.posts_of_image(library.row_of_image(a.id))}
+        for a in alone
+    )
+    people = space.search("tiger", kind="user", top=99, filters=Filters(clusters=(1,)))
+    assert {a.id for a in people} == {library.users[int(i)].as_py() for i in np.flatnonzero(library.cluster == 1)}
+    assert all(a.cosine >= 0.5 for a in space.search("tiger", filters=Filters(least=0.5)))
+    assert space.search("tiger", filters=Filters(since=date(2020, 1, 1))) == []  # nobody knows when these were made
+    assert space.search("tiger", filters=Filters(languages=("en",))) == []
+
+
+def test_a_user_has_posts_by_time_neighbours_and_a_cluster(space):
+    person = space.user("user-02")
+    assert len(person.posts) == 10 and all(post.user_id == "user-02" for post in person.posts)
+    assert {topic_of_user(a.id) for a in person.nearest[:3]} == {2}
+    assert person.cluster is not None and person.interests == ("plants",)
+    with pytest.raises(UserError, match="no user eve"):
+        space.user("eve")
+
+
+def test_a_corpus_s_own_picture_lies_where_it_lay_when_the_corpus_was_read(space, run):
+    stored = IMAGES.read(run / "data/corpus/images")
+    name, data = stored["image_id"][40].as_py(), stored["bytes"][40].as_py()
+    (vector,) = space.embed(images=[data])
+    np.testing.assert_allclose(vector, space.vector("image", name), atol=2e-3)
+    assert space.search(image=data, kind="image", top=1)[0].id == name
+    with pytest.raises(UserError, match="not an image of a known format"):
+        space.search(image=b"<svg/>")
+
+
+def test_texts_have_the_vectors_of_the_table(space, run):
+    posts = POSTS.read(run / "data/corpus/posts").slice(0, 20).to_pylist()
+    posts = [post for post in posts if "rose" not in post["text"].lower()]  # the lemma of which is rise
+    vectors = space.embed(texts=[post["text"] for post in posts])
+    for name, vector in zip([post["post_id"] for post in posts], vectors, strict=True):
+        np.testing.assert_allclose(vector, space.vector("text", name), atol=1e-5)
+    assert not space.embed(texts=["xyzzy"]).any()
+
+
+def test_somebody_new_lies_among_those_who_post_alike(space):
+    vector = space.new_user([{"text": "tulip petal"}, {"text": "garden rose"}, {"text": None, "image": None}])
+    nearest = space.nearest(Asked((), vector, "user"), "user", 3)
+    assert {topic_of_user(answer.id) for answer in nearest} == {2}
+
+
+def test_chance_is_what_one_bell_curve_explains():
+    rng = np.random.default_rng(0)
+    nothing = [rng.normal(0.1, 0.05, 500) for _ in range(400)]
+    above = np.mean([draws.max() > threshold(draws) for draws in nothing])
+    assert 0.02 < above < 0.09
+    found = np.append(nothing[0], 0.6)
+    assert (found > threshold(found)).sum() == 1
+    assert threshold(np.ones(2)) == 1.0
+
+
+def test_no_space_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="no vectors there"):
+        Space.open(tmp_path)
+
+
+def test_opening_loads_neither_torch_nor_its_like(run):
+    code = (
+        "import sys; from pipeline.space.space import Space; s = Space.open(sys.argv[1]);"
+        "assert s.search('user:user-01'); s.user('user-02');"
+        "print([m for m in ('torch', 'numba', 'sklearn', 'stanza', 'faiss', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(run / "data")], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
