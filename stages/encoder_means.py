@@ -25,7 +25,8 @@ from pipeline.embedding.batches import Array
 from pipeline.evaluation.baselines import mean_by_user
 from pipeline.evaluation.encoder_means import METHODS, common
 from pipeline.evaluation.paper import estimates
-from pipeline.ranking.retrieval import Vectors, evaluate, rank_task
+from pipeline.ranking.retrieval import evaluate, rank_task
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import atomic_folder
 from pipeline.running.params import load
 from pipeline.tables.corpus import pictures_of

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.ranking.bootstrap import interval, resamples, rounded
 from pipeline.ranking.ranks import ranks

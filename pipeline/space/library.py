@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.tables.corpus import IMAGES, POSTS, USERS
+from pipeline.tables.corpus import IMAGES, POSTS, USERS, pictures_of
 from pipeline.tables.evaluation import CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import ASSIGNED
@@ -95,9 +95,8 @@ class Library:
     @cached_property
     def shown(self) -> tuple[Array, Array]:
         """Pairs of a post and an image that it shows, as rows of posts and of `images`."""
-        column = self.posts["image_id"]
-        rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
-        return rows, positions(column.take(pa.array(rows)), self.images)
+        rows, ids = pictures_of(self.posts)
+        return rows, positions(ids, self.images)
 
     @cached_property
     def _images_by_post(self) -> Index:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.common.groups import image_groups
-from pipeline.embedding.batches import NONE, Lookup, Posts, image_features, tokens
+from pipeline.embedding.batches import Lookup, Posts, image_features, tokens
 from pipeline.embedding.model import load_objective
 from pipeline.pictures.reading import Rejected
 from pipeline.space.new_users import NewUsers
@@ -21,6 +21,7 @@ from pipeline.tables.table import matrix
 from pipeline.words.vectors import NOTHING, mean_by_user, occurrences
 
 Array = np.ndarray[Any, np.dtype[Any]]
+NONE = -1
 LEFT_OUT = "neither a known word nor a picture"
 
 
@@ -57,7 +58,7 @@ class Newcomers:
         left_out += [(int(i), LEFT_OUT, "") for i in np.flatnonzero(~told)]
         names = pa.array([str(post["user_id"]) for post in posts], pa.string())
         user = np.array([users.index(name) for name in names.to_pylist()], np.int32)
-        own = Posts(pa.chunked_array([names]), user, image, np.full(len(posts), NONE), token)
+        own = Posts.of_one(pa.chunked_array([names]), user, image, np.full(len(posts), NONE), token)
         rows = self._fitting.fit(own, features, self._starts(names, words, users))
         return dict(zip(users, self._fitting.embed(rows), strict=True)), sorted(left_out)
 

@@ -107,7 +107,7 @@ class Space:
     def __init__(self, data: Path, params: Path, stanza: Path) -> None:
         self.library = Library(data)
         self.reader = Reader(data, params, stanza)
-        self._data = data
+        self.data = data
 
     @classmethod
     def open(cls, data: str | Path = "data") -> Self:
@@ -124,7 +124,7 @@ class Space:
     # ------------------------------------------------------------ vectors
     @cached_property
     def _held(self) -> dict[str, Vectors]:
-        read = {kind: Vectors.read(self._data / f"embeddings/{kind}s") for kind in KINDS}
+        read = {kind: Vectors.read(self.data / f"embeddings/{kind}s") for kind in KINDS}
         return {kind: Vectors(held.ids, unit(held.values)) for kind, held in read.items()}
 
     def vectors(self, kind: str) -> Vectors:
@@ -361,7 +361,7 @@ class Space:
         """The vector (D,) of somebody who is not in the corpus, by posts with `text`, `image` (bytes), or both."""
         from pipeline.space.newcomers import Newcomers
 
-        vectors, _ = Newcomers(self.reader, self._data).vectors([{"user_id": "", **post} for post in posts])
+        vectors, _ = Newcomers(self.reader, self.data).vectors([{"user_id": "", **post} for post in posts])
         return vectors[""]
 
 
