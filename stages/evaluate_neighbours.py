@@ -19,7 +19,7 @@ import pyarrow as pa
 from pipeline.common.metrics import write_metrics
 from pipeline.evaluation.interests import everywhere
 from pipeline.evaluation.neighbours import Array, evaluate, interests_of
-from pipeline.ranking.retrieval import Vectors
+from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.tables.corpus import USERS
 from pipeline.tables.table import positions

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.ranking.bootstrap import interval, resamples, rounded
-from pipeline.ranking.ranks import unit
+from pipeline.ranking.vectors import unit
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
