@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus import table as table_corpus
+from pipeline.corpus import streams
 from pipeline.corpus.table import TableCorpus
 from pipeline.pictures.reading import Rejected
 from pipeline.running.errors import UserError
@@ -86,7 +86,7 @@ def test_a_stray_quote_that_swallows_no_row_costs_its_row_alone(csv_file):
 
 
 def test_numbers_of_rows_hold_over_blocks(csv_file, monkeypatch):
-    monkeypatch.setattr(table_corpus, "BLOCK", 1 << 12)
+    monkeypatch.setattr(streams, "BLOCK", 1 << 12)
     bad = set(np.random.default_rng(2).choice(np.arange(2, 4000), 700, replace=False))
     lines = [f"p{number}" if number in bad else f'p{number},u,"a\ntext",' for number in range(2, 4000)]
     rows, refused = read(csv_file("post_id,user_id,text,image\n" + "\n".join(lines)))
@@ -99,8 +99,8 @@ def test_bytes_that_are_not_utf8_cost_their_row_alone(csv_file, tmp_path):
     rows, refused = read(csv_file(b"post_id,user_id,text,image\na,u,caf\xe9,\nb,u,x,\n\xff,u,x,\n"))
     assert list(rows) == [3]
     assert refused == [
-        ("a", "unreadable row", "row 2 of posts.csv"),
-        ("row 4 of posts.csv", "unreadable row", "row 4 of posts.csv"),
+        ("a", "unreadable row", "row 2 of posts.csv: text is not UTF-8"),
+        ("row 4 of posts.csv", "unreadable row", "row 4 of posts.csv: post_id is not UTF-8"),
     ]
     column = {"post_id": ["a", "b"], "user_id": ["u", "u"], "image": ["", ""]}
     text = pa.array([b"caf\xe9", b"x"]).cast(pa.binary())
@@ -114,16 +114,18 @@ def test_bytes_that_are_not_utf8_cost_their_row_alone(csv_file, tmp_path):
 def test_lines_of_jsonl_that_are_not_what_they_should_be_are_rejected(csv_file):
     good = '{"post_id": 1, "user_id": "u", "text": "x", "image": null}'
     lines = [
-        *(good, "{", "[1]", good.replace("1", "1.5"), good.replace('"u"', "true"), good.replace('"x"', '["x"]')),
+        *(good, "{", "[1]", good.replace("1", "1.5e+17"), good.replace('"u"', "true"), good.replace('"x"', '["x"]')),
         *(good.replace('"x"', '"\\ud800"'), b"\xff".decode("latin1"), "", "9" * 5000, "[" * 100_000, good),
     ]
     rows, refused = read(
         csv_file("\n".join(lines).replace("\xff", "\udcff").encode(errors="surrogateescape"), "p.jsonl")
     )
     assert {number: row["post_id"] for number, row in rows.items()} == {1: "1", 12: "1"}
-    assert [row_id for row_id, *_ in refused] == [f"row {n} of p.jsonl" for n in (2, 3, 4, 5, 6, 7, 8, 10, 11)]
-    assert {reason for _, reason, _ in refused} == {"unreadable row"}
-    assert refused[3][2] == "row 5 of p.jsonl: user_id is of the kind bool"
+    told = {row_id: (reason, detail) for row_id, reason, detail in refused}
+    assert set(told) == {f"row {n} of p.jsonl" for n in (2, 3, 4, 5, 6, 7, 8, 10, 11)}
+    assert told.pop("row 4 of p.jsonl")[0] == "id rounded by a spreadsheet"
+    assert {reason for reason, _ in told.values()} == {"unreadable row"}
+    assert told["row 5 of p.jsonl"][1] == "row 5 of p.jsonl: user_id is of the kind bool"
 
 
 @pytest.mark.parametrize(
@@ -139,17 +141,27 @@ def test_lines_of_jsonl_that_are_not_what_they_should_be_are_rejected(csv_file):
         ("", None),
         ("2023-02-29", Rejected),
         ("2024-13-01T00:00", Rejected),
-        ("Wed Aug 27 13:08:45 +0000 2008", Rejected),
-        ("1714557600", Rejected),
+        ("Wed Aug 27 13:08:45 +0000 2008", datetime(2008, 8, 27, 13, 8, 45)),
+        ("Wed, 27 Aug 2008 13:08:45 +0200", datetime(2008, 8, 27, 11, 8, 45)),
+        ("27 Aug 2008 13:08:45 GMT", datetime(2008, 8, 27, 13, 8, 45)),
+        ("2024-05-01 10:00:00 UTC", datetime(2024, 5, 1, 10)),
+        ("1714557600", datetime(2024, 5, 1, 10)),
+        ("1714557600.25", datetime(2024, 5, 1, 10, 0, 0, 250_000)),
+        ("1714557600123", datetime(2024, 5, 1, 10, 0, 0, 123_000)),
+        ("1714557600123456", datetime(2024, 5, 1, 10, 0, 0, 123_456)),
+        ("1714557600123456789", datetime(2024, 5, 1, 10, 0, 0, 123_456)),
+        ("1.71456E+09", Rejected),
+        ("45413", Rejected),
+        ("NaN", None),
         ("2024-02-29T23", Rejected),
         ("yesterday", Rejected),
     ],
 )
 @pytest.mark.parametrize("beside", ["2024-01-01", "2024-02-30"])  # what a date means hangs on no other
-def test_dates_are_iso_8601(csv_file, written, meant, beside):
-    rows, refused = read(csv_file(f"{HEADER}\na,u,x,,{written}\nb,u,x,,{beside}\n"))
+def test_times_are_read_as_platforms_write_them(csv_file, written, meant, beside):
+    rows, refused = read(csv_file(f'{HEADER}\na,u,x,,"{written}"\nb,u,x,,{beside}\n'))
     if meant is Rejected:
-        assert ("a", "created_at is not ISO 8601", "row 2 of posts.csv") in refused and 2 not in rows
+        assert ("a", "created_at is no time", f"row 2 of posts.csv: {written}") in refused and 2 not in rows
     else:
         assert rows[2]["created_at"] == meant
     assert (3 in rows) == (beside == "2024-01-01")
@@ -165,8 +177,9 @@ def test_dates_of_parquet_are_taken_as_they_are(tmp_path):
     ):
         pq.write_table(pa.table(columns | {"created_at": pa.array([value], kind)}), tmp_path / "p.parquet")
         assert read(tmp_path / "p.parquet")[0][1]["created_at"] == meant
-    pq.write_table(pa.table(columns | {"created_at": [1714557600]}), tmp_path / "p.parquet")
-    assert read(tmp_path / "p.parquet")[1] == [("a", "created_at is not ISO 8601", "row 1 of p.parquet")]
+    for number in (1714557600, 1714557600.0, 1714557600000):
+        pq.write_table(pa.table(columns | {"created_at": [number]}), tmp_path / "p.parquet")
+        assert read(tmp_path / "p.parquet")[0][1]["created_at"] == datetime(2024, 5, 1, 10)
 
 
 @pytest.mark.parametrize(
@@ -177,10 +190,13 @@ def test_dates_of_parquet_are_taken_as_they_are(tmp_path):
         ("p.csv", "post_id,user_id,text,image,text\n", "several columns text"),
         ("p.csv", 'post_id,user_id,text,image\na,u,x,\nb,u,"x,\nc,u,y,\n', "a quote is opened in row 3 and"),
         ("p.csv", 'post_id,user_id,text,image\na,u,x,\nb,u,x,"y\nc,u,y,\n', "a quote is opened in row 3 and"),
-        ("p.csv", b"\xff\xfep\0", "no header of a CSV in UTF-8"),
+        ("p.csv", b"\xff\xfep\0", r"no column post_id; columns found: p\."),
+        ("p.csv", b"caf\xe9,user_id\n", "no header of a CSV in UTF-8"),
+        ("p.csv.gz", "no gzip", r"p\.csv\.gz cannot be unpacked"),
+        ("p.jsonl.zst", "no zstandard", r"p\.jsonl\.zst cannot be unpacked"),
         ("p.jsonl", '{"post_id": 1, "text": "x"}\n', r"p\.jsonl: no column user_id; columns found: post_id, text\."),
         ("p.parquet", "PAR1 no", r"p\.parquet cannot be read as Parquet"),
-        ("p.xlsx", "", r"p\.xlsx: expected a file that ends in \.parquet, \.csv, \.jsonl"),
+        ("p.xlsx", "", r"p\.xlsx: expected a file that ends in \.parquet, \.csv, \.tsv"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_in_a_sentence(csv_file, name, content, told):
@@ -189,15 +205,15 @@ def test_a_file_that_cannot_be_read_is_told_in_a_sentence(csv_file, name, conten
 
 
 def test_a_row_longer_than_a_block_is_told(csv_file, monkeypatch):
-    monkeypatch.setattr(table_corpus, "BLOCK", 1 << 12)
+    monkeypatch.setattr(streams, "BLOCK", 1 << 12)
     with pytest.raises(UserError, match="a row after row 2 is longer than 0 MB; is a quote not closed there"):
         read(csv_file("post_id,user_id,text,image\na,u,x,\n" + 'b,u,"' + "x,\n" * 9999))
 
 
 def test_a_column_of_parquet_of_the_wrong_type_is_told(tmp_path):
-    columns = {"post_id": ["a"], "user_id": [1.5], "text": ["x"], "image": [None]}
+    columns = {"post_id": ["a"], "user_id": [True], "text": ["x"], "image": [None]}
     pq.write_table(pa.table(columns), tmp_path / "p.parquet")
-    with pytest.raises(UserError, match="column user_id is of the type double; expected text or whole numbers"):
+    with pytest.raises(UserError, match="column user_id is of the type bool; expected text or whole numbers"):
         read(tmp_path / "p.parquet")
     columns["user_id"] = pa.array(["u"]).dictionary_encode()
     pq.write_table(pa.table(columns), tmp_path / "p.parquet")

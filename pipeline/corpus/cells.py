@@ -1,0 +1,273 @@
+r"""What stands in the cells of a table from outside: ids, texts, lists, times and truth values, by people's tools.
+
+The one place where each is read. Every function gives the values, null where there is none, and beside them what is
+wrong with a cell: null, or a reason, a colon and what was found. Nothing is guessed: where a value cannot be mended
+without loss it is refused.
+
+- ids: whole numbers of any kind of column are their digits, also with `.0` behind at most 15 of them (a float that lost
+  nothing). 1.20034E+17, and `.0` behind more digits, are ids that a spreadsheet or a column of floats rounded: refused.
+  UUIDs are text. `="123"` and `'123` are what makes Excel leave 123 alone. NaN is none.
+- texts: UTF-8; bytes that Python wrote as text, `b'…'`, are decoded where all of a column are such.
+- lists: of a column of lists; or text, as JSON, as Python and numpy write lists, as Postgres does, {a,b}; else
+  separated by `;`, or, where no cell has one, by commas.
+- times: ISO 8601; Unix time in s, ms, µs or ns, told apart by its size; RFC 2822; as Twitter writes it. UTC where no
+  zone is given.
+"""
+
+import ast
+import contextlib
+import csv
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.running.errors import UserError
+
+LISTS = ("interests", "more_images")
+ROUNDED, NO_TIME, NOT_TEXT = "id rounded by a spreadsheet", "created_at is no time", "unreadable row"
+MAX_TEXT = 1 << 20
+"""Bytes of a post's text. Longer ones are no posts, and cost whoever reads them."""
+
+Cells = tuple[pa.ChunkedArray, pa.ChunkedArray]
+"""Values, and what is wrong with each, null where nothing is."""
+
+_TEXT_KINDS = (
+    *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+    *(pa.types.is_binary, pa.types.is_large_binary),
+)
+_NONE = r"^\s*(nan|NaN|<NA>|NaT)\s*$"
+_NO_NAME = r"^\s*(nan|NaN|<NA>|NaT|None|null|NULL)\s*$"
+_AS_TEXT = r"""^\s*(?:=?"(.*)"|'([0-9]+)|b'(.*)'|b"(.*)")\s*$"""
+_SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE]\+\d+$|^[+-]?\d+[.,]\d+[eE]\d+$|^\d{16,}\.0*$"
+_BYTES = re.compile(r"""b'.*'|b".*\"""", re.DOTALL)
+_QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
+_TRUTH = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "", "nan", "none", "null"), False),
+}
+
+_ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
+_DATE, _ZONE = r"^\d{4}-\d\d-\d\d$", r":.*(Z|[+-]\d\d(:?\d\d)?)$"
+_UTC = pa.timestamp("us", "UTC")
+_TWITTER = "%a %b %d %H:%M:%S %z %Y"
+_FIRST = 10**8
+"""The least Unix time, in s: of 1973. Smaller numbers are days, years, or nothing."""
+
+
+def texts(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
+    """A column of text. Raises UserError for another kind of column than text or whole numbers."""
+    values, wrong = _utf8(_plain(column), path, name)
+    values = pc.if_else(pc.match_substring_regex(values, _NO_NAME if name == "image" else _NONE), None, values)
+    given = values.drop_null().to_pylist() if _begins_as_bytes(values) else []
+    if given and all(map(_BYTES.fullmatch, given)):
+        values = _chunked(
+            [None if v is None else ast.literal_eval(v).decode(errors="replace") for v in values.to_pylist()]
+        )
+    long = pc.fill_null(pc.greater(pc.binary_length(values), MAX_TEXT), False)
+    if pc.any(long).as_py():
+        wrong = pc.if_else(long, f"too long a {name}: more than {MAX_TEXT >> 20} MiB", wrong)
+        values = pc.if_else(long, None, values)
+    return values, wrong
+
+
+def ids(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
+    """A column of ids, as the module's top tells."""
+    column = _plain(column)
+    kind = column.type
+    if pa.types.is_floating(kind):
+        column = _chunked([None if v is None or v != v else _shortest(v) for v in column.to_pylist()])
+    elif pa.types.is_decimal(kind):
+        column = pc.replace_substring_regex(column.cast(pa.string()), r"^(\d+)\.0+$", r"\1")
+    elif pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
+        column = _chunked([None if v is None else str(uuid.UUID(bytes=v)) for v in column.to_pylist()])
+    values, wrong = _utf8(column, path, name)
+    values = pc.utf8_trim_whitespace(values)
+    values = pc.replace_substring_regex(values, _AS_TEXT, r"\1\2\3\4")
+    values = pc.if_else(pc.match_substring_regex(values, _NONE), None, values)
+    rounded = pc.fill_null(pc.match_substring_regex(values, _SCIENTIFIC), False)
+    if pc.any(rounded).as_py():
+        told = pc.binary_join_element_wise(
+            f"{ROUNDED}: {name} is ", values, "; export the table again with ids as text", ""
+        )
+        wrong = pc.if_else(rounded, told, wrong)
+        values = pc.if_else(rounded, None, values)
+    return pc.replace_substring_regex(values, r"^(\d{1,15})\.0*$", r"\1"), wrong
+
+
+def lists(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
+    """A column of lists of names, or of text that holds some; empty names are none."""
+    column = _plain(column)
+    if is_names(column.type):
+        kept = [None if value is None else [part for part in value if part] for value in column.to_pylist()]
+        return _chunked(kept, pa.list_(pa.string())), _nothing_wrong(column)
+    text, wrong = texts(column, path, name)
+    return _chunked(split_lists(text.to_pylist()), pa.list_(pa.string())), wrong
+
+
+def split_lists(values: Sequence[str | None]) -> list[list[str] | None]:
+    """Texts as the names they list. Commas separate where no text has a `;`."""
+    separator = ";" if any(value and ";" in value and value.strip()[0] not in "[({" for value in values) else ","
+    return [None if value is None or not value.strip() else _names(value.strip(), separator) for value in values]
+
+
+def _names(text: str, separator: str) -> list[str]:
+    if text[0] + text[-1] not in ("[]", "()", "{}"):
+        return [name for part in text.split(separator) if (name := part.strip())]
+    inner = text[1:-1]
+    quoted = ["".join(pair) for pair in _QUOTED.findall(inner)]
+    if len(quoted) > 1 and not _QUOTED.sub("", inner).strip():  # as numpy prints them, without commas
+        found: Any = quoted
+    else:
+        found = next(csv.reader([inner], skipinitialspace=True), [])
+        for read in (json.loads, ast.literal_eval):
+            with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+                found = read(text)
+                break
+    found = found if isinstance(found, list | tuple | set) else [found]
+    return [name for value in found if value is not None and (name := str(value).strip())]
+
+
+def is_names(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds lists of text."""
+    are_lists = (pa.types.is_list, pa.types.is_large_list)
+    return any(is_list(kind) for is_list in are_lists) and any(is_text(kind.value_type) for is_text in _TEXT_KINDS[:3])
+
+
+def truth(value: object) -> bool | None:
+    """True or false; None for anything else."""
+    return _TRUTH.get(str("" if value is None else value).strip().lower())
+
+
+def instants(column: pa.ChunkedArray, path: Path) -> Cells:
+    """A column as instants in UTC."""
+    kind = column.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return column.cast(pa.timestamp("us"), safe=False), _nothing_wrong(column)
+    if pa.types.is_floating(kind):
+        column = _chunked([None if v is None or v != v else format(v, ".6f") for v in column.to_pylist()])
+    written, wrong = _utf8(_plain(column), path, "created_at")
+    written = pc.utf8_trim_whitespace(written)
+    written = pc.if_else(pc.match_substring_regex(written, r"^$|^(nan|NaN|NaT|<NA>|None|null)$"), None, written)
+    text = pc.replace_substring_regex(written, r" ?(UTC|GMT)$", "Z")
+    text = pc.if_else(pc.match_substring_regex(text, _ISO), text, pa.scalar(None, pa.string()))
+    text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
+    text = pc.if_else(pc.match_substring_regex(text, _DATE), pc.binary_join_element_wise(text, "T00:00", ""), text)
+    text = pc.if_else(pc.match_substring_regex(text, _ZONE), text, pc.binary_join_element_wise(text, "Z", ""))
+    try:
+        found = text.cast(_UTC)
+    except pa.ArrowInvalid:
+        found = _chunked([_instant(value) for value in text.to_pylist()], _UTC)
+    found = found.cast(pa.timestamp("us"))
+    other = pc.and_(pc.is_valid(written), pc.is_null(found))
+    if pc.any(other).as_py():
+        found = pc.if_else(other, _chunked(_otherwise(written, other), pa.timestamp("us")), found)
+    bad = pc.and_(pc.is_valid(written), pc.is_null(found))
+    return found, pc.if_else(bad, pc.binary_join_element_wise(f"{NO_TIME}: ", written, ""), wrong)
+
+
+def _otherwise(written: pa.ChunkedArray, asked: pa.ChunkedArray) -> list[datetime | None]:
+    """Times in other ways than ISO 8601, of the rows that are `asked`."""
+    values = pd.Series(written.to_pylist(), dtype=object).where(pd.Series(asked.to_pylist()))
+    twitter = pd.to_datetime(values, format=_TWITTER, errors="coerce", utc=True).dt.tz_localize(None)
+    found: list[datetime | None] = [None if pd.isna(t) else t.to_pydatetime() for t in twitter]
+    for at, value in enumerate(values):
+        if found[at] is None and isinstance(value, str):
+            found[at] = _unix(value) if value[:1].isdigit() and " " not in value else _letter(value)
+    return found
+
+
+def _unix(value: str) -> datetime | None:
+    """A number of seconds, milli-, micro- or nanoseconds since 1970."""
+    match = re.fullmatch(r"(\d{9,19})(?:\.(\d+))?", value)
+    if not match:
+        return None
+    whole, power = int(match[1]), 6
+    while whole >= 10**11 * 10 ** (6 - power) and power > -3:  # the next smaller unit
+        power -= 3
+    if match[1].lstrip("0") == "" or whole < _FIRST:
+        return None
+    fraction = int((match[2] or "0")[:6].ljust(6, "0")) if power == 6 else 0
+    micros = whole * 10**power + fraction if power >= 0 else whole // 1000
+    try:
+        return datetime.fromtimestamp(micros // 10**6, UTC).replace(microsecond=micros % 10**6, tzinfo=None)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _letter(value: str) -> datetime | None:
+    """A time as RFC 2822 has it, in letters and in the headers of feeds."""
+    try:
+        found = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+
+
+def _instant(text: str | None) -> pa.Scalar | None:
+    try:
+        return pa.scalar(text, pa.string()).cast(_UTC)
+    except pa.ArrowInvalid:  # a date that no calendar has
+        return None
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column without dictionary and extension type."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _utf8(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
+    """A column of text, whole numbers or nothing, as text."""
+    kind = column.type
+    if pa.types.is_floating(kind) and column.null_count + _nans(column) == len(column):
+        column, kind = pa.chunked_array([pa.nulls(len(column))]), pa.null()  # as pandas has an empty column
+    if pa.types.is_integer(kind) or pa.types.is_null(kind):
+        return column.cast(pa.string()), _nothing_wrong(column)
+    if not any(is_kind(kind) for is_kind in _TEXT_KINDS):
+        raise UserError(f"{path}: column {name} is of the type {kind}; expected text or whole numbers.")
+    data = column.cast(pa.binary())
+    try:
+        return data.cast(pa.string()), _nothing_wrong(column)
+    except pa.ArrowInvalid:
+        text = _chunked([None if value is None else _decoded(value) for value in data.to_pylist()])
+        bad = pc.and_(pc.is_null(text), pc.is_valid(data))
+        return text, pc.if_else(bad, f"{NOT_TEXT}: {name} is not UTF-8", pa.scalar(None, pa.string()))
+
+
+def _nans(column: pa.ChunkedArray) -> int:
+    return int(pc.sum(pc.is_nan(column)).as_py() or 0)
+
+
+def _decoded(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _shortest(value: float) -> str:
+    """A float that was a whole number, as its digits; any other in the form that `ids` refuses."""
+    return str(int(value)) if value == value // 1 and abs(value) < 2**53 else f"{value:.17E}"
+
+
+def _begins_as_bytes(values: pa.ChunkedArray) -> bool:
+    first = next((value.as_py() for chunk in values.chunks for value in chunk if value.is_valid), "")
+    return first[:2] in ("b'", 'b"')
+
+
+def _nothing_wrong(column: Any) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.nulls(len(column), pa.string())])
+
+
+def _chunked(values: Sequence[object], kind: pa.DataType = pa.string()) -> pa.ChunkedArray:  # noqa: B008
+    return pa.chunked_array([pa.array(values, kind)])

@@ -1,0 +1,244 @@
+"""Files of rows, read in pieces: Parquet, CSV and JSON, packed or not (`pipeline.corpus.streams`).
+
+A row that cannot be read is rejected, with its place; a file that cannot, or that lacks a column, is a UserError. Rows
+are counted as a spreadsheet counts them, a CSV's header being row 1; blank lines do not count, save in JSON, where a
+row is a line (of a list, an element).
+"""
+
+import io
+import json
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from pipeline.corpus import streams
+from pipeline.corpus.cells import LISTS
+from pipeline.corpus.streams import Csv, Told, dialect_of
+from pipeline.running.errors import UserError
+from pipeline.tables.corpus import REJECTED
+
+BATCH = 1 << 16
+PIECE_BYTES = 256 << 20
+"""Bytes of text of a piece: a column of Arrow's holds 2 GB."""
+UNREADABLE = "unreadable row"
+
+Pieces = Iterator[tuple[pa.Table, pa.Table]]
+"""Rows with their number in the column `row`, and what is rejected among them."""
+
+
+def read(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
+    """The rows of a table, with the columns `row`, `needed` and `optional` (null where the file has none)."""
+    readers: dict[str, Callable[[Path, Sequence[str], Sequence[str]], Pieces]] = {
+        ".parquet": _read_parquet,
+        **dict.fromkeys((".csv", ".tsv", ".tab"), _read_csv),
+        **dict.fromkeys((".jsonl", ".ndjson", ".json"), _read_json),
+    }
+    kind = streams.kind_of(path)
+    if kind not in readers or (kind == ".parquet" and path.suffix.lower() in streams.PACKED):
+        packed = ", ".join(streams.PACKED)
+        raise UserError(f"{path}: expected a file that ends in {', '.join(readers)} (all but .parquet also {packed}).")
+    for rows, refused in readers[kind](path, needed, optional):
+        for name in optional:
+            if name not in rows.column_names:
+                rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+        yield rows, refused
+
+
+def _check_columns(path: Path, needed: Sequence[str], found: Sequence[str]) -> None:
+    for name in needed:
+        if found.count(name) != 1:
+            what = f"no column {name}" if name not in found else f"several columns {name}"
+            raise UserError(f"{path}: {what}; columns found: {', '.join(found) or 'none'}.")
+
+
+def _unread(path: Path, rows: Sequence[tuple[int, str]]) -> pa.Table:
+    """Rejected rows, of which no more is known than their number and what is wrong."""
+    ids = [f"row {row} of {path.name}" for row, _ in rows]
+    details = [f"{place}: {why}" for place, (_, why) in zip(ids, rows, strict=True)]
+    return pa.table({"id": ids, "reason": [UNREADABLE] * len(ids), "detail": details}, schema=REJECTED.schema)
+
+
+def _read_parquet(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
+    begin = 1
+    try:
+        file = pq.ParquetFile(path)
+        _check_columns(path, needed, file.schema_arrow.names)
+        columns = [*needed, *(name for name in optional if name in file.schema_arrow.names)]
+        for batch in file.iter_batches(BATCH, columns=columns):
+            for part in _light(batch):
+                numbers = pa.array(np.arange(begin, begin + len(part)))
+                begin += len(part)
+                yield pa.Table.from_batches([part]).append_column("row", numbers), REJECTED.empty()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path} cannot be read as Parquet: {error}") from None
+
+
+def _light(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """`batch` in parts of at most PIECE_BYTES of text, or of one row; a dictionary may hold one text for many rows."""
+    text = np.zeros(len(batch), np.int64)
+    for column in batch.columns:
+        values = column.dictionary if pa.types.is_dictionary(column.type) else column
+        if pa.types.is_large_string(values.type) or pa.types.is_string(values.type) or pa.types.is_binary(values.type):
+            lengths = pc.binary_length(values)
+            lengths = lengths.take(column.indices) if values is not column else lengths
+            text += pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    begin = 0
+    ends = np.cumsum(text)
+    while begin < len(batch):
+        before = int(ends[begin - 1]) if begin else 0
+        end = max(begin + 1, int(np.searchsorted(ends, before + PIECE_BYTES, side="right")))
+        yield batch.slice(begin, end - begin)
+        begin = end
+
+
+def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
+    dialect = dialect_of(path, needed)
+    header = dialect.header
+    _check_columns(path, needed, header)
+    columns = [*needed, *(name for name in optional if name in header)]
+    written = [dialect.written[header.index(name)] for name in columns]
+    last = dialect.written[-1]  # read too, to see whether the last quote is closed
+    unread: list[tuple[int, str]] = []
+    unclosed: int | None = None
+
+    def skip(row: Any) -> str:
+        nonlocal unclosed
+        lines = row.text.count("\n") + 1
+        if lines > 1 and row.text.count('"') % 2:
+            unclosed = row.number
+        over = f", over {lines} lines" if lines > 1 else ""
+        unread.append((row.number, f"{row.actual_columns} columns, expected {row.expected_columns}{over}"))
+        return "skip"
+
+    begin, told, ending = 2, 0, b""
+    with Csv(path, dialect.backslashes, dialect.skipped) as stream:
+        try:
+            reader = pyarrow.csv.open_csv(
+                stream,
+                # Rows are numbered only where one thread reads.
+                read_options=pyarrow.csv.ReadOptions(block_size=streams.BLOCK, use_threads=False),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=dialect.separator, newlines_in_values=True, invalid_row_handler=skip
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(dialect.written, pa.binary()),
+                    include_columns=list(dict.fromkeys([*written, last])),
+                    strings_can_be_null=True,
+                    null_values=["", "\\N"],  # as MySQL and Postgres write it
+                ),
+            )
+            for batch in reader:
+                gaps = [row for row, _ in unread[bisect_left(unread, (begin, "")) :]]
+                numbers = np.setdiff1d(np.arange(begin, begin + len(batch) + len(gaps)), gaps)[: len(batch)]
+                if len(numbers):
+                    begin, ending = int(numbers[-1]) + 1, batch.column(last)[-1].as_py() or b""
+                table = pa.Table.from_batches([batch]).select(written).rename_columns(columns)
+                table = table.append_column("row", pa.array(numbers))
+                new = unread[told:]  # the reader is ahead of us, and may add more at any time
+                told += len(new)
+                yield table, _unread(path, new)
+        except pa.ArrowInvalid as error:
+            if "straddling object" in str(error):
+                raise UserError(
+                    f"{path}: a row after row {begin - 1} is longer than {streams.BLOCK >> 20} MB; is a quote not "
+                    "closed there?"
+                ) from None
+            if "Empty CSV file" not in str(error):
+                raise UserError(f"{path} cannot be read as CSV: {error}") from None
+    yield _no_rows(columns), _unread(path, unread[told:])
+    # A quote that is never closed makes one row of all that follows, which then is the last row.
+    if unread and unread[-1][0] >= begin:
+        swallowed = unclosed == unread[-1][0]
+    else:
+        swallowed = b"\n" in ending and not stream.tail.rstrip(b"\r\n").endswith(b'"')
+    if swallowed:
+        row = max(begin - 1, unread[-1][0] if unread else 0)
+        raise UserError(f"{path}: a quote is opened in row {row} and never closed.")
+
+
+def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
+    columns = [*needed, *optional]
+    keys: dict[str, None] = {}
+    with Told(path) as stream:
+        rows = enumerate(_objects(path, stream), start=1)
+        while part := list(islice(rows, BATCH)):
+            unread, numbers = [], []
+            values: dict[str, list[str | None]] = {name: [] for name in columns}
+            for number, row in part:
+                if isinstance(row, bytes) and not row.strip():
+                    continue
+                try:
+                    found = _object(row)
+                    cells = [_cell(name, found.get(name)) for name in columns]
+                except (ValueError, RecursionError) as error:
+                    unread.append((number, str(error)))
+                    continue
+                keys.update(dict.fromkeys(found))
+                numbers.append(number)
+                for name, cell in zip(columns, cells, strict=True):
+                    values[name].append(cell)
+            table = pa.table(
+                {"row": pa.array(numbers, pa.int64()), **{n: pa.array(v, pa.string()) for n, v in values.items()}}
+            )
+            yield table, _unread(path, unread)
+    _check_columns(path, [name for name in needed if name not in keys], list(keys))
+
+
+def _objects(path: Path, stream: Told) -> Iterator[object]:
+    """The lines of a file of JSON, not yet read; or the elements of the list that all of it is."""
+    lines = io.BufferedReader(stream, 1 << 20)
+    if lines.peek(1 << 12).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[" and streams.kind_of(path) == ".json":
+        try:
+            yield from _loaded(lines.read())
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{path} cannot be read as JSON: {error}") from None
+        return
+    while line := lines.readline(streams.BLOCK):
+        if len(line) < streams.BLOCK or line.endswith(b"\n"):
+            yield line
+            continue
+        yield f"longer than {streams.BLOCK >> 20} MB"
+        while (line := lines.readline(streams.BLOCK)) and not line.endswith(b"\n"):
+            pass
+
+
+def _loaded(text: bytes) -> Any:
+    # Numbers with a point or exponent stay as they are written: an id must not be rounded here.
+    return json.loads(text.decode("utf-8-sig"), parse_float=_Written, parse_constant=lambda _: None)
+
+
+class _Written(str):
+    """A number of JSON as it is written."""
+
+
+def _object(row: object) -> dict[str, Any]:
+    found = _loaded(row) if isinstance(row, bytes) else row
+    if not isinstance(found, dict):
+        raise ValueError(found if found is row and isinstance(found, str) else "not a JSON object")
+    return found
+
+
+def _cell(name: str, value: object) -> str | None:
+    """A value of JSON as text; a list as JSON. Raises ValueError where that is not what the column holds."""
+    if value is None:
+        return None
+    if isinstance(value, list) and name in LISTS and all(isinstance(label, str | None) for label in value):
+        return json.dumps([label for label in value if label])
+    if isinstance(value, int) and isinstance(value, bool) == (name == "brand"):
+        value = str(value)
+    if not isinstance(value, str) or (isinstance(value, _Written) and name in ("text", "image", *LISTS)):
+        raise ValueError(f"{name} is of the kind {'float' if isinstance(value, _Written) else type(value).__name__}")
+    value.encode()  # half of a surrogate pair has no UTF-8: UnicodeEncodeError is a ValueError
+    return str(value)
+
+
+def _no_rows(columns: Sequence[str]) -> pa.Table:
+    return pa.table({"row": pa.array([], pa.int64()), **{name: pa.array([], pa.string()) for name in columns}})

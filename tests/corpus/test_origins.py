@@ -1,0 +1,205 @@
+"""Tables as other programs write them: what can be read without loss is, all else is refused with its reason."""
+
+import bz2
+import csv
+import gzip
+import json
+import lzma
+import uuid
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from pipeline.corpus import files
+from pipeline.corpus.cells import MAX_TEXT, ROUNDED, split_lists
+from pipeline.corpus.table import TableCorpus
+
+HEADER = "post_id,user_id,text,image\n"
+
+
+def read(path):
+    """Rows as dicts, and reasons with details by id."""
+    rows, refused = [], {}
+    for good, bad in TableCorpus(path, path.parent, path).rows():
+        rows += good.to_pylist()
+        refused |= {row["id"]: (row["reason"], row["detail"]) for row in bad.to_pylist()}
+    return rows, refused
+
+
+def written(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def ids_of(path, name="user_id"):
+    rows, refused = read(path)
+    return [row[name] for row in rows], {reason for reason, _ in refused.values()}
+
+
+PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress, "": bytes}
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("kind", [".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json"])
+def test_kinds_of_files_packed_or_not(tmp_path, kind, packed):
+    given = [{"post_id": str(n), "user_id": "u", "text": f"é, {n}\nmore", "image": None} for n in range(300)]
+    if "js" in kind:
+        content = json.dumps(given) if kind == ".json" else "\n".join(map(json.dumps, given))
+    else:
+        content = pd.DataFrame(given).to_csv(index=False, sep="," if kind == ".csv" else "\t")
+    rows, refused = read(written(tmp_path / f"Posts.v2{kind.upper()}{packed}", PACKERS[packed](content.encode())))
+    assert [row["text"] for row in rows] == [row["text"] for row in given] and not refused
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("first", ["", "sep={}\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_separators_and_encodings_are_found_out(tmp_path, separator, first, encoding):
+    rows = [["p1", "u,1;|", 'a "word"\nmore', ""], ["p2", "u2", "x\ty", "b.png"]]
+    with (tmp_path / "p.csv").open("w", newline="", encoding=encoding) as stream:
+        stream.write(first.format(separator))
+        writer = csv.writer(stream, delimiter=separator)
+        writer.writerows([[" post_id", "user_id ", "text", "image", "other"], *([*row, "z"] for row in rows)])
+    found, refused = read(tmp_path / "p.csv")
+    assert [[row[name] or "" for name in ("post_id", "user_id", "text", "image")] for row in found] == rows
+    assert [row["row"] for row in found] == [2, 3] and not refused
+
+
+def spark(rows):
+    """CSV as Spark writes it: a quote within a quoted cell stands behind a backslash, a backslash alone stays."""
+    quoted = ('"' + cell.replace('"', '\\"') + '"' if set(cell) & set('",\n') else cell for row in rows for cell in row)
+    cells = list(quoted)
+    return "".join(",".join(cells[at : at + 4]) + "\n" for at in range(0, len(cells), 4))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ['vinyl 12"', 'vinyl 7"', "plain", 'more 12"'],
+        ['the "song"', "plain", 'and "fine, thanks" said', "a, b"],
+        ['C:\\temp "x"', "C:\\new", 'a "b"', 'over\ntwo "lines"'],
+    ],
+)
+def test_backslashes_before_quotes_are_read_as_spark_means_them(tmp_path, texts):
+    rows = [(f"p{n:02}", "u", texts[n % 4], f"{n}.png") for n in range(40)]
+    found, refused = read(written(tmp_path / "p.csv", HEADER + spark(rows)))
+    assert [row["text"] for row in found] == [row[2] for row in rows] and not refused
+
+
+@pytest.mark.parametrize(
+    "texts", [['"C:\\"', "plain"], ['a \\" b', 'it "is"'], ["ends in \\", 'a "b"'], ['{\\"a\\": 1}']]
+)
+def test_doubled_quotes_beside_backslashes_stay_what_they_are(tmp_path, texts):
+    rows = [(f"p{n}", "u", texts[n % len(texts)], "") for n in range(20)]
+    with (tmp_path / "p.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([HEADER.strip().split(","), *rows])
+    assert [row["text"] for row in read(tmp_path / "p.csv")[0]] == [row[2] for row in rows]
+
+
+def test_a_carriage_return_alone_is_part_of_a_text_but_where_all_rows_end_in_one(tmp_path):
+    lines = [f"p{n},u,one\rtwo {n}," for n in range(9)]
+    rows, refused = read(written(tmp_path / "p.csv", HEADER + "\n".join(lines)))
+    assert [row["text"] for row in rows] == [f"one two {n}" for n in range(9)] and not refused
+    windows = HEADER.strip() + "\r\n" + "\r\n".join(lines) + "\r\n"
+    assert [row["text"] for row in read(written(tmp_path / "w.csv", windows))[0]] == [r["text"] for r in rows]
+    mac = (HEADER + "p1,u,x,\np2,u,y,\n").replace("\n", "\r")
+    assert [row["text"] for row in read(written(tmp_path / "m.csv", mac))[0]] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "meant"),
+    [
+        *[("100001.0", "100001"), ("100001.", "100001"), ("123456789012345.0", "123456789012345"), (" 7 ", "7")],
+        *[("120034000001000000", "120034000001000000"), ('"=""123"""', "123"), ("'123", "123"), ("b'abc'", "abc")],
+        *[("1e5", "1e5"), ("4E4", "4E4"), ("null", "null"), ("NA", "NA"), ("O'Neill", "O'Neill"), ("v1.0.2", "v1.0.2")],
+        *[("1.20034E+17", ROUNDED), ("1.2e17", ROUNDED), ("1e+17", ROUNDED), ("120034000001000000.0", ROUNDED)],
+        *[('"1,20034E+17"', ROUNDED), ("nan", None), ("NaN", None), ("<NA>", None)],
+    ],
+)
+def test_ids_are_kept_mended_without_loss_or_refused(tmp_path, cell, meant):
+    rows, refused = read(written(tmp_path / "p.csv", f"{HEADER}p1,{cell},x,\n"))
+    if meant == ROUNDED:
+        ((reason, detail),) = refused.values()
+        assert reason == ROUNDED and detail.startswith("row 2 of p.csv: user_id is 1") and "as text" in detail
+    else:
+        assert [row["user_id"] for row in rows] == [meant]
+
+
+def test_ids_of_any_kind_of_column(tmp_path):
+    one = uuid.UUID("12345678123456781234567812345678")
+    for values, meant, reasons in (
+        (pa.array([100001.0, None, float("nan")]), ["100001", None, None], set()),
+        (pa.array([2.0**53, 1.2e17, 1.5]), [], {ROUNDED}),
+        (pa.array([Decimal("120034000001000000"), Decimal(7)]), ["120034000001000000", "7"], set()),
+        (pa.array([Decimal("120034000001000000.00")]), ["120034000001000000"], set()),
+        (pa.array([one.bytes], pa.binary(16)), [str(one)], set()),
+        (pa.array([2**63], pa.uint64()), [str(2**63)], set()),
+        (pa.array([b"caf\xc3\xa9", b"x"], pa.binary()), ["café", "x"], set()),
+        (pa.array(["a", "b"]).dictionary_encode(), ["a", "b"], set()),
+    ):
+        texts = pa.array(["x"] * len(values))
+        table = {
+            "post_id": pa.array(range(len(values))),
+            "user_id": values,
+            "text": texts,
+            "image": pa.nulls(len(values)),
+        }
+        pq.write_table(pa.table(table), tmp_path / "p.parquet")
+        assert ids_of(tmp_path / "p.parquet") == (meant, reasons)
+
+
+def test_missing_values_as_pandas_has_them(tmp_path):
+    frame = pd.DataFrame({"post_id": [1, 2], "user_id": [1.0, 2.0], "text": ["x", np.nan], "image": [np.nan, np.nan]})
+    frame.to_parquet(tmp_path / "p.parquet")
+    lines = "\n".join(map(json.dumps, frame.to_dict("records")))
+    frame.astype(str).to_csv(tmp_path / "p.csv", index=False)
+    for path in (tmp_path / "p.parquet", written(tmp_path / "p.jsonl", lines), tmp_path / "p.csv"):
+        rows, refused = read(path)
+        assert [(row["user_id"], row["text"], row["image"]) for row in rows] == [("1", "x", None), ("2", None, None)]
+        assert not refused
+    assert "NaN" in lines
+
+
+def test_bytes_that_were_written_as_text_are_texts(tmp_path):
+    pd.DataFrame({"post_id": [1, 2], "user_id": ["u", "v"], "text": ["é 'x'".encode(), b"y"], "image": ""}).to_csv(
+        tmp_path / "p.csv", index=False
+    )
+    assert [row["text"] for row in read(tmp_path / "p.csv")[0]] == ["é 'x'", "y"]
+    mixed = HEADER + "1,u,b'x',\n2,u,other,\n"
+    assert [row["text"] for row in read(written(tmp_path / "q.csv", mixed))[0]] == ["b'x'", "other"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        (["['art', 'music']", '["art", "food"]', "[]", None], [["art", "music"], ["art", "food"], [], None]),
+        (["['art' 'music']", "['art'\n 'food']"], [["art", "music"], ["art", "food"]]),
+        (["{art,music}", '{"street art",music}'], [["art", "music"], ["street art", "music"]]),
+        (["art, music", "food"], [["art", "music"], ["food"]]),
+        (["arts, crafts; music", "a, b"], [["arts, crafts", "music"], ["a, b"]]),
+        (["('art', 'music')", "{'food'}", "[art, music]"], [["art", "music"], ["food"], ["art", "music"]]),
+        (['["it\'s", "a, b"]', "[1, null]"], [["it's", "a, b"], ["1"]]),
+        (["[" * 10_000, "[__import__('os')]"], [[], ["__import__('os')"]]),
+    ],
+)
+def test_lists_as_text(cells, names):
+    found = split_lists(cells)
+    assert found[1:] == names[1:] and (found[0] == names[0] or len(cells[0]) == 10_000)
+
+
+def test_more_text_than_a_column_holds_is_read_in_parts_and_a_long_text_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PIECE_BYTES", 1 << 20)
+    text = "word " * 20_000
+    columns = {"post_id": pa.array(range(100)), "user_id": ["u"] * 100, "image": pa.nulls(100)}
+    shared = pa.DictionaryArray.from_arrays(pa.array([0] * 100, pa.int32()), pa.array([text]))
+    pq.write_table(pa.table(columns | {"text": shared}), tmp_path / "p.parquet")
+    pieces = [good for good, _ in TableCorpus(tmp_path / "p.parquet", tmp_path, tmp_path).rows()]
+    assert [row for piece in pieces for row in piece["row"].to_pylist()] == list(range(1, 101))
+    assert max(piece["text"].nbytes for piece in pieces) < 1.2e6 and len(pieces) == 10
+    rows, refused = read(written(tmp_path / "p.csv", HEADER + f"a,u,{'x' * (MAX_TEXT + 1)},\nb,u,x,\n"))
+    assert [row["post_id"] for row in rows] == ["b"] and refused["a"][0] == "too long a text"
