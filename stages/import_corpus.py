@@ -1,6 +1,7 @@
 """Stage `import_corpus`: read posts, users and images from the chosen source; what is left out gets a reason.
 
-Reads   data/fetched; or, as data/listing saw them, corpus.posts, corpus.images and corpus.users
+Reads   data/fetched; or, as data/listing saw them, corpus.posts, corpus.images and corpus.users; or data/converted and
+        the pictures that it names
 Writes  data/corpus/posts      one row per post: post_id, user_id, text?, image_id?, created_at? (UTC)
         data/corpus/users      one row per user with posts: user_id, interests, brand
         data/corpus/images     one row per distinct image file: image_id (SHA-256), bytes, width, height
@@ -13,6 +14,7 @@ import logging
 from pathlib import Path
 
 from pipeline.common.metrics import write_metrics
+from pipeline.corpus.exported import ExportedCorpus
 from pipeline.corpus.importing import Source, import_corpus
 from pipeline.corpus.openclipart import Openclipart
 from pipeline.corpus.synthetic import SyntheticCorpus
@@ -23,6 +25,7 @@ from stages import list_corpus
 from stages.runner import resumable, run
 
 FETCHED = Path("data/fetched")
+CONVERTED = Path("data/converted")
 CORPUS = Path("data/corpus")
 TRUTH = Path("data/truth")
 METRICS = Path("metrics/import.json")
@@ -57,6 +60,8 @@ def main() -> None:
 def _source(corpus: Corpus, seed: int) -> Source:
     if corpus.source == "table":
         return TableCorpus.of(corpus)
+    if corpus.source == "export":
+        return ExportedCorpus(CONVERTED, Path(corpus.links_into) if corpus.links_into else None)
     if corpus.source == "synthetic":
         return SyntheticCorpus(corpus.synthetic, seed)
     return Openclipart(FETCHED, corpus.interest_share, corpus.interest_posts)

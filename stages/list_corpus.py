@@ -4,7 +4,8 @@ It always runs, and costs a look at each picture that posts name. One's own file
 all that lies beside them, and put them into experiments' commits. Where they lie in the repository, Git is told to
 ignore them.
 
-Reads   corpus.posts, corpus.images, corpus.users, where corpus.source is table
+Reads   corpus.posts, corpus.images, corpus.users, where corpus.source is table; where it is export, corpus.posts,
+        corpus.images, corpus.edges and corpus.brands
 Writes  data/listing   JSON: hashes of the tables, and of the names, sizes and times of the pictures; for another
         source, a constant
 """
@@ -12,7 +13,7 @@ Writes  data/listing   JSON: hashes of the tables, and of the names, sizes and t
 import json
 from pathlib import Path
 
-from pipeline.corpus.listing import listing
+from pipeline.corpus.listing import listing, listing_of_exports, places
 from pipeline.corpus.table import TableCorpus
 from pipeline.running.files import write_text
 from pipeline.running.params import load
@@ -30,6 +31,11 @@ def main() -> None:
         keys = ("posts", "images", "users")
         keep_out_of_git({f"corpus.{key}": Path(getattr(corpus, key)) for key in keys})
         facts = listing(TableCorpus.of(corpus))
+    if corpus.source == "export":
+        named = {key: getattr(corpus, key) for key in ("posts", "images", "edges", "brands")}
+        own = {f"corpus.{key}": path for key, one in named.items() if one for path in places(one)}
+        keep_out_of_git({key: path for key, path in own.items() if path.exists()})
+        facts = listing_of_exports(named)
     write_text(json.dumps(facts, indent=2) + "\n", LISTING)
 
 

@@ -26,7 +26,8 @@ DVC_FILES = (Path("dvc.yaml"), Path("paper/dvc.yaml"))
 ROOMS = tuple(
     f"pipeline/{room}"
     for room in (
-        *("corpus", "pictures", "encoding", "copies", "text", "words", "split", "embedding", "ranking", "report"),
+        *("corpus", "exports", "pictures", "encoding", "copies", "text", "words", "split", "embedding", "ranking"),
+        "report",
     )
 )
 """Rooms that are deps as a whole."""

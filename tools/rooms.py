@@ -15,6 +15,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "running": set(),
     "tables": {"running"},
     "common": {"running", "tables"},
+    "exports": {"pictures"},
     "corpus": {"pictures"},
     "pictures": set(),
     "encoding": {"pictures"},

@@ -53,13 +53,19 @@ class Synthetic(_Section):
 
 
 class Corpus(_Section):
-    source: Literal["openclipart", "table", "synthetic"]
+    source: Literal["openclipart", "table", "export", "synthetic"]
     min_posts_per_user: PositiveInt
     max_posts_per_user: PositiveInt | None
     posts: str
     images: str
     users: str
     links_into: str | None
+    columns: dict[str, Any] | None
+    reposts: Literal["drop", "keep"]
+    video_covers: bool
+    missing_images: Literal["text", "reject"]
+    edges: str | None
+    brands: str | None
     interest_share: Share
     interest_posts: PositiveInt
     synthetic: Synthetic

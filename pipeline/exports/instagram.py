@@ -1,0 +1,124 @@
+"""Instagram: a folder of instaloader, with comments, and the download that a person gets of their account."""
+
+import lzma
+import re
+from typing import Any
+
+from pipeline.exports.posts import NOT_A_POST, UNREADABLE, Edge, Found, Json, Left, Post, Shown, dig, ids, known, micros
+from pipeline.exports.sources import Tree, document
+from pipeline.exports.zeeschuimer import instagram
+
+META = r"[^/]+\.json(\.xz)?"
+PICTURE = r"\.(jpe?g|webp|png|heic)"
+_POSTS = r"(posts_\d+|media)\.json"
+
+
+def is_loaded(tree: Tree) -> bool:
+    """A folder as instaloader writes it: metadata of which the first says what wrote it."""
+    return any(_node(tree, name) for name in tree.matching(META)[:20])
+
+
+def _node(tree: Tree, name: str) -> Any:
+    """What instaloader wrote of a post or profile, None where it did not write the file."""
+    with tree.open(name) as stream:
+        data = stream.read()
+    try:
+        held = document(lzma.decompress(data) if name.endswith(".xz") else data, name)
+    except Exception as error:  # told below, with the file's name
+        return error
+    return held if isinstance(held, dict) and "instaloader" in held and "node" in held else None
+
+
+def loaded(tree: Tree) -> Found:
+    """Posts with the pictures beside them, and who commented; profiles and stories are no posts."""
+    for name in tree.matching(META):
+        if name.endswith("_comments.json"):
+            continue
+        held = _node(tree, name)
+        if held is None:
+            continue
+        if isinstance(held, Exception):
+            yield Left(name, UNREADABLE, f"{tree.path}: {held}")
+        elif held["instaloader"].get("node_type") != "Post":
+            yield Left(name, NOT_A_POST, str(held["instaloader"].get("node_type")))
+        else:
+            stem = re.sub(r"\.json(\.xz)?$", "", name)
+            node = held["node"]
+            found = instagram({**node, "owner": node.get("owner") or dig(node, "iphone_struct", "user") or {}})
+            if isinstance(found, Post):
+                yield found._replace(shown=_beside(tree, stem, found.shown or ()))
+                owner = dig(node, "owner", "id")
+                yield from _comments(tree, f"{stem}_comments.json", str(owner)) if owner else ()
+            else:
+                yield found
+
+
+def _beside(tree: Tree, stem: str, listed: tuple[Shown, ...]) -> tuple[Shown, ...]:
+    """The files of a post in order; what they show as the metadata says."""
+    own = [n for n in tree.matching(f"{re.escape(stem)}(_\\d+)?{PICTURE}") if n.startswith(stem)]
+    numbered = {int(m[1]) if (m := re.search(r"_(\d+)\.\w+$", n[len(stem) :])) else 1: n for n in own}
+    shown = listed or tuple(Shown(()) for _ in numbered)
+    return tuple(
+        s._replace(names=(tree.picture(numbered[k]), *s.names) if k in numbered else s.names)
+        for k, s in enumerate(shown, start=1)
+    )
+
+
+def _comments(tree: Tree, name: str, owner: str) -> Found:
+    if name in tree.held:
+        for comment in tree.json(name):
+            for one in [comment, *(comment.get("answers") or ())]:
+                if who := known(dig(one, "owner", "id")):
+                    yield Edge(who, owner, "comment")
+
+
+def is_download(tree: Tree) -> bool:
+    """A person's download, in JSON."""
+    names = tree.matching(_POSTS)
+    return bool(names) and bool(tree.matching(r"(personal_information|account_information|profile|connections)[^/]*.*"))
+
+
+def download(tree: Tree) -> Found:
+    """Posts, by the account of the zip; a post's id is made of the path of its first picture."""
+    owner = _owner(tree)
+    for name in tree.matching(_POSTS):
+        held = tree.json(name)
+        if isinstance(held, dict):  # 2020
+            held = [{"media": [dict(p, uri=p["path"], title=p.get("caption"), creation_timestamp=p.get("taken_at"))]}
+                    for p in held.get("photos") or ()]  # fmt: skip
+        for post in held:
+            media = post.get("media") or []
+            first: Json = media[0] if media else {}
+            text = post.get("title") or (first.get("title") if len(media) == 1 else None)
+            shown = tuple(
+                Shown(ids(tree.picture(m["uri"]), m["uri"]), m["uri"].lower().endswith((".mp4", ".mov"))) for m in media
+            )
+            if not media:
+                yield Left(f"{owner} {post.get('creation_timestamp')}", NOT_A_POST, "no picture")
+                continue
+            when = post.get("creation_timestamp") or first.get("creation_timestamp")
+            yield Post(f"{owner}/{first['uri']}", None, owner, mended(text), micros(when), shown)
+    for name in tree.matching(r"following\.json"):
+        for item in dig(tree.json(name), "relationships_following") or ():
+            target = dig(item, "string_list_data", 0, "value") or item.get("title")
+            if target and owner:
+                yield Edge(owner, str(target), "follow")
+
+
+def _owner(tree: Tree) -> str:
+    """The name of the account: as the download says, else that of the zip."""
+    for name in tree.matching(r"(personal_information|profile)\.json"):
+        held = tree.json(name)
+        data = dig(held, "profile_user", 0, "string_map_data") or {}
+        found = dig(data, "Username", "value") or held.get("username") if isinstance(held, dict) else None
+        if found:
+            return str(found)
+    return re.sub(r"^instagram-|-\d{4}-\d\d-\d\d.*$", "", tree.path.stem)
+
+
+def mended(text: str | None) -> str | None:
+    """Text whose UTF-8 was written byte by byte, as downloads have it; other text as it is."""
+    try:
+        return text.encode("latin-1").decode("utf-8") if text else None
+    except UnicodeError:
+        return text

@@ -1,0 +1,86 @@
+"""Interests as the paper has them: a user has one if they follow, or commented on a post of, one of its brands.
+
+Edges (user_id, target, kind) come from a file, and from the export itself: replies, follows, comments. Brands are a
+table (target, interest). A target is matched by id or by name in small letters. The model never sees edges; a post that
+is one, a reply to a brand, names the label and does not train.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pipeline.exports.posts import Edge
+from pipeline.exports.sources import delimiter
+from pipeline.running.errors import UserError
+
+
+class Interests:
+    """Users' interests, gathered edge by edge; without brands, nothing is."""
+
+    def __init__(self, brands: Path | None) -> None:
+        self._of_target: dict[str, set[str]] = {}
+        for row in _rows(brands, ("target", "interest")) if brands else ():
+            self._of_target.setdefault(key(row["target"]), set()).add(row["interest"].strip())
+        self.users: dict[str, set[str]] = {}
+        self._pending: list[Edge] = []
+        self.edges: Counter[str] = Counter()
+
+    def brand(self, *names: str | None) -> bool:
+        """Whether one of these ids or names is a brand's."""
+        return any(name and key(name) in self._of_target for name in names)
+
+    def add(self, edge: Edge) -> None:
+        """Take an edge in; one to a post (`post:ID`) waits until it is known whose that is."""
+        if not self._of_target:
+            self.edges["not used: corpus.brands is null"] += 1
+        elif edge.target.startswith("post:"):
+            self._pending.append(edge)
+        elif found := self._of_target.get(key(edge.target)):
+            self.edges[edge.kind] += 1
+            self.users.setdefault(key(edge.user_id), set()).update(found)
+        else:
+            self.edges["to nobody among the brands"] += 1
+
+    def read(self, path: Path) -> None:
+        """Take in a file of edges: user_id, target and, if it has one, kind."""
+        for row in _rows(path, ("user_id", "target")):
+            self.add(Edge(row["user_id"].strip(), row["target"].strip(), row.get("kind") or "follow"))
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are edges to posts."""
+        return bool(self._pending)
+
+    def settle(self, author: Mapping[str, str]) -> None:
+        """Edges to posts, by the posts' authors."""
+        waiting, self._pending = self._pending, []
+        for edge in waiting:
+            target = author.get(edge.target.removeprefix("post:"))
+            if target is None:
+                self.edges["to a post that is not there"] += 1
+            else:
+                self.add(edge._replace(target=target))
+
+    def of(self, *names: str | None) -> list[str]:
+        """The interests of a user, by id and name, sorted."""
+        return sorted(set().union(*(self.users.get(key(name), set()) for name in names if name)))
+
+
+def key(name: str) -> str:
+    """An id or name as it is compared."""
+    return name.strip().lstrip("@").lower()
+
+
+def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    if not path.is_file():
+        raise UserError(f"{path} is not a file; expected a CSV with the columns {', '.join(needed)}.")
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        mark = delimiter(stream.readline())
+        stream.seek(0)
+        rows = csv.DictReader(stream, delimiter=mark)
+        if missing := [name for name in needed if name not in (rows.fieldnames or ())]:
+            raise UserError(f"{path}: no column {missing[0]}; columns found: {', '.join(rows.fieldnames or ())}.")
+        for row in rows:
+            if all((row.get(name) or "").strip() for name in needed):
+                yield row

@@ -1,0 +1,164 @@
+"""What every export is read into: posts, and what is no post with the reason; times, counts and HTML as they occur."""
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+Json = Mapping[str, Any]
+
+
+class Shown(NamedTuple):
+    """A picture of a post: `names` that its file may have, the likeliest first; a `video` is shown by its cover."""
+
+    names: tuple[str, ...]
+    video: bool = False
+    alt: str | None = None
+
+
+class Post(NamedTuple):
+    """A post as its platform has it.
+
+    `user_id` is the stable id, or None where the export has but the `handle`. `shown` is None where the export does not
+    say what pictures there are: a file called by one of `names` is then taken. `created_at` and `collected` are µs
+    since 1970 in UTC. `reply_to` is the id or handle of who is answered; `repost`: of another's post.
+    """
+
+    post_id: str
+    user_id: str | None
+    handle: str | None
+    text: str | None
+    created_at: int | None = None
+    shown: tuple[Shown, ...] | None = ()
+    names: tuple[str, ...] = ()
+    language: str | None = None
+    url: str | None = None
+    likes: int | None = None
+    replies: int | None = None
+    reply_to: str | None = None
+    repost: bool = False
+    collected: int = 0
+
+
+class Left(NamedTuple):
+    """What stands in an export and is no post."""
+
+    id: str
+    reason: str
+    detail: str
+
+
+class Deleted(NamedTuple):
+    """A post that its author took back: it goes, wherever in the export it stands."""
+
+    id: str
+
+
+class Edge(NamedTuple):
+    """Who follows, or comments on, whom."""
+
+    user_id: str
+    target: str
+    kind: str
+
+
+Found = Iterator[Post | Left | Deleted | Edge]
+
+UNREADABLE, REPOST, UNKNOWN = "unreadable row", "repost", "author unknown"
+PRIVATE, NOT_A_POST, ROUNDED = "private", "not a post", "id was rounded by a spreadsheet"
+NOBODY = {"", "[deleted]", "[removed]", "redacted", "none", "null", "deleted account"}
+"""What exports call an author who is no longer there; as one user they would be the largest."""
+BOTS = {"automoderator"}
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?$")
+_ROUNDED = re.compile(r"\d+(\.\d+)?[eE]\+?\d+$|\d{15,}\.0$")
+_TAG = re.compile(
+    r"</?(a|abbr|b|bdi|blockquote|br|cite|code|del|div|em|font|h[1-6]|hr|i|img|ins|li|ol|p|pre|q|rp|rt|ruby|s|small|span"
+    r"|strong|sub|sup|table|tbody|td|th|tr|u|ul|video|iframe)(\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_RFC = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d [+-]\d{4} \d{4}$")
+
+
+def rounded(post_id: str) -> bool:
+    """Whether an id is a number that a spreadsheet or pandas has written: its last digits are lost."""
+    return bool(_ROUNDED.match(post_id))
+
+
+def known(author: object) -> str | None:
+    """The id or name of an author; None where it stands for nobody."""
+    name = "" if author is None else str(author).strip()
+    return None if name.lower() in NOBODY else name
+
+
+def micros(value: object) -> int | None:
+    """A time as exports write it: Unix s, ms or µs, ISO 8601, or `Wed Oct 10 20:19:24 +0000 2018`; None for none.
+
+    Raises ValueError for anything else. Without a zone it is UTC.
+    """
+    if value is None or value == "" or isinstance(value, bool):
+        return None
+    if isinstance(value, datetime):
+        return _of(value)
+    text = str(value).strip()
+    if _NUMBER.match(text):
+        number = float(text)
+        size = abs(number)
+        return int(number * (1_000_000 if size < 1e11 else 1_000 if size < 1e14 else 1)) if number else None
+    if _RFC.match(text):
+        _, month, day, clock, zone, year = text.split()
+        return _of(parsedate_to_datetime(f"{day} {month} {year} {clock} {zone}"))
+    text = text.removesuffix(" UTC").replace("Z", "+00:00") if text[-1:] in "ZC" else text
+    text = re.sub(r" [A-Z]{3,4}$", "", text)  # a zone by its letters, as CrowdTangle writes it: as good as unknown
+    return _of(datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)))
+
+
+def _of(moment: datetime) -> int:
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    whole = moment.astimezone(UTC).replace(tzinfo=None) - datetime(1970, 1, 1)
+    return (whole.days * 86400 + whole.seconds) * 1_000_000 + whole.microseconds
+
+
+def count(value: object) -> int | None:
+    """A number of likes or replies; text may have commas. None for what is none, and for less than 0 (hidden)."""
+    text = str("" if value is None else value).replace(",", "").strip()
+    return int(float(text)) if _NUMBER.match(text) and not text.startswith("-") else None
+
+
+def plain(text: object) -> str | None:
+    """Text of HTML: paragraphs and breaks as newlines, tags out, entities as what they stand for."""
+    if not text:
+        return None
+    broken = re.sub(r"(?i)<br\s*/?>|</p>|</div>|</li>", "\n", str(text))
+    return html.unescape(_TAG.sub("", broken)).strip() or None
+
+
+def unescaped(text: object) -> str | None:
+    """Text with entities (`&amp;`) as what they stand for; None for none."""
+    if not text:
+        return None
+    return html.unescape(text) if "&" in (text := str(text)) else text
+
+
+def last(url: str | None) -> str:
+    """The last step of an address, without its query: what a downloader calls the file."""
+    return (url or "").split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1]
+
+
+def dig(value: Any, *path: str | int) -> Any:
+    """What lies at `path` in nested JSON; None where there is nothing."""
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def ids(*values: object) -> tuple[str, ...]:
+    """The names among `values` that are any, without repetitions."""
+    return tuple(dict.fromkeys(str(v) for v in values if v))

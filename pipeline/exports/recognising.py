@@ -1,0 +1,208 @@
+"""What an export is, by its content: the tool it is of, and the reader of its rows.
+
+Folders and zips are looked at as a whole first (archives of persons, instaloader, Telegram), then file by file. A file
+is Parquet, Arrow, CAR, JSON or a table of text by its first bytes, whatever its name and compression; of
+JSON each record is asked what it is, so that files may be mixed.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, NamedTuple
+
+from pipeline.exports import bluesky, columns, instagram, mastodon, reddit, telegram, twitter, zeeschuimer
+from pipeline.exports.aside import Aside, arrow_rows
+from pipeline.exports.posts import NOT_A_POST, UNREADABLE, Found, Json, Left
+from pipeline.exports.resolving import ENDINGS
+from pipeline.exports.sources import Tree, records, table, unpacked
+from pipeline.running.errors import UserError
+
+
+class Export(NamedTuple):
+    """A file, folder or zip: what it was recognised as, and what it holds."""
+
+    path: str
+    kind: str
+    found: Found
+
+
+class _Kind(NamedTuple):
+    name: str
+    fits: Callable[[Json], bool]
+    read: Callable[[Json], Found]
+
+
+JSON = (
+    _Kind("twarc, pages of API v2", twitter.is_page, twitter.page),
+    _Kind("Bluesky, events of Jetstream", bluesky.is_event, bluesky.event),
+    _Kind("Zeeschuimer or 4CAT, items", zeeschuimer.is_item, zeeschuimer.item),
+    _Kind("Bluesky, answers of the AppView", bluesky.is_view, bluesky.view),
+    _Kind("tweets of API v1.1", twitter.is_old, twitter.old),
+    _Kind("twarc, flat tweets of API v2", twitter.is_flat, twitter.flat),
+    _Kind("Reddit, submissions or comments", reddit.is_thing, reddit.thing),
+    _Kind("RedCaps, annotations", reddit.is_captions, reddit.captions),
+    _Kind("Mastodon, statuses", mastodon.is_status, mastodon.status),
+    _Kind("mastodon-archive", mastodon.is_collection, mastodon.collection),
+    _Kind("Telegram, one chat", telegram.is_chat, telegram.chat),
+)
+TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] = (
+    ("X, a person's archive", twitter.is_archive, twitter.archive),
+    ("Mastodon, a person's archive", mastodon.is_archive, mastodon.archive),
+    ("Telegram, an export", telegram.is_export, telegram.export),
+    ("Instagram, a person's download", instagram.is_download, instagram.download),
+    ("instaloader, a folder", instagram.is_loaded, instagram.loaded),
+)
+_TIKTOK = columns.fitting(["id", "username", "video_description", "create_time"])
+KNOWN = ", ".join([kind.name for kind in JSON] + [name for name, _, _ in TREES] + ["CAR of Bluesky", "and tables: "])
+_BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_stats.json", "_metadata.json", ".ini")
+"""Endings of what lies beside an export and is none."""
+
+
+def exports(paths: list[Path], mapped: columns.Mapped | None, aside: Aside) -> Iterator[Export]:
+    """The exports at `paths`. Raises UserError where nothing is recognised, with what was found."""
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"params.yaml: corpus.posts names {path}, which does not exist.")
+        told: list[str] = []
+        found = 0
+        for export in _at(path, mapped, aside, told):
+            found += 1
+            yield export
+        if not found:
+            raise UserError(
+                f"{path} is no export that is known here"
+                + (f" ({'; '.join(told[:3])})" if told else "")
+                + f". Known are {KNOWN}{', '.join(p.name for p in columns.presets())}. "
+                "For another table set corpus.columns, as docs/exports/columns.md says."
+            )
+
+
+def _at(path: Path, mapped: columns.Mapped | None, aside: Aside, told: list[str]) -> Iterator[Export]:
+    if path.is_dir() or _begins(path, b"PK\x03\x04"):
+        tree = Tree(path)
+        for name, fits, read in TREES:
+            if fits(tree):
+                yield Export(str(path), name, read(tree))
+                return
+        for inner in tree.names:
+            if path.is_dir() and inner.lower().endswith(".zip"):
+                yield from _at(path / inner, mapped, aside, told)
+            elif not inner.lower().endswith((*ENDINGS, *_BESIDE, ".zip")) and not PurePosixPath(inner).name.startswith(
+                "."
+            ):
+                yield from _file(tree.open(inner), f"{path}/{inner}", mapped, aside, told)
+    else:
+        yield from _file(path.open("rb"), str(path), mapped, aside, told)
+
+
+def _begins(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(magic)) == magic
+
+
+def _file(
+    stream: IO[bytes], path: str, mapped: columns.Mapped | None, aside: Aside, told: list[str]
+) -> Iterator[Export]:
+    plain = io.BufferedReader(unpacked(stream, path), 1 << 20)  # type: ignore[type-var]
+    head = plain.peek(1 << 16)
+    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if head[:4] == b"PAR1" or head[:6] == b"ARROW1" or head[:4] == b"\xff\xff\xff\xff":
+        names, rows = arrow_rows(plain, path, aside, lambda held: mapped or columns.fitting(held))
+        yield from _table(names, rows, path, mapped, told)
+    elif bluesky.is_car(head):
+        yield Export(path, "Bluesky, a repository (CAR)", bluesky.car(plain.read(), path))
+    elif begin in (b"{", b"["):
+        yield from _json(plain, path, mapped, told)
+    else:
+        top = head.decode("utf-8", "replace").split("\n", 1)[0].rstrip("\r").lstrip("\ufeff")
+        preset = mapped or columns.fitting(_header(top))
+        flickr = next(p for p in columns.presets() if p.header)
+        if preset is None and top.count("\t") == len(flickr.header or ()) - 1 and top.split("\t")[1].isdigit():
+            preset = flickr
+        if preset is None:
+            told.append(f"{path}: columns {', '.join(_header(top))[:300]}")
+        else:
+            yield Export(path, preset.name, columns.posts(table(plain, preset.header, preset.quotes), preset, path))
+
+
+def _header(line: str) -> list[str]:
+    return list(next(table(io.BytesIO(f"{line}\n{line}\n".encode())), (0, {}))[1])
+
+
+def _table(
+    names: list[str], rows: Iterator[tuple[int, Any]], path: str, mapped: columns.Mapped | None, told: list[str]
+) -> Iterator[Export]:
+    preset = mapped or columns.fitting(names)
+    if preset is None:
+        told.append(f"{path}: columns {', '.join(names)[:300]}")
+    else:
+        yield Export(path, preset.name, columns.posts(rows, preset, path))
+
+
+def _json(stream: IO[bytes], path: str, mapped: columns.Mapped | None, told: list[str]) -> Iterator[Export]:
+    rows = records(stream, path)
+    waiting: list[tuple[int, Any]] = []
+    for number, record in rows:
+        waiting.append((number, record))
+        if isinstance(record, Mapping):
+            kind = _kind(record)
+            preset = None if kind and not mapped else mapped or columns.fitting(_paths(record))
+            if preset:
+                yield Export(path, preset.name, columns.posts(_again(waiting, rows), preset, path))
+            elif kind:
+                yield Export(path, kind.name, _read(_again(waiting, rows), kind, path))
+            else:
+                told.append(f"{path}: keys {', '.join(record)[:300]}")
+            return
+
+
+def _kind(record: Json) -> _Kind | None:
+    if isinstance(record.get("data"), Mapping) and isinstance(record["data"].get("videos"), list):
+        return _Kind("TikTok Research API, pages", _is_tiktok, _tiktok)
+    if set(record) <= {"errors", "title", "detail", "type", "__twarc"} and "errors" in record:
+        return _Kind(JSON[0].name, lambda one: set(one) <= {"errors", "title", "detail", "type", "__twarc"}, _errors)
+    return next((kind for kind in JSON if kind.fits(record)), None)
+
+
+def _is_tiktok(record: Json) -> bool:
+    return isinstance(record.get("data"), Mapping) and "videos" in record["data"]
+
+
+def _tiktok(record: Json) -> Found:
+    assert _TIKTOK is not None
+    return columns.posts(enumerate(record["data"]["videos"], start=1), _TIKTOK, "a page")
+
+
+def _errors(record: Json) -> Found:
+    yield Left("?", NOT_A_POST, "a response of errors alone")
+
+
+def _again(waiting: list[tuple[int, Any]], rows: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+    yield from waiting
+    yield from rows
+
+
+def _read(rows: Iterator[tuple[int, Any]], kind: _Kind, path: str) -> Found:
+    for number, record in rows:
+        place = f"row {number} of {path}"
+        if not isinstance(record, Mapping):
+            yield Left(place, UNREADABLE, f"{place}: {record if isinstance(record, Exception) else 'not an object'}")
+            continue
+        reader = kind if kind.fits(record) else _kind(record)
+        if reader is None:
+            yield Left(place, UNREADABLE, f"{place}: keys {', '.join(record)[:200]}")
+            continue
+        try:
+            yield from list(reader.read(record))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            yield Left(place, UNREADABLE, f"{place}: {type(error).__name__} {error}")
+
+
+def _paths(record: Json, before: str = "", deep: int = 3) -> list[str]:
+    """The keys of a record, those within objects as dotted paths."""
+    found: list[str] = []
+    for name, value in record.items():
+        found.append(before + name)
+        if isinstance(value, Mapping) and deep:
+            found += _paths(value, f"{before}{name}.", deep - 1)
+    return found

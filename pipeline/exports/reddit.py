@@ -1,0 +1,88 @@
+"""Reddit: submissions and comments of Arctic Shift and Pushshift (NDJSON, mostly .zst), and RedCaps' annotations.
+
+A comment is a post of its author. Pictures are found by files called by the submission's id (a gallery's with a number
+behind it), by the media id, or by the last step of the address.
+"""
+
+from pipeline.exports.posts import (
+    NOT_A_POST,
+    Found,
+    Json,
+    Left,
+    Post,
+    Shown,
+    count,
+    dig,
+    ids,
+    known,
+    last,
+    micros,
+    unescaped,
+)
+
+HOSTS = ("i.redd.it", "i.imgur.com", "i.reddituploads.com", "flickr.com")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
+GONE = ("[removed]", "[deleted]")
+
+
+def is_thing(record: Json) -> bool:
+    """A submission or comment."""
+    return (
+        "subreddit" in record
+        and "created_utc" in record
+        and "author" in record
+        and ("title" in record or "body" in record)
+    )
+
+
+def thing(record: Json) -> Found:
+    """A submission (title and text) or comment; an author who is gone is told by the name alone."""
+    post_id = ("t3_" if "title" in record else "t1_") + str(record["id"]).removeprefix("t3_").removeprefix("t1_")
+    parts = [record.get("title"), record.get("selftext")] if "title" in record else [record.get("body")]
+    text = "\n".join(part for part in map(unescaped, parts) if part and part not in GONE) or None
+    author = known(record.get("author"))
+    link = record.get("permalink")
+    yield Post(
+        post_id, known(record.get("author_fullname")) if author else None, author, text, micros(record["created_utc"]),
+        _shown(record), (), None, f"https://www.reddit.com{link}" if link else None, count(record.get("score")),
+        count(record.get("num_comments")), None, bool(record.get("crosspost_parent")),
+        micros(record.get("retrieved_on") or dig(record, "_meta", "retrieved_2nd_on")) or 0,
+    )  # fmt: skip
+
+
+def _shown(record: Json) -> tuple[Shown, ...]:
+    name = str(record["id"])
+    if record.get("is_gallery") or record.get("gallery_data"):
+        media = record.get("media_metadata") or {}
+        order = [item["media_id"] for item in dig(record, "gallery_data", "items") or ()] or list(media)
+        return tuple(
+            Shown(ids(one, f"{name}_{k}", last(dig(media, one, "s", "u"))),
+                  dig(media, one, "e") == "RedditVideo")
+            for k, one in enumerate(order, start=1)
+        )  # fmt: skip
+    url = unescaped(record.get("url_overridden_by_dest") or record.get("url")) or ""
+    video = bool(record.get("is_video"))
+    is_picture = record.get("post_hint") == "image" or any(f"//{h}/" in url for h in HOSTS[:3])
+    if video or is_picture or last(url).lower().endswith(PICTURES):
+        return (Shown(ids(name, f"t3_{name}", last(url), url), video),)
+    return ()
+
+
+def is_captions(record: Json) -> bool:
+    """A file of RedCaps."""
+    return isinstance(record.get("annotations"), list) and "info" in record
+
+
+def captions(record: Json) -> Found:
+    """The pairs of a file of RedCaps; the caption as it was written."""
+    for one in record["annotations"]:
+        if not one.get("image_id"):
+            yield Left("?", NOT_A_POST, "no image_id")
+            continue
+        name = str(one["image_id"])
+        file = f"{one.get('subreddit', '').lower()}/{name}.jpg"
+        yield Post(
+            f"t3_{name}", None, known(one.get("author")), one.get("raw_caption") or one.get("caption"),
+            micros(one.get("created_utc")), (Shown(ids(file, name, last(one.get("url")))),), (), None,
+            f"https://www.reddit.com{one.get('permalink', '')}", count(one.get("score")), None,
+        )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Which file a picture of a post is: by what the export and downloaders call it.
+
+Pictures lie in folders and zips: those of `corpus.images`, and the exports themselves. A name is looked for as a path,
+as a file's name, and as its stem; 4CAT's zips say in `.metadata.json` which address and which posts a file is of. A
+post whose export says nothing of pictures gets the files called by its id, with a number behind it or not.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urldefrag, urlsplit
+
+from pipeline.exports.posts import Post, last
+from pipeline.exports.sources import Tree
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".avif", ".jfif")
+METADATA = ".metadata.json"
+_NUMBERED = re.compile(r"(.+?)[_-](\d{1,2})$")
+
+
+class Pictures:
+    """All pictures there are, by what they may be called."""
+
+    def __init__(self, trees: Iterable[Tree], aside: str = "\0") -> None:
+        self._aside = aside  # how names of pictures begin that were set aside, and need no looking for
+        self._names: dict[str, str] = {}
+        self._numbered: dict[str, list[tuple[int, str]]] = {}
+        self._of_post: dict[str, list[str]] = {}
+        self.count = 0
+        for tree in trees:
+            self._add(tree)
+
+    def _add(self, tree: Tree) -> None:
+        for name in tree.names:
+            path = PurePosixPath(name)
+            if path.suffix.lower() in ENDINGS:
+                place = tree.picture(name)
+                self.count += 1
+                for key in (place, name, path.name, path.stem):
+                    self._names.setdefault(key, place)
+                if match := _NUMBERED.match(path.stem):
+                    self._numbered.setdefault(match[1], []).append((int(match[2]), place))
+            elif path.name == METADATA:
+                self._read_metadata(tree, name)
+
+    def _read_metadata(self, tree: Tree, name: str) -> None:
+        self.tell(tree, tree.json(name))
+
+    def tell(self, tree: Tree, about: Mapping[str, Any]) -> None:
+        """What a downloader says, as 4CAT's does: by address, the file and the posts."""
+        for url, facts in about.items():
+            files = facts.get("files") or [facts]
+            for file in files:
+                if file.get("success", facts.get("success")) and file.get("filename") in tree.held:
+                    place = tree.picture(file["filename"])
+                    for key in (url, facts.get("url"), _cleaned(url)):
+                        if key:
+                            self._names[key] = place
+                    for post in facts.get("post_ids") or ():
+                        self._of_post.setdefault(str(post), []).append(place)
+
+    def of(self, post: Post, video_covers: bool) -> tuple[list[str], list[str | None], int, int]:
+        """Files of a post's pictures in order, what each is described by, how many were not found, and of videos."""
+        if post.shown is None:
+            files = list(dict.fromkeys(self._called(post)))
+            return files, [None] * len(files), 0, 0
+        files, alt, missing, videos = [], [], 0, 0
+        listed = set(self._of_post.get(post.post_id, ()))
+        for shown in post.shown:
+            if shown.video and not video_covers:
+                videos += 1
+                continue
+            found = self._find(shown.names)
+            if found is None and len(listed) == len(post.shown) == 1:
+                found = next(iter(listed))
+            if found is None:
+                missing += 1
+            elif found not in files:
+                files.append(found)
+                alt.append(shown.alt)
+        return files, alt, missing, videos
+
+    def _find(self, names: Iterable[str]) -> str | None:
+        for name in names:
+            if name.startswith(self._aside):
+                return name
+            for key in (name, _cleaned(name) if "://" in name else None, PurePosixPath(last(name)).stem):
+                if key and key in self._names:
+                    return self._names[key]
+        return None
+
+    def _called(self, post: Post) -> Iterator[str]:
+        yield from self._of_post.get(post.post_id, ())
+        for name in (post.post_id, *post.names):
+            if name in self._names:
+                yield self._names[name]
+            yield from (place for _, place in sorted(self._numbered.get(name, ())))
+
+
+def _cleaned(url: str) -> str:
+    """An address as 4CAT keeps it: the host in small letters, without a fragment, blanks quoted."""
+    plain = urldefrag(url).url.replace(" ", "%20")
+    host = urlsplit(plain).netloc
+    return plain.replace(host, host.lower(), 1) if host else plain

@@ -1,0 +1,173 @@
+"""Where exports lie: files, folders and zips, compressed or not, as streams of rows.
+
+A zip or folder is a `Tree`: names, and what each holds. JSON is read a line at a time where it is JSON lines, and whole
+where it is one document; a line that is no JSON is told by its number, and the others are read.
+"""
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from pipeline.running.errors import UserError
+
+LARGEST = 2 << 30
+"""Bytes of one JSON document, which is held whole."""
+_BROKEN_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x")
+
+
+class Tree:
+    """The files of a folder or zip, by their paths in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._zip: zipfile.ZipFile | None = None
+        if path.is_dir():
+            found = (p.relative_to(path) for p in path.rglob("*") if p.is_file())
+            self.names = sorted(p.as_posix() for p in found if not any(part.startswith(".git") for part in p.parts))
+        else:
+            try:
+                self._zip = zipfile.ZipFile(path)
+            except (zipfile.BadZipFile, OSError) as error:
+                raise UserError(f"{path} is not a zip that can be read: {error}.") from None
+            self.names = sorted(i.filename for i in self._zip.infolist() if not i.is_dir())
+        self.held = set(self.names)
+
+    def open(self, name: str) -> IO[bytes]:
+        """The bytes of a file."""
+        return self._zip.open(name) if self._zip else (self.path / name).open("rb")
+
+    def json(self, name: str) -> Any:
+        """A file of JSON."""
+        with self.open(name) as stream:
+            return document(stream.read(LARGEST), f"{self.path}: {name}")
+
+    def matching(self, pattern: str) -> list[str]:
+        """The names that end in what `pattern`, a regular expression, matches, from a `/` or the beginning on."""
+        return [name for name in self.names if re.search(rf"(^|/){pattern}$", name)]
+
+    def picture(self, name: str) -> str:
+        """How the import finds a file of this tree; `.` and a leading `/` do not count."""
+        return f"{self.path}!/{name.lstrip('./')}"
+
+
+def unpacked(stream: IO[bytes], path: str) -> IO[bytes]:
+    """A stream without its compression, known by its first bytes: gzip, bzip2, xz, zstd with a long window."""
+    head = io.BufferedReader(stream, 1 << 20)  # type: ignore[type-var]
+    magic = head.peek(8)[:6]
+    if magic[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=head)  # type: ignore[return-value]
+    if magic[:3] == b"BZh":
+        return bz2.BZ2File(head)  # type: ignore[return-value]
+    if magic == b"\xfd7zXZ\0":
+        return lzma.LZMAFile(head)  # type: ignore[return-value]
+    if magic[:4] == b"\x28\xb5\x2f\xfd":
+        try:
+            import zstandard
+        except ImportError:
+            raise UserError(
+                f"{path} is compressed by zstd: install the extra `exports`, pip install zstandard."
+            ) from None
+        # Dumps of Reddit use windows of up to 2 GB, which readers refuse unless told.
+        reader = zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(head, read_across_frames=True)
+        return io.BufferedReader(reader, 1 << 20)
+    return head
+
+
+def document(data: bytes, path: str) -> Any:
+    """One JSON document; also the archives' `window.YTD… = [`, and the escapes of Telegram that JSON does not know."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        begin = data.find(b"=") + 1 if data[:64].lstrip().startswith((b"window.", b"var ")) else 0
+        try:
+            return json.loads(_BROKEN_ESCAPE.sub(rb"\1\\u00", data[begin:]))
+        except ValueError as error:
+            raise UserError(f"{path} is not JSON: {error}.") from None
+
+
+def records(stream: IO[bytes], path: str) -> Iterator[tuple[int, Any]]:
+    """The values of JSON lines, or of one document's list, with their numbers from 1; a broken line is its error."""
+    first = stream.readline()
+    while first and not first.strip():
+        first = stream.readline()
+    if first.lstrip(b"\xef\xbb\xbf \t")[:1] != b"[":
+        try:
+            yield 1, orjson.loads(first)
+        except orjson.JSONDecodeError as error:
+            rest = stream.read(LARGEST)
+            lines = rest.split(b"\n", 1)[0]
+            if not _is_json(lines):  # a document over many lines
+                whole = document(first + rest, path)
+                yield from enumerate(whole if isinstance(whole, list) else [whole], start=1)
+                return
+            yield 1, error
+            stream = io.BytesIO(rest)
+        for number, line in enumerate(stream, start=2):
+            if line.strip():
+                try:
+                    yield number, orjson.loads(line)
+                except orjson.JSONDecodeError as error:
+                    yield number, error
+        return
+    yield from enumerate(document(first + stream.read(LARGEST), path), start=1)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def delimiter(line: str) -> str:
+    """What separates the columns of a header."""
+    return max(",;\t", key=lambda mark: (line.count(mark), mark == ","))
+
+
+def table(stream: IO[bytes], header: list[str] | None = None, quotes: bool = True) -> Iterator[tuple[int, Any]]:
+    """Rows of separated text as dicts by column, numbered as a spreadsheet does; a row of another length is its error.
+
+    With a `header` of its own the file has none.
+    """
+    csv.field_size_limit(1 << 27)
+    text = io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")
+    if header is None:
+        top = text.readline()
+        mark = delimiter(top)
+        header = next(csv.reader([top], delimiter=mark), [])
+        begin = 2
+    else:
+        mark, begin = "\t", 1
+    # A carriage return alone does not end a row: Zeeschuimer leaves it in unquoted text.
+    lines = text if quotes else (line.rstrip("\r\n") for line in text)
+    if quotes:
+        rows = csv.reader(_joined(lines), delimiter=mark)
+    else:
+        rows = csv.reader(lines, delimiter=mark, quoting=csv.QUOTE_NONE)
+    for number, row in enumerate(rows, start=begin):
+        if len(row) == len(header):
+            yield number, dict(zip(header, row, strict=True))
+        elif row:
+            yield number, ValueError(f"{len(row)} columns, expected {len(header)}")
+
+
+def _joined(lines: Iterator[str]) -> Iterator[str]:
+    held = ""
+    for line in lines:
+        if line.endswith("\r"):
+            held += line[:-1] + " "
+        else:
+            yield held + line
+            held = ""
+    if held:
+        yield held

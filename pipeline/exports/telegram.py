@@ -1,0 +1,98 @@
+"""Telegram Desktop's export, result.json, of one chat or of a whole account; what is private is left out.
+
+A channel posts as itself. An album is several messages of one second by one author: one post with several pictures.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from pipeline.exports.posts import NOT_A_POST, PRIVATE, Found, Json, Left, Post, Shown, known, micros
+from pipeline.exports.sources import Tree
+
+ALBUM = "picture of an album, which is one post"
+OPEN = ("public_channel", "public_supergroup")
+
+
+def is_export(tree: Tree) -> bool:
+    """A folder or zip with result.json."""
+    return bool(tree.matching(r"result\.json"))
+
+
+def export(tree: Tree) -> Found:
+    """The messages of all public chats; `private_channel` and groups are told as private."""
+    for name in tree.matching(r"result\.json"):
+        held = tree.json(name)
+        folder = name.removesuffix("result.json")
+        chats = held["chats"]["list"] + (held.get("left_chats") or {}).get("list", []) if "chats" in held else [held]
+        for chat in chats:
+            yield from _chat(chat, tree, folder)
+
+
+def is_chat(record: Json) -> bool:
+    """One chat, as a file on its own."""
+    return isinstance(record.get("messages"), list) and "type" in record and "id" in record
+
+
+def chat(record: Json) -> Found:
+    """The messages of a chat whose pictures lie elsewhere."""
+    yield from _chat(record, None, "")
+
+
+def _chat(chat: Json, tree: Tree | None, folder: str) -> Found:
+    if chat.get("type") not in OPEN:
+        yield from (Left(f"{chat['id']}-{m.get('id')}", PRIVATE, str(chat.get("type"))) for m in chat["messages"])
+        return
+    for _, together in groupby(chat["messages"], key=_album):
+        album = list(together)
+        if len(album) > 1 and all(m.get("photo") for m in album) and sum(bool(_text(m)) for m in album) <= 1:
+            yield _post(chat, album, tree, folder)
+            yield from (Left(f"{chat['id']}-{m['id']}", ALBUM, f"of {chat['id']}-{album[0]['id']}") for m in album[1:])
+        else:
+            for message in album:
+                if message.get("type") == "message":
+                    yield _post(chat, [message], tree, folder)
+                else:
+                    yield Left(f"{chat['id']}-{message.get('id')}", NOT_A_POST, str(message.get("type")))
+
+
+def _album(message: Json) -> tuple[Any, ...]:
+    one = message.get("photo") and message.get("type") == "message"
+    return (
+        (message.get("date_unixtime") or message.get("date"), message.get("from_id")) if one else (message.get("id"),)
+    )
+
+
+def _post(chat: Json, album: list[Any], tree: Tree | None, folder: str) -> Post:
+    first, author, name = album[0], album[0].get("from_id"), album[0].get("from")
+    if chat["type"] == "public_channel":
+        author, name = author or f"channel{chat['id']}", name or chat.get("name")
+    elif isinstance(author, int):  # before 2021
+        author = f"user{author}"
+    text = next(filter(None, map(_text, album)), None)
+    likes = sum(int(r.get("count", 0)) for r in first.get("reactions") or ()) if "reactions" in first else None
+    reply = first.get("reply_to_message_id")
+    return Post(
+        f"{chat['id']}-{first['id']}", known(author), name, text,
+        micros(first.get("date_unixtime") or first.get("date")), tuple(_shown(album, tree, folder)), (), None, None,
+        likes, None, f"post:{chat['id']}-{reply}" if reply else None, bool(first.get("forwarded_from")),
+    )  # fmt: skip
+
+
+def _shown(album: list[Any], tree: Tree | None, folder: str) -> Iterator[Shown]:
+    for message in album:
+        file, kind = message.get("photo"), str(message.get("mime_type", ""))
+        if not file and kind.startswith("image/") and message.get("media_type") != "sticker":
+            file = message.get("file")
+        video = not file and kind.startswith("video/")
+        if video:
+            file = message.get("thumbnail") or message.get("file")
+        if isinstance(file, str):
+            # `(File not included…)` names none; it counts as a picture that is not there.
+            yield Shown((tree.picture(folder + file),) if tree else (file,), video)
+
+
+def _text(message: Json) -> str | None:
+    text = message.get("text") or ""
+    parts = text if isinstance(text, list) else [text]
+    return "".join(part if isinstance(part, str) else str(part.get("text", "")) for part in parts) or None

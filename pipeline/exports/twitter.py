@@ -1,0 +1,148 @@
+"""X, formerly Twitter: twarc's pages and flat tweets (API v2), tweets of API v1.1, and a person's own archive.
+
+Pictures are not in the first three: a file is found by the last step of the picture's address, with or without the
+tweet's id before it, or by the media key. Tweets that others refer to (`includes.tweets`) are no posts of the
+collection.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.exports.posts import (
+    NOT_A_POST,
+    UNKNOWN,
+    Edge,
+    Found,
+    Json,
+    Left,
+    Post,
+    Shown,
+    count,
+    dig,
+    ids,
+    known,
+    last,
+    micros,
+    unescaped,
+)
+from pipeline.exports.sources import Tree
+
+
+def is_page(record: Json) -> bool:
+    """A response of API v2, as `twarc2 search` writes it a line, or a stream."""
+    return "data" in record and any(k in record for k in ("includes", "meta", "__twarc", "matching_rules"))
+
+
+def page(record: Json) -> Found:
+    """The tweets of a response; of a response of users, edges to whom the request was about."""
+    data = record["data"] if isinstance(record["data"], list) else [record["data"]]
+    includes = record.get("includes") or {}
+    media = {m.get("media_key"): m for m in includes.get("media") or ()}
+    users = {u.get("id"): u for u in includes.get("users") or ()}
+    about = re.search(r"/2/users/(\d+)/(followers|following)", dig(record, "__twarc", "url") or "")
+    collected = micros(dig(record, "__twarc", "retrieved_at")) or 0
+    for item in data:
+        if about and "text" not in item:
+            pair = (item["id"], about[1]) if about[2] == "followers" else (about[1], item["id"])
+            yield Edge(pair[0], pair[1], "follow")
+        elif "text" in item:
+            yield _v2(item, users.get(item.get("author_id")) or {}, media, collected)
+        else:
+            yield Left(str(item.get("id", "?")), NOT_A_POST, "a user")
+
+
+def is_flat(record: Json) -> bool:
+    """A tweet of API v2 with what it refers to in its place, as `twarc2 flatten` writes it."""
+    return "text" in record and "author_id" in record and "id" in record and "user" not in record
+
+
+def flat(record: Json) -> Found:
+    """One tweet of `twarc2 flatten`, or of 4CAT's own collection through the API."""
+    media = {m.get("media_key"): m for m in dig(record, "attachments", "media") or ()}
+    media |= {m.get("media_key"): m for m in dig(record, "attachments", "media_keys") or () if isinstance(m, dict)}
+    author = record.get("author") or record.get("author_user") or {}
+    yield _v2(record, author, media, micros(dig(record, "__twarc", "retrieved_at")) or 0)
+
+
+def _v2(item: Json, author: Json, media: dict[Any, Any], collected: int) -> Post:
+    refs = {ref.get("type"): ref for ref in item.get("referenced_tweets") or ()}
+    keys = dig(item, "attachments", "media_keys") or list(media if "media" in (item.get("attachments") or {}) else ())
+    shown = []
+    for key in keys:
+        found = (key if isinstance(key, dict) else media.get(key)) or {"media_key": key}
+        shown.append(_picture(item["id"], found, found.get("url") or found.get("preview_image_url")))
+    metrics, name = item.get("public_metrics") or {}, author.get("username")
+    lang = item.get("lang")
+    return Post(
+        str(item["id"]), known(item.get("author_id")), name, unescaped(item.get("text")),
+        micros(item.get("created_at")), tuple(shown), (), None if lang in (None, "und", "zxx") else lang,
+        f"https://x.com/{name or 'i'}/status/{item['id']}", metrics.get("like_count"), metrics.get("reply_count"),
+        item.get("in_reply_to_user_id"), "retweeted" in refs, collected,
+    )  # fmt: skip
+
+
+def _picture(post_id: object, media: Json, url: str | None) -> Shown:
+    base = last(url)
+    names = ids(f"{post_id}-{base}" if base else None, base, media.get("media_key"), url)
+    return Shown(names, media.get("type", "photo") != "photo", media.get("alt_text") or media.get("ext_alt_text"))
+
+
+def is_old(record: Json) -> bool:
+    """A tweet of API v1.1."""
+    return "id_str" in record and isinstance(record.get("user"), dict) and ("full_text" in record or "text" in record)
+
+
+def old(record: Json, owner: Json | None = None) -> Found:
+    """One tweet of API v1.1, as `twarc search` and streams write it a line."""
+    longer = record.get("extended_tweet") or record
+    text = longer.get("full_text") or record.get("full_text") or record.get("text")
+    user = owner or record["user"]
+    media = dig(longer, "extended_entities", "media") or dig(record, "extended_entities", "media") or ()
+    post_id, name = record["id_str"], user.get("screen_name")
+    lang = record.get("lang")
+    yield Post(
+        post_id, known(user.get("id_str")), name, unescaped(text), micros(record.get("created_at")),
+        tuple(_picture(post_id, m, m.get("media_url_https") or m.get("media_url")) for m in media), (),
+        None if lang in (None, "und", "zxx") else lang, f"https://x.com/{name or 'i'}/status/{post_id}",
+        count(record.get("favorite_count")), count(record.get("reply_count")), record.get("in_reply_to_user_id_str"),
+        "retweeted_status" in record or (owner is not None and (text or "").startswith("RT @")),
+    )  # fmt: skip
+
+
+def is_archive(tree: Tree) -> bool:
+    """The zip that X gives a person of their own account."""
+    return bool(tree.matching(r"account\.js") and tree.matching(r"tweets?\.js"))
+
+
+def archive(tree: Tree) -> Found:
+    """Tweets, community tweets and whom the owner follows; long tweets by their note."""
+    account = tree.json(tree.matching(r"account\.js")[0])[0]["account"]
+    owner = {"id_str": account["accountId"], "screen_name": account.get("username")}
+    for following in tree.matching(r"following(-part\d+)?\.js"):
+        yield from (Edge(owner["id_str"], item["following"]["accountId"], "follow") for item in tree.json(following))
+    notes = {
+        note["tweetId"]: dig(note, "noteTweetResults", "text") or dig(note, "core", "text")
+        for name in tree.matching(r"note-tweet(-part\d+)?\.js")
+        for note in (item["noteTweet"] for item in tree.json(name))
+        if note.get("tweetId")
+    }
+    for name in tree.matching(r"(tweets?|community-tweet)(-part\d+)?\.js"):
+        for item in tree.json(name):
+            yield from (_in_archive(post, tree, notes) for post in _of_archive(item.get("tweet", item), owner))
+
+
+def _of_archive(tweet: Json, owner: Json) -> Iterator[Post | Left]:
+    if "id_str" not in tweet:
+        yield Left(str(tweet.get("id", "?")), UNKNOWN, "no id_str")
+        return
+    yield from (post for post in old(tweet, owner) if isinstance(post, Post | Left))
+
+
+def _in_archive(post: Post | Left, tree: Tree, notes: dict[str, str]) -> Post | Left:
+    if isinstance(post, Left):
+        return post
+    media = tree.matching(rf"tweets?_media/{re.escape(post.post_id)}-[^/]+") if post.shown else []
+    by_name = {name.rsplit("/", 1)[-1]: tree.picture(name) for name in media}
+    shown = tuple(s._replace(names=ids(*(by_name.get(n) for n in s.names), *s.names)) for s in post.shown or ())
+    return post._replace(shown=shown, text=notes.get(post.post_id) or post.text)

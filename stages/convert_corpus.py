@@ -1,0 +1,71 @@
+"""Stage `convert_corpus`: read people's own exports as they are into the table that the import takes.
+
+Reads   as data/listing saw them, corpus.posts, corpus.images, corpus.edges and corpus.brands, where corpus.source is
+        export
+Writes  data/converted        posts.parquet, users.parquet, rejected.parquet (id, reason, detail), and the pictures that
+                              are no files of their own, in zips; for another source, a note
+        metrics/convert.json  what was recognised; rows in, out, and rejected by reason; pictures found and not; users
+                              and edges
+"""
+
+import logging
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.common.metrics import write_metrics
+from pipeline.corpus.listing import places
+from pipeline.exports.columns import Mapped
+from pipeline.exports.converting import Settings, convert
+from pipeline.running.errors import UserError
+from pipeline.running.files import atomic_folder
+from pipeline.running.params import load
+from stages.runner import run
+
+CONVERTED = Path("data/converted")
+METRICS = Path("metrics/convert.json")
+
+log = logging.getLogger("convert_corpus")
+
+
+def main() -> None:
+    # fmt: off
+    params = load(
+        "corpus.source", "corpus.posts", "corpus.images", "corpus.columns", "corpus.reposts", "corpus.video_covers",
+        "corpus.missing_images", "corpus.edges", "corpus.brands",
+    )
+    # fmt: on
+    corpus = params.corpus
+    metrics: dict[str, object] = {"source": corpus.source}
+    with atomic_folder(CONVERTED) as folder:
+        if corpus.source != "export":
+            (folder / "README").write_text("Only exports (corpus.source: export) are converted.\n")
+        else:
+            settings = Settings(
+                columns=_mapped(corpus.columns),
+                reposts=corpus.reposts == "keep",
+                video_covers=corpus.video_covers,
+                missing_images_reject=corpus.missing_images == "reject",
+                brands=Path(corpus.brands) if corpus.brands else None,
+                edges=Path(corpus.edges) if corpus.edges else None,
+            )
+            images = [path for path in places(corpus.images) if path.exists()]
+            posts = places(corpus.posts)
+            if not posts:
+                raise UserError(f"params.yaml: corpus.posts is {corpus.posts!r}, where there is nothing.")
+            metrics |= convert(posts, images, folder, CONVERTED, settings)
+            log.info("%s: %s of %s rows", *(metrics[k] for k in ("recognised", "rows_out", "rows_in")))
+    write_metrics(metrics, METRICS)
+
+
+def _mapped(columns: dict[str, object] | None) -> Mapped | None:
+    try:
+        return Mapped.model_validate(columns) if columns else None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(f"params.yaml: corpus.columns: {where}: {first['msg']}; see docs/exports/columns.md.") from None
+
+
+if __name__ == "__main__":
+    run("convert_corpus", main)

@@ -1,0 +1,91 @@
+"""From an export to the tables, and, slowly, to the report: the stages themselves, as DVC runs them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from exports.truth import truth
+from exports.writers import WRITERS, fourcat_csv, twarc_pages
+from ruamel.yaml import YAML
+
+from benchmarks import lay_out, write_params
+from pipeline.tables.corpus import POSTS, USERS, pictures_of
+
+ROOT = Path(__file__).parents[2]
+FIRST = ("check_params", "fetch_corpus", "list_corpus", "convert_corpus", "import_corpus")
+SMALL = {
+    "model": {"dim": 32, "windows": [2], "filters": [16]},
+    "words": {"size": 16, "epochs": 2, "min_count": 1},
+    "train": {"epochs": 2, "batch_size": 50},
+    "retrieval": {"bootstrap": 100},
+    "interests": {"folds": 2, "repeats": 1, "min_positives": 2},
+    "clusters": {"k": 3},
+    "split": {"max_excluded_share": 1.0},
+}
+
+
+def prepared(folder, writer, people=6, posts=24):
+    """A project folder with an export and its params."""
+    export = folder / "export"
+    export.mkdir(parents=True)
+    written = writer(export, truth(people, posts))
+    lay_out(folder)
+    brands = folder / "brands.csv"
+    brands.write_text(f"target,interest\n{written.brand or 'nobody'},sports\n")
+    corpus = {
+        "source": "export", "posts": str(written.posts), "images": str(written.images or folder / "none"),
+        "columns": written.columns, "brands": str(brands), "min_posts_per_user": 2,
+    }  # fmt: skip
+    write_params(folder, {"corpus": corpus, **SMALL})
+    return written
+
+
+def stage(folder, name, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-m", f"stages.{name}", *arguments], cwd=folder, env=environment,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, (name, done.stderr[-3000:])
+
+
+@pytest.mark.parametrize("writer", [twarc_pages, fourcat_csv], ids=lambda writer: writer.__name__)
+def test_an_export_becomes_a_corpus_with_all_pictures_and_interests(writer, tmp_path):
+    prepared(tmp_path, writer)
+    for name in FIRST:
+        stage(tmp_path, name)
+    metrics = json.loads((tmp_path / "metrics/convert.json").read_text())
+    imported = json.loads((tmp_path / "metrics/import.json").read_text())
+    assert metrics["rows_in"] == metrics["rows_out"] + sum(metrics["rejected"].values())
+    assert imported["rows_in"] == metrics["rows_out"] and imported["posts"]["with_several_images"] > 20
+    posts = POSTS.read(tmp_path / "data/corpus/posts")
+    assert len(pictures_of(posts)[0]) == metrics["pictures"]["found"] - metrics["rejected"].get(
+        "duplicate of a later collection", 0
+    )
+    users = USERS.read(tmp_path / "data/corpus/users").to_pylist()
+    labelled = [user for user in users if user["interests"] == ["sports"]]
+    assert len(labelled) == (1 if writer is twarc_pages else 0)  # who answered the brand
+
+
+def test_for_another_source_nothing_is_converted(tmp_path):
+    lay_out(tmp_path)
+    write_params(tmp_path, {"corpus": {"source": "synthetic"}})
+    stage(tmp_path, "convert_corpus")
+    assert [path.name for path in (tmp_path / "data/converted").iterdir()] == ["README"]
+    assert json.loads((tmp_path / "metrics/convert.json").read_text()) == {"source": "synthetic"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.__name__)
+def test_each_door_leads_to_the_report(writer, tmp_path):
+    prepared(tmp_path, writer, people=8, posts=40)
+    stages = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
+    for entry in stages.values():
+        for one in entry.get("foreach", [None]):
+            command = str(entry.get("do", entry)["cmd"]).split()
+            words = [word.replace("${item}", str(one)) for word in command[3:]]
+            stage(tmp_path, command[2].removeprefix("stages."), *words)
+    page = (tmp_path / "report/index.html").read_text()
+    assert "<html" in page and len(page) > 20_000
