@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import read_metrics
-from pipeline.report import corpus, paper, people, results, untrained
+from pipeline.report import corpus, neighbours, paper, people, results, untrained
 from pipeline.report.cards import Shelf
 from pipeline.report.page import Note, Part, Section, render
 from pipeline.report.pictures import thumbnail
@@ -61,6 +61,7 @@ MEASURED = (
     "encoder_means",
     "baselines",
     "interests",
+    "neighbours",
     "clusters",
     "image_copies",
 )
@@ -112,7 +113,7 @@ def main() -> None:
             *results.retrieval(retrieval, measured["baselines"], ranks, params.retrieval.activity),
             *untrained.worth(measured["encoder_means"], retrieval),
         ],
-        "Interests": results.interests(measured["interests"], source),
+        "Interests": [*results.interests(measured["interests"], source), *neighbours.shared(measured["neighbours"])],
         "Clusters": people.clusters(
             measured["clusters"], cluster_users, cluster_words, cluster_images, params.clusters.common_words, shelf
         ),

@@ -10,8 +10,9 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from pipeline.common.metrics import write_metrics
-from pipeline.evaluation import interests
+from pipeline.evaluation import interests, neighbours
 from pipeline.evaluation.clusters import cluster, coherence, nearest_images, top_words
+from pipeline.evaluation.neighbours import interests_of
 from pipeline.evaluation.paper import estimates
 from pipeline.ranking.retrieval import TASKS, cumulative, evaluate
 from pipeline.ranking.vectors import Vectors
@@ -175,6 +176,14 @@ def fabricate(root: Path, text=None, user=None) -> None:
         },
         root / "metrics/interests.json",
     )
+    wanted_rows = interests_of(wanted)
+    told = wanted_rows.any(axis=1)
+    met = {"not_measured": "too few users have some that another shares"}
+    if told.sum() > 7:
+        met = neighbours.evaluate(
+            {name: values[told] for name, values in methods.items()}, wanted_rows[told], 5, 100, 1
+        )
+    write_metrics({"interests": met}, root / "metrics/neighbours.json")
     plot(interests.evaluate(found, 100, 1)).to_csv(root / "plots/interests.csv", index=False)
     of, centroids, similarity = cluster(vectors, 4, 1)
     CLUSTER_USERS.write(

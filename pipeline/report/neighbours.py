@@ -1,0 +1,56 @@
+"""User to user: what users have in common with those nearest to them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.report.page import Grid, Note, Part, Table
+from pipeline.report.wording import METHODS, number, plural
+
+Metrics = Mapping[str, Any]
+
+TRUTHS = {"interests": "interests", "mixtures": "the topics that they were made to post about"}
+OTHERS = {
+    "encoder_mean_text": "Mean of sentence vectors",
+    "encoder_mean_image": "Mean of image features",
+    "encoder_mean_centred_text": "Mean of sentence vectors, centred",
+    "encoder_mean_centred_image": "Mean of image features, centred",
+    "chance": "All others",
+    "best": "The nearest by that truth itself",
+}
+
+
+def shared(measured: Metrics) -> list[Part]:
+    """A table for each truth of metrics/neighbours.json, or why it was not measured."""
+    parts: list[Part] = []
+    for truth, found in measured.items():
+        if "not_measured" in found:
+            parts.append(Note(f"User to user, by {TRUTHS[truth]}: not measured, as {found['not_measured']}."))
+            continue
+        names = METHODS | OTHERS
+        rows = [
+            [names.get(name, name), number(found[name]), _gap(found, name)]
+            for name in sorted(found["interval_95"], key=lambda name: -found[name])
+        ]
+        low, high = found["model_less"]["chance"]["interval_95"]
+        verdict = "more than" if low > 0 else "less than" if high < 0 else "no more than"
+        parts.append(
+            Table(
+                f"Users have {verdict} chance in common with their {plural(found['top'], 'nearest', 'nearest')}, "
+                f"by {TRUTHS[truth]}",
+                Grid(["Nearest by", "In common", "This model less it"], rows, strong=_model(rows)),
+                f"Of {plural(found['users'], 'user')} of whom something is known: the cosine of what two users are "
+                "known for, averaged; 1 is all in common. Differences are paired, with 95 % intervals over who asks.",
+            )
+        )
+    return parts
+
+
+def _model(rows: list[list[str]]) -> list[int]:
+    return [place for place, row in enumerate(rows) if row[0] == METHODS["model"]]
+
+
+def _gap(found: Metrics, name: str) -> str:
+    if name not in found["model_less"]:
+        return "–"
+    gap = found["model_less"][name]
+    return f"{number(gap['value'])} ({number(gap['interval_95'][0])} to {number(gap['interval_95'][1])})"
