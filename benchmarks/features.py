@@ -23,7 +23,7 @@ from PIL import Image
 from benchmarks import median_seconds, print_table, result
 from pipeline.encoding.encoders import _from_pixels, _in_onnxruntime, _in_torch, fitted, load_encoder
 from pipeline.encoding.features import write_features
-from pipeline.pictures.reading import to_rgb
+from pipeline.pictures.storing import to_rgb
 from pipeline.running.machine import cores
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES

@@ -25,7 +25,7 @@ from pipeline.copies.groups import unit
 from pipeline.copies.planted import COPIES, planted
 from pipeline.copies.same_picture import Look, same_picture
 from pipeline.encoding.encoders import load_encoder
-from pipeline.pictures.reading import to_rgb
+from pipeline.pictures.storing import to_rgb
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.table import matrix

@@ -21,7 +21,7 @@ from pipeline.copies.groups import unit
 from pipeline.copies.planted import COPIES, THRESHOLDS, curve, planted, propose, recall_by_kind
 from pipeline.copies.same_picture import Look, same_picture
 from pipeline.encoding.encoders import Encoder, load_encoder
-from pipeline.pictures.reading import to_rgb
+from pipeline.pictures.storing import to_rgb
 from pipeline.running.files import write_text
 from pipeline.running.params import load
 from pipeline.running.progress import progress

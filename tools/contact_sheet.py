@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
-from pipeline.pictures.reading import to_rgb
+from pipeline.pictures.storing import to_rgb
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import IMAGE_GROUPS
 

@@ -30,7 +30,7 @@ from numba import njit
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from pipeline.pictures.reading import to_rgb
+from pipeline.pictures.storing import to_rgb
 from pipeline.running.machine import cores
 from pipeline.tables.corpus import IMAGES
 

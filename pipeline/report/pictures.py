@@ -10,7 +10,7 @@ from markupsafe import Markup
 from PIL import Image, ImageChops, ImageFont
 from wordcloud import WordCloud
 
-from pipeline.pictures.reading import to_rgb
+from pipeline.pictures.storing import to_rgb
 from pipeline.report.cards import clip
 from pipeline.report.charts import WIDTH, put
 

@@ -1,10 +1,13 @@
 """Hostile and odd pictures: each is either stored as it should look, or rejected with its reason; the run goes on."""
 
-import hashlib
 import io
 import os
 import struct
+import subprocess
+import sys
+import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,8 @@ import pytest
 from PIL import Image
 
 from pipeline.pictures import reading as pictures
-from pipeline.pictures.reading import Picture, Rejected, intake, plain_picture, to_rgb
+from pipeline.pictures.reading import Picture, Rejected, intake
+from pipeline.pictures.storing import plain_picture, to_rgb
 
 PIXELS, SIDE = 1_000_000, 64
 
@@ -39,21 +43,11 @@ def gradient() -> Image.Image:
     return Image.fromarray(np.stack([4 * x, 6 * y, np.full_like(x, 90)], axis=2).astype(np.uint8))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF"])
 def test_allowed_formats_keep_their_look(kind: str, gradient: Image.Image) -> None:
     found = stored(encoded(gradient, kind))
     assert found.shape == (40, 60, 3)
     assert np.abs(found - np.asarray(gradient, int)).mean() < (12 if kind == "GIF" else 4)  # a GIF has 256 colours
-
-
-def test_a_plain_file_keeps_its_bytes_and_one_with_more_in_it_does_not(gradient: Image.Image) -> None:
-    plain, exif = encoded(gradient, "JPEG"), Image.Exif()
-    exif[0x010E] = "taken at home"
-    told = encoded(gradient, "JPEG", exif=exif)
-    kept, anew = taken(plain, told)
-    assert isinstance(kept, Picture) and isinstance(anew, Picture)
-    assert kept.bytes == plain and kept.image_id == hashlib.sha256(plain).hexdigest()
-    assert b"taken at home" not in anew.bytes and anew.image_id == hashlib.sha256(told).hexdigest()
 
 
 def test_large_pictures_shrink_and_keep_the_size_of_the_original(gradient: Image.Image) -> None:
@@ -140,12 +134,61 @@ def test_a_decoder_that_dies_or_hangs_costs_one_file(gradient: Image.Image, monk
     assert decoder.decode(good) == Rejected("decoder died", "SIGKILL")
     assert isinstance(decoder.decode(good), Picture)
     os.kill(decoder._process.pid, 19)  # stopped: it will never answer
-    monkeypatch.setattr(pictures, "MAX_SECONDS", 0.2)
-    slow = decoder.decode(good)
-    assert isinstance(slow, Rejected) and slow.reason == "too slow"
+    monkeypatch.setattr(pictures, "_STILL_SECONDS", 0.2)
+    assert decoder.decode(good) == Rejected("too slow", "the decoder stood still for 0.2 s")
     monkeypatch.undo()
     assert isinstance(decoder.decode(good), Picture)
     decoder.end()
+
+
+def test_what_is_too_slow_is_told_by_processor_time(gradient: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MAX_SECONDS", 0.05)
+    large = encoded(gradient.resize((5000, 4000)), "PNG", compress_level=1)
+    (slow,) = taken(large, max_pixels=20_000_000)
+    assert slow == Rejected("too slow", "not decoded in 0.05 s of processor time")
+
+
+def test_a_decoder_ends_with_its_parent(tmp_path: Path) -> None:
+    script = (
+        "import io, os, signal, sys, time\n"
+        "from PIL import Image\n"
+        "from pipeline.pictures.reading import _Decoder\n"
+        "file = io.BytesIO()\n"
+        "Image.new('L', (9, 9)).save(file, 'PNG')\n"
+        "decoder = _Decoder(1000, 64)\n"
+        "decoder.decode(file.getvalue())\n"
+        "os.kill(decoder._process.pid, signal.SIGSTOP)\n"  # so that it sees no closed socket
+        "print(decoder._process.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as parent:
+        assert parent.stdout is not None
+        decoder = Path(f"/proc/{int(parent.stdout.readline())}")
+        assert decoder.exists()
+        parent.kill()
+    for _ in range(100):
+        if not decoder.exists() or ") Z" in (decoder / "stat").read_text():
+            return
+        time.sleep(0.1)
+    pytest.fail("the decoder outlived its parent")
+
+
+def test_few_bytes_wait_to_be_decoded_whatever_the_number_of_files(
+    gradient: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "HELD_BYTES", 100_000)
+    good = encoded(gradient, "PNG")
+    asked = 0
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        nonlocal asked
+        for number in range(50):
+            asked += 1
+            yield str(number), good + bytes(60_000)
+
+    for done, (_, found) in enumerate(intake(files(), PIXELS, SIDE, workers=4), start=1):
+        assert isinstance(found, Picture) and len(found.bytes) < 10_000 and asked - done <= 2
 
 
 def test_order_and_result_do_not_depend_on_workers(gradient: Image.Image) -> None:
