@@ -34,6 +34,17 @@ def fabricated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def fabricated_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small complete run with a trained space, made up (tests/embedded.py). Copy it before changing anything."""
+    from embedded import fabricate_space
+
+    folder = tmp_path_factory.mktemp("space")
+    fabricate_space(folder)
+    (folder / "models").symlink_to(Path(__file__).parents[1] / "models")
+    return folder
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Training on one thread: at the size of a test, threads cost more than they do, the more on a busy machine."""

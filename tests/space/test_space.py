@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from embedded import fabricate_space
 from fabricate import PEOPLE, TOPICS
 
 from pipeline.running.errors import UserError
@@ -19,16 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("space")
-    fabricate_space(folder)
-    (folder / "models").symlink_to(ROOT / "models")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def space(run):
-    return Space.open(run / "data")
+def space(fabricated_space):
+    return Space.open(fabricated_space / "data")
 
 
 def topic_of_user(name):
@@ -108,7 +99,7 @@ def test_unknown_words_are_named_with_those_spelled_like_them(space):
     assert "no user eve" in space.ask("user:eve").notes[0]
 
 
-def test_filters_let_through_what_they_say(space, run):
+def test_filters_let_through_what_they_say(space, fabricated_space):
     library = space.library
     for answer in space.search("tiger", kind="text", top=300, filters=Filters(sides=("test",))):
         assert library.post(library.row_of_post(answer.id)).side == "test"
@@ -133,8 +124,8 @@ def test_a_user_has_posts_by_time_neighbours_and_a_cluster(space):
         space.user("eve")
 
 
-def test_a_corpus_s_own_picture_lies_where_it_lay_when_the_corpus_was_read(space, run):
-    stored = IMAGES.read(run / "data/corpus/images")
+def test_a_corpus_s_own_picture_lies_where_it_lay_when_the_corpus_was_read(space, fabricated_space):
+    stored = IMAGES.read(fabricated_space / "data/corpus/images")
     name, data = stored["image_id"][40].as_py(), stored["bytes"][40].as_py()
     (vector,) = space.embed(images=[data])
     np.testing.assert_allclose(vector, space.vector("image", name), atol=2e-3)
@@ -143,8 +134,8 @@ def test_a_corpus_s_own_picture_lies_where_it_lay_when_the_corpus_was_read(space
         space.search(image=b"<svg/>")
 
 
-def test_texts_have_the_vectors_of_the_table(space, run):
-    posts = POSTS.read(run / "data/corpus/posts").slice(0, 20).to_pylist()
+def test_texts_have_the_vectors_of_the_table(space, fabricated_space):
+    posts = POSTS.read(fabricated_space / "data/corpus/posts").slice(0, 20).to_pylist()
     posts = [post for post in posts if "rose" not in post["text"].lower()]  # the lemma of which is rise
     vectors = space.embed(texts=[post["text"] for post in posts])
     for name, vector in zip([post["post_id"] for post in posts], vectors, strict=True):
@@ -173,13 +164,17 @@ def test_no_space_is_one_sentence(tmp_path):
         Space.open(tmp_path)
 
 
-def test_opening_loads_neither_torch_nor_its_like(run):
+def test_opening_loads_neither_torch_nor_its_like(fabricated_space):
     code = (
         "import sys; from pipeline.space.space import Space; s = Space.open(sys.argv[1]);"
         "assert s.search('user:user-01'); s.user('user-02');"
         "print([m for m in ('torch', 'numba', 'sklearn', 'stanza', 'faiss', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(run / "data")], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(fabricated_space / "data")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "[]"
