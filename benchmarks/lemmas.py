@@ -58,8 +58,8 @@ def ours(posts: pa.Array) -> tuple[pa.ListArray, int]:
     """Lemmas of each post, and the number of distinct words that were asked about."""
     cleaned = text.clean(posts)
     spelled = pc.unique(cleaned.words.flatten())
-    vocabulary = Vocabulary.of(spelled, lemmatize_words(spelled, MODELS))
-    offsets, codes = vocabulary.encode(cleaned.words)
+    vocabulary = Vocabulary.of({"en": spelled}, {"en": lemmatize_words(spelled, MODELS)})
+    offsets, codes = vocabulary.encode(cleaned.words, pa.repeat("en", len(posts)))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), vocabulary.lemmas.take(pa.array(codes))), len(
         spelled
     )

@@ -5,12 +5,16 @@ Reads   data/corpus/posts      one row per post
 Writes  data/text/words        one row per kept post that has a word: its cleaned, lemmatized words, and its hashtags
         data/text/duplicates   one row per removed post: the earlier kept post that it is a copy of, and their overlap
         data/text/groups       one row per post with a near-copy, removed ones included: its group, by its first post_id
-        metrics/text.json      posts in, out, and left out by reason; pairs, groups, words (counts)
+        metrics/text.json      posts in, out, and left out by reason; pairs, groups, words (counts); posts by language,
+                               and which rules there are for it
 """
 
 import logging
+from collections import Counter
 from functools import partial
 from pathlib import Path
+
+import pyarrow as pa
 
 from pipeline.common.metrics import write_metrics
 from pipeline.running.params import load
@@ -19,7 +23,9 @@ from pipeline.tables.corpus import POSTS
 from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
 from pipeline.text import cleaning as text
 from pipeline.text import posts as text_posts
-from pipeline.text.lemmas import lemmatize_sentences, lemmatize_words, models
+from pipeline.text.by_language import ENGLISH, allowed_languages, in_own_language, languages, rules, splitter
+from pipeline.text.inflection import lemmas_of
+from pipeline.text.lemmas import Models, lemmatize_sentences, lemmatize_words, models
 from stages.runner import resumable, run
 
 POSTS_PATH = Path("data/corpus/posts")
@@ -33,30 +39,54 @@ log = logging.getLogger("clean_text")
 
 
 def main() -> None:
-    params = load("text")
+    params = load("text", "corpus.source")
     stanza = models(params.text.stanza, MODELS_PATH)
     tagged = partial(lemmatize_sentences, chosen=stanza) if params.text.lemmas == "sentence" else None
+    allowed = allowed_languages(params.text.languages, params.corpus.source)
 
     with resumable("clean_text") as folder:
-        clean = partial(text.clean_shard, lemmatize=tagged)
+        clean = partial(
+            text.clean_shard,
+            lemmatize=tagged,
+            emoji=params.text.emoji == "names",
+            guess=allowed is None or len(allowed) > 1,
+        )
         counts = map_shards(clean, POSTS.shards(POSTS_PATH), folder, "clean_text")
-        shards = text.CLEANED.shards(folder)
+        tokens = text.TOKENS.shards(folder)
+        second = partial(
+            in_own_language,
+            languages=languages(tokens, allowed),
+            splitter=splitter(tokens) if params.text.hashtags == "split" else None,
+        )
+        map_shards(second, tokens, folder / "words", "words by language")
+        shards = text.CLEANED.shards(folder / "words")
         spelled = text_posts.distinct_words(shards)
-        log.info("%d distinct words", len(spelled))
-        lemmas = spelled if tagged else lemmatize_words(spelled, stanza)
-        vocabulary = text_posts.Vocabulary.of(spelled, lemmas)
+        log.info("distinct words: %s", {language: len(words) for language, words in spelled.items()})
+        vocabulary = text_posts.Vocabulary.of(
+            spelled, {name: lemmas(words, name, None if tagged else stanza) for name, words in spelled.items()}
+        )
 
         posts = text_posts.read(shards, vocabulary)
         copies = text_posts.find_copies(posts, params.text.min_overlap, same_user=params.text.duplicates == "group")
+        spoken: Counter[str] = Counter()
         with WORDS.writer(WORDS_PATH) as writer:
             for part in text_posts.kept_words(shards, vocabulary, copies):
                 writer.write(part)
+                spoken.update(part["language"].to_pylist())
         DUPLICATES.write(copies.duplicates, DUPLICATES_PATH)
         TEXT_GROUPS.write(copies.groups, GROUPS_PATH)
 
     facts = text_posts.facts(counts, vocabulary, posts, copies)
-    write_metrics(facts, METRICS)
-    log.info("%s", facts)
+    by_language = {name: {"posts": number, **rules(name)} for name, number in sorted(spoken.items())}
+    write_metrics({**facts, "languages": by_language}, METRICS)
+    log.info("%s; posts by language %s", facts, dict(spoken.most_common()))
+
+
+def lemmas(words: pa.Array, language: str, english: Models | None) -> pa.Array:
+    """The lemmas of distinct words of one language; English ones by Stanza, None where they are lemmas already."""
+    if language == ENGLISH:
+        return words if english is None else lemmatize_words(words, english)
+    return lemmas_of(words, language)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Reads   data/model           words that the model knows, and how it embeds a tex
         data/images/groups   copies of an image are shown once
         data/split/train     users with posts there are searched
         data/split/test      images there ask, as the model has not seen them
+        data/text/words      what languages posts are in: a query is in one of these
         models/stanza        lemmatizer (text.stanza: bundled): a query is cleaned as posts are
 Writes  data/queries/asked     one row per query: of report.queries, then a few images and users, drawn by the seed
         data/queries/answers   what lies nearest to each
@@ -13,7 +14,6 @@ Writes  data/queries/asked     one row per query: of report.queries, then a few 
 
 import logging
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +31,17 @@ from pipeline.tables.corpus import pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CONTENT
-from pipeline.text.cleaning import clean
-from pipeline.text.lemmas import lemmatize_apart, lemmatize_sentences, models
+from pipeline.tables.text import WORDS
+from pipeline.text.asking import asked_words
+from pipeline.text.cleaning import lists
+from pipeline.text.lemmas import models
 from stages.runner import run
 
 MODEL = Path("data/model")
 EMBEDDED = Path("data/embeddings")
 GROUPS = Path("data/images/groups")
 TRAIN, TEST = Path("data/split/train"), Path("data/split/test")
+WORDS_PATH = Path("data/text/words")
 STANZA = Path("models/stanza")
 FOUND = Path("data/queries")
 METRICS = Path("metrics/queries.json")
@@ -50,7 +53,7 @@ log = logging.getLogger("queries")
 
 
 def main() -> None:
-    params = load("seed", "text.stanza", "text.lemmas", "report.queries", "report.top")
+    params = load("seed", "text", "report.queries", "report.top")
     trained = load_model(MODEL)
     active = CONTENT.read(TRAIN, ["user_id"])["user_id"].unique()
     space = {name: Vectors.read(EMBEDDED / f"{name}s", active if name == "user" else None) for name in KINDS}
@@ -59,9 +62,15 @@ def main() -> None:
     queries = parse(params.report.queries)
     for kind, ids in ("image", unseen), ("user", space["user"].ids):
         queries += drawn(kind, ids, params.seed, 1 + max((q.pair for q in queries), default=-1))
-    stanza = models(params.text.stanza, STANZA)
-    lemmatize = partial(lemmatize_sentences if params.text.lemmas == "sentence" else lemmatize_apart, chosen=stanza)
-    words = clean(pa.array([q.value if q.kind == "text" else None for q in queries], pa.string()), lemmatize).words
+    spoken = WORDS.read(WORDS_PATH, ["language"])["language"].value_counts().to_pylist()
+    words = lists(
+        asked_words(
+            [q.value if q.kind == "text" else None for q in queries],
+            params.text,
+            models(params.text.stanza, STANZA),
+            {row["values"]: row["counts"] for row in spoken},
+        )
+    )
     token = tokens(words, trained.vocabulary, trained.model.shape.text_length)
     texts = embed_texts(trained.model, token)
     vectors = [

@@ -80,7 +80,12 @@ def fabricate(root: Path, text=None, user=None) -> None:
     kept = [i for i in range(COUNT) if posts[i] not in gone]
     WORDS.write(
         pa.table(
-            {"post_id": [posts[i] for i in kept], "words": [words[i] for i in kept], "hashtags": [[] for _ in kept]},
+            {
+                "post_id": [posts[i] for i in kept],
+                "words": [words[i] for i in kept],
+                "hashtags": [[] for _ in kept],
+                "language": ["en" for _ in kept],
+            },
             schema=WORDS.schema,
         ),
         data / "text/words",

@@ -74,6 +74,9 @@ class Corpus(_Section):
 class Text(_Section):
     stanza: Literal["bundled", "download"]
     lemmas: Literal["word", "sentence"]
+    languages: Literal["auto"] | Annotated[list[Annotated[str, Field(pattern="^[a-z]{2,3}$")]], Field(min_length=1)]
+    emoji: Literal["drop", "names"]
+    hashtags: Literal["whole", "split"]
     min_overlap: Annotated[float, Field(ge=0.5, le=1)]
     duplicates: Literal["drop", "group"]
 

@@ -4,7 +4,12 @@ import pyarrow as pa
 
 from pipeline.tables.table import TEXT, VECTOR, WORD_LIST, Table, schema
 
-WORDS = Table("text/words", schema(("post_id", TEXT), ("words", WORD_LIST), ("hashtags", WORD_LIST)), ("post_id",))
+WORDS = Table(
+    "text/words",
+    schema(("post_id", TEXT), ("words", WORD_LIST), ("hashtags", WORD_LIST), ("language", TEXT)),
+    ("post_id",),
+)
+"""hashtags as written, without the sign; language by its two letters (three where it has no two), `und`: not known."""
 DUPLICATES = Table(
     "text/duplicates", schema(("post_id", TEXT), ("duplicate_of", TEXT), ("overlap", pa.float32())), ("post_id",)
 )

@@ -16,7 +16,7 @@ remove the emoticons"); links, mentions and emoji are ours.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
@@ -26,8 +26,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tables.corpus import POSTS
-from pipeline.tables.table import Table, strings
+from pipeline.tables.table import WORD_LIST, Table, schema, strings
 from pipeline.tables.text import WORDS
+from pipeline.text.emoji import named
+from pipeline.text.inflection import ENDING, closed
+from pipeline.text.languages import Guesses
 from pipeline.text.links import CUT, without_names
 from pipeline.text.markup import shown
 from pipeline.text.segments import segments
@@ -36,17 +39,33 @@ from pipeline.text.stopwords import STOPWORDS
 NO_TEXT, NOTHING_LEFT = "no text", "nothing left after cleaning"
 """Why a post has no words."""
 
-CLEANED = Table(
-    "cleaned posts",
+_HELD = [field for field in POSTS.schema if field.name != "text"]
+TOKENS = Table(
+    "posts' tokens",
     pa.schema(
         [
-            *(field for field in POSTS.schema if field.name != "text"),
-            *(field for field in WORDS.schema if field.name != "post_id"),
+            *_HELD,
+            *schema(
+                ("words", WORD_LIST),
+                ("hashtags", WORD_LIST),
+                ("tokens", WORD_LIST),
+                ("guesses", WORD_LIST),
+                ("scores", pa.list_(pa.float32())),
+            ),
         ]
     ),
     ("post_id",),
 )
-"""Posts that have a word, between the two passes of the stage."""
+"""Posts that have a token, after the first pass: all tokens as written, stopwords too; the words that English leaves of
+them; and what languages the post may be in (`languages.Guesses`, none where there is no choice)."""
+CLEANED = Table(
+    "cleaned posts",
+    pa.schema(
+        [*_HELD, *(field for field in WORDS.schema if field.name != "post_id"), pa.field("tokens", WORD_LIST, False)]
+    ),
+    ("post_id",),
+)
+"""Posts that have a word in their language, after the second; `tokens` as they were."""
 
 # Posts that are in Python objects at one time.
 SLICE = 20_000
@@ -67,24 +86,29 @@ KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 APOSTROPHES = str.maketrans("’‘ʼ＇`´", "''''''")
 # What is left of a stretch are letters, marks and digits, with ' and _ inside words and # before them.
 WORD = re.compile(r"(#?)((?:[^\s'#]+)(?:'[^\s'#]+)*)")
-ENDING = re.compile(r"'(?:s|ll|ve|re|d|m)$")
 ASCII_KEPT = {code: chr(code) if chr(code).isalnum() or chr(code) in "'_#" else " " for code in range(128)}
 
 
 class Stretch(NamedTuple):
-    """What lies between white space: its words, hashtags, and all its words as written with whether they are kept."""
+    """What lies between white space: its words, hashtags, tokens as written, and these as a tagger is to see them,
+    with whether they are kept.
+    """
 
     words: tuple[str, ...]
     hashtags: tuple[str, ...]
+    tokens: tuple[str, ...]
     sentence: tuple[tuple[str, bool], ...]
 
 
 class Cleaned(NamedTuple):
-    """Lists of strings, one per text: `words` and `hashtags`; and the number of texts without a word, by reason."""
+    """Lists of strings, one per text: `words` and `hashtags`; the number of texts without a word, by reason; `tokens`,
+    as lists.
+    """
 
     words: pa.ListArray
     hashtags: pa.ListArray
     without: dict[str, int]
+    tokens: list[list[str]]
 
 
 Lemmatize = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[str]]]
@@ -101,9 +125,12 @@ def words_and_hashtags(text: str) -> tuple[list[str], list[str]]:
     return words, hashtags
 
 
-def stretches(text: str) -> list[Stretch]:
-    """The text, repaired, stretch by stretch."""
-    return [_kept(part) if len(part) <= LONGEST_KEPT else _stretch(part) for part in CUT.sub(" ", shown(text)).split()]
+def stretches(text: str, emoji: bool = False) -> list[Stretch]:
+    """The text, as shown, stretch by stretch; with `emoji` these are words, by their names."""
+    text = CUT.sub(" ", shown(text))
+    if emoji and not text.isascii():
+        text = named(text)
+    return [_kept(part) if len(part) <= LONGEST_KEPT else _stretch(part) for part in text.split()]
 
 
 def prose(text: str) -> str:
@@ -111,17 +138,20 @@ def prose(text: str) -> str:
     return " ".join(" ".join(map(without_names, shown(text).split())).split())
 
 
-def clean(texts: pa.Array | pa.ChunkedArray, lemmatize: Lemmatize | None = None) -> Cleaned:
-    """Words and hashtags of each of n texts (nulls allowed); with `lemmatize`, lemmas found in whole sentences.
+def clean(texts: pa.Array | pa.ChunkedArray, lemmatize: Lemmatize | None = None, emoji: bool = False) -> Cleaned:
+    """Words, as English has them, and hashtags of each of n texts (nulls allowed); with `lemmatize`, lemmas found in
+    whole sentences.
 
     A lemma that is a stopword is no word either.
     """
+    tokens: list[list[str]] = []
     words: list[list[str]] = []
     hashtags: list[list[str]] = []
     sentences: list[list[tuple[str, bool]]] = []
     without = {NO_TEXT: 0, NOTHING_LEFT: 0}
     for text in texts.to_pylist():
-        found = stretches(text) if text else []
+        found = stretches(text, emoji) if text else []
+        tokens.append([token for stretch in found for token in stretch.tokens])
         kept = [word for stretch in found for word in stretch.words]
         words.append(kept)
         hashtags.append([tag for stretch in found for tag in stretch.hashtags])
@@ -136,30 +166,42 @@ def clean(texts: pa.Array | pa.ChunkedArray, lemmatize: Lemmatize | None = None)
             for found, sentence in zip(lemmas, sentences, strict=True)
         ]
         without[NOTHING_LEFT] += sum(not found for found in words) - sum(without.values())
-    return Cleaned(_lists(words), _lists(hashtags), without)
+    return Cleaned(lists(words), lists(hashtags), without, tokens)
 
 
-def clean_shard(shard: Path, target: Path, lemmatize: Lemmatize | None = None) -> dict[str, int]:
-    """Clean a shard of POSTS into a shard of CLEANED; returns the number of posts, and of those left out by reason."""
-    counts = {"posts": 0, NO_TEXT: 0, NOTHING_LEFT: 0}
-    parts = [CLEANED.empty()]
+def clean_shard(
+    shard: Path, target: Path, lemmatize: Lemmatize | None = None, emoji: bool = False, guess: bool = False
+) -> dict[str, int]:
+    """Clean a shard of POSTS into a shard of TOKENS; returns the number of posts, and of those without a text.
+
+    With `guess`, what languages a post may be in stands there too.
+    """
+    counts = {"posts": 0, NO_TEXT: 0}
+    parts = [TOKENS.empty()]
     for posts in POSTS.batches(shard):
         for begin in range(0, posts.num_rows, SLICE):
             part = posts.slice(begin, SLICE)
-            cleaned = clean(part["text"], lemmatize)
-            part = part.drop_columns("text").append_column(CLEANED.schema.field("words"), cleaned.words)
-            part = part.append_column(CLEANED.schema.field("hashtags"), cleaned.hashtags)
-            parts.append(part.filter(pc.greater(pc.list_value_length(cleaned.words), 0)))
+            cleaned = clean(part["text"], lemmatize, emoji)
+            part = part.drop_columns("text")
+            guesses = Guesses.of(cleaned.tokens if guess else [()] * part.num_rows)
+            for name, column in {
+                "words": cleaned.words,
+                "hashtags": cleaned.hashtags,
+                "tokens": lists(cleaned.tokens),
+                "guesses": guesses.languages,
+                "scores": guesses.scores,
+            }.items():
+                part = part.append_column(TOKENS.schema.field(name), column)
+            parts.append(part.filter(pc.greater(pc.list_value_length(part["tokens"]), 0)))
             counts["posts"] += part.num_rows
-            for reason, number in cleaned.without.items():
-                counts[reason] += number
-    CLEANED.write_shard(pa.concat_tables(parts), target)
+            counts[NO_TEXT] += cleaned.without[NO_TEXT]
+    TOKENS.write_shard(pa.concat_tables(parts), target)
     return counts
 
 
-def _lists(rows: Sequence[Iterable[str]]) -> pa.ListArray:
-    lengths = (len(row) for row in rows)  # type: ignore[arg-type]
-    offsets = pa.array(accumulate(lengths, initial=0), pa.int32())
+def lists(rows: Sequence[Sequence[str]]) -> pa.ListArray:
+    """A column of lists of strings."""
+    offsets = pa.array(accumulate(map(len, rows), initial=0), pa.int32())
     return pa.ListArray.from_arrays(offsets, strings([word for row in rows for word in row]))
 
 
@@ -167,7 +209,7 @@ def _stretch(part: str) -> Stretch:
     if part.isascii() and part.isalpha() and part[0] not in "xX":  # nothing to take off; xD is an emoticon
         word = part.lower()
         kept = word not in STOPWORDS
-        return Stretch((word,) if kept else (), (), ((part, kept),))
+        return Stretch((word,) if kept else (), (), (part,), ((part, kept),))
     part = without_names(part.translate(APOSTROPHES))
     if part.isascii():
         part = EMOTICON.sub(" ", part).translate(ASCII_KEPT)
@@ -179,6 +221,7 @@ def _stretch(part: str) -> Stretch:
         part = "".join(map(_without_punctuation, without_names(part)))
     words: list[str] = []
     hashtags: list[str] = []
+    tokens: list[str] = []
     sentence: list[tuple[str, bool]] = []
     tag_ends = -1
     for found in WORD.finditer(part):
@@ -192,15 +235,14 @@ def _stretch(part: str) -> Stretch:
         whole, pieces = tag_ends == found.end(), found[2].split("_")  # a hashtag is one word
         for spelled in pieces if whole else (word for piece in pieces for word in segments(piece)):
             word = spelled.lower()
-            closed = ENDING.sub("", word).replace("'", "")
-            if not closed.isascii():
-                closed = _from_first_letter(unicodedata.normalize("NFC", closed))
-            kept = bool(closed) and not (word.endswith("n't") or closed in STOPWORDS)
+            found_word = closed(ENDING.sub("", word))
+            kept = bool(found_word) and not (word.endswith("n't") or found_word in STOPWORDS)
             if kept:
-                words.append(closed)
+                words.append(found_word)
             if word:
-                sentence.append((closed if kept and closed != spelled.lower() else spelled, kept))
-    return Stretch(tuple(words), tuple(hashtags), tuple(sentence))
+                tokens.append(spelled)
+                sentence.append((found_word if kept and found_word != word else spelled, kept))
+    return Stretch(tuple(words), tuple(hashtags), tuple(tokens), tuple(sentence))
 
 
 _kept = lru_cache(maxsize=1 << 18)(_stretch)
@@ -218,11 +260,3 @@ def _without_symbols(character: str) -> str:
 
 def _without_punctuation(character: str) -> str:
     return character if unicodedata.category(character)[0] in "LMN" or character in "'_#" else " "
-
-
-def _from_first_letter(word: str) -> str:
-    """The word without marks at its beginning, which belong to no letter."""
-    begin = 0
-    while begin < len(word) and unicodedata.category(word[begin])[0] not in "LN":
-        begin += 1
-    return word[begin:]

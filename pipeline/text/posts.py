@@ -21,29 +21,48 @@ from pipeline.text.join import (
     near_pairs,
     pairs_of_posts,
 )
-from pipeline.text.stopwords import STOPWORDS
+from pipeline.text.stopwords import stopwords
 
 Array = np.ndarray[Any, Any]
 
 
 class Vocabulary(NamedTuple):
-    """spelled (v,): the distinct words as written; codes (v,): each one's row in `lemmas`, -1 for a stopword's."""
+    """By language spelled (v,): the distinct words as written, and codes (v,): each one's row in `lemmas`, -1 for a
+    stopword's. A lemma of two languages is one.
+    """
 
-    spelled: pa.Array
-    codes: Array
+    spelled: dict[str, pa.Array]
+    codes: dict[str, Array]
     lemmas: pa.Array
 
     @classmethod
-    def of(cls, spelled: pa.Array, lemmas: pa.Array) -> "Vocabulary":
-        """From each distinct word and its lemma, in the same order."""
-        content = lemmas.filter(pc.invert(pc.is_in(lemmas, value_set=strings(sorted(STOPWORDS)))))
-        distinct = pc.unique(content)
+    def of(cls, spelled: dict[str, pa.Array], lemmas: dict[str, pa.Array]) -> "Vocabulary":
+        """From each distinct word and its lemma, in the same order, by language."""
+        content = [
+            found.filter(pc.invert(pc.is_in(found, value_set=strings(sorted(stopwords(language))))))
+            for language, found in lemmas.items()
+        ]
+        distinct = pc.unique(pa.concat_arrays([strings([]), *content]))
         distinct = distinct.take(pc.sort_indices(distinct))
-        return cls(spelled, positions(lemmas, distinct).astype(np.int32), distinct)
+        codes = {}
+        for language, found in lemmas.items():
+            row = positions(found, distinct).astype(np.int32)
+            stop = pc.is_in(found, value_set=strings(sorted(stopwords(language)))).to_numpy(zero_copy_only=False)
+            codes[language] = np.where(stop, -1, row).astype(np.int32)
+        return cls(spelled, codes, distinct)
 
-    def encode(self, words: pa.ListArray) -> tuple[Array, Array]:
-        """Lists of words as offsets (n + 1,) and numbers of lemmas; stopwords are out."""
-        codes = self.codes[positions(words.flatten(), self.spelled)]
+    def encode(self, words: pa.ListArray, language: pa.Array) -> tuple[Array, Array]:
+        """Lists of words, each in its language, as offsets (n + 1,) and numbers of lemmas; stopwords are out."""
+        flat, spoken = words.flatten(), language.dictionary_encode()
+        names = spoken.dictionary.to_pylist()
+        if len(names) == 1:
+            codes = self.codes[names[0]][positions(flat, self.spelled[names[0]])]
+        else:
+            codes = np.empty(len(flat), np.int32)
+            of = np.repeat(spoken.indices.to_numpy(zero_copy_only=False), pc.list_value_length(words).to_numpy())
+            for number, name in enumerate(names):
+                rows = np.flatnonzero(of == number)
+                codes[rows] = self.codes[name][positions(flat.take(pa.array(rows)), self.spelled[name])]
         kept = codes >= 0
         before = np.concatenate([[0], np.cumsum(kept)])
         offsets = words.offsets.to_numpy().astype(np.int64)
@@ -69,14 +88,17 @@ class Copies(NamedTuple):
     counts: dict[str, int]
 
 
-def distinct_words(shards: Sequence[Path]) -> pa.Array:
-    """The distinct words of CLEANED shards, sorted."""
-    words = strings([])
+def distinct_words(shards: Sequence[Path]) -> dict[str, pa.Array]:
+    """The distinct words of CLEANED shards, sorted, by language."""
+    words: dict[str, pa.Array] = {}
     for shard in shards:
-        for part in text.CLEANED.batches(shard, ["words"]):
-            for chunk in part["words"].chunks:
-                words = pc.unique(pa.concat_arrays([words, pc.unique(chunk.flatten())]))
-    return words.take(pc.sort_indices(words))
+        for part in text.CLEANED.batches(shard, ["words", "language"]):
+            for name in pc.unique(part["language"]).to_pylist():
+                here = part.filter(pc.equal(part["language"], name))
+                for chunk in here["words"].chunks:
+                    known = words.get(name, strings([]))
+                    words[name] = pc.unique(pa.concat_arrays([known, pc.unique(chunk.flatten())]))
+    return {name: found.take(pc.sort_indices(found)) for name, found in sorted(words.items())}
 
 
 def read(shards: Sequence[Path], vocabulary: Vocabulary) -> Posts:
@@ -87,11 +109,11 @@ def read(shards: Sequence[Path], vocabulary: Vocabulary) -> Posts:
     ids, users, images, times, lengths, tokens = [], [], [], [], [], []
     for shard in shards:
         for part in text.CLEANED.batches(
-            shard, ["post_id", "user_id", "image_id", "more_images", "created_at", "words"]
+            shard, ["post_id", "user_id", "image_id", "more_images", "created_at", "words", "language"]
         ):
             part = part.combine_chunks()
             for batch in part.to_batches():
-                offsets, codes = vocabulary.encode(batch["words"])
+                offsets, codes = vocabulary.encode(batch["words"], batch["language"])
                 size = np.diff(offsets)
                 batch = batch.filter(pa.array(size > 0))
                 ids.append(batch["post_id"])
@@ -152,11 +174,12 @@ def kept_words(shards: Sequence[Path], vocabulary: Vocabulary, copies: Copies) -
     """Rows of WORDS, in order: posts with a word that were not removed."""
     removed = copies.duplicates["post_id"].combine_chunks()
     for shard in shards:
-        for part in text.CLEANED.batches(shard, ["post_id", "words", "hashtags"]):
+        for part in text.CLEANED.batches(shard, ["post_id", "words", "hashtags", "language"]):
             for batch in part.combine_chunks().to_batches():
-                offsets, codes = vocabulary.encode(batch["words"])
+                offsets, codes = vocabulary.encode(batch["words"], batch["language"])
                 words = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), vocabulary.lemmas.take(pa.array(codes)))
-                rows = pa.table({"post_id": batch["post_id"], "words": words, "hashtags": batch["hashtags"]})
+                held = {name: batch[name] for name in ("post_id", "hashtags", "language")}
+                rows = pa.table({**held, "words": words})
                 stays = pc.invert(pc.is_in(batch["post_id"], value_set=removed))
                 yield rows.filter(pc.and_(stays, pa.array(np.diff(offsets) > 0)))
 

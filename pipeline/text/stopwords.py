@@ -1,10 +1,15 @@
-"""English stopwords: words that bind a sentence together and say nothing of its topic.
+"""Stopwords: words that bind a sentence together and say nothing of its topic.
 
-Origin: the list of wordcloud 1.9.6 (`wordcloud/stopwords`, MIT licence, Andreas Mueller and contributors), less its
-contractions, which the cleaning knows by their endings (`cleaning`), and less `com`, `http` and `www`, as links
-are gone before words are looked at. The last paragraph is ours: auxiliaries that the list has as contractions alone,
-contractions typed without their apostrophe where that spells no other word, and Twitter's mark of a retweet.
+English ones are listed here; those of 56 other languages are stopwords-iso's (stopwordsiso, MIT licence).
+
+Origin of the English ones: the list of wordcloud 1.9.6 (`wordcloud/stopwords`, MIT licence, Andreas Mueller and
+contributors), less its contractions, which the cleaning knows by their endings (`cleaning`), and less `com`, `http` and
+`www`, as links are gone before words are looked at. The last paragraph is ours: auxiliaries that the list has as
+contractions alone, contractions typed without their apostrophe where that spells no other word, and Twitter's mark of a
+retweet.
 """
+
+from functools import cache
 
 STOPWORDS = frozenset(
     """
@@ -20,3 +25,14 @@ STOPWORDS = frozenset(
     thats wasnt werent whats wont wouldnt youd youll youre youve rt
     """.split()  # noqa: SIM905
 )
+
+
+@cache
+def stopwords(language: str) -> frozenset[str]:
+    """The stopwords of a language, by its two letters, lower-cased; of one without a list, a retweet's mark alone."""
+    if language == "en":
+        return STOPWORDS
+    import stopwordsiso
+
+    listed = stopwordsiso.stopwords(language) if stopwordsiso.has_lang(language) else ()
+    return frozenset({"rt"} | {word.lower().replace("'", "").replace("’", "") for word in listed})

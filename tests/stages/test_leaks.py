@@ -51,7 +51,8 @@ def write_corpus():
     POSTS.write(pa.table(columns), DATA / "corpus/posts")
     written = [i for i in range(POSTS_COUNT) if texts[i]]
     words = {"post_id": [ids[i] for i in written], "words": pa.array([texts[i] for i in written], LISTS)}
-    WORDS.write(pa.table(words | {"hashtags": pa.array([[]] * len(written), LISTS)}), DATA / "text/words")
+    words |= {"hashtags": pa.array([[]] * len(written), LISTS), "language": ["en"] * len(written)}
+    WORDS.write(pa.table(words), DATA / "text/words")
     DUPLICATES.write(DUPLICATES.empty(), DATA / "text/duplicates")
     sizes = Counter(text_leader)
     grouped = [i for i in written if sizes[text_leader[i]] > 1]

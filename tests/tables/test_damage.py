@@ -20,7 +20,8 @@ NAMES = [f"{i:032x}" for i in range(ROWS)]
 def tables():
     draw = np.random.default_rng(3)
     words = [[str(w) for w in draw.integers(0, 40, draw.integers(0, 9))] for _ in NAMES]
-    yield WORDS, pa.table({"post_id": NAMES, "words": words, "hashtags": [[] for _ in NAMES]}, schema=WORDS.schema)
+    posts = {"post_id": NAMES, "words": words, "hashtags": [[] for _ in NAMES], "language": ["en"] * ROWS}
+    yield WORDS, pa.table(posts, schema=WORDS.schema)
     yield FEATURES, pa.table({"image_id": NAMES, "vector": vectors(draw.normal(size=(ROWS, 40)).astype(np.float16))})
     pictures = [draw.bytes(int(draw.integers(20, 400))) for _ in NAMES]
     sides = pa.array([9] * ROWS, pa.int32())

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.tables.corpus import POSTS
+from pipeline.text import by_language
 from pipeline.text import cleaning as text
 from pipeline.text.cleaning import clean, words_and_hashtags
 from pipeline.text.stopwords import STOPWORDS
@@ -141,6 +142,9 @@ def test_what_the_sentence_mode_asks_for_are_the_words_of_the_other(posts):
     assert with_case == clean(column)
 
 
+ENGLISH = pa.array(["en"] * 3).dictionary_encode()
+
+
 def test_texts_without_words_have_their_reason():
     posts = pa.array([None, "", " \n\u3000", "the !!!", "https://x.org", "word"], pa.string())
     assert clean(posts).without == {text.NO_TEXT: 3, text.NOTHING_LEFT: 2}
@@ -195,11 +199,14 @@ def test_a_shard_keeps_posts_with_words_and_counts_the_others(tmp_path):
     )
     shard = tmp_path / "posts" / "part-00000.parquet"
     counts = text.clean_shard(shard, tmp_path / "out" / shard.name)
-    assert counts == {"posts": 4, text.NO_TEXT: 1, text.NOTHING_LEFT: 1}
-    cleaned = text.CLEANED.read(tmp_path / "out")
-    assert cleaned["post_id"].to_pylist() == ["a", "d"]
-    assert cleaned["words"].to_pylist() == [["two", "cats", "cats"], ["sun"]]
-    assert cleaned["hashtags"].to_pylist() == [["Cats"], []]
+    assert counts == {"posts": 4, text.NO_TEXT: 1}
+    tokens = text.TOKENS.read(tmp_path / "out")
+    assert tokens["post_id"].to_pylist() == ["a", "c", "d"]
+    assert tokens["words"].to_pylist() == [["two", "cats", "cats"], [], ["sun"]]
+    assert tokens["tokens"].to_pylist() == [["Two", "cats", "Cats"], ["the"], ["sun"]]
+    assert tokens["hashtags"].to_pylist() == [["Cats"], [], []]
+    by_language.in_own_language(tmp_path / "out" / shard.name, tmp_path / "words" / shard.name, {shard.name: ENGLISH})
+    assert text.CLEANED.read(tmp_path / "words")["post_id"].to_pylist() == ["a", "d"]
 
 
 def test_with_sentences_the_lemmatizer_sees_stopwords_and_they_go_after_it():

@@ -12,6 +12,7 @@ import pytest
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import strings
 from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
+from pipeline.text import by_language
 from pipeline.text import cleaning as text
 from pipeline.text import posts as text_posts
 from pipeline.text.posts import Vocabulary
@@ -36,22 +37,28 @@ ROWS = [
 
 
 def posts(rows):
-    return pa.table([list(column) for column in zip(*rows, strict=True)], schema=POSTS.schema)
+    schema = pa.schema([field for field in POSTS.schema if field.name != "more_images"])
+    return pa.table([list(column) for column in zip(*rows, strict=True)], schema=schema)
 
 
 def passes(tmp_path, rows, shard_rows, min_overlap=0.8, same_user=False):
     """Both passes, over shards of `shard_rows` posts."""
-    (tmp_path / "posts").mkdir(parents=True)
-    (tmp_path / "cleaned").mkdir()
-    counts, shards = [], []
+    for name in ("posts", "tokens", "cleaned"):
+        (tmp_path / name).mkdir(parents=True)
+    counts, tokens = [], []
     whole = posts(rows)
     for number, begin in enumerate(range(0, whole.num_rows, shard_rows)):
         shard = tmp_path / "posts" / f"part-{number:05d}.parquet"
         POSTS.write_shard(whole.slice(begin, shard_rows), shard)
-        shards.append(tmp_path / "cleaned" / shard.name)
-        counts.append(text.clean_shard(shard, shards[-1]))
+        tokens.append(tmp_path / "tokens" / shard.name)
+        counts.append(text.clean_shard(shard, tokens[-1]))
+    found = by_language.languages(tokens, ["en"])
+    shards = [tmp_path / "cleaned" / shard.name for shard in tokens]
+    for shard, target in zip(tokens, shards, strict=True):
+        by_language.in_own_language(shard, target, found)
     spelled = text_posts.distinct_words(shards)
-    vocabulary = Vocabulary.of(spelled, strings([LEMMAS.get(word, word) for word in spelled.to_pylist()]))
+    lemmas = {name: strings([LEMMAS.get(word, word) for word in words.to_pylist()]) for name, words in spelled.items()}
+    vocabulary = Vocabulary.of(spelled, lemmas)
     read = text_posts.read(shards, vocabulary)
     copies = text_posts.find_copies(read, min_overlap, same_user)
     words = [row for part in text_posts.kept_words(shards, vocabulary, copies) for row in part.to_pylist()]
@@ -70,10 +77,10 @@ def test_by_hand_in_any_shards(tmp_path, shard_rows):
     groups = dict(zip(copies.groups["post_id"].to_pylist(), copies.groups["group_id"].to_pylist(), strict=True))
     assert groups == {"a": "a", "b": "a", "c": "a", "d": "a", "e": "e", "h": "e"}
     assert words == [
-        {"post_id": "b", "words": ["red", "house", "cat", "cat"], "hashtags": []},
-        {"post_id": "c", "words": ["red", "red", "cat", "house"], "hashtags": []},
-        {"post_id": "e", "words": ["dog", "sun"], "hashtags": ["Sun"]},
-        {"post_id": "i", "words": ["wind"], "hashtags": []},
+        {"post_id": "b", "words": ["red", "house", "cat", "cat"], "hashtags": [], "language": "en"},
+        {"post_id": "c", "words": ["red", "red", "cat", "house"], "hashtags": [], "language": "en"},
+        {"post_id": "e", "words": ["dog", "sun"], "hashtags": ["Sun"], "language": "en"},
+        {"post_id": "i", "words": ["wind"], "hashtags": [], "language": "en"},
     ]
     assert facts["posts_in"] == facts["posts_out"] + sum(facts["left_out"].values()) == len(ROWS)
     assert facts["left_out"] == {

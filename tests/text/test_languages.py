@@ -1,0 +1,108 @@
+"""Languages of posts, the words that each makes of them, emoji and hashtags."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.text import by_language, inflection
+from pipeline.text import cleaning as text
+from pipeline.text.hashtags import Splitter
+from pipeline.text.languages import UNKNOWN, Guesses, decide
+
+ENGLISH = ["Old village house", "Gallo bird", "Two dogs in the park", "Tina", "Rain again, of course"]
+ITALIAN = ["Il gatto dorme sul divano", "Che bella giornata di sole", "Gallo", "La mia casa in campagna", "Buongiorno"]
+
+
+def spoken(posts, authors, allowed=None, shares=None):
+    tokens = [[token for stretch in text.stretches(post) for token in stretch.tokens] for post in posts]
+    return decide(Guesses.of(tokens), np.array(authors), allowed, shares).to_pylist()
+
+
+def test_a_corpus_in_one_language_is_not_torn_apart_and_an_author_of_another_keeps_theirs():
+    posts = ENGLISH * 20 + ITALIAN
+    found = spoken(posts, [i % 7 for i in range(len(ENGLISH) * 20)] + [7] * len(ITALIAN))
+    assert set(found[: -len(ITALIAN)]) == {"en"}
+    assert set(found[-len(ITALIAN) :]) == {"it"}  # Gallo too, which is English by another author
+
+
+def test_letters_of_another_script_leave_no_doubt():
+    posts = [*ENGLISH * 20, "今日は散歩に行きました", "Сегодня хорошая погода", "วันนี้อากาศดีมาก", "오늘 날씨가 좋다"]
+    assert spoken(posts, [i % 7 for i in range(len(posts))])[-4:] == ["ja", "ru", "th", "ko"]
+
+
+def test_only_languages_that_are_allowed():
+    posts = ["The weather is nice today", "Das Wetter ist heute schön", "今日は散歩に行きました", "12 34"]
+    assert spoken(posts, [0, 1, 2, 3], ["en", "de"])[:3] == ["en", "de", UNKNOWN]
+    assert spoken(["Gallo"], [0], ["en", "it"], {"en": 99, "it": 1}) == ["en"]
+    assert spoken([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "post", "words"),
+    [
+        ("fr", "L’école d'aujourd'hui n'est pas à l'Italie", "école italie"),
+        ("it", "Dell'arte, un'altra c'è", "arte altra"),
+        ("tr", "İstanbul'da IŞIK", "istanbul ışık"),
+        ("ar", "مـــرحبا", "مرحبا"),
+        ("uk", "м’ята", "мята"),
+        ("ja", "今日は橋", "今日 橋"),
+        ("und", "the Xyz", "the xyz"),
+    ],
+)
+def test_words_in_their_language(language, post, words):
+    tokens = [token for stretch in text.stretches(post) for token in stretch.tokens]
+    assert inflection.words_of(tokens, language) == words.split()
+
+
+def test_lemmas_of_other_languages_and_a_language_without_any():
+    assert inflection.lemmas_of(pa.array(["maisons", "jolies", "xyzzy"]), "fr").to_pylist() == [
+        "maison",
+        "joli",
+        "xyzzy",
+    ]
+    assert inflection.lemmas_of(pa.array(["猫", "พูด"]), "ja").to_pylist() == ["猫", "พูด"]
+    assert by_language.rules("fr") == {"lemmas": "simplemma", "stopwords": True}
+    assert by_language.rules("km") == {"lemmas": "none", "stopwords": False}
+
+
+def test_english_words_are_those_of_the_first_pass_and_others_are_made_anew(tmp_path):
+    rows = [("a", "u", ["sun"], [], ["The", "sun"]), ("b", "v", ["die", "sonne"], [], ["Die", "Sonne"])]
+    rows.append(("c", "v", ["der"], [], ["der"]))  # a stopword in German, so no word is left
+    columns = dict(zip(("post_id", "user_id", "words", "hashtags", "tokens"), zip(*rows, strict=True), strict=True))
+    table = pa.table(
+        [list(columns[f.name]) if f.name in columns else pa.nulls(3, f.type) for f in text.TOKENS.schema],
+        names=text.TOKENS.schema.names,
+    )
+    empty = pa.array([[]] * 3, pa.list_(pa.string()))
+    for name, column in {"guesses": empty, "scores": empty.cast(pa.list_(pa.float32()))}.items():
+        table = table.set_column(table.column_names.index(name), name, column)
+    shard = tmp_path / "part-00000.parquet"
+    text.TOKENS.write_shard(table, shard)
+    found = {shard.name: pa.array(["en", "de", "de"]).dictionary_encode()}
+    assert by_language.in_own_language(shard, tmp_path / "out.parquet", found) == {"posts": 2}
+    cleaned = text.CLEANED.read(tmp_path / "out.parquet")
+    assert cleaned["words"].to_pylist() == [["sun"], ["sonne"]]
+    assert cleaned["language"].to_pylist() == ["en", "de"]
+
+
+def test_emoji_are_words_by_their_names_with_skin_tones_folded_where_that_is_asked_for():
+    post = "nice👍🏽 day ❤️❤ 👩🏿‍🚀 🇫🇷 5️⃣"
+    words = [word for stretch in text.stretches(post, emoji=True) for word in stretch.words]
+    assert words == ["nice", "thumbsup", "day", "redheart", "redheart", "womanastronaut", "france", "keycap5"]
+    assert text.words_and_hashtags(post)[0] == ["nice", "day"]
+
+
+def test_hashtags_in_parts():
+    counts = {"los": 9, "angeles": 9, "sun": 50, "set": 20, "sunset": 1, "thrown": 5, "own": 3, "the": 99, "beach": 8}
+    splitter = Splitter(counts)
+    assert splitter.parts("LosAngeles2020") == ["los", "angeles", "2020"]
+    assert splitter.parts("losangeles") == ["los", "angeles"]
+    assert splitter.parts("NASARocket") == ["nasa", "rocket"]
+    assert splitter.parts("throwback") == ["throwback"]  # back is no word here
+    assert splitter.parts("東京タワー") == ["東京タワー"] and splitter.parts("桜を見る") == ["桜", "を", "見る"]
+    assert splitter.replaced(["sun", "thebeach"], ["TheBeach"], {"the"}) == ["sun", "beach"]
+
+
+@pytest.mark.parametrize("unit", ["a", "A", "aB", "1a", "日"])
+def test_a_long_hashtag_takes_no_quadratic_time(unit):
+    assert "".join(Splitter({"aa": 3, "ab": 2}).parts(unit * 20_000)) == (unit * 20_000).lower()
