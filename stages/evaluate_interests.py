@@ -7,6 +7,8 @@ Writes  data/evaluation/interests    one row per method, label, repetition and f
         metrics/interests.json       F1 per method, macro and per label, with 95 % intervals; significance; what was
                                      left out; or the reason why nothing was measured
         plots/interests.csv          F1 per method and label
+
+These two are in Git: a label that fewer than interests.min_positives users share is counted there, and not named.
 """
 
 import logging
@@ -47,7 +49,8 @@ def main() -> None:
 
     people, vectors = everywhere(users, methods)
     interests = people["interests"].to_pylist()
-    labels, truth, left_out = targets(interests, max(wanted.min_positives, wanted.folds))
+    least = max(wanted.min_positives, wanted.folds)
+    labels, truth, left_out = targets(interests, least)
     facts: dict[str, Any] = {
         "users": len(interests),
         "users_without_interests": sum(not names for names in interests),
@@ -55,7 +58,10 @@ def main() -> None:
             "brand": brands,
             "without_vector": users.num_rows - brands - len(interests),
         },
-        "labels_left_out": left_out,
+        "labels_left_out": {
+            "few_have_it": sum(count < least for count in left_out.values()),
+            "nearly_all_have_it": sum(count >= least for count in left_out.values()),
+        },
     }
     if labels:
         found = predict(vectors, labels, truth, wanted.c, wanted.folds, wanted.repeats, params.seed)
@@ -74,14 +80,16 @@ def main() -> None:
 
 
 def plot(metrics: dict[str, Any]) -> pd.DataFrame:
-    """Rows for plots/interests.csv: label (macro first), method, f1, low, high."""
-    blocks = {"macro": metrics["macro"], **metrics["labels"]} if "labels" in metrics else {}
-    rows = [
-        (label, method, block[method], *ends)
-        for label, block in blocks.items()
-        for method, ends in block["interval_95"].items()
-    ]
-    return pd.DataFrame(rows, columns=["label", "method", "f1", "low", "high"])
+    """Rows for plots/interests.csv: of (the mean first, then interest by interest), method, f1, low, high.
+
+    `of` begins with a word of ours, so that no label can be taken for the mean, nor for a spreadsheet's formula.
+    """
+    blocks = []
+    if "labels" in metrics:
+        blocks = [("mean of all interests", metrics["macro"])]
+        blocks += [(f"interest {label}", block) for label, block in metrics["labels"].items()]
+    rows = [(of, method, block[method], *ends) for of, block in blocks for method, ends in block["interval_95"].items()]
+    return pd.DataFrame(rows, columns=["of", "method", "f1", "low", "high"])
 
 
 if __name__ == "__main__":

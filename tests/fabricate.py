@@ -174,7 +174,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
             "users": PEOPLE,
             "users_without_interests": 0,
             "users_left_out": {"brand": 0, "without_vector": 0},
-            "labels_left_out": left_out | {"food": 2},
+            "labels_left_out": {"few_have_it": 1 + len(left_out), "nearly_all_have_it": 0},
             "folds": 5,
             "repeats": 1,
             "unconverged_fits": 0,

@@ -57,6 +57,9 @@ def main() -> None:
     count, seed = (int(given[place]) if len(given) > place else default for place, default in ((0, 60), (1, 1)))
     path = Path(given[2] if len(given) > 2 else "contact_sheet.png")
     pairs = pairs_to_look_at(IMAGE_GROUPS.read(GROUPS), count, seed)
+    if not len(pairs):
+        print("dedup_images joined no two pictures, so there is nothing to look at.")
+        return
     rows = np.unique(pairs)
     stored = IMAGES.read(IMAGES_PATH, ["bytes"])["bytes"].take(pa.array(rows)).to_pylist()
     of = dict(zip(rows.tolist(), stored, strict=True))

@@ -1,83 +1,262 @@
-"""What a reviewer reads in a pull request, as Markdown on stdout: the few figures that matter, all metrics and params
-against a base, and the plots.
+"""What a reviewer reads in a pull request, as Markdown on stdout: first what got better or worse beyond its interval.
 
-Needs `dvc` and `git` on the PATH and no data: metrics, params and plots are in Git. `python -m tools.pr_report main`.
+Needs `dvc` and `git` on the PATH and no data: metrics, params and plots are in Git. `python -m tools.pr_report main` is
+a comment, which GitHub takes up to 65,536 characters; with `--full` it is the summary page, which takes sixteen times
+as much. What does not fit is counted, and the command that shows it named. Names and values are of a corpus that
+somebody else may have made, so each stands in a span of code (`pipeline.common.names`).
 """
 
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from pipeline.common.names import code
+
+COMMENT, SUMMARY = 60_000, 900_000
+"""Bytes of UTF-8 at most: some below what GitHub takes."""
+ROWS = 30
+"""Rows of a table that is not folded away."""
+
+TASKS = {"text_to_user": "text to user", "image_to_text": "image to text", "image_to_user": "image to user"}
+METHODS = {"model": "this model", "bridging": "Bridging", "merged": "Merged", "avg_text": "Avg-Text",
+           "avg_image": "Avg-Image"}  # fmt: skip
+
+
+class Headline(NamedTuple):
+    """A figure to look at first: its name, file, the blocks down to it, its key, and which way is better, if any."""
+
+    name: str
+    file: str
+    blocks: tuple[str, ...]
+    key: str
+    better: str = ""
+
 
 HEADLINES = (
-    ("joint performance", "retrieval", (), "joint_performance", "lower"),
-    ("text to user, mean median rank", "retrieval", ("text_to_user",), "mean_median_rank", "lower"),
-    ("image to text, mean median rank", "retrieval", ("image_to_text",), "mean_median_rank", "lower"),
-    ("image to user, mean median rank", "retrieval", ("image_to_user",), "mean_median_rank", "lower"),
-    ("users' interests, macro F1", "interests", ("macro",), "model", "higher"),
-)
-"""Name, file, the blocks down to it, key, and which way is better."""
+    Headline("joint performance", "retrieval", (), "joint_performance", "lower"),
+    *(Headline(f"{name}, mean median rank", "retrieval", (task,), "mean_median_rank", "lower")
+      for task, name in TASKS.items()),
+    *(Headline(f"{name}, recall at 10", "retrieval", (task,), "recall_at_10", "higher")
+      for task, name in TASKS.items()),
+    Headline("interests, macro F1", "interests", ("macro",), "model", "higher"),
+    *(Headline(f"{METHODS[method]}, joint performance", "baselines", (method,), "joint_performance", "lower")
+      for method in ("bridging", "merged")),
+    *(Headline(f"{METHODS[method]}, {TASKS[task]}, mean median rank", "baselines", (method, task), "mean_median_rank",
+               "lower") for method, task in (("avg_text", "text_to_user"), ("avg_image", "image_to_user"))),
+    *(Headline(f"{METHODS[method]}, interests, macro F1", "interests", ("macro",), method, "higher")
+      for method in ("bridging", "merged", "avg_text", "avg_image")),
+    Headline("near-copies left across the split", "audit", ("crossings",), "left", "lower"),
+    Headline("near-copies found across the split", "audit", ("crossings",), "found", "lower"),
+    *(Headline(f"test queries, {name}", "retrieval", (task,), "queries") for task, name in TASKS.items()),
+    Headline("candidates, image to text", "retrieval", ("image_to_text",), "candidates"),
+    Headline("posts of the corpus", "import", (), "rows_out"),
+    Headline("users", "import", (), "users"),
+    Headline("images", "import", (), "images"),
+    Headline("unique images", "images", (), "unique_images"),
+    Headline("posts that train", "audit", ("posts",), "train"),
+    Headline("share of words known", "words", ("words",), "known_share"),
+)  # fmt: skip
+"""Those that a run may not have are left out."""
+
+VERDICTS = ("worse", "better", "changed", "within the interval")
+"""In the order in which they are told."""
+
+
+class Figure(NamedTuple):
+    """A metric, and the ends of its interval where it has one."""
+
+    value: float
+    ends: tuple[float, float] | None
+
+    def shown(self) -> str:
+        """`8.4 (5.9 to 11.2)`."""
+        return _number(self.value) + (f" ({_number(self.ends[0])} to {_number(self.ends[1])})" if self.ends else "")
+
+
+class Change(NamedTuple):
+    """A headline that is not what it was."""
+
+    headline: Headline
+    before: Figure | None
+    now: Figure | None
+
+    @property
+    def verdict(self) -> str:
+        """Better or worse where neither value lies in the other's interval; without intervals, wherever it moved."""
+        before, now, better = self.before, self.now, self.headline.better
+        if before is None or now is None:
+            return "new" if before is None else "gone"
+        if any(a.ends and a.ends[0] <= b.value <= a.ends[1] for a, b in ((before, now), (now, before))):
+            return "within the interval"
+        return ("better" if (now.value < before.value) == (better == "lower") else "worse") if better else "changed"
+
+    def row(self) -> list[str]:
+        """Its cells."""
+        before, now = ("–" if figure is None else figure.shown() for figure in (self.before, self.now))
+        mark = {"better": "**better**", "worse": "**worse**"}.get(self.verdict, self.verdict)
+        return [self.headline.name, before, now, mark, self.headline.better]
 
 
 def main() -> int:
     """Write the report. Exit status 1 where `base` is no revision."""
-    base = sys.argv[1] if len(sys.argv) > 1 else "main"
-    if subprocess.run(
-        ["git", "rev-parse", "--quiet", "--verify", f"{base}^{{commit}}"], capture_output=True
-    ).returncode:
+    given = [argument for argument in sys.argv[1:] if argument != "--full"]
+    base, limit = given[0] if given else "main", SUMMARY if "--full" in sys.argv else COMMENT
+    known = ["git", "rev-parse", "--quiet", "--verify", "--end-of-options", f"{base}^{{commit}}"]
+    if subprocess.run(known, capture_output=True, check=False).returncode:
         sys.stderr.write(f"pr-report: {base} is no revision here; fetch it first, or give BASE=…\n")
         return 1
-    plots = _run("git", "diff", "--name-only", base, "--", "plots", "paper/plots").split()
-    sections = {
-        "Results": headlines(base),
-        "Metrics": _table("dvc", "metrics", "diff", base, "--md", "--precision", "4"),
-        "Parameters": _table("dvc", "params", "diff", base, "--md"),
-        "Plots": "".join(f"- [`{path}`]({path})\n" for path in plots),
-    }
-    out = [f"## What changes against `{base}`\n"]
-    for title, body in sections.items():
-        out.append(f"### {title}\n\n{body.strip() or 'No change.'}\n")
-    out.append("How to read the metrics, and which way is better: docs/metrics.md.\n")
-    sys.stdout.write("\n".join(out))
+    sys.stdout.write(report(base, limit))
     return 0
 
 
-def headlines(base: str) -> str:
-    """A table of HEADLINES, here against `base`, with 95 % intervals; what stays inside an interval is no change."""
-    rows = []
-    for name, file, path, key, better in HEADLINES:
-        before = _figure(_run("git", "show", f"{base}:metrics/{file}.json", check=False), path, key)
+def report(base: str, limit: int = COMMENT) -> str:
+    """The report of the workspace against `base`, of at most `limit` bytes."""
+    metrics, params = _diff("metrics", base), _diff("params", base)
+    plots = _run("git", "diff", "--name-only", "-z", base, "--", "plots", "paper/plots").split("\0")[:-1]
+    found = changes(base)
+    parts = [
+        f"## What changes against {code(base)}\n",
+        f"### Results\n\n{summary(found)}\n\n"
+        + table(["", "before", "here", "", "better is"], [change.row() for change in found], ROWS),
+        "### Parameters\n\n" + _listed(params, "parameter", base, ROWS),
+        "### Plots\n\n" + (_plots(plots) or "No change.\n"),
+        "How to read the metrics, and which way is better: docs/metrics.md.\n",
+    ]
+    room = limit - sum(len(part.encode()) + 1 for part in parts) - 300
+    head = f"<details><summary>All {len(metrics or ())} metrics that changed</summary>\n\n"
+    folded = _listed(metrics, "metric", base, limit, room)
+    parts.insert(2, f"{head}{folded}\n</details>\n" if metrics else "No metric changed.\n" if metrics == [] else folded)
+    return "\n".join(parts)
+
+
+def summary(found: Sequence[Change]) -> str:
+    """Names what is better and what is worse beyond its interval, in a sentence each."""
+    told = []
+    for verdict in ("worse", "better"):
+        names = [change.headline.name for change in found if change.verdict == verdict]
+        if names:
+            told.append(f"**{verdict.capitalize()}**: {'; '.join(names)}.")
+    inside = sum(change.verdict == "within the interval" for change in found)
+    if inside:
+        told.append(f"{inside} moved within the interval, which is no change.")
+    if any(change.headline.key == "queries" and None not in change[1:] for change in found):
+        told.append("The test side asks other queries than before, so part of any difference is theirs.")
+    return " ".join(told) or "No headline metric changed."
+
+
+def changes(base: str) -> list[Change]:
+    """The headlines that changed, here against `base`: what is worse first, then what is better, then the rest."""
+    held: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for file in dict.fromkeys(headline.file for headline in HEADLINES):
         here = Path(f"metrics/{file}.json")
-        now = _figure(here.read_text(encoding="utf-8") if here.exists() else "", path, key)
-        if before and now and before != now:
-            inside = before[1] <= now[0] <= before[2] or now[1] <= before[0] <= now[2]
-            verdict = "better" if (now[0] < before[0]) == (better == "lower") else "worse"
-            verdict = "within the interval" if inside else verdict
-            rows.append(f"| {name} | {better} | {_shown(before)} | {_shown(now)} | {verdict} |")
-    return "\n".join([f"| | better | {base} | here | |", "|---|---|---|---|---|", *rows]) if rows else ""
+        now = here.read_text(encoding="utf-8", errors="replace") if here.exists() else ""
+        held[file] = _parsed(_run("git", "show", f"{base}:metrics/{file}.json", check=False)), _parsed(now)
+    found = []
+    for headline in HEADLINES:
+        before, now = (_figure(metrics, headline) for metrics in held[headline.file])
+        if (before and before.value) != (now and now.value):
+            found.append(Change(headline, before, now))
+    order = {verdict: at for at, verdict in enumerate(VERDICTS)}
+    return sorted(found, key=lambda change: order.get(change.verdict, len(order)))
 
 
-def _figure(text: str, path: tuple[str, ...], key: str) -> tuple[float, float, float] | None:
-    """A metric and the ends of its interval, where `text`, a metrics file, has them."""
-    block: dict[str, Any] = json.loads(text) if text else {}
-    for name in path:
-        block = block.get(name, {})
-    return (block[key], *block["interval_95"][key]) if key in block else None
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _shown(figure: tuple[float, float, float]) -> str:
-    value, low, high = (f"{number:.4g}" for number in figure)
-    return f"{value} ({low} to {high})"
+def _figure(metrics: dict[str, Any], headline: Headline) -> Figure | None:
+    block: Any = metrics
+    for name in headline.blocks:
+        block = block.get(name) if isinstance(block, dict) else None
+    value = block.get(headline.key) if isinstance(block, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    intervals = block.get("interval_95")
+    ends = intervals.get(headline.key) if isinstance(intervals, dict) else None
+    sound = isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
+    return Figure(value, (ends[0], ends[1]) if sound else None)
 
 
-def _table(*command: str) -> str:
-    table = _run(*command).strip()
-    return table if table.count("\n") > 1 else ""  # a head without rows says nothing
+Row = tuple[str, str, Any, Any]
+"""A file, a name in it, the value before and here."""
+
+
+def _diff(kind: str, base: str) -> list[Row] | None:
+    """The rows of `dvc metrics diff` or `dvc params diff`; None where DVC cannot tell."""
+    told = subprocess.run(["dvc", kind, "diff", base, "--json"], capture_output=True, text=True, check=False)
+    found = _parsed(told.stdout or "{}")
+    if told.returncode:
+        sys.stderr.write(told.stderr)
+        return None
+    return [
+        (file, name, change.get("old"), change.get("new"))
+        for file, entries in sorted(found.items())
+        for name, change in sorted(entries.items())
+    ]
+
+
+def _listed(rows: list[Row] | None, what: str, base: str, most: int, room: int = COMMENT // 4) -> str:
+    """A table of `rows`, as many as `most` and as fit into `room` bytes; the rest is counted."""
+    command = code(f"dvc {'metrics' if what == 'metric' else 'params'} diff {base}")
+    if rows is None:
+        return f"DVC could not compare them; {command} says why.\n"
+    cells = [[code(file), code(name, 120), _value(before), _value(now)] for file, name, before, now in rows]
+    return table(["", what, "before", "here"], cells, most, room, command) or "No change.\n"
+
+
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], most: int, room: int = COMMENT // 3, command: str = ""
+) -> str:
+    """A Markdown table of the first `most` rows, as far as they fit into `room` bytes, and how many are left out."""
+    if not rows:
+        return ""
+    lines = [_line(head), _line(["---"] * len(head))]
+    room -= sum(len(line.encode()) + 1 for line in lines) + 200
+    shown = 0
+    for line in map(_line, rows[:most]):
+        room -= len(line.encode()) + 1
+        if room < 0:
+            break
+        lines.append(line)
+        shown += 1
+    left = len(rows) - shown
+    more = f"\n… and {left:,} more{f': {command}' if command else ''}\n" if left else ""
+    return "\n".join(lines) + f"\n{more}"
+
+
+def _plots(names: Sequence[str]) -> str:
+    lines = [f"- {code(name)}\n" for name in names[:ROWS]]
+    return "".join(lines) + (f"- and {len(names) - ROWS:,} more\n" if len(names) > ROWS else "")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool | str):
+        return code(str(value))
+    if isinstance(value, int | float):
+        return _number(value)
+    return code(json.dumps(value, ensure_ascii=False), 120)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _run(*command: str, check: bool = True) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=check).stdout
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=check)
+    return done.stdout
 
 
 if __name__ == "__main__":

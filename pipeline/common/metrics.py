@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,25 @@ def write_metrics(values: Mapping[str, object], path: Path, digits: int = 4) -> 
 
     Raises ValueError, naming the key, for a number that is not finite: JSON has none, and such a metric is a bug.
     """
-    text = json.dumps(_plain(values, digits, path.name), indent=2, ensure_ascii=False)
-    write_text(_NUMBERS.sub(lambda found: f"[{', '.join(found[1].replace(',', ' ').split())}]", text) + "\n", path)
+    write_text(_laid_out(_plain(values, digits, path.name), "") + "\n", path)
 
 
-_NUMBERS = re.compile(r"\[([-+0-9.eE,\s]+)\]")
+def _laid_out(value: object, indent: str) -> str:
+    """As json.dumps(…, indent=2) lays it out, but for lists of numbers."""
+    if isinstance(value, dict | list) and value:
+        numbers = isinstance(value, list) and all(type(inner) in (int, float) for inner in value)
+        if not numbers:
+            within = f"{indent}  "
+            if isinstance(value, dict):
+                held = [
+                    f"{json.dumps(name, ensure_ascii=False)}: {_laid_out(inner, within)}"
+                    for name, inner in value.items()
+                ]
+            else:
+                held = [_laid_out(inner, within) for inner in value]
+            opened, closed = "{}" if isinstance(value, dict) else "[]"
+            return opened + ",".join(f"\n{within}{inner}" for inner in held) + f"\n{indent}{closed}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def read_metrics(path: Path) -> dict[str, Any]:

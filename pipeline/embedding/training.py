@@ -23,6 +23,7 @@ from pipeline.embedding.model import MODALITIES, JointModel
 from pipeline.embedding.optimizer import BETA1, BETA2, EPSILON, RowAdam
 from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
+from pipeline.running.machine import warn_if_slow
 from pipeline.running.params import Train
 from pipeline.running.progress import bar
 
@@ -81,6 +82,10 @@ class Trainer:
                 "no post of train has the two modalities of a pair with a weight above 0: "
                 "raise lambda1 or lambda2, or train on posts that have a text or an image."
             )
+        if settings.precision == "bfloat16" and model.device.type == "cpu":
+            one, other = torch.ones(1000, 300), torch.ones(300, 1000)
+            low, lower = one.bfloat16(), other.bfloat16()
+            warn_if_slow("train.precision bfloat16", lambda: low @ lower, lambda: one @ other)
         self.steps_per_epoch = len(shuffled(self.rows, settings.batch_size, [seed]))
         learned = [modality for modality in objective.modalities if modality not in frozen]
         for modality in MODALITIES:

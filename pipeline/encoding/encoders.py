@@ -15,6 +15,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,7 +25,7 @@ from PIL import Image
 
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.errors import UserError
-from pipeline.running.machine import cores
+from pipeline.running.machine import cores, warn_if_slow
 
 if TYPE_CHECKING:
     import torch
@@ -224,7 +225,13 @@ def _in_torch(network: "torch.nn.Module", mean: Sequence[float], std: Sequence[f
 
     torch.set_num_threads(cores())
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    fused = fuse(network).to(dtype).to(memory_format=torch.channels_last)
+    fused = fuse(network)
+    if device.type == "cpu":
+        picture = torch.zeros(1, 3, 224, 224)
+        low = deepcopy(fused).to(dtype)
+        with torch.inference_mode():
+            warn_if_slow(f"images.precision {dtype}", lambda: low(picture.to(dtype)), lambda: fused(picture))
+    fused = fused.to(dtype).to(memory_format=torch.channels_last)
     whole = _from_pixels(fused, mean, std).to(device)
     log.info("network in torch on %s, %s", device, dtype)
 
@@ -288,7 +295,7 @@ def _timm(model: str, state: dict[str, Any] | None, precision: str) -> Encoder:
         import timm
     except ImportError as error:
         raise UserError(
-            f"images.encoder is timm:{model}; timm is an extra: `uv sync --extra timm` installs it."
+            f"images.encoder is timm:{model}; timm is an extra: `uv pip install --python .venv/bin/python timm` does."
         ) from error
     if not timm.is_model(model):
         raise UserError(f"images.encoder is timm:{model}, which timm {timm.__version__} does not know.")

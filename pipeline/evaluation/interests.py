@@ -21,6 +21,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from pipeline.common.names import distinct
 from pipeline.ranking.bootstrap import interval, resamples, rounded
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.machine import cores
@@ -246,12 +247,12 @@ def evaluate(found: Predictions, resampled: int, seed: int) -> dict[str, Any]:
             "p": p,
         }
     metrics["labels"] = {
-        name: {
+        shown: {
             "positives": int(found.truth[i].sum()),
             **_with_intervals(found.methods, each[:, i], drawn[:, :, i]),
             "always_yes": float(always[i]),
         }
-        for i, name in enumerate(found.labels)
+        for i, shown in enumerate(distinct(found.labels))
     }
     return metrics
 

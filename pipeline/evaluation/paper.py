@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.common.names import code, distinct
 from pipeline.evaluation.interests import Predictions, resampled_scores, scores
 from pipeline.ranking.bootstrap import interval, resamples, rounded
 from pipeline.ranking.retrieval import TASKS
@@ -296,7 +297,7 @@ def table_3(found: Predictions, count: int, seed: int) -> dict[str, Any]:
     return {
         "title": "F1 of user interests",
         "users": int(found.truth.shape[1]),
-        "labels": {label: int(found.truth[i].sum()) for i, label in enumerate(found.labels)},
+        "labels": {label: int(found.truth[i].sum()) for i, label in enumerate(distinct(found.labels))},
         "rows": rows,
         "claims": claims_3(f1),
     }
@@ -394,7 +395,7 @@ def _ranks(table: Mapping[str, Any]) -> list[str]:
 def _interests(table: Mapping[str, Any]) -> list[str]:
     if "not_measured" in table:
         return [f"Not measured: {table['not_measured']}."]
-    labels = ", ".join(f"{name} {count}" for name, count in table["labels"].items())
+    labels = ", ".join(f"{code(name)} {count}" for name, count in table["labels"].items())
     lines = [f"{table['users']} users; users with each interest: {labels}.", ""]
     lines += [_line(["Method", "F1", "Paper"]), _line(["---"] * 3)]
     return lines + [_line([NAMES[row["method"]], _cell(row["f1"]), f"{row['paper']:.2f}"]) for row in table["rows"]]

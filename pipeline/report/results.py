@@ -229,10 +229,11 @@ def interests(found: Metrics, source: str) -> list[Part]:
         return [Note(f"Not measured: {found['not_measured']}.")]
     methods = [name for name in METHODS if name in found["macro"]["interval_95"]]
     panels, rows = [], []
-    for label, block in {"Macro average": found["macro"], **found["labels"]}.items():
+    labels = [(f"{label}, {block['positives']} of {count(found['users'])} users", block)
+              for label, block in found["labels"].items()]  # fmt: skip
+    for title, block in [("Mean of all interests", found["macro"]), *labels]:
         shown = [_dot(METHODS[name], block, name, name == "model", digits=2) for name in methods]
         always = Rule(block["always_yes"], f"everyone positive {number(block['always_yes'], 2)}")
-        title = f"{label}, {block['positives']} of {count(found['users'])} users" if "positives" in block else label
         panels.append(Panel(dots(shown, Axis("F1", 0, 1, ticks=QUARTERS), f"F1, {title}", [always]), title))
         rows.append([title, *(_with_ends(block, name, digits=2) for name in methods), number(block["always_yes"], 2)])
     header = ["Interest", *(METHODS[name] for name in methods), "Everyone positive"]
@@ -265,11 +266,10 @@ def _interest_note(found: Metrics) -> str:
         note += f"p {number(test['p'], 2)} ({test['test']})."
     if found["unconverged_fits"]:
         note += f" {plural(found['unconverged_fits'], 'fit')} stopped short of converging."
-    if left_out := found["labels_left_out"]:
-        by_users = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
-        note += (
-            " Left out, with too few users for or against: " + ", ".join(f"{name} ({n})" for name, n in by_users) + "."
-        )
+    if few := found["labels_left_out"]["few_have_it"]:
+        note += f" {plural(few, 'interest')} of too few users {'is' if few == 1 else 'are'} left out, and not named."
+    if nearly_all := found["labels_left_out"]["nearly_all_have_it"]:
+        note += f" {plural(nearly_all, 'interest')} of nearly all users {'is' if nearly_all == 1 else 'are'} left out."
     return note
 
 

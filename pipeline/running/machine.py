@@ -1,7 +1,16 @@
 """What this machine offers."""
 
+import logging
 import os
+import statistics
+import time
+from collections.abc import Callable
 from pathlib import Path
+
+log = logging.getLogger("machine")
+
+SLOWER = 1.3
+"""Beyond what the clock of a busy machine gives by itself."""
 
 
 def cores() -> int:
@@ -9,6 +18,27 @@ def cores() -> int:
     limit = os.environ.get("OMP_NUM_THREADS", "")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(available, int(limit)) if limit.isdigit() and int(limit) > 0 else available
+
+
+def warn_if_slow(setting: str, asked: Callable[[], object], plain: Callable[[], object]) -> float:
+    """Say so where what `setting` asks for takes longer here than `plain`, the same in float32; returns how many times.
+
+    A processor without the arithmetic (bfloat16: AMX or AVX-512 BF16) emulates it, at up to fourteen times the time.
+    """
+    times = _seconds(asked) / _seconds(plain)
+    if times > SLOWER:
+        log.warning("%s takes %.1f times as long as float32 on this processor, by a short probe", setting, times)
+    return times
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    work()
+    taken = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken)
 
 
 def cache_folder(name: str) -> Path:

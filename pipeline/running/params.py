@@ -279,7 +279,7 @@ class Params(Lambdas):
     """All of params.yaml."""
 
     recipe: Literal["paper", "best"]
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Annotated[int, Field(ge=0, lt=2**31)]  # faiss and word2vec take no larger one
     corpus: Corpus
     text: Text
     sentences: Sentences

@@ -105,7 +105,11 @@ def test_posts_come_out_whole_sorted_and_with_the_hash_of_their_picture(tmp_path
     assert posts["b"]["image_id"] == hashlib.sha256(blue).hexdigest()
     assert posts["c"]["image_id"] == posts["a"]["image_id"]  # the same file is stored once
     assert [row["image_id"] for row in read["images"]] == sorted(hashlib.sha256(d).hexdigest() for d in (red, blue))
-    assert metrics["images"] == 2 and metrics["users"] == 2 and metrics["interests"] == {"art": 2}
+    assert (
+        metrics["images"] == 2
+        and metrics["users"] == 2
+        and metrics["interests"] == {"different": 1, "users_with_some": 2}
+    )
     assert metrics["posts"] == {"with_text": 22, "with_image": 3, "with_both": 2, "with_several_images": 0}
 
 

@@ -105,7 +105,7 @@ def test_interests(corpus):
     ("interests", "reason", "left_out"),
     [
         ([[]] * N, "no user has interests", {}),
-        ([["rare"]] * 2 + [[]] * (N - 2), "no interest has enough positive and negative users", {"rare": 2}),
+        ([["rare"]] * 2 + [[]] * (N - 2), "no interest has enough positive and negative users", {"few_have_it": 1}),
     ],
 )
 def test_interests_that_cannot_be_measured_say_why(corpus, interests, reason, left_out):
@@ -113,10 +113,11 @@ def test_interests_that_cannot_be_measured_say_why(corpus, interests, reason, le
     evaluate_interests.main()
     found = metrics("interests")
     assert found["not_measured"] == reason
-    assert found["labels_left_out"] == left_out
+    assert found["labels_left_out"] == {"few_have_it": 0, "nearly_all_have_it": 0} | left_out
+    assert "rare" not in evaluate_interests.METRICS.read_text()
     assert found["users"] == N
     assert INTERESTS.read(evaluate_interests.FOUND).num_rows == 0
-    assert list(pd.read_csv("plots/interests.csv").columns) == ["label", "method", "f1", "low", "high"]
+    assert list(pd.read_csv("plots/interests.csv").columns) == ["of", "method", "f1", "low", "high"]
 
 
 def test_clusters(corpus):

@@ -1,11 +1,26 @@
-"""The few figures at the head of a pull request's report; the rest of it is tested with DVC in test_tools.py."""
+"""The report of a pull request: what changed first, never longer than GitHub takes, whatever a corpus is called."""
 
+import json
 import subprocess
 
 import pytest
 from fabricate import edit
+from lxml import html
+from markdown_it import MarkdownIt
 
 from tools import pr_report
+
+HOSTILE = (
+    "</details><script>alert(1)</script>",
+    "@everyone and @somebody/team, see #1",
+    "![x](http://evil.invalid/x.png) [here](http://evil.invalid) http://evil.invalid",
+    "\n\n# heading\n\n| a | b |\n|---|---|\n",
+    "```\n`code` ``more``",
+    "=cmd|' /C calc'!A1",
+    "\u202eesrever\u202c \x00\x1b[31m &#64;all &lt;img src=x onerror=alert(1)&gt;",
+    "W" * 50_000,
+    "macro",
+)
 
 
 @pytest.fixture
@@ -20,33 +35,91 @@ def repository(fabricated, tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_what_changed_is_told_with_its_interval_and_whether_it_is_better(repository):
-    assert pr_report.headlines("main") == ""
-
+def worsened(repository):
     def change(found):
         found["joint_performance"] = found["interval_95"]["joint_performance"][0]  # just inside
         found["text_to_user"].update(mean_median_rank=1.0)
         found["text_to_user"]["interval_95"]["mean_median_rank"] = [0.9, 1.1]
         found["image_to_text"].update(mean_median_rank=20.0)
         found["image_to_text"]["interval_95"]["mean_median_rank"] = [19, 21]
+        found["image_to_user"]["queries"] += 1
 
     edit(repository / "metrics/retrieval.json", change)
     edit(
         repository / "metrics/interests.json",
         lambda found: found["macro"].update(model=0.1, interval_95={"model": [0.05, 0.15]}),
     )
-    rows = {line.split(" | ")[0].lstrip("| "): line for line in pr_report.headlines("main").splitlines()[2:]}
-    assert len(rows) == 4 and "image to user, mean median rank" not in rows
-    assert rows["joint performance"].endswith("within the interval |")
-    assert rows["text to user, mean median rank"].endswith("| 1 (0.9 to 1.1) | better |")
-    assert rows["image to text, mean median rank"].endswith("| 20 (19 to 21) | worse |")
-    assert rows["users' interests, macro F1"].endswith("| worse |")
 
 
-def test_a_base_without_metrics_or_interests_that_were_not_measured_say_nothing(repository):
-    edit(
-        repository / "metrics/interests.json", lambda found: (found.clear(), found.update(not_measured="no interests"))
-    )
-    subprocess.run(["git", "rm", "-q", "--cached", "metrics/retrieval.json"], check=True)
-    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.invalid", "commit", "-qm", "b"], check=True)
-    assert pr_report.headlines("HEAD") == ""
+def test_what_changed_is_told_with_its_interval_and_what_is_worse_comes_first(repository):
+    assert pr_report.changes("main") == [] and pr_report.summary([]) == "No headline metric changed."
+    worsened(repository)
+    found = pr_report.changes("main")
+    verdicts = {change.headline.name: change.verdict for change in found}
+    assert verdicts["joint performance"] == "within the interval"
+    assert verdicts["text to user, mean median rank"] == "better"
+    assert verdicts["image to text, mean median rank"] == verdicts["interests, macro F1"] == "worse"
+    assert "image to user, mean median rank" not in verdicts and verdicts["test queries, image to user"] == "changed"
+    assert [change.verdict for change in found[:3]] == ["worse", "worse", "better"]
+    assert "1 (0.9 to 1.1)" in found[2].row() and "**better**" in found[2].row()
+    told = pr_report.summary(found)
+    assert told.startswith("**Worse**: image to text, mean median rank; interests, macro F1. **Better**: text to user")
+    assert "1 moved within the interval" in told and "asks other queries" in told
+
+
+def test_figures_that_are_new_or_gone_or_none_at_all_stop_nothing(repository):
+    edit(repository / "metrics/interests.json", lambda found: (found.clear(), found.update(not_measured="nobody")))
+    (repository / "metrics/retrieval.json").write_text("[1, 2]")
+    found = pr_report.changes("main")
+    assert {change.verdict for change in found} == {"gone"}
+    assert any(change.headline.name == "interests, macro F1" for change in found)
+    (repository / "metrics/retrieval.json").write_text("{")
+    assert pr_report.changes("main") == found
+
+
+def rendered(text):
+    return html.fromstring(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
+
+
+@pytest.mark.parametrize(
+    "labels", [HOSTILE, [f"interest {i} " + "é" * 100 for i in range(20_000)]], ids=["odd", "many"]
+)
+@pytest.mark.parametrize("limit", [pr_report.COMMENT, pr_report.SUMMARY])
+def test_no_name_breaks_out_of_the_report_nor_makes_it_too_long(repository, monkeypatch, labels, limit):
+    worsened(repository)
+    figures = {f"labels.{label}.model": {"old": 0.25, "new": 0.5} for label in labels}
+    settings = {f"report.{label}": {"old": label, "new": [label, label]} for label in labels}
+    by_kind = {"metrics": {"metrics/interests.json": figures}, "params": {"params.yaml": settings}}
+    plain = subprocess.run
+
+    def dvc(command, **options):
+        if command[0] == "dvc":
+            return subprocess.CompletedProcess(command, 0, json.dumps(by_kind[command[1]]), "")
+        return plain(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", dvc)
+    text = pr_report.report("main", limit)
+    assert len(text.encode()) <= limit and (limit > 65_536 or len(text) < 65_536)
+    page = rendered(text)
+    assert {e.tag for e in page.iter()} <= {
+        "div", "h2", "h3", "p", "strong", "code", "table", "thead", "tbody", "tr", "th", "td", "details", "summary",
+    }  # fmt: skip
+    assert len(page.xpath("//h2")) == 1 and len(page.xpath("//h3")) == 3 and len(page.xpath("//details")) == 1
+    assert all(len(row.xpath("./td")) == len(row.xpath("../../thead/tr/th")) for row in page.xpath("//tbody/tr"))
+    outside = "".join(page.xpath("//text()[not(ancestor::code)]"))
+    assert not any(word in outside for word in ("@", "evil", "script", "calc", "#1", "WWW", "\u202e", "\x1b"))
+    (first, *_) = page.xpath("//table")
+    assert len(first.xpath(".//tr")) <= pr_report.ROWS + 1
+    assert (" more" in text) == (len(labels) > 1000)
+
+
+def test_what_dvc_cannot_tell_is_said(repository, monkeypatch):
+    plain = subprocess.run
+
+    def dvc(command, **options):
+        failed = subprocess.CompletedProcess(command, 255, "", "ERROR: unexpected")
+        return failed if command[0] == "dvc" else plain(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", dvc)
+    text = pr_report.report("main")
+    assert "DVC could not compare them; `dvc metrics diff main` says why." in text and "`dvc params diff main`" in text

@@ -76,11 +76,11 @@ def test_a_stale_lock_fails_without_data_and_a_current_one_does_not(project):
 
 def test_a_reviewer_reads_the_change_of_a_metric_and_its_parameter(project):
     report = (sys.executable, "-m", "tools.pr_report")
-    assert "### Metrics\n\nNo change." in run(*report, "main", at=project)
+    assert "No metric changed." in run(*report, "main", at=project)
     edit(project, "lambda1: 0.1", "lambda1: 0.3")
     run("dvc", "repro", at=project)
     text = run(*report, "main", at=project)
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
-    assert ["metrics/echo.yaml", "lambda1", "0.1", "0.3", "0.2"] in rows
-    assert ["params.yaml", "lambda1", "0.1", "0.3"] in rows
+    assert ["`metrics/echo.yaml`", "`lambda1`", "0.1", "0.3"] in rows
+    assert ["`params.yaml`", "`lambda1`", "0.1", "0.3"] in rows
     assert "nosuch is no revision here" in run(*report, "nosuch", at=project, status=1)
