@@ -76,7 +76,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?$")
 _ROUNDED = re.compile(r"\d+(\.\d+)?[eE]\+?\d+$|\d{15,}\.0$")
 _TAG = re.compile(
     r"</?(a|abbr|b|bdi|blockquote|br|cite|code|del|div|em|font|h[1-6]|hr|i|img|ins|li|ol|p|pre|q|rp|rt|ruby|s|small|span"
-    r"|strong|sub|sup|table|tbody|td|th|tr|u|ul|video|iframe)(\s[^<>]*)?/?>",
+    r"|strong|sub|sup|table|tbody|td|th|tr|u|ul|video|iframe)(\s+[\w:-]+\s*=[^<>]*)?\s*/?>",
     re.IGNORECASE,
 )
 _RFC = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d [+-]\d{4} \d{4}$")

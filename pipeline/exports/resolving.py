@@ -85,7 +85,11 @@ class Pictures:
         for name in names:
             if name.startswith(self._aside):
                 return name
-            for key in (name, _cleaned(name) if "://" in name else None, PurePosixPath(last(name)).stem):
+            if not self.count:
+                continue
+            address = "://" in name
+            stem = (last(name) if address else name.rpartition("/")[2]).rpartition(".")[0]
+            for key in (name, _cleaned(name) if address else "", stem):
                 if key and key in self._names:
                     return self._names[key]
         return None

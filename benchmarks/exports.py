@@ -1,0 +1,55 @@
+"""Rows a second of `convert_corpus`, for each format, on exports that the tests' generators write.
+
+`python -m benchmarks.exports` (10,000 posts a format); `python -m benchmarks.exports 200000 twarc_pages` for one. The
+bound: the paper's 9.45 million posts as twarc's pages within an hour, by CPU time of one core.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+from benchmarks import ROOT
+from pipeline.exports.columns import Mapped
+from pipeline.exports.converting import Settings, convert
+
+sys.path.insert(0, str(ROOT / "tests"))
+from exports import truth, writers
+
+PAPER = 9_450_000
+
+
+def main() -> None:
+    posts = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    chosen = sys.argv[2:] or [writer.__name__ for writer in writers.WRITERS]
+    few = cache(truth.picture)
+    writers.picture = lambda number: few(number % 20)
+    writers.save = lambda folder, name, number: None  # readers look at names of pictures alone
+    rates = {}
+    for name in chosen:
+        with tempfile.TemporaryDirectory() as folder:
+            rate(getattr(writers, name), Path(folder) / "warm", 100)
+            rates[name] = rate(getattr(writers, name), Path(folder) / "all", posts)
+        print(f"{name:24}{rates[name]:>10,.0f} rows a second")
+    hours = PAPER / rates["twarc_pages"] / 3600 if "twarc_pages" in rates else None
+    holds = hours is None or hours < 1
+    print("RESULT " + json.dumps({"rows_a_second": rates, "hours_of_9450000_tweets": hours, "holds": holds}))
+
+
+def rate(writer, folder: Path, posts: int) -> float:
+    """Rows in a CPU second."""
+    made = folder / "export"
+    made.mkdir(parents=True)
+    written = writer(made, truth.truth(100, posts // 100))
+    (folder / "out").mkdir()
+    columns = Mapped(**written.columns) if written.columns else None
+    images = [written.images] if written.images and written.images.exists() else []
+    begun = time.process_time()
+    found = convert([written.posts], images, folder / "out", folder / "out", Settings(columns=columns))
+    return found["rows_in"] / (time.process_time() - begun)
+
+
+if __name__ == "__main__":
+    main()
