@@ -33,8 +33,10 @@ def main() -> None:
         facts = listing(TableCorpus.of(corpus))
     if corpus.source == "export":
         named = {key: getattr(corpus, key) for key in ("posts", "images", "edges", "brands")}
-        own = {f"corpus.{key}": path for key, one in named.items() if one for path in places(one)}
-        keep_out_of_git({key: path for key, path in own.items() if path.exists()})
+        for key, one in named.items():
+            for path in places(one) if one else ():
+                if path.exists():
+                    keep_out_of_git({f"corpus.{key}": path})
         facts = listing_of_exports(named)
     write_text(json.dumps(facts, indent=2) + "\n", LISTING)
 
