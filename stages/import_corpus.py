@@ -10,13 +10,12 @@ Writes  data/corpus/posts      one row per post: post_id, user_id, text?, image_
         metrics/import.json    rows in, out, and rejected by reason; posts by content, users, interests, images
 """
 
-import logging
 from pathlib import Path
 
 from pipeline.common.metrics import write_metrics
 from pipeline.corpus.exported import ExportedCorpus
 from pipeline.corpus.importing import Source, import_corpus
-from pipeline.corpus.openclipart import Openclipart
+from pipeline.corpus.openclipart import MAX_POSTS, Openclipart
 from pipeline.corpus.synthetic import SyntheticCorpus
 from pipeline.corpus.table import TableCorpus
 from pipeline.running.files import atomic_folder
@@ -30,8 +29,6 @@ CORPUS = Path("data/corpus")
 TRUTH = Path("data/truth")
 METRICS = Path("metrics/import.json")
 
-log = logging.getLogger("import_corpus")
-
 
 def main() -> None:
     params = load("seed", "corpus", "images.max_pixels", "images.max_side")
@@ -44,9 +41,10 @@ def main() -> None:
             CORPUS,
             scratch,
             params.corpus.min_posts_per_user,
-            params.corpus.max_posts_per_user,
+            _most_posts(params.corpus),
             params.images.max_pixels,
             params.images.max_side,
+            keep_missing=params.corpus.missing_images == "text",
         )
     with atomic_folder(TRUTH) as folder:
         if isinstance(source, SyntheticCorpus):
@@ -54,7 +52,12 @@ def main() -> None:
         else:
             (folder / "README").write_text("Only of a synthetic corpus the truth is known.\n")
     write_metrics(metrics, METRICS)
-    log.info("%s of %s posts, %s users, %s images", *(metrics[k] for k in ("rows_out", "rows_in", "users", "images")))
+
+
+def _most_posts(corpus: Corpus) -> int | None:
+    if corpus.max_posts_per_user == "auto":
+        return MAX_POSTS if corpus.source == "openclipart" else None
+    return corpus.max_posts_per_user
 
 
 def _source(corpus: Corpus, seed: int) -> Source:

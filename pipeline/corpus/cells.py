@@ -30,6 +30,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.corpus.names import folded
 from pipeline.running.errors import UserError
 
 LISTS = ("interests", "more_images")
@@ -90,7 +91,7 @@ def ids(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     elif pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
         column = _chunked([None if v is None else str(uuid.UUID(bytes=v)) for v in column.to_pylist()])
     values, wrong = _utf8(column, path, name)
-    values = pc.utf8_trim_whitespace(values)
+    values = folded(values)
     values = pc.replace_substring_regex(values, _AS_TEXT, r"\1\2\3\4")
     values = pc.if_else(pc.match_substring_regex(values, _NONE), None, values)
     rounded = pc.fill_null(pc.match_substring_regex(values, _SCIENTIFIC), False)

@@ -5,8 +5,9 @@ The order in which something is left out, each with its own reason in `rejected`
 1. rows without post_id, without user, without both text and image; rows that repeat an earlier row's post_id;
 2. posts of users who have fewer than `min_posts` of them;
 3. posts of a user beyond `max_posts`, chosen by a hash: before any picture is decoded, so that they cost nothing;
-4. posts whose picture is missing, damaged or too large: a post is a whole, and is not kept for its text alone. Of
-   several pictures those are left out, each counted, and the post only where none is left;
+4. posts whose picture is missing, damaged or too large: a post is a whole, and is not kept for its text alone, unless
+   the picture is just missing and `keep_missing` asks for it. Of several pictures those are left out, each counted, and
+   the post only where none is left;
 5. posts of users whom step 4 left with fewer than `min_posts`. Each user kept has at least that many.
 
 Rows are streamed. In memory at once are, for each row, its ids and a few numbers; for each distinct picture, its hash.
@@ -14,6 +15,7 @@ Texts and pictures wait on disk (`pipeline.corpus.spill`) until their place in t
 most of the time: they are taken in by parts, and the parts that a killed run finished are not taken in again.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
@@ -25,12 +27,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.hashing import unit_hash
+from pipeline.corpus import names, telling
 from pipeline.corpus.spill import Spill
+from pipeline.pictures.finding import MISSING
 from pipeline.pictures.reading import Picture, Rejected, intake
 from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.progress import bar
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS, pictures_of
+
+log = logging.getLogger("import_corpus")
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -62,8 +68,8 @@ TAKEN = pa.schema(
 """What became of a picture that was asked for, by its code: a row of IMAGES, without the bytes where an earlier row has
 the same, or the reason why there is none."""
 
-_PIECE, _PICTURES = 1 << 18, 64
-"""Rows, and pictures, that are held and written at once."""
+_PIECE, _PIECE_BYTES, _PICTURES = 1 << 18, 512 << 20, 64
+"""Rows, bytes of their text, and pictures, that are held and written at once."""
 PART = 4096
 """Pictures of a part: what a killed run may have to take in again."""
 
@@ -132,7 +138,8 @@ def import_corpus(
     max_pixels: int,
     max_side: int,
     workers: int | None = None,
-) -> dict[str, object]:
+    keep_missing: bool = False,
+) -> dict[str, Any]:
     """Write `posts`, `users`, `images` and `rejected` under `folder`; returns the metrics of the import.
 
     `scratch` is a folder for what waits; the parts of pictures that stand there, of an earlier run with the same
@@ -148,21 +155,30 @@ def import_corpus(
         choice.drop_users(min_posts)
         choice.cap_users(max_posts)
         pictures = _take_in(source, choice, scratch, max_pixels, max_side, workers)
+        choice.resolve(pictures, keep_missing)
         choice.drop_users(min_posts)
         kept = choice.kept()
         users, strangers = source.users(
             pa.table({"post_id": choice.post_ids.take(kept), "user_id": choice.users(kept)})
         )
         rejects.add(strangers, rejects.users)
+        interests = pa.array(
+            [names.labels(found) for found in users["interests"].to_pylist()], USERS.schema.field("interests").type
+        )
+        users = users.set_column(users.column_names.index("interests"), "interests", interests)
     rejects.write(folder / "rejected")
-    _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected")
+
+    def why_missing() -> str:
+        return telling.why_missing(choice.missing, lambda name: _is_there(source, name))
+
+    _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected", why_missing)
 
     _write_posts(choice, rows, kept, folder / "posts")
     USERS.write(users, folder / "users")
     images = _write_images(pictures, choice.all_images(), folder / "images")
     has_text, shown = choice.has_text[kept], choice.pictures_held()[kept]
     has_image = shown > 0
-    return {
+    metrics: dict[str, Any] = {
         "rows_in": rows_in,
         "rows_out": len(kept),
         "rejected": _most_first(rejects.posts),
@@ -174,7 +190,9 @@ def import_corpus(
         },
         "pictures_left_out_of_posts_that_stay": _most_first(rejects.pictures),
         "images": images,
+        "users_in": choice.users_in,
         "users": users.num_rows,
+        "users_described": int(pc.sum(pc.greater(pc.list_value_length(users["interests"]), 0)).as_py() or 0),
         "users_rejected": _most_first(rejects.users),
         "brands": pc.sum(users["brand"]).as_py() or 0,
         # Counted, not named: this file is in Git, and a label may be what a single person wrote of themselves.
@@ -183,6 +201,16 @@ def import_corpus(
             "users_with_some": int((pc.list_value_length(users["interests"]).to_numpy() > 0).sum()),
         },
     }
+    if (beyond := rejects.posts["beyond the limit of posts per user"]) and max_posts:
+        log.info("%d posts are beyond corpus.max_posts_per_user, %d, and left out", beyond, max_posts)
+    log.info("%d of %d posts, %d users, %d images", len(kept), rows_in, users.num_rows, images)
+    for sentence in telling.losses(metrics, why_missing):
+        log.warning(sentence)
+    return metrics
+
+
+def _is_there(source: Source, name: str) -> bool:
+    return not isinstance(next(iter(source.pictures([name])))[1], Rejected)
 
 
 def _check_rows(source: Source, spill: Spill, rejects: Rejects) -> int:
@@ -201,8 +229,9 @@ def _well_formed(rows: pa.Table, name: str, rejects: Rejects) -> pa.Table:
     columns = {field: rows[field] for field in rows.column_names}
     if "more_images" not in columns:
         columns["more_images"] = pa.nulls(rows.num_rows, CANDIDATES.field("more_images").type)
-    for field in ("post_id", "user_id", "image"):
-        columns[field] = pc.utf8_trim_whitespace(columns[field])
+    for field in ("post_id", "user_id"):
+        columns[field] = names.folded(columns[field])
+    columns["image"] = pc.utf8_trim_whitespace(columns["image"])
     for field in ("post_id", "user_id", "image", "text"):
         blank = pc.equal(pc.utf8_trim_whitespace(columns[field]), "")
         columns[field] = pc.if_else(blank, pa.scalar(None, pa.string()), columns[field])
@@ -215,12 +244,19 @@ def _well_formed(rows: pa.Table, name: str, rejects: Rejects) -> pa.Table:
         bad = pc.is_null(rows[missing[0]])
         for field in missing[1:]:
             bad = pc.and_(bad, pc.is_null(rows[field]))
-        found = rows.filter(bad)
-        if found.num_rows:
-            place = joined("row ", found["row"], f" of {name}")
-            rejects.add(rejected_rows(pc.coalesce(found["post_id"], place), reason, place))
-            rows = rows.filter(pc.invert(bad))
-    return rows
+        rows = _without(rows, bad, reason, name, rejects)
+    lengths = pc.max_element_wise(pc.utf8_length(rows["post_id"]), pc.utf8_length(rows["user_id"]))
+    return _without(rows, pc.greater(lengths, names.MAX_ID), "id longer than a name", name, rejects)
+
+
+def _without(rows: pa.Table, bad: pa.ChunkedArray, reason: str, name: str, rejects: Rejects) -> pa.Table:
+    found = rows.filter(bad)
+    if not found.num_rows:
+        return rows
+    place = joined("row ", found["row"], f" of {name}")
+    ids = pc.utf8_slice_codeunits(pc.coalesce(found["post_id"], place), 0, names.MAX_ID)
+    rejects.add(rejected_rows(ids, reason, place))
+    return rows.filter(pc.invert(bad))
 
 
 class _Choice:
@@ -232,17 +268,30 @@ class _Choice:
         self._rows = spill.column("row").to_numpy()
         self.post_ids = spill.column("post_id").cast(pa.large_string()).combine_chunks()
         self._user, self._users = _coded(spill.column("user_id"))
+        self.users_in = len(self._users)
         # Pictures, one after the other: the row of each, ascending, its code, and once it is taken in its hash.
         named = pa.table({"image_id": spill.column("image"), "more_images": spill.column("more_images")})
-        self._of, names = pictures_of(named)
-        self._picture, self._names = _coded(pa.chunked_array([names], pa.string()))
+        self._of, called = pictures_of(named)
+        self._picture, self._names = _coded(pa.chunked_array([called], pa.string()))
         self._hash = pa.nulls(len(self._of), pa.string())
+        self.missing: list[str] = []
+        """Names of pictures that are missing, some of them."""
+        self._text_bytes = pc.fill_null(pc.binary_length(spill.column("text")), 0).to_numpy()
         self.has_text = spill.column("text").is_valid().to_numpy()
         self._order: Rows = pc.sort_indices(self.post_ids).to_numpy().astype(np.int64)  # stable: first row first
 
     def kept(self) -> Rows:
         """The rows that stay, in order of post_id."""
         return self._order[self._alive[self._order]]
+
+    def in_pieces(self, rows: Rows) -> Iterator[Rows]:
+        """`rows` in pieces of at most _PIECE rows and _PIECE_BYTES of text: a column of Arrow's holds 2 GB."""
+        ends, begin = np.cumsum(self._text_bytes[rows], dtype=np.int64), 0
+        while begin < len(rows):
+            room = _PIECE_BYTES + (int(ends[begin - 1]) if begin else 0)
+            end = min(begin + _PIECE, max(begin + 1, int(np.searchsorted(ends, room, side="right"))))
+            yield rows[begin:end]
+            begin = end
 
     def users(self, rows: Rows) -> pa.Array:
         """The user_id of each row."""
@@ -305,8 +354,11 @@ class _Choice:
         wanted = first[np.argsort(at)].astype(np.int64)
         return wanted, self._names.take(wanted).to_pylist()
 
-    def resolve(self, taken: Spill) -> None:
-        """Look up the hash of each picture in `taken` (TAKEN); reject the rows of which no picture was taken."""
+    def resolve(self, taken: Spill, keep_missing: bool) -> None:
+        """Look up the hash of each picture in `taken` (TAKEN); reject the rows of which no picture was taken.
+
+        With `keep_missing` rows with a text stay without pictures, where these are but missing.
+        """
         codes, reasons, details = taken.column("picture").to_numpy(), taken.column("reason"), taken.column("detail")
         row = np.full(len(self._names), -1)
         row[codes] = np.arange(len(codes))
@@ -325,6 +377,14 @@ class _Choice:
             yield from ((reason, pictures[found == reason]) for reason in sorted(set(found)))
 
         for reason, pictures in by_reason(first):
+            if reason == MISSING:
+                self.missing = self._names.take(pa.array(self._picture[pictures[:1000]])).to_pylist()
+                if keep_missing:
+                    stay = self.has_text[self._of[pictures]]
+                    posts = self.post_ids.take(pa.array(self._of[pictures[stay]]))
+                    kept = rejected_rows(posts, f"image: {MISSING}, kept for its text", told(pictures[stay]))
+                    self._rejects.add(kept, self._rejects.pictures)
+                    pictures = pictures[~stay]
             rows = self._of[pictures]
             self._reject(rows, f"image: {reason}", lambda part: told(first[np.searchsorted(self._of[first], part)]))
         for reason, pictures in by_reason(refused[left]):
@@ -369,18 +429,18 @@ def _take_in(
     source: Source, choice: _Choice, scratch: Path, max_pixels: int, max_side: int, workers: int | None
 ) -> Spill:
     """Decode the pictures that are needed; returns rows of TAKEN."""
-    codes, names = choice.picture_names()
+    codes, called = choice.picture_names()
     parts: list[Path] = []
     seen: set[str] = set()
-    with bar("pictures", "pictures", total=len(names)) as shown:
-        for begin in range(0, len(names), PART):
+    with bar("pictures", "pictures", total=len(called)) as shown:
+        for begin in range(0, len(called), PART):
             here, part = slice(begin, begin + PART), scratch / f"pictures-{begin:09}.arrow"
             if stands(part):
-                shown.update(len(names[here]))
+                shown.update(len(called[here]))
                 shown.initial = shown.n
             else:
                 with sealed_file(part) as temporary, Spill(temporary, TAKEN) as spill:
-                    pictures = source.pictures(names[here])
+                    pictures = source.pictures(called[here])
                     _take_part(
                         zip(codes[here].tolist(), pictures, strict=True),
                         spill,
@@ -392,9 +452,7 @@ def _take_in(
                     )
             seen.update(Spill.over([part], TAKEN).column("image_id").drop_null().to_pylist())
             parts.append(part)
-    taken = Spill.over(parts, TAKEN)
-    choice.resolve(taken)
-    return taken
+    return Spill.over(parts, TAKEN)
 
 
 def _take_part(
@@ -439,20 +497,24 @@ def _take_part(
     flush()
 
 
-def _ask_for_enough(rows_in: int, posts: int, users: int, rejects: Rejects, path: Path) -> None:
+def _ask_for_enough(
+    rows_in: int, posts: int, users: int, rejects: Rejects, path: Path, why_missing: Callable[[], str]
+) -> None:
     if posts >= MIN_POSTS and users >= MIN_USERS:
         return
-    reasons = "; ".join(f"{reason}: {count}" for reason, count in _most_first(rejects.posts).items())
+    counts = _most_first(rejects.posts)
+    reasons = "; ".join(f"{reason}: {count}" for reason, count in counts.items())
+    causes = telling.TO_DO | ({f"image: {MISSING}": why_missing()} if f"image: {MISSING}" in counts else {})
+    to_do = "".join(f" {reason}: {causes[reason]}." for reason in counts if causes.get(reason))
     raise UserError(
         f"{posts} posts by {users} users are left of {rows_in} rows; at least {MIN_POSTS} by {MIN_USERS} are needed. "
-        + (f"Left out, each with its reason in {path}: {reasons}." if reasons else "None was left out.")
+        + (f"Left out, each with its reason in {path}: {reasons}.{to_do}" if reasons else "None was left out.")
     )
 
 
 def _write_posts(choice: _Choice, spill: Spill, kept: Rows, path: Path) -> None:
     with POSTS.writer(path) as writer:
-        for begin in range(0, len(kept), _PIECE):
-            rows = kept[begin : begin + _PIECE]
+        for rows in choice.in_pieces(kept):
             first, others = choice.images(rows)
             part = spill.take(rows).drop_columns("more_images")
             part = part.append_column("image_id", first).append_column("more_images", others)

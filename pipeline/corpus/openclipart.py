@@ -30,6 +30,8 @@ from pipeline.tables.corpus import REJECTED, USERS
 
 ROOT = PurePosixPath("usr/share/openclipart")
 
+MAX_POSTS = 200
+"""By one person: one uploaded 1,375 near-identical star patterns."""
 BOILERPLATE = 5
 """A title or description that one person gave as often as this says nothing about the drawing."""
 
@@ -42,8 +44,9 @@ SAME_PERSON = {
 NOBODY = {"", "unknown", "anonymous", "none", "n-a", "author", "openclipart", "public-domain", "hash"}
 
 _WORD = re.compile(r"[^\W\d_]+")
-_ADDRESS = re.compile(r"\S+@\S+|(?:https?://|www\.)\S+")
-_BRACKETS = re.compile(r"<[^>]*>|\([^)]*\)|\[[^\]]*\]")
+# Both in time that grows as the text does: an address begins where a word does, a bracket holds no other.
+_ADDRESS = re.compile(r"(?<!\S)\S+@\S+|(?:https?://|www\.)\S+")
+_BRACKETS = re.compile(r"<[^<>]*>|\([^()]*\)|\[[^\[\]]*\]")
 _ARTEFACT = re.compile(r"hash(?:\(.*)?|0x[0-9a-f]+\)?", re.IGNORECASE)
 _CLIPART_BY = re.compile(r"\bclip\s?art\s+by\b", re.IGNORECASE)
 
@@ -100,6 +103,7 @@ class Openclipart:
             "text": texts(drawings),
             "image": [f"{drawing.name}.png" for drawing in drawings],
             "created_at": [None] * len(drawings),
+            "more_images": [None] * len(drawings),
         }
         rejected = [dict(zip(REJECTED.schema.names, row, strict=True)) for row in refused]
         yield pa.table(columns, schema=CANDIDATES), pa.Table.from_pylist(rejected, schema=REJECTED.schema)
@@ -140,7 +144,10 @@ def category(name: str) -> str:
 def read_drawing(name: str, svg: bytes) -> Drawing:
     """The metadata (cc:Work) of an SVG file; empty strings where it gives none."""
     parser = etree.XMLParser(recover=True, huge_tree=True, no_network=True, resolve_entities=False)
-    root = etree.fromstring(svg, parser)
+    try:
+        root = etree.fromstring(svg, parser)
+    except etree.XMLSyntaxError:  # empty, or nothing of XML in it
+        root = None
     fields: dict[str, str] = {}
     keywords: list[str] = []
     work = next(root.iter("{*}Work"), None) if root is not None else None

@@ -55,7 +55,7 @@ class Synthetic(_Section):
 class Corpus(_Section):
     source: Literal["openclipart", "table", "export", "synthetic"]
     min_posts_per_user: PositiveInt
-    max_posts_per_user: PositiveInt | None
+    max_posts_per_user: PositiveInt | Literal["auto"] | None
     posts: str
     images: str
     users: str
@@ -63,7 +63,7 @@ class Corpus(_Section):
     columns: dict[str, Any] | None
     reposts: Literal["drop", "keep"]
     video_covers: bool
-    missing_images: Literal["text", "reject"]
+    missing_images: Literal["auto", "text", "reject"]
     edges: str | None
     brands: str | None
     interest_share: Share
@@ -352,5 +352,10 @@ def _sentence(error: dict[str, Any]) -> str:
         return f"{key} is missing."
     if error["type"] == "value_error":
         return (f"{key}: " if key else "") + str(error["msg"]).removeprefix("Value error, ") + "."
+    if error["type"] == "string_type" and isinstance(error["input"], int | float):
+        return (
+            f"{key} is {error['input']!r}, which YAML takes for a number; put it in quotes: in params.yaml "
+            f'"{error["input"]}", on the command line -S \'{key}="{error["input"]}"\'.'
+        )
     expectation = str(error["msg"]).removeprefix("Input should be ")
     return f"{key} is {error['input']!r}; it has to be {expectation}."

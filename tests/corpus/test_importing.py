@@ -176,7 +176,7 @@ def test_users_are_counted_before_pictures_are_decoded_and_again_after(tmp_path)
     source = Given(rows + ENOUGH, {"good.png": png("red"), "never.png": png("blue")})
     metrics, read = run(source, tmp_path, min_posts=4)
     assert {row["user_id"] for row in read["users"]} == {"user0", "user1"}
-    assert source.read == ["missing.png", "good.png"]  # `few` cost no decoding
+    assert source.read[:2] == ["missing.png", "good.png"] and "never.png" not in source.read  # `few` cost no decoding
     few = rejected(read, "user with too few posts")
     assert few == {
         **{f"few{i}": "few has 3 posts, of 4 needed" for i in range(3)},
@@ -276,3 +276,84 @@ def test_spilled_rows_come_back_in_any_order(tmp_path):
     assert taken["t"].to_pylist() == [f"row {n}" for n in [*rows, *rows[:3]]]
     assert spill.take(np.empty(0, np.int64)).num_rows == 0
     assert spill.column("n").to_pylist() == list(range(200))
+
+
+def test_names_from_outside_are_folded_once_for_all_sources(tmp_path):
+    odd = [("p\n<b>1\u202e", "u\u200b<script>\x00x", "text", None), ("p2", "Cafe\u0301", "text", None)]
+    long = [("l" * 300, "user0", "text", None), ("short", "u" * 300, "text", None)]
+
+    class Labelled(Given):
+        def users(self, posts):
+            table, refused = super().users(posts)
+            labels = [
+                ["</script><script>alert(1)</script>", "a\n\n# b", "x" * 50_000, "\u202e", "art"]
+            ] * table.num_rows
+            return table.set_column(1, "interests", pa.array(labels, pa.list_(pa.string()))), refused
+
+    metrics, read = run(Labelled([*odd, *long, *ENOUGH]), tmp_path)
+    posts = {row["post_id"]: row["user_id"] for row in read["posts"]}
+    assert posts["p ‹b›1"] == "u‹script› x" and posts["p2"] == "Café"
+    assert metrics["rejected"] == {"id longer than a name": 2}
+    assert set(read["users"][0]["interests"]) == {
+        "‹/script›‹script›alert(1)‹/script›", "a # b", "x" * 79 + "…", "art"
+    }  # fmt: skip
+
+
+def test_a_post_whose_picture_is_missing_is_kept_for_its_text_where_that_is_asked(tmp_path):
+    rows = [
+        ("a", "user0", "text", "no.png"),
+        ("b", "user0", None, "no.png"),
+        ("c", "user1", "x", "broken.png"),
+        *ENOUGH,
+    ]
+    metrics = import_corpus(
+        Given(rows, {"broken.png": b"no"}), tmp_path, scratch(tmp_path), 1, None, 1000, 64, 1, keep_missing=True
+    )
+    kept = {row["post_id"]: row for row in POSTS.read(tmp_path / "posts").to_pylist()}
+    assert kept["a"]["image_id"] is None and "b" not in kept and "c" not in kept
+    assert metrics["rejected"] == {"image: missing": 1, "image: not an image of a known format": 1}
+    assert metrics["pictures_left_out_of_posts_that_stay"] == {"image: missing, kept for its text": 1}
+    told = rejected({"rejected": REJECTED.read(tmp_path / "rejected").to_pylist()}, "image: missing, kept for its text")
+    assert told == {"a": "no.png"}
+
+
+@pytest.mark.parametrize(
+    ("names", "files", "cause"),
+    [
+        (["https://x.example/1.jpg"], {}, "addresses, not names of files"),
+        (["u/1.png", "v/1.png"], {"1.png": b""}, "without the folders before their names they are there"),
+        (["1", "2"], {"1.jpg": b"", "2.png": b""}, "the names lack their ending"),
+        (["1.png"], {}, "were all downloaded"),
+    ],
+)
+def test_the_last_line_of_the_log_says_what_was_lost_and_why(tmp_path, caplog, names, files, cause):
+    rows = [(f"p{at}", "user0", "text", name) for at, name in enumerate(names)] + ENOUGH
+    run(Given(rows, files), tmp_path)
+    assert f"{len(names)} of {len(names)} posts with a picture lost it" in caplog.messages[-1]
+    assert "'image: missing'" in caplog.messages[-1] and cause in caplog.messages[-1]
+
+
+def test_nothing_is_said_where_little_is_lost_and_users_that_match_nobody_are_told(tmp_path, caplog):
+    good = {f"{at}.png": png((at, 0, 0)) for at in range(20)}
+    rows = [(f"p{at}", "user0", "text", f"{at}.png") for at in range(21)]
+    caplog.set_level("INFO")
+    run(Given([*rows, *ENOUGH], good), tmp_path)
+    assert caplog.messages[-1] == "40 of 41 posts, 2 users, 20 images"
+
+    class Strangers(Given):
+        def users(self, posts):
+            table, _ = super().users(posts)
+            nobody = pa.array([[]] * table.num_rows, pa.list_(pa.string()))
+            return table.set_column(1, "interests", nobody), REJECTED.of(
+                [("7.0", "user without a post that is kept", "")]
+            )
+
+    run(Strangers(ENOUGH), tmp_path)
+    assert "do both write ids the same way" in caplog.messages[-1]
+
+
+def test_more_text_than_a_column_holds_is_written_in_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(importing, "_PIECE_BYTES", 1000)
+    rows = [(f"p{at:02}", f"user{at % 2}", "x" * (400 if at % 3 else 3000), None) for at in range(40)]
+    _, read = run(Given(rows), tmp_path)
+    assert [(row["post_id"], row["text"]) for row in read["posts"]] == [(row[0], row[2]) for row in rows]

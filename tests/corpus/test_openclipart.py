@@ -1,6 +1,7 @@
 """The openclipart corpus, on small packages made up for the purpose."""
 
 import io
+import time
 
 import pytest
 from packages import deb
@@ -162,3 +163,12 @@ def test_an_interest_takes_both_its_share_and_its_number(tmp_path, share, least,
     ids = [f"food/{i}" for i in range(12)] + [f"tools/{i}" for i in range(3)]
     users, _ = Openclipart(tmp_path, share, least).users(pa.table({"post_id": ids, "user_id": ["ann"] * 15}))
     assert users["interests"].to_pylist() == [interests]
+
+
+def test_an_empty_svg_and_odd_authors_are_read_in_no_time():
+    assert read_drawing("a", b"").creator == read_drawing("a", b"no xml").title == ""
+    begun = time.process_time()
+    for creator in ("(" * 200_000, "<[" * 100_000, "a" * 200_000, "@" + "b" * 200_000):
+        person(creator)
+    assert time.process_time() - begun < 5
+    assert person("Jane Doe <jane@x.example> (1990)") == "jane-doe"

@@ -31,6 +31,12 @@ TEXT = PARAMS.read_text()
             "corpus.source is 'twitter'; it has to be 'openclipart', 'table'",
         ),
         ("seed: 7", "seed: 7\nseed: 8", "is not valid YAML"),
+        (
+            "  images: data/own/images",
+            "  images: 20240501",
+            "corpus.images is 20240501, which YAML takes for a number; put it in quotes: in params.yaml "
+            '"20240501", on the command line -S \'corpus.images="20240501"\'.',
+        ),
         ("seed: 7", "seed: true", "seed is True; it has to be a valid integer."),
     ],
 )

@@ -1,0 +1,79 @@
+"""What the import dropped, said where people look: the last lines of its log, with the likely cause and what to do."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
+"""Shares from which on a loss is told."""
+_TRIED = 20
+_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+
+TO_DO = {
+    "image: outside the folder": "links lead out of the folder of pictures: set corpus.links_into to where they lead, "
+    "or copy what they stand for (cp -RL)",
+    "id rounded by a spreadsheet": "export the table again, with the columns of ids as text",
+    "id longer than a name": "is another column the one of ids?",
+    "unreadable row": "is the file in UTF-8, and are quotes closed?",
+    "created_at is no time": "ISO 8601, Unix time, RFC 2822 and Twitter's way are read",
+    "user with too few posts": "see corpus.min_posts_per_user",
+    "beyond the limit of posts per user": "see corpus.max_posts_per_user; null is no limit",
+    "missing user": "the column user_id is empty there",
+    "duplicate post_id": "is post_id the column that tells posts apart?",
+}
+
+
+def losses(metrics: Mapping[str, Any], why: Callable[[], str]) -> list[str]:
+    """A sentence for each large loss that `metrics` of an import tell; `why` are pictures missing."""
+    rejected, kept = dict(metrics["rejected"]), dict(metrics["pictures_left_out_of_posts_that_stay"])
+    lost = {reason: count for reason, count in rejected.items() if reason.startswith("image: ")}
+    text_alone = kept.get("image: missing, kept for its text", 0)
+    told = []
+    with_picture = metrics["posts"]["with_image"] + sum(lost.values()) + text_alone
+    if sum(lost.values()) + text_alone > MUCH_OF_PICTURES * with_picture:
+        ((reason, count),) = (Counter(lost) + Counter({"image: missing": text_alone})).most_common(1)
+        cause = why() if reason == "image: missing" else TO_DO.get(reason, "")
+        all_lost = sum(lost.values()) + text_alone
+        told.append(_told(f"{all_lost} of {with_picture} posts with a picture lost it, {count} by", reason, cause))
+    for reason, count in rejected.items():
+        if reason not in lost and count > MUCH_OF_ROWS * metrics["rows_in"]:
+            told.append(_told(f"{count} of {metrics['rows_in']} rows are left out by", reason, TO_DO.get(reason, "")))
+    users_in, users = metrics["users_in"], metrics["users"]
+    if users_in - users > MUCH_OF_USERS * users_in:
+        told.append(f"{users_in - users} of {users_in} users are left out: see data/corpus/rejected.")
+    strangers = metrics["users_rejected"].get("user without a post that is kept", 0)
+    if strangers and not metrics["users_described"]:
+        told.append("no row of the table of users is of a user who posts: do both write ids the same way?")
+    return told
+
+
+def _told(what: str, reason: str, cause: str) -> str:
+    return f"{what} '{reason}'" + (f": {cause}." if cause else ".")
+
+
+def why_missing(names: Sequence[str], there: Callable[[str], bool]) -> str:
+    """The likely cause why the pictures `names` are missing; `there` tells whether a name leads to a file."""
+    some = list(islice(names, _TRIED))
+    for cause, found in (
+        ("the column image holds addresses, not names of files: download the pictures first", _addresses(some)),
+        (
+            "without the folders before their names they are there: take these off, or set corpus.images to another",
+            [name for name in some if "/" in name.replace("\\", "/") and there(_last(name))],
+        ),
+        (
+            "the names lack their ending, such as .jpg",
+            [name for name in some if any(there(name + ending) for ending in _ENDINGS)],
+        ),
+    ):
+        if len(found) * 2 > len(some):
+            return cause
+    return "were all downloaded, into corpus.images? corpus.missing_images: text keeps such posts for their text"
+
+
+def _addresses(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name.lower().startswith(("http://", "https://"))]
+
+
+def _last(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2]
