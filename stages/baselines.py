@@ -24,6 +24,7 @@ from pipeline.embedding.vectors import embed_users
 from pipeline.evaluation.baselines import mean_images, mean_words
 from pipeline.ranking.queries import Queries, Ranked, rank_queries
 from pipeline.ranking.retrieval import evaluate, rank_task
+from pipeline.ranking.retrieval import told as left_of
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import atomic_folder
 from pipeline.running.params import Params, load
@@ -69,7 +70,7 @@ def main() -> None:
                     **evaluate(
                         rows, candidates, active, params.retrieval.activity, params.retrieval.bootstrap, params.seed
                     ),
-                    "not_asked": {task: found[1] for task, found in ranked.items()},
+                    **left_of({task: found[1] for task, found in ranked.items()}),
                 }
                 log.info("%s: %s", name, {task: metrics[name][task].get("mean_median_rank") for task in rows})
         write_metrics(metrics, METRICS)

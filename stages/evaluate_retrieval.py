@@ -6,7 +6,8 @@ Reads   data/embeddings/{users,images,texts}   one row per user, image, text: it
         data/split/train    one row per post: candidates are the users that have some
 Writes  data/evaluation/ranks    one row per query: the rank of its ground truth
         metrics/retrieval.json   joint performance; per task mean median rank and others (retrieval.summarize)
-                                 with 95 % intervals, and by activity of the user; queries not asked, per reason
+                                 with 95 % intervals, and by activity of the user; queries not asked, and ranked at
+                                 chance, per reason
         plots/ranks.csv          share of queries whose ground truth ranks within a share of the candidates
 """
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, rank_task
+from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, rank_task, told
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import write_text
 from pipeline.running.params import load
@@ -47,17 +48,17 @@ def main() -> None:
     images = Vectors.read(EMBEDDED / "images", pictures_of(test)[1])
     texts = Vectors.read(EMBEDDED / "texts", sets["post_id"])
 
-    found, missing, candidates = {}, {}, {}
+    found, left, candidates = {}, {}, {}
     for task in TASKS:
         chosen = sets.filter(pc.equal(sets["task"], task))["post_id"]
         queries = test.filter(pc.is_in(test["post_id"], chosen))
-        found[task], missing[task], candidates[task] = rank_task(task, queries, users, images, texts)
+        found[task], left[task], candidates[task] = rank_task(task, queries, users, images, texts)
         log.info("%s: %d queries, %d candidates", task, found[task].num_rows, candidates[task])
     metrics = evaluate(found, candidates, active, params.retrieval.activity, params.retrieval.bootstrap, params.seed)
 
     RANKS.write(pa.concat_tables(found.values()), FOUND)
     write_text(cumulative(found, candidates).round(4).to_csv(index=False), PLOT)
-    write_metrics({**metrics, "not_asked": missing}, METRICS)
+    write_metrics({**metrics, **told(left)}, METRICS)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pipeline.common.recipe import by_recipe
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.vectors import embed_users
 from pipeline.ranking.queries import rank_queries
-from pipeline.ranking.retrieval import evaluate
+from pipeline.ranking.retrieval import evaluate, told
 from pipeline.running.files import atomic_folder
 from pipeline.running.params import load, paper_rows
 from pipeline.tables.embedding import EMBEDDINGS
@@ -62,7 +62,7 @@ def main() -> None:
                 "lambdas": row.lambdas,
                 **result.metrics(),
                 **metrics,
-                "not_asked": {task: missing for task, (_, missing, _) in ranked.items()},
+                **told({task: left for task, (_, left, _) in ranked.items()}),
             },
             METRICS / f"{name}.json",
         )

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipeline.embedding.batches import Array, Posts
 from pipeline.embedding.model import JointModel
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
-from pipeline.ranking.retrieval import TASKS, rank_task, summarize
+from pipeline.ranking.retrieval import TASKS, Left, rank_task, summarize
 from pipeline.ranking.vectors import Vectors
 
 
@@ -45,8 +45,8 @@ class Queries:
         }
 
 
-Ranked = dict[str, tuple[pa.Table, dict[str, int], int]]
-"""By task: rows of RANKS, numbers of queries not asked by reason, number of candidates."""
+Ranked = dict[str, tuple[pa.Table, Left, int]]
+"""By task: rows of RANKS, numbers of queries not asked and at chance, by reason, number of candidates."""
 
 
 def rank_queries(queries: Queries, model: JointModel, users: pa.Array) -> Ranked:

@@ -4,7 +4,8 @@ text_to_user   asks with a post's text for its author, among all users that have
 image_to_user  asks with a post's image for its author, among the same users
 image_to_text  asks with the image of a post for its text, among the texts of all the pairs that are asked with
 
-A query whose text, image or author has no vector is not asked, and counted with its reason.
+All methods are asked the same. Where one has no vector of what asks, or of the text that is looked for, its rank is
+that of chance, and the metrics count how often.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,13 +30,20 @@ ACTIVITY = ("few", "some", "many")
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+Left = dict[str, dict[str, int]]
+"""Numbers of queries by reason: those `not_asked`, of any method, and those that a method ranks `at_chance`."""
+
+
 def rank_task(
     task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors
-) -> tuple[pa.Table, dict[str, int], int]:
+) -> tuple[pa.Table, Left, int]:
     """Rank the ground truth of each of `queries`, rows with post_id, user_id and images, in one of TASKS.
 
-    Each image of a post is a query of its own. Texts are looked up by post_id. Returns rows of RANKS, the number of
-    queries not asked per reason, and the number of candidates.
+    Each image of a post is a query of its own. Texts are looked up by post_id. Every method is asked the same: a text
+    or an image without a vector ties with all m candidates, at rank (m + 1) / 2, and so does a text without one that is
+    looked for; as a candidate beside others, it ties with what is looked for. An author without posts in train is no
+    candidate, and is not asked for. Returns rows of RANKS, the numbers of queries not asked and ranked at chance, and
+    of candidates.
     """
     asks, _, wants = task.partition("_to_")
     queries = queries.append_column("query_id", queries["post_id"])
@@ -47,14 +55,17 @@ def rank_task(
         "user": (positions(queries["user_id"], users.ids), users, "user_id", "author_not_in_train"),
     }
     asking, vectors, _, no_query = sides[asks]
-    truth, candidates, truth_column, no_truth = sides[wants]
-    missing = {no_query: asking < 0, no_truth: (asking >= 0) & (truth < 0)}
-    asked = (asking >= 0) & (truth >= 0)
-    values = candidates.values
+    truth, among, truth_column, no_truth = sides[wants]
+    asked = truth >= 0 if wants == "user" else np.ones(len(truth), bool)
+    values, count = among.values, len(among.values)
     if wants == "text":  # candidates are the texts of the set alone
         rows, truth = np.unique(truth, return_inverse=True)
-        known = int(rows[0] < 0) if len(rows) else 0
-        values, truth = values[rows[known:]], truth - known
+        unknown = int(rows[0] < 0) if len(rows) else 0
+        values, truth = values[rows[unknown:]], truth - unknown
+        count = pc.count_distinct(queries["post_id"]).as_py()
+    scored = asked & (asking >= 0) & (truth >= 0)
+    rank = np.full(len(truth), (count + 1) / 2)
+    rank[scored] = ranks(vectors.values, values, truth[scored], rows=asking[scored]) + (count - len(values)) / 2
     chosen = queries.filter(pa.array(asked))
     found = pa.table(
         {
@@ -62,11 +73,23 @@ def rank_task(
             "query_id": chosen["query_id"],
             "truth_id": chosen[truth_column],
             "user_id": chosen["user_id"],
-            "rank": ranks(vectors.values, values, truth[asked], rows=asking[asked]),
+            "rank": rank[asked],
         },
         schema=RANKS.schema,
     )
-    return found, {reason: int(rows.sum()) for reason, rows in missing.items()}, len(values)
+    at_chance = {no_query: asked & (asking < 0)}
+    if wants == "text":
+        at_chance[no_truth] = (asking >= 0) & (truth < 0)
+    left = {
+        "not_asked": {} if wants == "text" else {no_truth: int((~asked).sum())},
+        "at_chance": {reason: int(rows.sum()) for reason, rows in at_chance.items()},
+    }
+    return found, left, count
+
+
+def told(left: Mapping[str, Left]) -> dict[str, dict[str, dict[str, int]]]:
+    """What `rank_task` left, by task, as metrics have it: not_asked and at_chance, each by task."""
+    return {what: {task: found[what] for task, found in left.items()} for what in ("not_asked", "at_chance")}
 
 
 def _image_by_image(posts: pa.Table) -> pa.Table:
