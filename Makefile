@@ -8,6 +8,7 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 BASE ?= main
 POSTS ?= 10000
+export Q
 BENCHMARKS = $(filter-out __init__,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 help:  ## What there is to make
@@ -42,6 +43,12 @@ lint: .venv/.synced  ## Linters, types, and dvc.yaml held against the code
 	@mypy
 	@python -m tools.contract
 
+explore: .venv/.synced  ## A page to search, open and compare users, images and texts, on this machine alone
+	@python -m explore
+
+ask: .venv/.synced  ## Ask from the shell: make ask Q="red flower", or Q="beach + user:ann - surf"
+	@python -m explore.ask "$$Q"
+
 check-lock: .venv/.synced  ## Fail where dvc.lock is stale (in a clone without data)
 	@python -m tools.check_lock
 
@@ -72,4 +79,4 @@ lock:  ## Compile requirements.lock anew from pyproject.toml
 	@python3 -m venv .uv
 	@.uv/bin/python -m pip install --quiet uv
 
-.PHONY: help env repro mend paper test bench lint check-lock pr-report scale lock
+.PHONY: help env repro mend paper test bench lint check-lock pr-report scale lock explore ask

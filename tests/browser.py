@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,8 @@ class Page:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
 
-    def open(self, file: Path, width: int, dark: bool = False) -> None:
-        """Load `file` in a window `width` pixels wide."""
+    def open(self, place: Path | str, width: int, dark: bool = False) -> None:
+        """Load a file, or an address, in a window `width` pixels wide."""
         self._call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
         )
@@ -48,7 +48,7 @@ class Page:
         self.console.clear()
         self.requests.clear()
         self._loaded = False
-        self._call("Page.navigate", url=file.resolve().as_uri())
+        self._call("Page.navigate", url=place if isinstance(place, str) else place.resolve().as_uri())
         while not self._loaded:
             self._take()
 
@@ -57,6 +57,21 @@ class Page:
         done = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """One key, as a person presses it: Tab, Enter, or a character."""
+        code = {"Tab": 9, "Enter": 13}.get(key, 0)
+        text = {"Enter": "\r", "Tab": ""}.get(key, key)
+        held = {"key": key, "windowsVirtualKeyCode": code, "text": text}
+        self._call("Input.dispatchKeyEvent", type="keyDown", **held)
+        self._call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
+
+    def await_load(self, work: Callable[[], None]) -> None:
+        """Do `work`, which leads to another page, and wait for that."""
+        self._loaded = False
+        work()
+        while not self._loaded:
+            self._take()
 
     def picture(self, file: Path, top: int = 0, height: int | None = None) -> None:
         """A PNG of the page from `top` on, to its end or `height` pixels."""

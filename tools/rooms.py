@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ranking": {"embedding"},
     "space": {"embedding", "encoding", "pictures", "ranking", "text", "words"},
     "evaluation": {"embedding", "ranking", "space"},
+    "layout": {"ranking"},
     "report": {"pictures"},
 }
 """Beside EVERYWHERE, and for the three of that as they stand."""

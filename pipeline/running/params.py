@@ -243,6 +243,11 @@ class Clusters(_Section):
     images: PositiveInt
 
 
+class Map(_Section):
+    most: Annotated[int, Field(ge=100)]
+    perplexity: Annotated[float, Field(ge=2)]
+
+
 class Report(_Section):
     queries: list[list[str]]
     top: PositiveInt
@@ -294,6 +299,7 @@ class Params(Lambdas):
     interests: Interests
     neighbours: Neighbours
     clusters: Clusters
+    map: Map
     report: Report
 
     @model_validator(mode="after")

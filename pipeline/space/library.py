@@ -3,10 +3,10 @@
 Tables that a run has not made yet are taken as empty, but for posts. Rows of posts are those of data/corpus/posts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ import pyarrow.compute as pc
 from pipeline.tables.corpus import IMAGES, POSTS, USERS, pictures_of
 from pipeline.tables.evaluation import CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.layout import POINTS
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import Table, positions
 from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 HELD_OUT = ("val", "test")
+KEPT_SHARDS = 8
+"""Shards of pictures in memory, some 40 MB each."""
 
 
 @dataclass(frozen=True)
@@ -212,15 +215,23 @@ class Library:
 
     def picture(self, image_id: str) -> bytes | None:
         """A stored picture; None where there is none, or a made vector in its place."""
-        if not self.has_pictures:
+        row = _row(self.images, image_id)
+        if row < 0:
             return None
-        row = IMAGES.find(self.data / "corpus/images", [image_id], ["bytes", "width"]).get(image_id)
-        return row["bytes"] if row and row["width"] else None
+        shard = int(np.searchsorted(self._shard_ends, row, side="right"))
+        held = self._shard(shard).slice(row - int(np.append(0, self._shard_ends)[shard]), 1).to_pylist()[0]
+        return held["bytes"] if held["width"] else None
 
     @cached_property
-    def has_pictures(self) -> bool:
-        """Whether there is an images' table at all."""
-        return bool(len(self.images))
+    def _shard_ends(self) -> Array:
+        """The row of images behind the last of each shard."""
+        return np.cumsum([IMAGES.count(shard) for shard in IMAGES.shards(self.data / "corpus/images")])
+
+    @cached_property
+    def _shard(self) -> Callable[[int], pa.Table]:
+        """The pictures of a shard, the last few kept: those of one page are often asked for together."""
+        shards = IMAGES.shards(self.data / "corpus/images")
+        return lru_cache(KEPT_SHARDS)(lambda number: IMAGES.read(shards[number], ["bytes", "width"]))
 
     # ------------------------------------------------------------ people
     @cached_property
@@ -246,6 +257,11 @@ class Library:
         for cluster, word in zip(table["cluster"].to_pylist(), table["word"].to_pylist(), strict=True):
             found.setdefault(cluster, []).append(word)
         return found
+
+    def points(self, kind: str) -> pa.Table:
+        """Where users, or images, lie in the plane; no rows where the run has no map."""
+        table = self._read(POINTS, "map/points")
+        return table.filter(pc.equal(table["kind"], kind))
 
     @cached_property
     def interests(self) -> dict[str, list[str]]:

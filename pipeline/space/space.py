@@ -135,6 +135,11 @@ class Space:
         """The ids of all things of a kind that have a vector."""
         return self._held[kind].ids
 
+    def prepare(self, kind: str) -> None:
+        """Read what an answer of `kind` needs, so that the first one does not wait for it."""
+        self._taken(kind, Filters(sides=()))
+        self._group(kind)
+
     @cached_property
     def _rows(self) -> dict[str, Array]:
         """For each kind, the row of each vector's thing in the library: of its user, image or post."""
@@ -223,10 +228,11 @@ class Space:
         if asked.vector is None:
             return []
         scores = self.vectors(kind).values @ asked.vector
-        chance = threshold(scores)
+        own = np.isin(self._group(kind), self._own(asked, kind))
+        chance = threshold(scores[~own])
         if filters.of_posts:
             scores = np.where(self._taken(kind, filters), scores, -np.inf)
-        scores = np.where(np.isin(self._group(kind), self._own(asked, kind)), -np.inf, scores)
+        scores = np.where(own, -np.inf, scores)
         if filters.least is not None:
             scores = np.where(scores >= filters.least, scores, -np.inf)
         return [

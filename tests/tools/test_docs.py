@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import pipeline.tables
-from pipeline.tables import corpus, embedding, evaluation, images, ranking, split, text
+from pipeline.tables import corpus, embedding, evaluation, images, layout, ranking, split, text
 from pipeline.tables.table import TEXT, VECTOR, WORD_LIST, Table
 from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS
 from tools import contract
@@ -57,6 +57,7 @@ PLACES = {
     "clusters/users": evaluation.CLUSTER_USERS,
     "clusters/words": evaluation.CLUSTER_WORDS,
     "clusters/images": evaluation.CLUSTER_IMAGES,
+    "map/points": layout.POINTS,
     "queries/asked": evaluation.ASKED,
     "queries/answers": evaluation.ANSWERS,
     "truth/posts": TRUTH_POSTS,

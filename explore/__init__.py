@@ -1,0 +1,1 @@
+"""A page to search, open and compare users, images and texts: `make explore`. Nothing imports it."""

@@ -1,0 +1,118 @@
+"""Named collections of users, images and posts: a CSV beside the corpus's tables, `data/marks.csv`, never in Git.
+
+It has a row per marked thing: collection, kind (user, image or post), id; sorted, so that equal marks are equal bytes.
+"""
+
+import csv
+import io
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.running.errors import UserError
+from pipeline.running.files import write_text
+from pipeline.space.question import Term
+from pipeline.space.space import Asked, Space
+
+KINDS = ("user", "image", "post")
+COLUMNS = ["collection", "kind", "id"]
+LONGEST = 60
+"""Characters of a collection's name."""
+
+
+class Mark(NamedTuple):
+    """One thing in a collection."""
+
+    collection: str
+    kind: str
+    id: str
+
+
+class Marks:
+    """The collections in the file `path`, read anew for each question: it may be edited by hand meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+
+    def read(self) -> list[Mark]:
+        """All marks, sorted. Raises UserError where the file is no table of marks."""
+        if not self.path.exists():
+            return []
+        with self.path.open(encoding="utf-8", newline="") as stream:
+            rows = csv.DictReader(stream)
+            if rows.fieldnames != COLUMNS:
+                raise UserError(f"{self.path} has columns {rows.fieldnames}; they have to be {', '.join(COLUMNS)}.")
+            return sorted({Mark(*(row[name] or "" for name in COLUMNS)) for row in rows})
+
+    def change(self, collection: str, kind: str, name: str, add: bool) -> None:
+        """Put a thing into a collection, or take it out. Raises ValueError for a name that cannot be one."""
+        collection = " ".join(collection.split())
+        if not 0 < len(collection) <= LONGEST or not collection.isprintable() or "/" in collection:
+            raise ValueError(f"A collection's name has 1 to {LONGEST} printable characters, without a slash.")
+        if kind not in KINDS:
+            raise ValueError(f"Marks are of {', '.join(KINDS)}, not of {kind[:40]}.")
+        with self._lock:
+            held = set(self.read())
+            held = held | {Mark(collection, kind, name)} if add else held - {Mark(collection, kind, name)}
+            written = io.StringIO()
+            sheet = csv.writer(written)
+            sheet.writerow(COLUMNS)
+            sheet.writerows(sorted(held))
+            write_text(written.getvalue(), self.path)
+
+    def collections(self) -> dict[str, list[Mark]]:
+        """Marks by collection."""
+        found: dict[str, list[Mark]] = {}
+        for mark in self.read():
+            found.setdefault(mark.collection, []).append(mark)
+        return found
+
+
+def more_like(space: Space, marks: Sequence[Mark]) -> Asked:
+    """A question with the mean of the vectors of `marks`; what is marked is not among the answers."""
+    held = []
+    for mark in marks:
+        if mark.kind == "post":
+            row = space.library.row_of_post(mark.id)
+            vector = space.post_vector(row) if row >= 0 else None
+        else:
+            vector = space.vector(mark.kind, mark.id)
+        if vector is not None:
+            held.append(vector)
+    mean = np.mean(held, axis=0) if held else np.zeros(1)
+    length = float(np.linalg.norm(mean))
+    terms = tuple(Term(1, mark.kind, mark.id) for mark in marks)
+    return Asked(terms, np.asarray(mean / length, np.float32) if length > 1e-6 else None, "user")
+
+
+def how_well_told(space: Space, marks: Sequence[Mark]) -> Mapping[str, Any]:
+    """How well a linear SVM tells the users of a collection from all others, as stage evaluate_interests has it.
+
+    `f1` and `interval_95` of held-out users in repeated folds, `always_yes` beside it; or `not_measured`, and why.
+    """
+    from pipeline.evaluation.interests import evaluate, predict
+
+    params = space.reader.params
+    wanted, users = params.interests, space.vectors("user")
+    names = {mark.id for mark in marks if mark.kind == "user"}
+    truth = np.array([name in names for name in users.ids.to_pylist()])
+    least = max(wanted.folds, wanted.min_positives)
+    if truth.sum() < least or (~truth).sum() < least:
+        return {
+            "not_measured": f"{truth.sum()} of {len(truth)} users are in it; at least {least} have to be in it, "
+            f"and {least} not (interests.min_positives and interests.folds of params.yaml)"
+        }
+    found = predict(
+        {"model": users.values}, ["collection"], truth[None], wanted.c, wanted.folds, wanted.repeats, params.seed
+    )
+    measured = evaluate(found, params.retrieval.bootstrap, params.seed)["labels"]["collection"]
+    return {
+        "users": int(truth.sum()),
+        "f1": measured["model"],
+        "interval_95": measured["interval_95"]["model"],
+        "always_yes": measured["always_yes"],
+    }

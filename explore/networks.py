@@ -1,0 +1,113 @@
+"""Networks for Gephi, as GEXF with weights: users by cosine above chance, users by hashtags.
+
+    python -m explore.networks users.gexf --of users        # cosine, where it is nearer than chance
+    python -m explore.networks tags.gexf --of hashtags      # how many posts of a user have a tag
+
+The same tables give the same bytes.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from pipeline.report.cards import clip
+from pipeline.running.errors import UserError
+from pipeline.running.files import write_text
+from pipeline.space.chance import threshold
+from pipeline.space.space import Space
+
+Node = tuple[str, str, dict[str, Any]]
+Edge = tuple[str, str, float]
+_BLOCK = 512
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the network; exit status 1, and one sentence, where there is none."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("network", type=Path)
+    asked.add_argument("--of", choices=("users", "hashtags"), default="users")
+    asked.add_argument("--data", type=Path, default=Path("data"))
+    given = asked.parse_args(arguments)
+    try:
+        space = Space.open(given.data)
+        nodes, edges = users(space) if given.of == "users" else hashtags(space)
+    except UserError as error:
+        sys.stderr.write(f"networks: {error}\n")
+        return 1
+    write_text(gexf(nodes, edges), given.network)
+    sys.stdout.write(f"{len(nodes)} nodes, {len(edges)} edges: {given.network}\n")
+    return 0
+
+
+def users(space: Space) -> tuple[list[Node], list[Edge]]:
+    """Users, and the cosine of those pairs of which one is nearer to the other than chance explains."""
+    held, library = space.vectors("user"), space.library
+    names = held.ids.to_pylist()
+    edges: dict[tuple[int, int], float] = {}
+    for begin in range(0, len(names), _BLOCK):
+        block = held.values[begin : begin + _BLOCK] @ held.values.T
+        for row, cosines in enumerate(block, begin):
+            others = np.delete(cosines, row)
+            for other in np.flatnonzero(cosines > threshold(others)):
+                if other != row:
+                    edges[min(row, int(other)), max(row, int(other))] = float(cosines[other])
+    return [_user(library, name) for name in names], [
+        (f"user:{names[left]}", f"user:{names[right]}", round(weight, 4))
+        for (left, right), weight in sorted(edges.items())
+    ]
+
+
+def hashtags(space: Space) -> tuple[list[Node], list[Edge]]:
+    """Users and their hashtags, and in how many posts a user has each."""
+    library = space.library
+    tags, post, tag = library.hashtags
+    pairs = np.unique(np.stack([post, tag]), axis=1) if len(post) else np.empty((2, 0), np.int64)
+    together, counts = np.unique(np.stack([library.author[pairs[0]], pairs[1]]), axis=1, return_counts=True)
+    people = sorted(set(together[0].tolist()))
+    nodes = [_user(library, library.users[row].as_py()) for row in people]
+    nodes += [(f"tag:{name}", f"#{name}", {"kind": "hashtag"}) for name in tags.to_pylist()]
+    edges = [
+        (f"user:{library.users[int(user)].as_py()}", f"tag:{tags[int(name)].as_py()}", float(n))
+        for user, name, n in zip(*together, counts, strict=True)
+    ]
+    return nodes, edges
+
+
+def gexf(nodes: Iterable[Node], edges: Iterable[Edge]) -> str:
+    """The network as GEXF 1.3, undirected."""
+    nodes = list(nodes)
+    names = list(dict.fromkeys(key for _, _, told in nodes for key in told))
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<gexf xmlns="http://gexf.net/1.3" version="1.3"><graph defaultedgetype="undirected">',
+        '<attributes class="node">',
+        *(f'<attribute id="{i}" title="{name}" type="string"/>' for i, name in enumerate(names)),
+        "</attributes><nodes>",
+    ]
+    for node, label, told in nodes:
+        values = "".join(f'<attvalue for="{names.index(k)}" value={_quoted(str(v))}/>' for k, v in told.items())
+        lines.append(f"<node id={_quoted(node)} label={_quoted(label)}><attvalues>{values}</attvalues></node>")
+    lines.append("</nodes><edges>")
+    for i, (left, right, weight) in enumerate(edges):
+        lines.append(f'<edge id="{i}" source={_quoted(left)} target={_quoted(right)} weight="{weight:g}"/>')
+    return "\n".join([*lines, "</edges></graph></gexf>"]) + "\n"
+
+
+def _user(library: Any, name: str) -> Node:
+    row = library.row_of_user(name)
+    cluster = int(library.cluster[row]) if row >= 0 else -1
+    return f"user:{name}", clip(name, 80), {"kind": "user", "cluster": cluster if cluster >= 0 else ""}
+
+
+def _quoted(text: str) -> str:
+    # XML knows no control characters, not even escaped.
+    return quoteattr("".join(c if c >= " " and c not in "\ufffe\uffff" else "\ufffd" for c in text))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

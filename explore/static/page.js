@@ -1,0 +1,30 @@
+// Nothing here is needed: / puts the cursor into the question, a picture can be dropped anywhere on the form.
+"use strict";
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, select, textarea");
+  const field = document.getElementById("q") || document.getElementById("begins");
+  if (event.key === "/" && !typing && field) { event.preventDefault(); field.focus(); field.select(); }
+});
+for (const form of document.querySelectorAll("form.own")) {
+  const file = form.querySelector("input[type=file]");
+  const over = (on) => (event) => { event.preventDefault(); form.classList.toggle("over", on); };
+  form.addEventListener("dragover", over(true));
+  form.addEventListener("dragleave", over(false));
+  form.addEventListener("drop", (event) => {
+    over(false)(event);
+    if (event.dataTransfer.files.length) { file.files = event.dataTransfer.files; form.submit(); }
+  });
+  file.addEventListener("change", () => { if (file.files.length) form.submit(); });
+}
+// An address to share holds what was asked, not every field that was left as it was.
+for (const form of document.querySelectorAll("form[role=search]")) {
+  form.addEventListener("submit", () => {
+    const kinds = [...form.querySelectorAll("input[name=kind]")];
+    const all = kinds.every((box) => box.checked);
+    for (const field of form.elements) {
+      const plain = !field.value || (field.name === "top" && field.value === "12") || (field.name === "kind" && all);
+      if (field.name && field.name !== "q" && plain) field.disabled = true;
+    }
+    setTimeout(() => { for (const field of form.elements) field.disabled = false; });
+  });
+}

@@ -1,0 +1,1 @@
+"""Users and images laid out in the plane."""

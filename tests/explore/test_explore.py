@@ -1,0 +1,470 @@
+"""The page, served by its real server to a real browser: every address, hostile content, who may ask, load."""
+
+import concurrent.futures
+import contextlib
+import csv
+import http.client
+import io
+import json
+import shutil
+import threading
+import time
+import urllib.parse
+from pathlib import Path
+
+import browser
+import numpy as np
+import pyarrow as pa
+import pytest
+from embedded import fabricate_space
+
+uvicorn = pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
+pytest.importorskip("starlette")
+
+from explore import ask, networks, new_users  # noqa: E402
+from explore.__main__ import main as serve_command  # noqa: E402
+from explore.app import HEADERS, application, as_csv  # noqa: E402
+from explore.views import address  # noqa: E402
+from pipeline.space.space import Space  # noqa: E402
+from pipeline.tables.corpus import IMAGES  # noqa: E402
+from pipeline.tables.layout import POINTS  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+USER = "<b onclick=alert(3)>=cmd/..\u202e" + "W" * 120
+POST = (
+    "</p><script>document.title='owned'</script><img src=\"http://evil.invalid/x.png\" onerror=alert(1)> "
+    "tiger {{ 7 * 7 }}"
+)
+
+
+class Served:
+    """A server on a free port of the loopback, of a space in `folder`."""
+
+    def __init__(self, folder, token=None):
+        self.space = Space.open(folder / "data")
+        self.app = application(self.space, folder / "metrics", token)
+        config = uvicorn.Config(self.app, port=0, log_level="error", access_log=False)
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        self.port = self.server.servers[0].sockets[0].getsockname()[1]
+
+    def get(self, path, method="GET", body=None, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        return answer.status, dict(answer.getheaders()), data
+
+    def json(self, path):
+        status, _, data = self.get(path)
+        assert status == 200, (path, data[:300])
+        return json.loads(data)
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+@contextlib.contextmanager
+def serving(folder, token=None):
+    served = Served(folder, token)
+    try:
+        yield served
+    finally:
+        served.server.should_exit = True
+        served.thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explore")
+    fabricate_space(folder)
+    (folder / "models").symlink_to(ROOT / "models")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(run):
+    with serving(run) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    fabricate_space(folder, text=POST, user=USER)
+    (folder / "models").symlink_to(ROOT / "models")
+    with serving(folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def tab():
+    path = browser.find()
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    with browser.browser(path) as page:
+        yield page
+
+
+def pages(served):
+    library = served.space.library
+    image, post, user = library.images[3].as_py(), library.post_ids[3].as_py(), library.users[0].as_py()
+    query = urllib.parse.urlencode({"q": "tiger xyzzy + user:user-02", "least": "-1"})
+    return [
+        "/", f"/search?{query}", "/search?q=", "/users", "/users?begins=user-0", "/clusters", "/cluster/0", "/about",
+        "/map", "/marks",
+        address("user", user), address("image", image), address("post", post), "/nowhere", "/user/eve",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("whose", ["served", "hostile"])
+def test_every_page_fits_is_quiet_and_asks_nobody_else(whose, width, tab, request):
+    served = request.getfixturevalue(whose)
+    for path in pages(served):
+        tab.open(served.url(path), width, dark=width == 390)
+        over = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert over <= 0, (path, over)
+        # A page that is not there is told so by the browser's console too.
+        told = [line for line in tab.console if "404" not in line]
+        assert not told, (path, told)
+        # The browser draws the cross of a search field from an address of its own, which leaves nowhere.
+        assert all(where.startswith((served.url("/"), "data:image/svg")) for where in tab.requests), (
+            path,
+            tab.requests,
+        )
+        assert tab.evaluate("document.title") != "owned"
+        assert tab.evaluate("document.querySelectorAll('main h1').length") == 1
+        assert tab.evaluate("[...document.images].every(i => i.hasAttribute('alt'))")
+        unnamed = (
+            "[...document.querySelectorAll('input:not([type=hidden]),select')].filter(i => !i.labels.length).length"
+        )
+        assert tab.evaluate(unnamed) == 0, path
+
+
+def test_by_keyboard_alone_one_asks_and_opens_an_answer(served, tab):
+    tab.open(served.url("/users"), 1440)
+    tab.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "To the content"
+    tab.open(served.url("/users"), 1440)
+    tab.press("/")
+    assert tab.evaluate("document.activeElement.id") == "begins"
+    tab.open(served.url("/"), 1440)
+    assert tab.evaluate("document.activeElement.id") == "q"
+    for letter in "tiger":
+        tab.press(letter)
+    tab.await_load(lambda: tab.press("Enter"))
+    assert tab.evaluate("location.search") == "?q=tiger"  # what was left as it was is no part of the address
+    for _ in range(60):
+        tab.press("Tab")
+        where = tab.evaluate("document.activeElement.getAttribute('href') || ''")
+        if where.startswith("/user/"):
+            break
+    tab.await_load(lambda: tab.press("Enter"))
+    assert tab.evaluate("location.pathname") == where
+
+
+def test_nothing_needs_a_script(served):
+    """Forms are plain, links are links; no page holds a script or a style of its own."""
+    from lxml import html
+
+    for path in pages(served):
+        tree = html.fromstring(served.get(path)[2])
+        assert all(
+            script.get("src") in ("/static/page.js", "/static/map.js") and not script.text
+            for script in tree.xpath("//script")
+        )
+        assert not tree.xpath("//*[@style or @onclick or @onload]") and not tree.xpath("//style")
+        assert not tree.xpath("//a[not(@href)]")
+
+
+def test_headers_forbid_what_a_post_could_bring(served):
+    for path in ("/", "/search.json?q=tiger", "/static/page.js", "/nowhere", "/thumb/x"):
+        _, headers, _ = served.get(path)
+        for name, value in HEADERS.items():
+            assert headers[name.lower()] == value
+
+
+def test_other_hosts_other_sites_and_other_methods_are_refused(served):
+    assert served.get("/", Host="evil.invalid")[0] == 403
+    assert served.get("/", Host="127.0.0.1.evil.invalid:80")[0] == 403
+    assert served.get("/", Host=f"localhost:{served.port}")[0] == 200
+    assert served.get("/search", "POST", b"", Origin="http://evil.invalid")[0] == 403
+    assert served.get("/search", "POST", b"")[0] == 403
+    assert served.get("/", "DELETE")[0] == 405
+    for path in ("/static/../app.py", "/static/%2e%2e%2fapp.py", "/static/app.py"):
+        assert served.get(path)[0] == 404
+
+
+def test_elsewhere_than_on_this_machine_needs_a_token(run, capsys):
+    assert serve_command([str(run / "data"), "--host", "0.0.0.0"]) == 1
+    assert "--token" in capsys.readouterr().err
+    assert serve_command([str(run / "data"), "--host", "0.0.0.0", "--token", "short"]) == 1
+    with serving(run, "a-token-of-some-length") as guarded:
+        assert guarded.get("/")[0] == 401 and guarded.get("/user/user-01.json?token=wrong")[0] == 401
+        status, headers, _ = guarded.get("/users?page=1&token=a-token-of-some-length")
+        assert (status, headers["location"]) == (303, "/users?page=1")
+        assert guarded.get("/", Cookie=headers["set-cookie"].partition(";")[0])[0] == 200
+
+
+def test_every_page_is_json_and_csv_too_with_the_same_things(served):
+    name = served.space.library.users[2].as_py()
+    post = address("post", served.space.library.post_ids[4].as_py())
+    image = address("image", served.space.library.images[3].as_py())
+    for path, listed in (
+        ("/search{}?q=tiger", lambda d: [row for rows in d["answers"].values() for row in rows]),
+        (f"/user/{name}{{}}", lambda d: d["posts"]),
+        (image + "{}", lambda d: d["posted"]),
+        (post + "{}", lambda d: [*d["before"], d["post"], *d["after"], *d["copies"]]),
+        ("/cluster/1{}", lambda d: d["members"]),
+        ("/users{}", lambda d: d["users"]),
+        ("/clusters{}", lambda d: d["clusters"]),
+    ):
+        rows = listed(served.json(path.format(".json")))
+        status, headers, data = served.get(path.format(".csv"))
+        found = list(csv.DictReader(io.StringIO(data.decode())))
+        assert status == 200 and headers["content-type"].startswith("text/csv")
+        assert len(found) == len(rows) > 0, path
+        assert served.get(path.format(""))[0] == 200
+
+
+def test_the_json_of_a_search_has_its_schema(served):
+    found = served.json("/search.json?q=tiger+xyzzy&top=3")
+    assert set(found) == {"question", "terms", "notes", "unknown", "answered", "answers", "picture", "narrowed"}
+    kinds = {
+        "cosine": float,
+        "above_chance": bool,
+        "copies": int,
+        "held_out": bool,
+        "id": str,
+        "href": str,
+        "kind": str,
+    }
+    assert set(found["answers"]) == {"users", "images", "texts"} and found["unknown"] == {"xyzzy": []}
+    for rows in found["answers"].values():
+        assert 0 < len(rows) <= 3
+        for row in rows:
+            assert all(type(row[name]) is kind for name, kind in kinds.items())
+            assert served.get(row["href"])[0] == 200
+    assert [row["id"] for row in found["answers"]["users"]] == [
+        answer.id for answer in served.space.search("tiger xyzzy", kind="user", top=3)
+    ]
+
+
+def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
+    rows = served.json("/search.json?q=tiger&kind=text&side=test&top=100")["answers"]
+    assert set(rows) == {"texts"} and {row["side"] for row in rows["texts"]} == {"test"}
+    for query in ("cluster=x", "from=yesterday", "least=much", "top=-3", "top=x"):
+        status, _, data = served.get(f"/search.json?q=tiger&{query}")
+        assert status == 400 and "message" in json.loads(data)
+    assert served.get("/search.json?q=" + "x" * 3000)[0] == 400
+
+
+def upload(served, data, question=""):
+    boundary = "x" * 30
+    body = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="q"\r\n\r\n{question}\r\n--{boundary}\r\n'
+        'Content-Disposition: form-data; name="picture"; filename="a.png"\r\n\r\n'
+    ).encode() + data + f"\r\n--{boundary}--\r\n".encode()  # fmt: skip
+    kind = f"multipart/form-data; boundary={boundary}"
+    return served.get("/search", "POST", body, Origin=f"http://127.0.0.1:{served.port}", Content_Type=kind)
+
+
+def test_a_picture_of_ones_own_finds_itself_and_no_picture_is_refused(served, run):
+    stored = IMAGES.read(run / "data/corpus/images")
+    status, headers, _ = upload(served, stored["bytes"][50].as_py())
+    assert status == 303 and headers["location"].startswith("/search?picture=")
+    found = served.json(headers["location"].replace("/search?", "/search.json?"))
+    assert found["answers"]["images"][0]["id"] == stored["image_id"][50].as_py()
+    assert served.get("/picture/" + headers["location"].partition("=")[2])[0] == 200
+    status, _, page = upload(served, b"GIF89a" + b"\x00" * 40)
+    assert status == 422 and b"cannot be read" in page
+    assert served.get("/search?picture=" + "0" * 64)[0] == 404
+    huge = served.get("/search", "POST", b"", Origin=f"http://127.0.0.1:{served.port}", Content_Length="999999999")
+    assert huge[0] == 400
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "../x", "a.json", "ü ?&#%", "a\\b", "<i>", "a//b", "."])
+def test_any_name_has_an_address(name):
+    parts = urllib.parse.urlsplit(address("user", name))
+    query = urllib.parse.parse_qs(parts.query)
+    assert not {".", ".."} & set(parts.path.split("/"))
+    assert query.get("id", [urllib.parse.unquote(parts.path.removeprefix("/user/"))]) == [name]
+
+
+def form(served, path, **fields):
+    body = urllib.parse.urlencode(fields).encode()
+    kind = "application/x-www-form-urlencoded"
+    return served.get(path, "POST", body, Origin=f"http://127.0.0.1:{served.port}", Content_Type=kind)
+
+
+def test_marks_become_a_table_more_like_these_and_an_interest(run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run", symlinks=True)
+    with serving(folder) as served:
+        for user in ("user-00", "user-04", "user-08", "user-12"):
+            status, headers, _ = form(served, "/marks", collection=" big  cats ", kind="user", id=user, back="/users")
+            assert (status, headers["location"]) == (303, "/users")
+        image = served.space.library.images[5].as_py()
+        assert form(served, "/marks", collection="big cats", kind="image", id=image)[0] == 303
+        held = (folder / "data/marks.csv").read_text()
+        assert held.splitlines()[:2] == ["collection,kind,id", f"big cats,image,{image}"]
+        form(served, "/marks", collection="big cats", kind="image", id=image, do="remove")
+        assert image not in (folder / "data/marks.csv").read_text()
+        found = served.json("/marks/big%20cats.json")
+        assert {row["id"] for row in found["members"]} == {"user-00", "user-04", "user-08", "user-12"}
+        nearest = [row["id"] for row in found["more"]["users"][:2]]
+        assert {int(name[-2:]) % 4 for name in nearest} == {0} and not set(nearest) & {
+            r["id"] for r in found["members"]
+        }
+        told = served.json("/marks/big%20cats.json?tell=1")["told"]
+        assert "at least 10" in told["not_measured"]
+        for number in range(1, 24, 2):
+            form(served, "/marks", collection="odd", kind="user", id=f"user-{number:02d}")
+        told = served.json("/marks/odd.json?tell=1")["told"]
+        assert told["users"] == 12 and told["f1"] > told["always_yes"]  # topics 1 and 3 of four
+        for wrong in ({"collection": "a/b"}, {"collection": ""}, {"collection": "x" * 61}, {"kind": "word"}):
+            fields = {"collection": "c", "kind": "user", "id": "x"} | wrong
+            assert form(served, "/marks", **fields)[0] == 400
+        for back in ("//evil.invalid", "http://evil.invalid", "/\\evil.invalid"):
+            answer = form(served, "/marks", collection="c", kind="user", id="x", back=back)
+            assert answer[1]["location"] == "/marks"
+        assert served.get("/marks/c")[0] == 200  # nobody is called x
+        assert served.get("/marks")[0] == served.get("/marks/odd")[0] == served.get("/marks.csv")[0] == 200
+        (folder / "data/marks.csv").write_text("a,b\n1,2\n")
+        assert b"has columns" in served.get("/marks.json")[2]
+
+
+def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab):
+    folder = shutil.copytree(run, tmp_path / "run", symlinks=True)
+    with serving(folder) as served:
+        assert b"This run has no map" in served.get("/map")[2]
+    library = Space.open(folder / "data").library
+    x = np.linspace(-1, 1, len(library.users)).astype(np.float32)
+    POINTS.write(
+        pa.table({"kind": ["user"] * len(x), "id": library.users, "x": x, "y": -x,
+                  "cluster": pa.array(library.cluster, pa.int32())}),
+        folder / "data/map/points",
+    )  # fmt: skip
+    with serving(folder) as served:
+        assert len(served.json("/map.json")["x"]) == 24 and served.get("/map?kind=text")[0] == 400
+        assert [t["user_id"] for t in served.json("/map.json?rows=0,3,99")["things"]] == ["user-00", "user-03"]
+        for width in (390, 1440):
+            tab.open(served.url("/map"), width)
+            drawn = "new Promise(r => {const w = () => document.getElementById('map').dataset.drawn ? r(1) : "
+            tab.evaluate(drawn + "setTimeout(w, 20); w()})")
+            assert tab.console == []
+            assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        lasso = """(async () => {
+            document.getElementById('lasso').click();
+            const c = document.getElementById('map'), b = c.getBoundingClientRect();
+            c.setPointerCapture = () => {};
+            const at = (kind, x, y) => c.dispatchEvent(new PointerEvent(kind,
+                {clientX: b.left + x * b.width, clientY: b.top + y * b.height, pointerId: 1}));
+            at('pointerdown', -.01, -.01);
+            for (const [x, y] of [[.5, -.01], [.5, .5], [-.01, .5]]) at('pointermove', x, y);
+            at('pointerup', -.01, .5);
+            for (let i = 0; i < 100 && !document.querySelector('#chosen li'); i++)
+                await new Promise(r => setTimeout(r, 50));
+            return [...document.querySelectorAll('#chosen li a')].map(a => a.getAttribute('href'));
+        })()"""
+        assert tab.evaluate(lasso) == [f"/user/user-{i:02d}" for i in range(12)]
+
+
+def test_no_cell_is_a_formula():
+    rows = list(csv.DictReader(io.StringIO(as_csv([{"a": "=1+1", "b": ["x", "y"], "c": None, "d": -0.5}]))))
+    assert rows == [{"a": "'=1+1", "b": "x;y", "c": "", "d": "-0.5"}]
+
+
+def test_from_the_shell(run, tmp_path, capsys):
+    assert ask.main(["tiger xyzzy", "--data", str(run / "data"), "--kind", "user"]) == 0
+    told = capsys.readouterr().out
+    assert "unknown: xyzzy" in told and "user-" in told
+    assert ask.main(["xyzzy", "--data", str(run / "data")]) == 1
+    posts = tmp_path / "posts.csv"
+    posts.write_text("user_id,text,image\nnew,tulip petal garden,\nnew,,missing.png\nother,xyzzy,\n")
+    made = tmp_path / "vectors.parquet"
+    assert new_users.main([str(posts), str(made), "--data", str(run / "data")]) == 0
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(made)
+    assert table["id"].to_pylist() == ["new", "other"]
+    lengths = [np.linalg.norm(vector) for vector in table["vector"].to_pylist()]
+    np.testing.assert_allclose(lengths, 1, atol=1e-5)
+    told = capsys.readouterr().err
+    assert "row 2: missing" in told and "row 3: neither a known word nor a picture" in told
+
+
+def test_networks_are_well_formed_weighted_and_the_same_again(run, hostile, tmp_path):
+    from lxml import etree
+
+    for name in ("one", "two"):
+        assert networks.main([str(tmp_path / f"{name}.gexf"), "--data", str(run / "data")]) == 0
+    assert (tmp_path / "one.gexf").read_bytes() == (tmp_path / "two.gexf").read_bytes()
+    tree = etree.fromstring((tmp_path / "one.gexf").read_bytes())
+    nodes = {node.get("id") for node in tree.iter("{*}node")}
+    edges = list(tree.iter("{*}edge"))
+    assert len(nodes) == 24 and all({e.get("source"), e.get("target")} <= nodes for e in edges)
+    assert all(-1 <= float(edge.get("weight")) <= 1 for edge in edges)
+    etree.fromstring(networks.gexf(*networks.users(hostile.space)).encode())
+    etree.fromstring(networks.gexf(*networks.hashtags(hostile.space)).encode())
+
+
+def load(served, seconds, rate=50):
+    """Ask at `rate` a second, whatever the answers take; the statuses, and the times in seconds."""
+    paths = ["/search.json?q=tiger", "/user/user-03", "/search?q=user:user-05", "/clusters", "/thumb/" + "0" * 64]
+    served.get(paths[0])
+
+    def one(i, due):
+        time.sleep(max(0, due - time.monotonic()))
+        begun = time.monotonic()
+        return served.get(paths[i % len(paths)])[0], time.monotonic() - begun
+
+    begun = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(64) as threads:
+        done = [threads.submit(one, i, begun + i / rate) for i in range(int(seconds * rate))]
+        found = [future.result() for future in done]
+    statuses, times = zip(*found, strict=True)
+    return statuses, times
+
+
+def test_fifty_questions_a_second_without_an_error(served):
+    statuses, _ = load(served, 3)
+    assert set(statuses) == {200}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_fifty_questions_a_second_for_a_minute(served):
+    statuses, times = load(served, 60)
+    assert set(statuses) == {200}
+    assert np.quantile(times, 0.95) < 2
+
+
+def test_axe_finds_no_serious_fault(served, tab, tmp_path):
+    npm = shutil.which("npm")
+    axe = next((p for p in (Path.home() / ".cache/du2mce/axe.min.js", tmp_path / "node_modules/axe-core/axe.min.js")
+                if p.exists()), None)  # fmt: skip
+    if axe is None and npm is not None:
+        import subprocess
+
+        subprocess.run(
+            [npm, "install", "--no-save", "--silent", "--prefix", str(tmp_path), "axe-core@4"],
+            capture_output=True, timeout=90, check=False,
+        )  # fmt: skip
+        axe = next(tmp_path.glob("node_modules/axe-core/axe.min.js"), None)
+    if axe is None:
+        pytest.skip("axe-core cannot be had: no npm, or no registry within reach")
+    source = axe.read_text()
+    for path in pages(served):
+        for dark in (False, True):
+            tab.open(served.url(path), 1440, dark=dark)
+            tab.evaluate(source + "; 0")
+            faults = tab.evaluate(
+                "axe.run().then(r => r.violations.filter(v => ['serious','critical'].includes(v.impact))"
+                ".map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).slice(0, 3).join(', ')))"
+            )
+            assert faults == [], (path, dark, faults)
