@@ -5,6 +5,8 @@ image, 95 % with a text), its texts cleaned by the real stage, its images given 
 are the planted ones, so that audit and grouping share nothing. The stages run as they do under DVC, in processes of
 their own. The peer, scikit-learn's StratifiedGroupKFold (users as strata, content groups as groups), gets the same
 posts and groups under a limit of memory, and says itself what it asks for.
+
+`--cut` makes corpora in which everything hangs together instead, and tells how few posts the cut excludes.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +26,15 @@ import pyarrow as pa
 from benchmarks import ROOT, lay_out, print_table, result, write_params
 from pipeline.common.groups import components
 from pipeline.running.files import write_text
+from pipeline.split.sides import EXCLUDED, TEST, VAL, assign, content_groups
 from pipeline.tables.corpus import IMAGES, POSTS
-from pipeline.tables.images import FEATURES, IMAGE_GROUPS
+from pipeline.tables.images import FEATURES, IMAGE_EDGES, IMAGE_GROUPS
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import positions, vectors
 from pipeline.tables.truth import TRUTH_POSTS
+from tests.split.percolating import CORPORA, items_on_two_sides
 
+FRACTIONS = {TEST: 0.2, VAL: 0.05}
 PEER_MEMORY = 16 << 30
 
 
@@ -37,7 +43,11 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=2_000_000)
     parser.add_argument("--users", type=int, default=50_000)
     parser.add_argument("--image-share", type=float, default=0.13)
+    parser.add_argument("--cut", action="store_true", help="corpora that hang together, instead")
     arguments = parser.parse_args()
+    if arguments.cut:
+        _cut()
+        return
     with tempfile.TemporaryDirectory(prefix="split-benchmark-") as folder:
         os.chdir(folder)
         _prepare(arguments.posts, arguments.users, arguments.image_share)
@@ -68,6 +78,48 @@ def main() -> None:
             "split_under_a_minute": taken["split"]["seconds"] < 60,
             "split_under_4_gb": taken["split"]["peak MB"] < 4096,
             "no_planted_copy_crosses": crossing == 0 and audit["crossings"]["left"] == 0,
+        },
+    )
+
+
+def _cut() -> None:
+    """Corpora in which everything hangs together: how few posts are excluded, how near sides come to their shares."""
+    rows = []
+    for name, generate in CORPORA.items():
+        of = generate(1)
+        ids = pa.chunked_array([[f"p{i:07d}" for i in range(of.n)]])
+        every, fewer = np.ones(of.n, bool), np.random.default_rng(0).random(of.n) < 0.99
+        begun = time.perf_counter()
+        groups = content_groups(of, ids, every, 0.02, 7)
+        seconds = time.perf_counter() - begun
+        made = [assign(ids, groups, FRACTIONS, seed) for seed in range(4)]
+        part = assign(ids, content_groups(of, ids, fewer, 0.02, 7), FRACTIONS, 0).side
+        stay = fewer & (part != EXCLUDED) & (made[0].side != EXCLUDED)
+        rows.append(
+            {
+                "corpus": name,
+                "posts": of.n,
+                "largest group": float(np.bincount(groups.uncut).max() / of.n),
+                "seconds": seconds,
+                "items on two sides": sum(items_on_two_sides(of, one.side) for one in made),
+                "excluded": float(np.mean([np.mean(one.side == EXCLUDED) for one in made])),
+                "train whole": float(groups.trains.mean()),
+                "test": float(np.mean([one.shares[TEST]["share"] for one in made])),
+                "expected": made[0].shares[TEST]["expected"],
+                "furthest (deviations)": max(
+                    abs(told["share"] - told["expected"]) / max(told["standard_deviation"], 1e-9)
+                    for one in made
+                    for told in one.shares.values()
+                ),
+                "moved": float(np.mean(part[stay] != made[0].side[stay])),
+            }
+        )
+    print_table(rows)
+    result(
+        {"corpora": rows},
+        {
+            "nothing_crosses": all(row["items on two sides"] == 0 for row in rows),
+            "few_excluded": all(row["excluded"] < 0.03 or row["corpus"] == "star" for row in rows),
         },
     )
 
@@ -116,6 +168,7 @@ def _features_and_planted_groups() -> None:
         "similarity": np.ones(len(ids), np.float32),
     }
     IMAGE_GROUPS.write(pa.table(columns), Path("data/images/groups"))
+    IMAGE_EDGES.write(IMAGE_EDGES.empty(), Path("data/images/edges"))
 
 
 def _planted_pairs_that_cross() -> int:

@@ -5,7 +5,7 @@ Reads   data/corpus/posts        a post: post_id, user_id, image_id
         data/corpus/images       an image: bytes, for the second check of what may be a copy
         data/images/features     an image: image_id, vector
         data/images/groups       an image: image_id, group_id
-        data/split/assigned      a post with words or an image: post_id, group_id, split
+        data/split/assigned      a post with words or an image: post_id, group_id, split, reason
 Writes  data/split/posts         the same posts; a near-copy of held-out content is `excluded`
         data/split/{train,val,test}  the posts of one side with their content: post_id, user_id, image_id, words
         data/split/fit           the posts that vocabulary, word vectors and users' initial vectors are fitted on
@@ -25,17 +25,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.common.groups import image_groups
 from pipeline.common.metrics import write_metrics
 from pipeline.copies.same_picture import Looks
 from pipeline.running.checkpoints import keep_in
 from pipeline.running.params import Params, load
 from pipeline.split.audit import Finding, across, check_groups_whole, exclude, remaining
 from pipeline.split.exact_search import Found, search_images, search_texts, word_sets
-from pipeline.split.sets import TASKS, queries, texts_of_images_ask
-from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL
+from pipeline.split.sets import TASKS, Content, check_enough, held_out_queries
+from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL, held_out_fractions
 from pipeline.tables.corpus import POSTS, pictures_of
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
-from pipeline.tables.split import ASSIGNED, CLOSE, CONTENT, SETS
+from pipeline.tables.split import ASSIGNED, CLOSE, CONTENT, NEAR_COPY, SETS
 from pipeline.tables.table import matrix, positions
 from pipeline.tables.text import WORDS
 from stages.runner import resumable, run
@@ -53,7 +54,7 @@ log = logging.getLogger("audit_split")
 
 
 def main() -> None:
-    params = load("seed", "split", "text.min_overlap", "images.min_cosine")
+    params = load("seed", "split", "text.min_overlap", "images.min_cosine", "train.epochs")
     assigned = ASSIGNED.read(ASSIGNED_PATH)
     before = _sides(assigned["split"])
     check_groups_whole(assigned["group_id"], before)
@@ -66,7 +67,10 @@ def main() -> None:
     by_image[post_of[images.excluded]] = True  # one picture is enough
     side = exclude(before, texts.excluded | by_image, params.split.max_excluded_share, _example(texts, images))
 
-    ASSIGNED.write(assigned.set_column(2, "split", pa.array(side, pa.string())), SPLIT / "posts")
+    reason = pc.if_else(pa.array(side != before), NEAR_COPY, assigned["reason"])
+
+    after = assigned.set_column(2, "split", pa.array(side, pa.string())).set_column(3, "reason", reason)
+    ASSIGNED.write(after, SPLIT / "posts")
     for name in (TRAIN, VAL, TEST):
         CONTENT.write(content.filter(pa.array(side == name)), SPLIT / name)
     fit = side == TRAIN if params.split.fit_on == "train" else side != EXCLUDED
@@ -78,6 +82,7 @@ def main() -> None:
             "fit_on": params.split.fit_on,
             "posts": {"in": len(side)} | {name: int((side == name).sum()) for name in (TRAIN, VAL, TEST, EXCLUDED)},
             "excluded": {
+                "by_cut": int((before == EXCLUDED).sum()),
                 "from_train": int((before[side == EXCLUDED] == TRAIN).sum()),
                 "from_val": int((before[side == EXCLUDED] == VAL).sum()),
                 "by_text": int(texts.excluded.sum()),
@@ -93,7 +98,7 @@ def main() -> None:
         },
         METRICS,
     )
-    log.info("%d posts excluded; %s", (side == EXCLUDED).sum(), {n: int((side == n).sum()) for n in (TRAIN, VAL, TEST)})
+    log.info("%d posts excluded; %s", (side != before).sum(), {n: int((side == n).sum()) for n in (TRAIN, VAL, TEST)})
 
 
 def _sides(column: pa.ChunkedArray) -> np.ndarray:
@@ -165,29 +170,25 @@ def _example(texts: Finding, images: Finding) -> str:
 
 def _write_sets(content: pa.Table, side: np.ndarray, params: Params) -> dict[str, object]:
     """Write the evaluation sets; returns queries asked and not asked, by split and task."""
-    groups = IMAGE_GROUPS.read(IMAGE_GROUPS_PATH, ["image_id", "group_id"])
-    group_codes = groups["group_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    split = params.split
     post_of, image_ids = pictures_of(content)
-    picture_group = group_codes[positions(image_ids, groups["image_id"])]
-    has_image = np.bincount(post_of, minlength=content.num_rows) > 0
-    users = content["user_id"].combine_chunks().dictionary_encode()
-    author = users.indices.to_numpy()
-    known = np.isin(author, author[side == TRAIN])
-
-    held_out = side == (VAL if params.split.protocol == "interests" else TEST)
-    has_words = pc.list_value_length(content["words"]).to_numpy() > 0
-    image_too = texts_of_images_ask(params.split.text_queries, int((held_out & has_words & ~has_image).sum()))
-
+    everything = Content(
+        post_id=content["post_id"],
+        has_words=pc.list_value_length(content["words"]).to_numpy() > 0,
+        pictures=(post_of, image_groups(image_ids, IMAGE_GROUPS.read(IMAGE_GROUPS_PATH, ["image_id", "group_id"]))),
+        author=content["user_id"].combine_chunks().dictionary_encode().indices.to_numpy(),
+    )
+    few = split.allow_empty or params.train.epochs == 1
+    image_too, asked = held_out_queries(
+        everything, side, split.text_queries, split.max_image_text_pairs, few, params.seed
+    )
+    if not split.allow_empty:
+        check_enough(asked, side, held_out_fractions(split.test, split.val, split.protocol), params.train.epochs)
     told: dict[str, object] = {"texts_of_posts_with_image_ask": image_too}
     sets = [SETS.empty()]
-    for name in (VAL, TEST):
-        rows = np.flatnonzero(side == name)
-        posts = content.take(pa.array(rows))
-        here = np.isin(post_of, rows)
-        pictures = np.searchsorted(rows, post_of[here]), picture_group[here]
-        found = queries(posts, pictures, known[rows], image_too, params.split.max_image_text_pairs, params.seed)
+    for name, found in asked.items():
         for task in TASKS:
-            ids = posts["post_id"].take(pa.array(found.rows[task]))
+            ids = content["post_id"].take(pa.array(found.rows[task]))
             columns = {"split": pa.repeat(name, len(ids)), "task": pa.repeat(task, len(ids)), "post_id": ids}
             sets.append(pa.table(columns).cast(SETS.schema))
         told[name] = {t: {"queries": len(found.rows[t]), "not_asked": found.left_out[t]} for t in TASKS}

@@ -4,7 +4,7 @@ Reads   data/corpus/posts      one row per post
         models/stanza          lemmatizer and tagger (text.stanza: bundled)
 Writes  data/text/words        one row per kept post that has a word: its cleaned, lemmatized words, and its hashtags
         data/text/duplicates   one row per removed post: the earlier kept post that it is a copy of, and their overlap
-        data/text/groups       one row per post with a near-copy, removed ones included: its group, by its first post_id
+        data/text/edges        one row per pair of posts that the split binds: post_id, other_id, kind, overlap
         metrics/text.json      posts in, out, and left out by reason; pairs, groups, words (counts); posts by language,
                                and which rules there are for it
 """
@@ -20,7 +20,7 @@ from pipeline.common.metrics import write_metrics
 from pipeline.running.params import load
 from pipeline.running.shards import map_shards
 from pipeline.tables.corpus import POSTS
-from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
+from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
 from pipeline.text import cleaning as text
 from pipeline.text import posts as text_posts
 from pipeline.text.by_language import ENGLISH, allowed_languages, in_own_language, languages, rules, splitter
@@ -32,7 +32,7 @@ POSTS_PATH = Path("data/corpus/posts")
 MODELS_PATH = Path("models/stanza")
 WORDS_PATH = Path("data/text/words")
 DUPLICATES_PATH = Path("data/text/duplicates")
-GROUPS_PATH = Path("data/text/groups")
+EDGES_PATH = Path("data/text/edges")
 METRICS = Path("metrics/text.json")
 
 log = logging.getLogger("clean_text")
@@ -74,7 +74,7 @@ def main() -> None:
                 writer.write(part)
                 spoken.update(part["language"].to_pylist())
         DUPLICATES.write(copies.duplicates, DUPLICATES_PATH)
-        TEXT_GROUPS.write(copies.groups, GROUPS_PATH)
+        TEXT_EDGES.write(copies.edges, EDGES_PATH)
 
     facts = text_posts.facts(counts, vocabulary, posts, copies)
     by_language = {name: {"posts": number, **rules(name)} for name, number in sorted(spoken.items())}

@@ -2,7 +2,7 @@
 
 Reads   params.yaml, metrics/*.json, plots/{training,image_copies}.csv   what ran, and what earlier stages measured
         data/corpus/{posts,images}, data/text/{words,duplicates}, data/images/groups   the corpus and its copies
-        data/split/{train,close}                          posts to train on; the closest pairs across sides
+        data/split/{train,largest,close}                  posts to train on; the largest groups; close pairs
         data/evaluation/ranks, data/clusters, data/queries    ranks; clusters of users; answers to questions
         paper/tables.json, where there is one: no dep, or `dvc repro` would train the paper's rows first; `make paper`
         renders this page again
@@ -30,7 +30,7 @@ from pipeline.tables.corpus import IMAGES, POSTS, pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED, CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.ranking import RANKS
-from pipeline.tables.split import CLOSE, CONTENT
+from pipeline.tables.split import CLOSE, CONTENT, LARGEST
 from pipeline.tables.text import DUPLICATES, WORDS
 from stages.runner import run
 
@@ -41,6 +41,7 @@ DUPLICATES_PATH = Path("data/text/duplicates")
 IMAGE_GROUPS_PATH = Path("data/images/groups")
 TRAIN_PATH = Path("data/split/train")
 CLOSE_PATH = Path("data/split/close")
+LARGEST_PATH = Path("data/split/largest")
 RANKS_PATH = Path("data/evaluation/ranks")
 CLUSTERS_PATH = Path("data/clusters")
 QUERIES_PATH = Path("data/queries")
@@ -74,7 +75,7 @@ def main() -> None:
     measured = {name: read_metrics(METRICS / f"{name}.json") for name in MEASURED}
     read, split, audit, retrieval = (measured[name] for name in ("import", "split", "audit", "retrieval"))
     duplicates, groups = DUPLICATES.read(DUPLICATES_PATH), IMAGE_GROUPS.read(IMAGE_GROUPS_PATH)
-    close, ranks = CLOSE.read(CLOSE_PATH), RANKS.read(RANKS_PATH)
+    close, ranks, largest = CLOSE.read(CLOSE_PATH), RANKS.read(RANKS_PATH), LARGEST.read(LARGEST_PATH)
     cluster_users = CLUSTER_USERS.read(CLUSTERS_PATH / "users")
     cluster_words = CLUSTER_WORDS.read(CLUSTERS_PATH / "words")
     cluster_images = CLUSTER_IMAGES.read(CLUSTERS_PATH / "images")
@@ -83,10 +84,12 @@ def main() -> None:
     copied_texts, copied_images = corpus.text_copies(duplicates), corpus.image_copies(groups)
     shelf = _shelf(
         posts=[copied_texts["post_id"], copied_texts["duplicate_of"], _of(answers, "text", "id")]
-        + [_of(close, "text", name) for name in ("held_out_id", "other_id")],
+        + [_of(close, "text", name) for name in ("held_out_id", "other_id")]
+        + [largest["post_id"]],
         images=[cluster_images["image_id"], _of(asked, "image", "value"), _of(answers, "image", "id")]
         + [_of(close, "image", name) for name in ("held_out_id", "other_id")]
-        + [pa.chunked_array([group], pa.string()) for group in copied_images],
+        + [pa.chunked_array([group], pa.string()) for group in copied_images]
+        + [largest["image_id"].drop_null()],
         users=[_of(asked, "user", "value"), _of(answers, "user", "id")],
     )
 
@@ -107,7 +110,7 @@ def main() -> None:
             *corpus.copied_images(groups, copied_images, params.images.min_cosine, shelf),
             *corpus.evidence(pd.read_csv(PLANTED), measured["image_copies"], params.images.min_cosine),
         ],
-        "Split": corpus.split_and_audit(split, audit, close, shelf),
+        "Split": corpus.split_and_audit(split, audit, largest, params.split.max_group_share, close, shelf),
         "Training": results.training(pd.read_csv(CURVES), measured["train"]),
         "Retrieval": [
             *results.retrieval(retrieval, measured["baselines"], ranks, params.retrieval.activity),

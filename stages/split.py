@@ -1,13 +1,17 @@
-"""Stage `split`: place every post in train, val or test, keeping each group of near-copies whole.
+"""Stage `split`: place every post in train, val or test; nothing that is alike stands on two sides.
 
-Reads   data/corpus/posts      a post: post_id, image_id
+Reads   data/corpus/posts      a post: post_id, user_id, image_id, more_images
         data/text/words        a post with words: post_id
         data/text/duplicates   a removed copy: post_id; it binds what it is a copy of, and has no side itself
-        data/text/groups       a post with a near-copy: post_id, group_id
+        data/text/edges        a pair of posts with like texts: post_id, other_id, overlap
         data/images/groups     an image: image_id, group_id
-Writes  data/split/assigned    a post with words or an image: post_id, group_id, split (train, val, test)
+        data/images/edges      a pair of images, one derived from the other: image_id, other_id
+Writes  data/split/assigned    a post with words or an image: post_id, group_id, split (train, val, test, or excluded
+                               where its group was cut and it is bound to two sides), reason
+        data/split/largest     the largest groups, and how they were cut
         metrics/split.json     posts in and out by reason; per side posts, share, expected share and its standard
-                               deviation; groups, the largest of them, and those past split.max_group_share (posts)
+                               deviation; groups, the largest of them, those cut, and what trains whole as it is past
+                               split.max_group_share (posts); queries that the sides hold
 """
 
 import logging
@@ -15,54 +19,75 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipeline.common.groups import image_groups as image_numbers
 from pipeline.common.metrics import write_metrics
 from pipeline.running.params import load
-from pipeline.split.sides import assign, content_groups, held_out_fractions
-from pipeline.tables.corpus import POSTS
-from pipeline.tables.images import IMAGE_GROUPS
-from pipeline.tables.split import ASSIGNED
+from pipeline.split.bonds import Bonds
+from pipeline.split.largest import group_facts, largest
+from pipeline.split.sets import Content, check_enough, held_out_queries
+from pipeline.split.sides import EXCLUDED, assign, content_groups, held_out_fractions
+from pipeline.tables.corpus import POSTS, pictures_of
+from pipeline.tables.images import IMAGE_EDGES, IMAGE_GROUPS
+from pipeline.tables.split import ASSIGNED, CROSSES_CUT, LARGEST
 from pipeline.tables.table import positions
-from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
+from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
 from stages.runner import run
 
 POSTS_PATH = Path("data/corpus/posts")
 WORDS_PATH = Path("data/text/words")
 DUPLICATES_PATH = Path("data/text/duplicates")
-TEXT_GROUPS_PATH = Path("data/text/groups")
+TEXT_EDGES_PATH = Path("data/text/edges")
 IMAGE_GROUPS_PATH = Path("data/images/groups")
+IMAGE_EDGES_PATH = Path("data/images/edges")
 ASSIGNED_PATH = Path("data/split/assigned")
+LARGEST_PATH = Path("data/split/largest")
 METRICS = Path("metrics/split.json")
+
+SHOWN = 12
+"""Groups told of one by one, the largest."""
 
 log = logging.getLogger("split")
 
 
 def main() -> None:
-    params = load("seed", "split.test", "split.val", "split.protocol", "split.max_group_share")
+    params = load("seed", "split.test", "split.val", "split.protocol", "split.max_group_share", "split.allow_empty",
+                  "split.text_queries", "split.max_image_text_pairs", "train.epochs")  # fmt: skip
     split = params.split
-    posts = POSTS.read(POSTS_PATH, ["post_id", "image_id", "more_images"])
-    text_groups, image_groups = TEXT_GROUPS.read(TEXT_GROUPS_PATH), IMAGE_GROUPS.read(IMAGE_GROUPS_PATH)
+    posts = POSTS.read(POSTS_PATH, ["post_id", "user_id", "image_id", "more_images"])
+    image_groups = IMAGE_GROUPS.read(IMAGE_GROUPS_PATH, ["image_id", "group_id"])
+    bonds = Bonds.of(posts, TEXT_EDGES.read(TEXT_EDGES_PATH), image_groups, IMAGE_EDGES.read(IMAGE_EDGES_PATH))
 
-    group = content_groups(posts, text_groups, image_groups)
-
+    has_words = np.zeros(posts.num_rows, bool)
+    has_words[positions(WORDS.read(WORDS_PATH, ["post_id"])["post_id"], posts["post_id"])] = True
     removed = np.zeros(posts.num_rows, bool)
     removed[positions(DUPLICATES.read(DUPLICATES_PATH, ["post_id"])["post_id"], posts["post_id"])] = True
-    content = posts["image_id"].is_valid().to_numpy()
-    content[positions(WORDS.read(WORDS_PATH, ["post_id"])["post_id"], posts["post_id"])] = True
+    content = has_words | posts["image_id"].is_valid().to_numpy()
     kept = content & ~removed
 
-    leaders, group_of_kept, counts = np.unique(group[kept], return_inverse=True, return_counts=True)
-    names = posts["post_id"].take(pa.array(leaders))
+    groups = content_groups(bonds, posts["post_id"], kept, split.max_group_share, params.seed)
     fractions = held_out_fractions(split.test, split.val, split.protocol)
-    assignment = assign(names.to_pylist(), counts, fractions, split.max_group_share, params.seed)
+    assignment = assign(posts["post_id"], groups, fractions, params.seed)
+    post_of, image_ids = pictures_of(posts)
+    author = posts["user_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    pictures = post_of, image_numbers(image_ids, image_groups)
+    everything = Content(posts["post_id"], has_words, pictures, author)
+    few = split.allow_empty or params.train.epochs == 1
+    _, asked = held_out_queries(
+        everything, assignment.side, split.text_queries, split.max_image_text_pairs, few, params.seed
+    )
 
+    side, of = assignment.side[kept], groups.of[kept]
+    post_ids = posts["post_id"].filter(pa.array(kept))
     assigned = {
-        "post_id": posts["post_id"].filter(pa.array(kept)),
-        "group_id": names.take(pa.array(group_of_kept)),
-        "split": pa.array(assignment.side, pa.string()).take(pa.array(group_of_kept)),
+        "post_id": post_ids,
+        "group_id": posts["post_id"].take(pa.array(of)),
+        "split": pa.array(side, pa.string()),
+        "reason": pc.if_else(pa.array(side == EXCLUDED), CROSSES_CUT, pa.scalar(None, pa.string())),
     }
     ASSIGNED.write(pa.table(assigned), ASSIGNED_PATH)
-    shares = assignment.shares()
+    LARGEST.write(largest(posts, groups, assignment.side, SHOWN), LARGEST_PATH)
     write_metrics(
         {
             "posts": {
@@ -70,19 +95,17 @@ def main() -> None:
                 "assigned": int(kept.sum()),
                 "removed_duplicates": int(removed.sum()),
                 "without_words_and_image": int((~content & ~removed).sum()),
+                "excluded": {CROSSES_CUT: int((side == EXCLUDED).sum())},
             },
-            "sides": shares,
-            "groups": {
-                "all": len(counts),
-                "of_more_than_one_post": int((counts > 1).sum()),
-                "largest": int(counts.max(initial=0)),
-                "oversized": int(assignment.oversized.sum()),
-                "posts_in_oversized": int(counts[assignment.oversized].sum()),
-            },
+            "sides": assignment.shares,
+            "groups": group_facts(groups),
+            "queries": {name: {task: len(rows) for task, rows in of.rows.items()} for name, of in asked.items()},
         },
         METRICS,
     )
-    log.info("%d posts in %d groups: %s", kept.sum(), len(counts), {s: int(v["posts"]) for s, v in shares.items()})
+    log.info("%s", {name: int(told["posts"]) for name, told in assignment.shares.items()})
+    if not split.allow_empty:
+        check_enough(asked, side, fractions, params.train.epochs)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.images import FEATURES
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import positions, strings, vectors
-from pipeline.tables.text import TEXT_GROUPS, WORDS
+from pipeline.tables.text import TEXT_EDGES, WORDS
 
 WORD, DIM = 8, 16
 SIDES = ("train", "val", "test")
@@ -73,4 +73,4 @@ def fabricate_space(root, text=None, user=None, seed=11):
     side = ["test" if i % 5 == 0 else "val" if i % 20 == 1 else "train" for i in range(COUNT)]
     kept = posts["post_id"].to_pylist()[: COUNT - 5]  # the last five came to no side
     ASSIGNED.write(pa.table({"post_id": kept, "group_id": kept, "split": side[: len(kept)]}), data / "split/posts")
-    TEXT_GROUPS.write(TEXT_GROUPS.empty(), data / "text/groups")
+    TEXT_EDGES.write(TEXT_EDGES.empty(), data / "text/edges")

@@ -20,7 +20,7 @@ from pipeline.tables.corpus import IMAGES, POSTS, USERS
 from pipeline.tables.evaluation import ANSWERS, ASKED, CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.ranking import RANKS
-from pipeline.tables.split import CLOSE, CONTENT
+from pipeline.tables.split import CLOSE, CONTENT, CROSSES_CUT, LARGEST
 from pipeline.tables.text import DUPLICATES, WORDS
 from stages.evaluate_interests import plot
 
@@ -125,6 +125,9 @@ def fabricate(root: Path, text=None, user=None) -> None:
         ("text", posts[0], posts[3], 0.71, "below"),
     ]
     CLOSE.write(pa.table([list(c) for c in zip(*close, strict=True)], schema=CLOSE.schema), data / "split/close")
+
+    held = [(posts[0], 30, 7, 9, 5, 3, posts[0], next(iter(images))), (posts[150], 2, 1, 2, 0, 0, posts[150], None)]
+    LARGEST.write(LARGEST.of(held), data / "split/largest")
 
     ranks = {}
     for task in TASKS:
@@ -245,6 +248,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
                 "assigned": COUNT - 12,
                 "removed_duplicates": 10,
                 "without_words_and_image": 2,
+                "excluded": {CROSSES_CUT: 3},
             },
             "sides": {
                 name: {
@@ -255,7 +259,17 @@ def fabricate(root: Path, text=None, user=None) -> None:
                 }
                 for name, n in counts.items()
             },
-            "groups": {"all": 220, "of_more_than_one_post": 4, "largest": 3, "oversized": 0, "posts_in_oversized": 0},
+            "groups": {
+                "all": 220,
+                "of_more_than_one_post": 4,
+                "largest": 30,
+                "oversized": 1,
+                "posts_in_oversized": 30,
+                "cut": 1,
+                "pieces": 7,
+                "posts_bound_to_two_pieces": 9,
+                "posts_that_train_whole": 5,
+            },
         },
         root / "metrics/split.json",
     )
@@ -264,8 +278,8 @@ def fabricate(root: Path, text=None, user=None) -> None:
     write_metrics(
         {
             "fit_on": "train",
-            "posts": {"in": COUNT - 12, **counts, "excluded": 1},
-            "excluded": {"from_train": 1, "from_val": 0, "by_text": 1, "by_image": 0},
+            "posts": {"in": COUNT - 12, **counts, "excluded": 4},
+            "excluded": {"by_cut": 3, "from_train": 1, "from_val": 0, "by_text": 1, "by_image": 0},
             "crossings": {"found": 1, "left": 0},
             "texts": {"test": searched, "val": searched},
             "images": {"test": searched, "val": searched},

@@ -72,7 +72,7 @@ def audit(metrics: Metrics) -> str:
     found, left = metrics["crossings"]["found"], metrics["crossings"]["left"]
     if left:
         return f"Audit: THE SPLIT LEAKS: {left:,} near-copies of held-out content are on another side."
-    excluded = metrics["posts"]["excluded"]
+    excluded = metrics["posts"]["excluded"] - metrics["excluded"]["by_cut"]
     return f"Audit: no near-copy of held-out content on another side ({found:,} found, {excluded:,} posts left out)."
 
 

@@ -15,6 +15,7 @@ from pipeline.report.charts import Axis, Line, Rule, lines
 from pipeline.report.page import Bar, Bars, Figure, Grid, Note, Pairs, Panel, Part, Steps, Table
 from pipeline.report.wording import TASKS, count, number, percent, plural, reasons
 from pipeline.running.params import Params
+from pipeline.tables.split import NEAR_COPY
 
 Metrics = Mapping[str, Any]
 
@@ -66,7 +67,7 @@ REMARKS = {
     "that the pipeline works; it says nothing about people.",
 }
 
-SIDES = {"train": "training", "val": "validation", "test": "test", "excluded": "left out by the audit"}
+SIDES = {"train": "training", "val": "validation", "test": "test"}
 
 
 def settings(params: Params, posts_digest: str) -> list[Part]:
@@ -153,7 +154,7 @@ def funnel(read: Metrics, split: Metrics, audit: Metrics) -> Bars:
     steps: list[tuple[str, int, dict[str, int]]] = [
         ("Read from the source", read["rows_in"], dict(sorted(read["rejected"].items(), key=lambda r: -r[1]))),
         ("Posts of the corpus", posts["in"], copied | {"no word and no image": posts["without_words_and_image"]}),
-        ("Posts in the split", posts["assigned"], {"near-copy of held-out content": sides["excluded"]}),
+        ("Posts in the split", posts["assigned"], _excluded(split, audit)),
         *((f"For {SIDES[side]}", sides[side], {}) for side in ("train", "val", "test")),
     ]
     whole = max(1, read["rows_in"])
@@ -175,6 +176,12 @@ def funnel(read: Metrics, split: Metrics, audit: Metrics) -> Bars:
         Grid(["Rows", "Number", "Share of what was read"], rows),
         "Each row that was left out stands in a table with its id and its reason.",
     )
+
+
+def _excluded(split: Metrics, audit: Metrics) -> dict[str, int]:
+    """Posts that the split and its audit left out, by reason."""
+    cut: dict[str, int] = split["posts"]["excluded"]
+    return {**cut, NEAR_COPY: audit["posts"]["excluded"] - audit["excluded"]["by_cut"]}
 
 
 def text_copies(duplicates: pa.Table, shown: int = 6) -> pa.Table:
@@ -293,8 +300,13 @@ def evidence(curves: pd.DataFrame, planted: Metrics, min_cosine: float) -> list[
     ]
 
 
-def split_and_audit(split: Metrics, audit: Metrics, close: pa.Table, shelf: Shelf) -> list[Part]:
-    """Sides of the split, the audit's verdict, and the closest pairs across sides (`close`, rows of CLOSE)."""
+def split_and_audit(
+    split: Metrics, audit: Metrics, largest: pa.Table, max_group_share: float, close: pa.Table, shelf: Shelf
+) -> list[Part]:
+    """Sides of the split, its largest groups, the audit's verdict, and the closest pairs across sides.
+
+    `largest`, `close`: rows of LARGEST and CLOSE.
+    """
     parts: list[Part] = []
     if audit["fit_on"] == "all":
         parts.append(
@@ -303,7 +315,7 @@ def split_and_audit(split: Metrics, audit: Metrics, close: pa.Table, shelf: Shel
                 "(split.fit_on: all, the paper's practice): ranks are better than they would be for new posts."
             )
         )
-    parts += [_sides(split), _searched(audit)]
+    parts += [_sides(split, audit), *_largest(split, largest, max_group_share, shelf), _searched(audit)]
     order = [("similarity", "descending"), ("held_out_id", "ascending"), ("other_id", "ascending")]
     for kind, show in (("text", shelf.post), ("image", shelf.image)):
         rows = []
@@ -317,20 +329,51 @@ def split_and_audit(split: Metrics, audit: Metrics, close: pa.Table, shelf: Shel
     return [*parts, _asked(audit["queries"])]
 
 
-def _sides(split: Metrics) -> Table:
-    groups = split["groups"]
+def _sides(split: Metrics, audit: Metrics) -> Table:
     rows = [
         [SIDES[name], count(side["posts"]), *(percent(side[k]) for k in ("share", "expected", "standard_deviation"))]
         for name in SIDES
         if (side := split["sides"].get(name))
     ]
+    out = {reason: number for reason, number in _excluded(split, audit).items() if number}
+    whole = max(1, split["posts"]["assigned"])
+    rows += [[f"left out: {reason}", count(number), percent(number / whole), "", ""] for reason, number in out.items()]
     return Table(
-        f"{plural(groups['all'], 'group')} of near-copies are placed whole; the largest holds "
-        f"{plural(groups['largest'], 'post')}",
+        f"{plural(split['posts']['assigned'], 'post')} on sides, "
+        + (f"{count(sum(out.values()))} of them left out" if out else "none of them left out"),
         Grid(["Side", "Posts", "Share", "Expected", "Standard deviation"], rows),
-        "A group that is too large for its side (split.max_group_share) trains whole: "
-        f"{plural(groups['oversized'], 'group')}, {plural(groups['posts_in_oversized'], 'post')}.",
+        "Posts that share a picture or a text, or have what is like it, are a group and stand on one side, which a "
+        "hash chooses: so shares are those asked for on average, and here within some standard deviations. Expected "
+        "is what remains of them where much trains whole or is left out.",
     )
+
+
+def _largest(split: Metrics, largest: pa.Table, max_group_share: float, shelf: Shelf) -> list[Part]:
+    groups = split["groups"]
+    if not largest.num_rows:
+        return [Note(f"None of {plural(groups['all'], 'post')} is bound to another.")]
+    rows = []
+    for row in largest.sort_by([("posts", "descending"), ("group_id", "ascending")]).to_pylist():
+        became = "placed whole"
+        if row["pieces"] > 1:
+            became = f"cut into {count(row['pieces'])} pieces, the largest of {plural(row['largest_piece'], 'post')}"
+        if row["trains"]:
+            became += f"; {count(row['trains'])} train, as what binds them is too large to be held out"
+        if row["excluded"]:
+            became += f"; {plural(row['excluded'], 'post')} left out"
+        shown = [shelf.post(row["post_id"])] if row["image_id"] is None else [shelf.image(row["image_id"])]
+        rows.append((f"{plural(row['posts'], 'post')}: {became}", shown))
+    cut = f"{plural(groups['cut'], 'group')} cut into {count(groups['pieces'])} pieces" if groups["cut"] else "none cut"
+    return [
+        Pairs(
+            f"{plural(groups['all'], 'group')}, {count(groups['of_more_than_one_post'])} of more than one post; the "
+            f"largest holds {plural(groups['largest'], 'post')}; {cut}",
+            rows,
+            note=f"The largest first, each by the picture that most of its posts show. A group with more than "
+            f"{percent(max_group_share)} of the posts (split.max_group_share) is cut so that nothing crosses: posts "
+            "bound to pieces on two sides are left out. A single picture or text with as many trains whole.",
+        )
+    ]
 
 
 def _searched(audit: Metrics) -> Table:
@@ -356,7 +399,8 @@ def _searched(audit: Metrics) -> Table:
 
 def verdict(audit: Metrics) -> str:
     """The audit in a sentence."""
-    found, left, excluded = audit["crossings"]["found"], audit["crossings"]["left"], audit["posts"]["excluded"]
+    found, left = audit["crossings"]["found"], audit["crossings"]["left"]
+    excluded = audit["posts"]["excluded"] - audit["excluded"]["by_cut"]
     if left:
         return f"The split leaks: {plural(left, 'near-copy', 'near-copies')} of held-out content on another side"
     if found:

@@ -119,6 +119,7 @@ class Split(_Section):
     val: Annotated[float, Field(gt=0, lt=1)]
     protocol: Literal["retrieval", "interests"]
     max_group_share: Annotated[float, Field(gt=0, le=1)]
+    allow_empty: bool
     max_image_text_pairs: PositiveInt
     text_queries: Literal["none", "all", "auto"]
     fit_on: Literal["train", "all"]

@@ -20,7 +20,7 @@ from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.layout import POINTS
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import Table, positions
-from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
+from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 HELD_OUT = ("val", "test")
@@ -166,10 +166,10 @@ class Library:
     @cached_property
     def text_group(self) -> Array:
         """The group of near-copies of each post's text, as a number."""
-        group = np.arange(len(self.post_ids))
-        table = self._read(TEXT_GROUPS, "text/groups")
-        codes = _one(table["group_id"]).dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        group[positions(table["post_id"], self.post_ids)] = len(group) + codes
+        from pipeline.common.groups import components
+
+        edges = self._read(TEXT_EDGES, "text/edges", ["post_id", "other_id"])
+        group = components(len(self.post_ids), *(positions(edges[name], self.post_ids) for name in edges.column_names))
         copied = self._read(DUPLICATES, "text/duplicates", ["post_id", "duplicate_of"])
         later, first = (positions(copied[name], self.post_ids) for name in ("post_id", "duplicate_of"))
         group[later] = group[first]

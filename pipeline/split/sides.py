@@ -1,99 +1,133 @@
 """Leakage-free assignment of posts to the sides train, val and test.
 
-A content group is a connected component of posts over confirmed near-copies of texts, confirmed near-copies of images,
-and the same image. It is named by its smallest post_id, and stands on one side: that of a hash of (seed, group_id), no
-draw over rows. A post therefore moves only if its group gets a smaller member, merges with another, or crosses the size
-limit; never because other posts arrive.
+A content group is a connected component of posts over what they share and what is like it (`pipeline.split.bonds`). It
+is named by its smallest post_id, and stands on one side: that of a hash of (seed, group_id), no draw over rows. A post
+therefore moves only if its group gets a smaller member, merges with another, or crosses the size limit; never because
+other posts arrive. A group past the limit is cut into pieces (`pipeline.split.cut`) that are placed in the same way: a
+post moves only if its piece changes, which it may when the group that was cut gains posts.
 
 Shapes: n posts, in order of post_id. Fractions are expected shares of posts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.common.groups import components
 from pipeline.common.hashing import unit_hash
-from pipeline.tables.corpus import pictures_of
-from pipeline.tables.table import positions
+from pipeline.split.bonds import Bonds
+from pipeline.split.cut import cut
 
 TRAIN, VAL, TEST, EXCLUDED = "train", "val", "test", "excluded"
 
 
-def content_groups(posts: pa.Table, text_groups: pa.Table, image_groups: pa.Table) -> np.ndarray:
-    """The content group of each post, as the row of its smallest member, (n,) int64.
+@dataclass(frozen=True)
+class Groups:
+    """The groups of n posts, those of which have a side that are kept.
 
-    `posts` has post_id and its images, all of which bind it, sorted by post_id; `text_groups` post_id and group_id, of
-    posts, removed copies included: a removed post still binds what it is a copy of. `image_groups` has image_id and
-    group_id.
-    Raises ValueError where an edge leads to a post or image that is not there.
+    `of` (n,): a post's group, as the row of its smallest member; of a group that was cut, its piece; -1: not kept.
+    `trains` (n,): whether it trains whole. `post`, `other` (b,): a post and another piece that it is bound to, n where
+    that trains and has no post of its own.
+    `uncut` (n,): the content group as it was. `limit`: the posts that a group may hold.
     """
-    n = posts.num_rows
-    member = _found(positions(text_groups["post_id"], posts["post_id"]), "text group", text_groups["post_id"])
-    leader = _found(positions(text_groups["group_id"], posts["post_id"]), "text group", text_groups["group_id"])
 
-    with_image, image_ids = pictures_of(posts)
-    rows = _found(positions(image_ids, image_groups["image_id"]), "image", image_ids)
-    names = image_groups["group_id"].combine_chunks().dictionary_encode()
-    picture = names.indices.to_numpy()[rows]
-    first = np.full(len(names.dictionary), n)
-    np.minimum.at(first, picture, with_image)
-
-    return components(n, np.concatenate([member, with_image]), np.concatenate([leader, first[picture]]))
+    of: np.ndarray
+    trains: np.ndarray
+    post: np.ndarray
+    other: np.ndarray
+    uncut: np.ndarray
+    limit: float
 
 
-def _found(rows: np.ndarray, kind: str, ids: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    if len(rows) and rows.min() < 0:
-        raise ValueError(f"{kind} {ids[int(rows.argmin())].as_py()} is not in the corpus")
-    return rows
+def content_groups(
+    bonds: Bonds, post_ids: pa.ChunkedArray, kept: np.ndarray, max_group_share: float, seed: int
+) -> Groups:
+    """The groups of the posts `kept` (n,); one that holds more than `max_group_share` of them is cut.
+
+    Posts that are not kept bind others as long as their group is whole; where it is cut, only what is kept can cross.
+    """
+    group = bonds.components()
+    limit = max_group_share * int(kept.sum())
+    large = np.bincount(group[kept], minlength=bonds.n) > limit
+    of = np.where(kept, group, -1)
+    inside = kept & large[group]
+    ties = np.zeros(bonds.n)
+    ties[inside] = unit_hash(post_ids.filter(pa.array(inside)).to_pylist(), seed, "cut")
+    pieces = cut(bonds, inside, group, ties, limit)
+    of[inside] = np.where(pieces.piece[inside] < 0, group[inside], pieces.piece[inside])
+    trains = np.isin(of, pieces.trains) | (np.bincount(of[kept], minlength=bonds.n) > limit)[of] & kept
+    return Groups(of, trains, pieces.post, pieces.other, group, limit)
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """Sides of the groups: `side` (g,), with `counts` (g,) posts each; `oversized` (g,) marks those past the limit."""
+    """Sides of n posts: `side` (n,), of groups that are whole or cut; EXCLUDED where a post is bound to two sides.
+
+    `shares`: for each side its posts, their share, the expected share, and the standard deviation of the share.
+    """
 
     side: np.ndarray
-    counts: np.ndarray
-    oversized: np.ndarray
-    fractions: Mapping[str, float]
-
-    def shares(self) -> dict[str, dict[str, float]]:
-        """For each side: its posts, their share, the expected share, and the standard deviation of the share.
-
-        Groups fall independently, so the share of a side has the variance p (1 - p) Σ w², w the groups' weights.
-        """
-        total = max(1, int(self.counts.sum()))
-        weight = self.counts / total
-        bound = float(weight[self.oversized].sum())
-        squares = float((weight[~self.oversized] ** 2).sum())
-        told = {}
-        for side, p in self.fractions.items():
-            posts = int(self.counts[self.side == side].sum())
-            told[side] = {
-                "posts": posts,
-                "share": posts / total,
-                "expected": p * (1 - bound) + (bound if side == TRAIN else 0.0),
-                "standard_deviation": float(np.sqrt(p * (1 - p) * squares)),
-            }
-        return told
+    shares: dict[str, dict[str, float]]
 
 
-def assign(
-    group_ids: Sequence[str], counts: np.ndarray, fractions: Mapping[str, float], max_group_share: float, seed: int
-) -> Assignment:
-    """Place groups of `counts` posts. `fractions` maps each side but train to its share; train has the rest.
+def assign(post_ids: pa.ChunkedArray, groups: Groups, fractions: Mapping[str, float], seed: int) -> Assignment:
+    """Place the posts. `fractions` maps each side but train to its share; train has the rest.
 
-    A group with more than `max_group_share` of all posts trains whole: held out, it alone would be the evaluation.
+    A group that trains whole does so whatever its hash: held out, it alone would be the evaluation. None of the others
+    sees what else there is.
     """
-    position = unit_hash(group_ids, seed, "side")
-    edges = np.cumsum(list(fractions.values()))
+    kept = groups.of >= 0
+    leaders, of_kept = np.unique(groups.of[kept], return_inverse=True)
+    position = unit_hash(post_ids.take(pa.array(leaders)).to_pylist(), seed, "side")
     names = np.array([*fractions, TRAIN], dtype=object)
-    side = names[np.searchsorted(edges, position, side="right")]
-    oversized = counts > max_group_share * counts.sum()
-    side[oversized] = TRAIN
-    return Assignment(side, counts, oversized, {TRAIN: 1 - float(sum(fractions.values())), **fractions})
+    chosen = names[np.searchsorted(np.cumsum(list(fractions.values())), position, side="right")]
+    trains = np.zeros(len(leaders) + 1, bool)  # the last: what trains without a post of its own
+    trains[of_kept[groups.trains[kept]]] = True
+    trains[-1] = True
+    chosen = np.where(trains, TRAIN, np.append(chosen, TRAIN))
+
+    side = np.full(len(kept), None, object)
+    side[kept] = chosen[of_kept]
+    other = np.searchsorted(leaders, groups.other)
+    side[groups.post[side[groups.post] != chosen[other]]] = EXCLUDED
+    number = np.full(len(kept), -1)
+    number[kept] = of_kept
+    whole = {TRAIN: 1 - float(sum(fractions.values())), **fractions}
+    return Assignment(side, _shares(side, number, trains, groups.post, other, whole))
+
+
+def _shares(
+    side: np.ndarray, group: np.ndarray, trains: np.ndarray, post: np.ndarray, other: np.ndarray,
+    fractions: Mapping[str, float],
+) -> dict[str, dict[str, float]]:  # fmt: skip
+    """What `Assignment.shares` tells; `group` (n,) and `other` (b,) are numbers, `trains` is by number.
+
+    Groups fall independently: a post is on a side where all groups that it is bound to are, and the share of the side
+    has the variance p (1 - p) Σ L² + p² (1 - p)² Σ M², L the share that hangs on a group while the others fall as they
+    may, M that on two groups together (exact, but for posts bound to more than two).
+    """
+    kept = np.flatnonzero(group >= 0)
+    total = max(1, len(kept))
+    free = ~trains[group[post]] & ~trains[other]
+    low, high = np.minimum(group[post], other)[free], np.maximum(group[post], other)[free]
+    together = np.unique(low * len(trains) + high, return_counts=True)[1] / total
+    told = {}
+    for name, p in fractions.items():
+        chance = np.where(trains, float(name == TRAIN), p)
+        lives = np.where(group >= 0, chance[group], 0.0)
+        np.multiply.at(lives, post, chance[other])
+        hangs = np.bincount(group[kept], lives[kept], minlength=len(trains)).astype(np.float64)
+        hangs += np.bincount(other, lives[post], minlength=len(trains))
+        hangs, v = np.where(trains, 0.0, hangs / p) / total, p * (1 - p)
+        posts = int((side == name).sum())
+        told[name] = {
+            "posts": posts,
+            "share": posts / total,
+            "expected": float(lives.sum()) / total,
+            "standard_deviation": float(np.sqrt(v * (hangs**2).sum() + v**2 * (together**2).sum())),
+        }
+    return told
 
 
 def held_out_fractions(test: float, val: float, protocol: str) -> dict[str, float]:

@@ -4,7 +4,24 @@ import pyarrow as pa
 
 from pipeline.tables.table import TEXT, WORD_LIST, Table, schema
 
-ASSIGNED = Table("split/assigned", schema(("post_id", TEXT), ("group_id", TEXT), ("split", TEXT)), ("post_id",))
+ASSIGNED = Table(
+    "split/assigned",
+    schema(("post_id", TEXT), ("group_id", TEXT), ("split", TEXT), ("reason", TEXT, True)),
+    ("post_id",),
+)
+"""Posts by side: train, val, test, or `excluded`, for a reason. Also the table data/split/posts, after the audit."""
+CROSSES_CUT, NEAR_COPY = "bound to two sides of a group that was cut", "near-copy of held-out content"
+LARGEST = Table(
+    "split/largest",
+    schema(
+        *(("group_id", TEXT), ("posts", pa.int64()), ("pieces", pa.int64()), ("largest_piece", pa.int64())),
+        *(("trains", pa.int64()), ("excluded", pa.int64()), ("post_id", TEXT), ("image_id", TEXT, True)),
+    ),
+    ("group_id",),
+)
+"""The largest content groups: their posts; the pieces into which they were cut (1: whole) and the largest of these;
+posts that train as they are bound to what is too large to be held out; posts excluded; a post, and the image that most
+of them show."""
 CONTENT = Table(
     "split content",
     schema(

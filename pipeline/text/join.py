@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from pipeline.common.groups import components
 from pipeline.running.machine import cores
 
 Array = np.ndarray[Any, Any]
@@ -124,16 +123,26 @@ def keep_first(sets: Sets, pairs: Pairs, order: Array, user: Array, image: Array
     return Kept(duplicate_of, overlap)
 
 
-def groups_of_copies(sets: Sets, pairs: Pairs) -> Array:
-    """For each of n posts, the first post (the smallest number) of its group; -1 for a post without a near-copy.
+class Edges(NamedTuple):
+    """Pairs of posts that are near-copies, `other` < `post`, and their overlap."""
 
-    Groups are the connected components over all pairs, those within a set of identical posts included.
-    """
-    component = components(len(sets.offsets) - 1, pairs.left, pairs.right)[sets.of]
-    first = np.full(len(sets.offsets) - 1, len(sets.of), np.int64)
-    np.minimum.at(first, component, np.arange(len(sets.of)))
-    alone = np.bincount(component, minlength=len(first)) < 2
-    return np.where(alone[component], -1, first[component])
+    post: Array
+    other: Array
+    overlap: Array
+
+
+def edges_of_posts(sets: Sets, pairs: Pairs) -> Edges:
+    """Each post with the first of its set; each pair of sets by their first posts."""
+    m = len(sets.offsets) - 1
+    first = np.full(m, len(sets.of), np.int64)
+    np.minimum.at(first, sets.of, np.arange(len(sets.of)))
+    again = np.flatnonzero(first[sets.of] != np.arange(len(sets.of)))
+    left, right = first[pairs.left], first[pairs.right]
+    return Edges(
+        np.concatenate([again, np.maximum(left, right)]),
+        np.concatenate([first[sets.of[again]], np.minimum(left, right)]),
+        np.concatenate([np.ones(len(again)), pairs.overlap]),
+    )
 
 
 def pairs_of_posts(sets: Sets, pairs: Pairs) -> int:

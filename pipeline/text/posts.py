@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.common.groups import components
 from pipeline.tables.table import positions, strings
+from pipeline.tables.text import COPY
 from pipeline.text import cleaning as text
 from pipeline.text.join import (
     distinct_sets,
-    groups_of_copies,
+    edges_of_posts,
     keep_first,
     near_pairs,
     pairs_of_posts,
@@ -81,10 +83,10 @@ class Posts(NamedTuple):
 
 
 class Copies(NamedTuple):
-    """Tables DUPLICATES and TEXT_GROUPS, and counts of posts, pairs and groups."""
+    """Tables DUPLICATES and TEXT_EDGES, and counts of posts, pairs and groups."""
 
     duplicates: pa.Table
-    groups: pa.Table
+    edges: pa.Table
     counts: dict[str, int]
 
 
@@ -140,16 +142,17 @@ def _content(batch: pa.RecordBatch) -> pa.Array:
 
 
 def find_copies(posts: Posts, min_overlap: float, same_user: bool) -> Copies:
-    """Removes near-copies by the rule of `text_join.keep_first`, and groups them with what is kept."""
+    """Removes near-copies by the rule of `pipeline.text.join.keep_first`, and binds them to what is kept."""
     sets = distinct_sets(posts.offsets, posts.tokens)
     pairs = near_pairs(sets, min_overlap)
     kept = keep_first(sets, pairs, posts.order, posts.user, posts.image, same_user)
-    first = groups_of_copies(sets, pairs)
+    edges = edges_of_posts(sets, pairs)
+    group = components(len(posts.post_id), edges.post, edges.other)
     removed = np.flatnonzero(kept.duplicate_of >= 0)
     original = kept.duplicate_of[removed]
     exact = int((sets.of[removed] == sets.of[original]).sum())
-    grouped = np.flatnonzero(first >= 0)
-    _, sizes = np.unique(first[grouped], return_counts=True)
+    sizes = np.bincount(group)
+    sizes = sizes[sizes > 1]
     return Copies(
         pa.table(
             {
@@ -158,13 +161,20 @@ def find_copies(posts: Posts, min_overlap: float, same_user: bool) -> Copies:
                 "overlap": pa.array(kept.overlap[removed], pa.float32()),
             }
         ),
-        pa.table({"post_id": posts.post_id.take(grouped), "group_id": posts.post_id.take(first[grouped])}),
+        pa.table(
+            {
+                "post_id": posts.post_id.take(edges.post),
+                "other_id": posts.post_id.take(edges.other),
+                "kind": pa.repeat(COPY, len(edges.post)),
+                "overlap": pa.array(edges.overlap, pa.float32()),
+            }
+        ),
         {
             "exact": exact,
             "near": len(removed) - exact,
             "pairs": pairs_of_posts(sets, pairs),
             "groups": len(sizes),
-            "grouped": len(grouped),
+            "grouped": int(sizes.sum()),
             "largest": int(sizes.max(initial=0)),
         },
     )

@@ -20,6 +20,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from pipeline.common.groups import components
 from pipeline.evaluation import interests
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load, paper_rows
@@ -29,7 +30,7 @@ from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import matrix, positions, vectors
-from pipeline.tables.text import DUPLICATES, TEXT_GROUPS
+from pipeline.tables.text import DUPLICATES, TEXT_EDGES
 from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS
 from stages import baselines, paper_tables
 from stages.inputs import Inputs
@@ -146,9 +147,9 @@ def shares(found, change):
 def test_planted_copies_of_texts_are_found(made):
     flow = made("pixels")
     posts = flow.table(POSTS, "corpus/posts", ["post_id"])["post_id"]
-    groups = flow.table(TEXT_GROUPS, "text/groups")
-    group = np.arange(len(posts))
-    group[positions(groups["post_id"], posts)] = positions(groups["group_id"], posts)
+    edges = flow.table(TEXT_EDGES, "text/edges")
+    ends = positions(edges["post_id"], posts), positions(edges["other_id"], posts)
+    group = components(len(posts), *ends)
     copy, source, change = planted(flow, "text")
     found = shares(group[copy] == group[source], change)
     print("\nplanted copies of texts found, and how many there are:", found)
@@ -159,7 +160,7 @@ def test_planted_copies_of_texts_are_found(made):
     truth = flow.table(TRUTH_POSTS, "truth/posts", ["post_id", "text_of"])
     origin = positions(truth["text_of"].take(pa.array(positions(posts, truth["post_id"]))), posts)
     origin = np.where(origin < 0, np.arange(len(posts)), origin)
-    members = positions(groups["post_id"], posts)
+    members = np.unique(np.concatenate(ends))
     alone = members[np.bincount(origin, minlength=len(posts))[origin[members]] == 1]
     print(f"posts in groups of texts that no copy was planted of: {len(alone)} of {len(members)}")
     assert len(alone) < 0.02 * len(members)

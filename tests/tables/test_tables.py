@@ -7,10 +7,9 @@ import pytest
 
 from pipeline.running.errors import UserError
 from pipeline.tables.images import FEATURES
-from pipeline.tables.table import Table, matrix, positions, vectors
-from pipeline.tables.text import TEXT_GROUPS
+from pipeline.tables.table import TEXT, Table, matrix, positions, schema, vectors
 
-SMALL = Table("small", TEXT_GROUPS.schema, ("post_id",), shard_rows=3)
+SMALL = Table("small", schema(("post_id", TEXT), ("group_id", TEXT)), ("post_id",), shard_rows=3)
 
 
 def groups(*ids):

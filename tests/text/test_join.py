@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.common.groups import components
 from pipeline.text import join as text_join
-from pipeline.text.join import distinct_sets, groups_of_copies, keep_first, near_pairs, pairs_of_posts
+from pipeline.text.join import distinct_sets, edges_of_posts, keep_first, near_pairs, pairs_of_posts
 
 
 def flat(posts):
@@ -19,6 +20,12 @@ def flat(posts):
 def joined(posts, threshold, workers=None):
     sets = distinct_sets(*flat(posts))
     return sets, near_pairs(sets, threshold, workers)
+
+
+def groups(sets, pairs):
+    """The smallest post of each post's component over the edges, itself where it has no edge."""
+    edges = edges_of_posts(sets, pairs)
+    return components(len(sets.of), edges.post, edges.other)
 
 
 def jaccard(a, b):
@@ -96,7 +103,7 @@ def test_a_million_identical_posts_are_one_set_and_all_their_pairs_count():
     pairs = near_pairs(sets, 0.8)
     order = np.arange(n)[::-1].copy()
     assert len(sets.offsets) == 2 and pairs_of_posts(sets, pairs) == n * (n - 1) // 2
-    assert (groups_of_copies(sets, pairs) == 0).all()
+    assert (groups(sets, pairs) == 0).all()
     without_image = keep_first(sets, pairs, order, np.zeros(n, int), np.full(n, -1), same_user=False)
     assert (without_image.duplicate_of == np.where(np.arange(n) == n - 1, -1, n - 1)).all()
     # Two posts an image: the later in order, which is the one before, goes.
@@ -161,7 +168,7 @@ def test_no_chain_removes_what_is_not_itself_close_to_a_kept_post():
     nobody, order = np.full(10, -1), np.arange(10)
     kept = keep_first(sets, pairs, order, np.zeros(10, int), nobody, same_user=False)
     np.testing.assert_array_equal(kept.duplicate_of, [-1, 0, -1, 2, -1, 4, -1, 6, -1, 8])
-    np.testing.assert_array_equal(groups_of_copies(sets, pairs), np.zeros(10))
+    np.testing.assert_array_equal(groups(sets, pairs), np.zeros(10))
 
 
 def test_another_image_keeps_a_copy_and_the_group_binds_it():
@@ -170,7 +177,7 @@ def test_another_image_keeps_a_copy_and_the_group_binds_it():
     sets, pairs = joined(posts, 0.8)
     kept = keep_first(sets, pairs, np.arange(5), np.arange(5), image, same_user=False)
     np.testing.assert_array_equal(kept.duplicate_of, [-1, -1, 0, 0, -1])
-    np.testing.assert_array_equal(groups_of_copies(sets, pairs), [0, 0, 0, 0, -1])
+    np.testing.assert_array_equal(groups(sets, pairs), [0, 0, 0, 0, 4])
     reposts = keep_first(sets, pairs, np.arange(5), np.arange(5), image, same_user=True)
     np.testing.assert_array_equal(reposts.duplicate_of, [-1] * 5)
 
@@ -179,4 +186,4 @@ def test_no_posts_at_all():
     sets, pairs = joined([], 0.8)
     none = np.empty(0, np.int64)
     kept = keep_first(sets, pairs, none, none, none, same_user=True)
-    assert len(pairs.left) == len(kept.duplicate_of) == len(groups_of_copies(sets, pairs)) == 0
+    assert len(pairs.left) == len(kept.duplicate_of) == len(groups(sets, pairs)) == 0

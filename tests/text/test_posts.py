@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import strings
-from pipeline.tables.text import DUPLICATES, TEXT_GROUPS, WORDS
+from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
 from pipeline.text import by_language
 from pipeline.text import cleaning as text
 from pipeline.text import posts as text_posts
@@ -74,8 +74,8 @@ def test_by_hand_in_any_shards(tmp_path, shard_rows):
         {"post_id": "d", "duplicate_of": "c", "overlap": 1.0},
         {"post_id": "h", "duplicate_of": "e", "overlap": 1.0},
     ]
-    groups = dict(zip(copies.groups["post_id"].to_pylist(), copies.groups["group_id"].to_pylist(), strict=True))
-    assert groups == {"a": "a", "b": "a", "c": "a", "d": "a", "e": "e", "h": "e"}
+    edges = [(row["post_id"], row["other_id"]) for row in copies.edges.to_pylist()]
+    assert edges == [("b", "a"), ("c", "a"), ("d", "a"), ("h", "e")]
     assert words == [
         {"post_id": "b", "words": ["red", "house", "cat", "cat"], "hashtags": [], "language": "en"},
         {"post_id": "c", "words": ["red", "red", "cat", "house"], "hashtags": [], "language": "en"},
@@ -112,7 +112,7 @@ def test_near_copies_have_their_overlap(tmp_path):
 
 def test_no_post_has_a_word(tmp_path):
     words, copies, facts = passes(tmp_path, [("a", "u", None, "i", None), ("b", "u", "the", None, None)], 1)
-    assert len(words) == copies.duplicates.num_rows == copies.groups.num_rows == facts["posts_out"] == 0
+    assert len(words) == copies.duplicates.num_rows == copies.edges.num_rows == facts["posts_out"] == 0
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def workplace(tmp_path, monkeypatch):
 
 
 def outputs():
-    folders = (clean_text.WORDS_PATH, clean_text.DUPLICATES_PATH, clean_text.GROUPS_PATH)
+    folders = (clean_text.WORDS_PATH, clean_text.DUPLICATES_PATH, clean_text.EDGES_PATH)
     files = [clean_text.METRICS, *(file for folder in folders for file in sorted(folder.iterdir()))]
     return {str(file): file.read_bytes() for file in files}
 
@@ -140,7 +140,7 @@ def test_the_stage_runs_twice_to_the_same_bytes(workplace):
     clean_text.main()
     first = outputs()
     assert WORDS.read(clean_text.WORDS_PATH)["post_id"].to_pylist() == ["b", "c", "e", "i"]
-    assert TEXT_GROUPS.count(clean_text.GROUPS_PATH) == 6
+    assert TEXT_EDGES.count(clean_text.EDGES_PATH) == 4
     assert json.loads(clean_text.METRICS.read_text())["posts_in"] == len(ROWS)
     assert not list(Path(".checkpoints").glob("*/*/*"))
     shutil.rmtree(workplace / "cache")
