@@ -28,8 +28,10 @@ paper: .venv/.synced  ## The paper's Tables 2, 3 and 4 on the corpus at hand: pa
 	@# The report shows the tables where they are, and does not depend on them: dvc repro alone trains no nine rows.
 	@dvc repro --force --single-item report
 
+# A process a core, with one thread of torch and numpy each: at the size of a test, more threads cost more than they do.
+# Fixtures are of a file, so a file stays with a process.
 test: .venv/.synced  ## All unit tests
-	@pytest
+	@MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 env: .venv/.synced  ## The environment by itself, in .venv
 

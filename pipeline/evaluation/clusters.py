@@ -8,7 +8,6 @@ from typing import Any
 
 import faiss
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.metrics import silhouette_score
@@ -116,19 +115,27 @@ def purity(clusters: Array, interests: Sequence[Sequence[str]]) -> float:
 
     clusters (n,), interests (n lists). Raises ValueError where nobody has an interest.
     """
-    held = pd.DataFrame({"cluster": clusters, "interest": [list(names) for names in interests]})
-    users = int(held["interest"].map(bool).sum())
-    if not users:
+    return _purity(clusters, *_held(interests))
+
+
+def _held(interests: Sequence[Sequence[str]]) -> tuple[Array, Array]:
+    """The user, and the number of the label, of each interest that is held, both (h,)."""
+    user = np.repeat(np.arange(len(interests)), [len(names) for names in interests])
+    if not len(user):
         raise ValueError("nobody has an interest, so there is no purity")
-    return float(
-        held.explode("interest").groupby("cluster")["interest"].value_counts().groupby("cluster").max().sum() / users
-    )
+    return user, np.unique([name for names in interests for name in names], return_inverse=True)[1]
+
+
+def _purity(clusters: Array, user: Array, label: Array) -> float:
+    counts = np.zeros((clusters.max() + 1, label.max() + 1), np.int64)
+    np.add.at(counts, (clusters[user], label), 1)
+    return float(counts.max(axis=1).sum() / len(np.unique(user)))
 
 
 def purity_by_chance(clusters: Array, interests: Sequence[Sequence[str]], seed: int, shuffles: int = 100) -> float:
     """Mean purity when users change clusters at random: small clusters are pure by chance, so compare with this."""
-    rng = np.random.default_rng(seed)
-    return float(np.mean([purity(rng.permutation(clusters), interests) for _ in range(shuffles)]))
+    rng, held = np.random.default_rng(seed), _held(interests)
+    return float(np.mean([_purity(rng.permutation(clusters), *held) for _ in range(shuffles)]))
 
 
 def coherence(values: Array, clusters: Array, interests: Sequence[Sequence[str]], seed: int) -> dict[str, float]:
