@@ -29,7 +29,8 @@ from starlette.routing import Route
 
 from explore.marks import Marks, how_well_told, more_like
 from explore.views import MAPPED, NotFound, Views, address, flat, rows_of
-from pipeline.pictures.reading import Rejected, to_rgb
+from pipeline.pictures.reading import Rejected
+from pipeline.pictures.storing import to_rgb
 from pipeline.report import cards, wording
 from pipeline.running.errors import UserError
 from pipeline.space.question import spelled

@@ -7,7 +7,7 @@ than all else that a page needs. One reader may be asked from several threads; i
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,13 +63,21 @@ class Reader:
 
     def words(self, texts: Sequence[str | None]) -> pa.ListArray:
         """The words of each text, cleaned and lemmatized as the corpus was."""
-        from pipeline.text.cleaning import clean
-        from pipeline.text.lemmas import lemmatize_apart, lemmatize_sentences, models
+        from pipeline.text.asking import asked_words
+        from pipeline.text.cleaning import lists
+        from pipeline.text.lemmas import models
 
         chosen = models(self.params.text.stanza, self._stanza)
-        lemmatize = lemmatize_sentences if self.params.text.lemmas == "sentence" else lemmatize_apart
         with self._lock:
-            return clean(pa.array(texts, pa.string()), partial(lemmatize, chosen=chosen)).words
+            return lists(asked_words(list(texts), self.params.text, chosen, self._spoken))
+
+    @cached_property
+    def _spoken(self) -> dict[str, int]:
+        """How many posts of the corpus are in each language."""
+        from pipeline.tables.text import WORDS
+
+        counted = WORDS.read(self._data / "text/words", ["language"])["language"].value_counts().to_pylist()
+        return {row["values"]: row["counts"] for row in counted}
 
     def texts(self, texts: Sequence[str | None]) -> Texts:
         """Vectors of texts, and their words."""
