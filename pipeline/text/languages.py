@@ -24,8 +24,8 @@ UNKNOWN = "und"
 """The language of a text without a letter, or of none that text.languages names."""
 MAIN = ""
 """Stands, among guesses, for the corpus's main language where the model does not name it."""
-GUESSES, LETTERS = 5, 200
-"""Languages that a post may be of, and the letters that are looked at."""
+GUESSES, LEAST, LETTERS = 5, 0.01, 100
+"""At most so many languages that a post may be in, each given at least so much, by so many of its letters."""
 FLOOR = 1e-3
 """What the main language is given, of 1, where the letters are Latin and the model does not name it."""
 OTHERS = 5.0
@@ -56,7 +56,8 @@ class Guesses(NamedTuple):
 def _guess(text: str) -> dict[str, float]:
     if not text:
         return {MAIN: FLOOR}
-    found = {label[len("__label__") :]: score for label, score in zip(*_model().predict(text, GUESSES), strict=True)}
+    labels, scores = _model().predict(text, GUESSES, LEAST)
+    found = {label[len("__label__") :]: score for label, score in zip(labels, scores, strict=True)}
     if text.isascii() or len(text.encode()) < MAIN_ALPHABET * len(text):
         found[MAIN] = FLOOR
     return found
