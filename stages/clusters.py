@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.evaluation.clusters import cluster, coherence, nearest_images, top_words
+from pipeline.evaluation.clusters import cluster, clusters_of, coherence, common_of, nearest_images, top_words
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.tables.corpus import USERS
@@ -49,20 +50,23 @@ def main() -> None:
     facts: dict[str, Any] = {"users": len(users.ids), "users_without_train_posts": others}
 
     found = {name: kind.empty() for name, kind in KINDS.items()}
-    if len(users.ids) < wanted.k:
-        metrics: dict[str, Any] = {"not_measured": f"{len(users.ids)} users are too few for {wanted.k} clusters"}
+    words = len(pc.list_flatten(posts["words"]).unique())
+    k = clusters_of(len(users.ids)) if wanted.k is None else wanted.k
+    common = common_of(words) if wanted.common_words is None else wanted.common_words
+    if len(users.ids) < k:
+        metrics: dict[str, Any] = {"not_measured": f"{len(users.ids)} users are too few for {k} clusters"}
         log.warning("nothing clustered: %s", metrics["not_measured"])
     else:
-        clusters, centroids, similarity = cluster(users.values, wanted.k, params.seed)
+        clusters, centroids, similarity = cluster(users.values, k, params.seed)
         images = Vectors.read(EMBEDDED / "images")
         found = {
             "users": pa.table({"user_id": users.ids, "cluster": clusters, "similarity": similarity}),
-            "words": top_words(posts, users.ids, clusters, wanted.common_words, wanted.words),
+            "words": top_words(posts, users.ids, clusters, common, wanted.words),
             "images": nearest_images(centroids, images, IMAGE_GROUPS.read(GROUPS), wanted.images),
         }
         people = USERS.read(CORPUS)
         interests = people["interests"].take(pa.array(positions(users.ids, people["user_id"]))).to_pylist()
-        metrics = coherence(users.values, clusters, interests, params.seed)
+        metrics = coherence(users.values, clusters, interests, params.seed) | {"k": k, "common_words": common}
         log.info("%d users in %d clusters: %s", len(clusters), len(centroids), metrics)
 
     for name, kind in KINDS.items():

@@ -7,7 +7,8 @@ Reads   data/model           words that the model knows, and how it embeds a tex
         data/split/test      images there ask, as the model has not seen them
         data/text/words      what languages posts are in: a query is in one of these
         models/stanza        lemmatizer (text.stanza: bundled): a query is cleaned as posts are
-Writes  data/queries/asked     one row per query: of report.queries, then a few images and users, drawn by the seed
+Writes  data/queries/asked     one row per query: of report.queries, or in words of train where that is
+                               null, then a few images and users, drawn by the seed
         data/queries/answers   what lies nearest to each
         metrics/queries.json   queries by kind; texts without a known word, which have no answer
 """
@@ -26,6 +27,7 @@ from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_texts
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
+from pipeline.space.own_words import own_questions
 from pipeline.space.search import KINDS, Query, answer, parse, row_of
 from pipeline.tables.corpus import pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED
@@ -48,6 +50,8 @@ METRICS = Path("metrics/queries.json")
 
 DRAWN = 3
 """Images, and users, that ask besides report.queries."""
+PAIRS = 4
+"""Pairs of texts that ask where report.queries is null."""
 
 log = logging.getLogger("queries")
 
@@ -59,7 +63,12 @@ def main() -> None:
     space = {name: Vectors.read(EMBEDDED / f"{name}s", active if name == "user" else None) for name in KINDS}
     unseen = pictures_of(CONTENT.read(TEST, ["image_id", "more_images"]))[1].unique()
 
-    queries = parse(params.report.queries)
+    asking = params.report.queries
+    if asking is None:
+        posts = CONTENT.read(TRAIN, ["user_id", "words"])
+        asking = own_questions(posts, trained.vocabulary, PAIRS)
+        log.info("asked in the corpus's own words: %s", asking)
+    queries = parse(asking)
     for kind, ids in ("image", unseen), ("user", space["user"].ids):
         queries += drawn(kind, ids, params.seed, 1 + max((q.pair for q in queries), default=-1))
     spoken = WORDS.read(WORDS_PATH, ["language"])["language"].value_counts().to_pylist()

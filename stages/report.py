@@ -118,7 +118,12 @@ def main() -> None:
         ],
         "Interests": [*results.interests(measured["interests"], source), *neighbours.shared(measured["neighbours"])],
         "Clusters": people.clusters(
-            measured["clusters"], cluster_users, cluster_words, cluster_images, params.clusters.common_words, shelf
+            measured["clusters"],
+            cluster_users,
+            cluster_words,
+            cluster_images,
+            measured["clusters"].get("common_words", 0),
+            shelf,
         ),
         "Any to any": people.answers(asked, answers, shelf),
         "Tables of the paper": paper.tables(read_metrics(PAPER) if PAPER.exists() else None, retrieval),

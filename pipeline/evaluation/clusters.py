@@ -3,6 +3,7 @@
 Shapes: n users, k clusters, d numbers per vector. Clusters are numbered by size, 0 the largest.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,19 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _ITERATIONS, _STARTS = 50, 5
 _SILHOUETTE_USERS = 10_000
+
+
+def clusters_of(users: int) -> int:
+    """How many clusters so many users make, where nobody says: 3.5 times their fourth root, at least 2.
+
+    49 for the paper's 39,808, which it puts into 50; 11 for a hundred.
+    """
+    return max(2, min(round(3.5 * math.sqrt(math.sqrt(users))), users // 2))
+
+
+def common_of(words: int) -> int:
+    """How many frequent words say nothing of so many different ones: 0.6 %, at most the paper's 200."""
+    return min(200, round(0.006 * words))
 
 
 def cluster(values: Array, k: int, seed: int) -> tuple[Array, Array, Array]:

@@ -238,8 +238,8 @@ class Neighbours(_Section):
 
 
 class Clusters(_Section):
-    k: Annotated[int, Field(ge=2)]
-    common_words: Annotated[int, Field(ge=0)]
+    k: Annotated[int, Field(ge=2)] | None
+    common_words: Annotated[int, Field(ge=0)] | None
     words: PositiveInt
     images: PositiveInt
 
@@ -250,7 +250,7 @@ class Map(_Section):
 
 
 class Report(_Section):
-    queries: list[list[str]]
+    queries: list[list[str]] | None
     top: PositiveInt
 
 

@@ -5,7 +5,9 @@ import pytest
 from pipeline.common.log_odds import log_odds
 from pipeline.evaluation.clusters import (
     cluster,
+    clusters_of,
     coherence,
+    common_of,
     nearest_images,
     purity,
     purity_by_chance,
@@ -118,3 +120,8 @@ def test_coherence_says_what_is_defined_and_no_more(planted):
 def test_silhouette_of_wrong_clusters_is_lower(planted):
     own, values = planted
     assert silhouette(values, np.random.default_rng(0).permutation(own), 1) < 0.1 < silhouette(values, own, 1)
+
+
+def test_what_is_derived_grows_with_the_corpus_and_meets_the_papers():
+    assert [clusters_of(n) for n in (2, 5, 24, 91, 39_808)] == [2, 2, 8, 11, 49]
+    assert [common_of(n) for n in (0, 3_206, 10**6)] == [0, 19, 200]

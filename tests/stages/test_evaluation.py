@@ -132,8 +132,8 @@ def test_clusters(corpus):
 
 def test_too_few_users_for_the_clusters_asked_for(corpus):
     text = Path("params.yaml").read_text()
-    assert "\n  k: 10\n" in text
-    Path("params.yaml").write_text(text.replace("\n  k: 10\n", "\n  k: 25\n"))
+    assert "\n  k: null\n" in text
+    Path("params.yaml").write_text(text.replace("\n  k: null\n", "\n  k: 25\n"))
     clusters.main()
     assert metrics("clusters") == {
         "not_measured": "24 users are too few for 25 clusters",
@@ -157,9 +157,9 @@ def test_queries_by_text_image_and_user(corpus, tmp_path, monkeypatch):
     users = pa.array([f"u{i:02}" for i in range(N)])
     save(Trained(model, users, pa.array(vocabulary)), Objective((0.1, 0.45, 0.45), "hinge", 0.2), Path("data/model"))
     text = Path("params.yaml").read_text()
-    begin, end = text.index("  queries:\n") + len("  queries:\n"), text.index("  # Results shown")
-    asked = "    - [Red FLOWERS!, unheard words]\n    - [user:u03, image:i095]\n"
-    Path("params.yaml").write_text(text[:begin] + asked + text[end:])
+    asked = "  queries: [[Red FLOWERS!, unheard words], ['user:u03', 'image:i095']]\n"
+    assert "  queries: null\n" in text
+    Path("params.yaml").write_text(text.replace("  queries: null\n", asked))
 
     queries.main()
 
