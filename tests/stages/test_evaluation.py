@@ -16,6 +16,7 @@ from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.split import CONTENT, SETS
 from pipeline.tables.table import vectors
+from pipeline.tables.text import WORDS
 from stages import clusters, evaluate_interests, evaluate_retrieval
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +162,7 @@ def test_queries_by_text_image_and_user(corpus, tmp_path, monkeypatch):
     assert "  queries: null\n" in text
     Path("params.yaml").write_text(text.replace("  queries: null\n", asked))
 
+    WORDS.write(WORDS.empty(), queries.WORDS_PATH)
     queries.main()
 
     rows = ASKED.read(queries.FOUND / "asked").to_pylist()
