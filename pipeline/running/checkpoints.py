@@ -49,7 +49,8 @@ def fingerprint(inputs: Iterable[Path], facts: Mapping[str, object]) -> str:
     about = {"facts": facts, "versions": {name: version(name) for name in LIBRARIES}, "threads": cores()}
     digest.update(json.dumps(about, sort_keys=True, default=str).encode())
     for path in sorted(inputs):
-        for file in sorted(_files(path)) if path.is_dir() else [path]:
+        # What is not there counts as nothing: a stage run by hand need not have what its corpus has no use for.
+        for file in sorted(_files(path)) if path.is_dir() else [path] if path.exists() else []:
             digest.update(f"\0{file}\0".encode())
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=32)).digest())

@@ -1,0 +1,147 @@
+"""A corpus of one's own as people's tools and disks leave it, from its files to the tables of the import."""
+
+import csv
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from pipeline.running.errors import UserError
+from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
+from stages import check_params, import_corpus, list_corpus
+
+ROOT = Path(__file__).parents[2]
+CORPUS = Path("data/corpus")
+COUNT = 24
+
+
+def png(number):
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(number).integers(0, 255, (9, 12, 3), np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder to run stages in, whose params ask for the files that `imported` finds there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (tmp_path / "dvc.yaml").symlink_to(ROOT / "dvc.yaml")
+    for name in ("pipeline", "stages"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "images").mkdir()
+    for number in range(COUNT):
+        (tmp_path / f"images/{number:02}.png").write_bytes(png(number))
+    (tmp_path / "users.csv").write_text("user_id,interests,brand\n")
+    return tmp_path
+
+
+def rows(name="{:02}.png", text="words {}", user="u{}"):
+    return [(f"p{n:02}", user.format(n % 4), text.format(n), name.format(n)) for n in range(COUNT)]
+
+
+def write(posts, path="posts.csv"):
+    with Path(path).open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("post_id", "user_id", "text", "image"), *posts])
+
+
+def imported(**changes):
+    """Run the stages; the metrics of the import."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    own = {"source": "table", "posts": "posts.csv", "images": "images", "users": "users.csv", "min_posts_per_user": 1}
+    params["corpus"].update(own | changes)
+    yaml.dump(params, Path("params.yaml"))
+    for stage in (check_params, list_corpus, import_corpus):
+        stage.main()
+    return json.loads(Path("metrics/import.json").read_text())
+
+
+def test_what_lies_beside_the_pictures_does_not_matter(project):
+    write(rows())
+    os.mkfifo("images/pipe")
+    Path("images/old.png").symlink_to("/nowhere/old.png")
+    Path("images/loop").symlink_to("loop")
+    Path("images", os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
+    assert imported()["rows_out"] == COUNT
+
+
+@pytest.mark.parametrize(("stored", "asked"), [("./{:02}.png", "{:02}.png"), ("u\\{:02}.png", "u/{:02}.png")])
+def test_zips_of_other_systems(project, stored, asked):
+    write(rows(asked))
+    with zipfile.ZipFile("images.zip", "w") as archive:
+        for number in range(COUNT):
+            archive.writestr(stored.format(number), png(number))
+    assert imported(images="images.zip")["posts"]["with_image"] == COUNT
+
+
+def test_pictures_in_data_images_beside_what_stages_write(project):
+    Path("data").mkdir()
+    Path("images").rename("data/images")
+    Path("data/images/features").mkdir()
+    write(rows("data/images/{:02}.png"))
+    assert imported(images=".")["images"] == imported(images="data")["images"] == COUNT
+    write(rows())
+    assert imported(images="data/images")["images"] == COUNT
+
+
+def test_links_into_a_store(project):
+    write(rows())
+    Path("images").rename("store")
+    Path("images").mkdir()
+    for number in range(COUNT):
+        Path(f"images/{number:02}.png").symlink_to(f"../store/{number:02}.png")
+    with pytest.raises(UserError, match=r"image: outside the folder: 24\..*set corpus\.links_into"):
+        imported()
+    assert imported(links_into="store")["images"] == COUNT
+
+
+def test_ids_that_a_spreadsheet_rounded_are_refused_with_what_to_do(project):
+    write(rows(user="1.2003{}E+17"))
+    with pytest.raises(UserError, match=r"id rounded by a spreadsheet: 24.*export the table again"):
+        imported()
+    assert REJECTED.count(CORPUS / "rejected") == COUNT
+
+
+def test_ids_and_lists_that_pandas_wrote_are_those_of_the_other_table(project):
+    write(rows(user="10000{}.0"))
+    lines = [
+        "user_id,interests,brand",
+        "100000,\"['art', 'music']\",False",
+        '100001,"[""art""]",0',
+        '100002,"art,food",',
+    ]
+    Path("users.csv").write_text("\n".join(lines) + "\n")
+    imported()
+    found = {row["user_id"]: row["interests"] for row in USERS.read(CORPUS / "users").to_pylist()}
+    assert found == {"100000": ["art", "music"], "100001": ["art"], "100002": ["art", "food"], "100003": []}
+
+
+def test_an_edit_changes_the_listing_and_what_no_post_names_does_not(project):
+    write(rows())
+    imported()
+    before = list_corpus.LISTING.read_text()
+    Path("images/more.png").write_bytes(b"x")
+    list_corpus.main()
+    assert list_corpus.LISTING.read_text() == before
+    Path("images/03.png").write_bytes(png(99))
+    list_corpus.main()
+    assert list_corpus.LISTING.read_text() != before
+    Path("images/03.png").write_bytes(png(3))
+    write(rows(text="other {}"))
+    list_corpus.main()
+    assert list_corpus.LISTING.read_text() != before
+
+
+@pytest.mark.parametrize("name", ["Beiträge (neu).csv", "posts, final.csv", "it's all [1].csv", "20240501"])
+def test_any_name_of_a_file_or_folder(project, name):
+    write(rows(), f"{name.removesuffix('.csv')}.csv")
+    Path("images").rename("20240501")
+    assert imported(posts=f"{name.removesuffix('.csv')}.csv", images="20240501")["rows_out"] == COUNT
+    assert POSTS.count(CORPUS / "posts") == IMAGES.count(CORPUS / "images") == COUNT
