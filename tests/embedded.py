@@ -72,5 +72,6 @@ def fabricate_space(root, text=None, user=None, seed=11):
         EMBEDDINGS.write(pa.table({"id": ids, "vector": vectors(values)}), data / "embeddings" / kind)
     side = ["test" if i % 5 == 0 else "val" if i % 20 == 1 else "train" for i in range(COUNT)]
     kept = posts["post_id"].to_pylist()[: COUNT - 5]  # the last five came to no side
-    ASSIGNED.write(pa.table({"post_id": kept, "group_id": kept, "split": side[: len(kept)]}), data / "split/posts")
+    assigned = {"post_id": kept, "group_id": kept, "split": side[: len(kept)], "reason": [None] * len(kept)}
+    ASSIGNED.write(pa.table(assigned), data / "split/posts")
     TEXT_EDGES.write(TEXT_EDGES.empty(), data / "text/edges")
