@@ -27,11 +27,11 @@ import pyarrow.compute as pc
 
 from pipeline.common.groups import image_groups
 from pipeline.common.metrics import write_metrics
-from pipeline.copies.same_picture import Looks
 from pipeline.running.checkpoints import keep_in
 from pipeline.running.params import Params, load
 from pipeline.split.audit import Finding, across, check_groups_whole, exclude, remaining
-from pipeline.split.exact_search import Found, search_images, search_texts, word_sets
+from pipeline.split.exact_search import Found, nearest_of_each, search_images, search_texts, word_sets
+from pipeline.split.pictures import confirm
 from pipeline.split.sets import TASKS, Content, check_enough, held_out_queries
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL, held_out_fractions
 from pipeline.tables.corpus import POSTS, pictures_of
@@ -54,7 +54,7 @@ log = logging.getLogger("audit_split")
 
 
 def main() -> None:
-    params = load("seed", "split", "text.min_overlap", "images.min_cosine", "train.epochs")
+    params = load("seed", "split", "text.min_overlap", "images.min_cosine", "images.neighbours", "train.epochs")
     assigned = ASSIGNED.read(ASSIGNED_PATH)
     before = _sides(assigned["split"])
     check_groups_whole(assigned["group_id"], before)
@@ -137,20 +137,25 @@ def _audit_images(
     features = FEATURES.read(FEATURES_PATH, ["image_id"])["image_id"]
     post_of, image_ids = pictures_of(content)
     image_of = positions(image_ids, features)
-    searches = count()
+    searches, confirmations = count(), count()
+    not_looked_at: list[int] = []
 
     def search(asking: np.ndarray, asked: np.ndarray) -> Found:
         cosine, floor = params.images.min_cosine, params.split.audit_min_cosine
         keep = keep_in(folder / f"images-{next(searches)}")
-        return search_images(np.concatenate(list(_vectors(asking))), _vectors(asked), cosine, floor, len(asked), keep)
+        found = search_images(np.concatenate(list(_vectors(asking))), _vectors(asked), cosine, floor, len(asked), keep)
+        found, cut = nearest_of_each(found, params.images.neighbours)
+        not_looked_at.append(cut)
+        return found
 
-    def confirm(held_out: np.ndarray, other: np.ndarray) -> np.ndarray:
-        # What a copy is, is one definition; only the search for pairs is independent of the grouping.
-        left, right = np.minimum(held_out, other), np.maximum(held_out, other)
-        return Looks.of(IMAGES_PATH, np.union1d(left, right)).agree(left, right)
+    def same(held_out: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return confirm(IMAGES_PATH, held_out, other, keep_in(folder / f"pictures-{next(confirmations)}"))
 
     shown = pa.chunked_array([image_ids], pa.string())
-    return across("image", side[post_of], image_of, shown, search, confirm), post_of, image_of
+    finding = across("image", side[post_of], image_of, shown, search, same)
+    for counts, cut in zip(finding.counts.values(), not_looked_at, strict=True):
+        counts["beyond_neighbours"] = cut
+    return finding, post_of, image_of
 
 
 def _vectors(rows: np.ndarray) -> Iterator[np.ndarray]:

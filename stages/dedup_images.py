@@ -6,10 +6,11 @@ Writes  data/images/groups      one row per image: image_id, group_id (the small
                                 representative (the largest picture of the group), similarity (highest cosine to
                                 another member; 1 in a group of one)
         data/images/edges       one row per confirmed pair: image_id, other_id, kind (copy, derived), evidence, score
-        metrics/images.json     images, groups, their sizes, pairs per step, and the recall audit
+        metrics/images.json     images, groups, their sizes, pairs per step, what a bound cut off, and the recall audit
 """
 
 import logging
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +19,20 @@ import pyarrow as pa
 from pipeline.common.metrics import write_metrics
 from pipeline.copies.groups import (
     FLAT_BELOW,
-    exact_cosine,
+    distinct,
     group_images,
     near_pairs,
+    ranked,
     recall,
     representatives,
     size_histogram,
 )
-from pipeline.copies.same_picture import Looks
+from pipeline.copies.looks import Looks
+from pipeline.copies.votes import voted_pairs
 from pipeline.running.checkpoints import keep_in
 from pipeline.running.params import load
 from pipeline.tables.corpus import IMAGES
-from pipeline.tables.images import COPY, FEATURES, IMAGE_EDGES, IMAGE_GROUPS
+from pipeline.tables.images import FEATURES, IMAGE_EDGES, IMAGE_GROUPS
 from pipeline.tables.table import matrix
 from stages.runner import resumable, run
 
@@ -45,7 +48,8 @@ log = logging.getLogger("dedup_images")
 
 
 def main() -> None:
-    params = load("seed", "images.min_cosine")
+    params = load("seed", "images.min_cosine", "images.neighbours")
+    images = params.images
     ids = FEATURES.read(FEATURES_PATH, ["image_id"])["image_id"]
     about = IMAGES.read(IMAGES_PATH, ["image_id", "width", "height"])
     if not about["image_id"].equals(ids):
@@ -55,10 +59,13 @@ def main() -> None:
 
     with resumable("dedup_images") as folder:
         keep = keep_in(folder)
-        pairs = near_pairs(vectors, params.images.min_cosine, params.seed, keep=keep)
-        audit = recall(vectors, pairs, params.images.min_cosine, AUDITED, params.seed)
-        looks = Looks.of(IMAGES_PATH, np.union1d(pairs.left, pairs.right))
-        groups = group_images(len(pixels), pairs, looks.agree, keep=keep)
+        looks = Looks.of(IMAGES_PATH, folder / "looks")
+        near = near_pairs(vectors, images.min_cosine, params.seed, images.neighbours, keep=keep)
+        audit = recall(vectors, near, images.min_cosine, images.neighbours, AUDITED, params.seed)
+        left, right, votes_cut = voted_pairs(looks, images.neighbours, params.seed, keep)
+        keys = distinct(np.concatenate([near.left * len(pixels) + near.right, left * len(pixels) + right]))
+        pairs = ranked(vectors, *np.divmod(keys, len(pixels)))
+        groups = group_images(len(pixels), pairs, looks.judge, keep=keep)
 
     ids = ids.combine_chunks()
     IMAGE_GROUPS.write(
@@ -78,13 +85,14 @@ def main() -> None:
             {
                 "image_id": ids.take(pa.array(one)),
                 "other_id": ids.take(pa.array(other)),
-                "kind": pa.repeat(COPY, len(one)),
-                "evidence": pa.repeat("pixels", len(one)),
-                "score": exact_cosine(vectors, one, other),
+                "kind": pa.array([verdict.kind for verdict in groups.verdicts], pa.string()),
+                "evidence": pa.array([verdict.evidence for verdict in groups.verdicts], pa.string()),
+                "score": pa.array([verdict.score for verdict in groups.verdicts], pa.float32()),
             }
         ),
         EDGES,
     )
+    kinds = Counter(f"{verdict.kind}_by_{verdict.evidence}" for verdict in groups.verdicts)
     sizes = np.unique(groups.group, return_counts=True)[1]
     copies = int(sizes.sum() - len(sizes))
     write_metrics(
@@ -97,12 +105,14 @@ def main() -> None:
             "largest_group": int(sizes.max(initial=0)),
             "group_sizes": size_histogram(groups.group),
             "pairs": {
-                "proposed": pairs.proposed,
-                "at_min_cosine": len(pairs.left),
-                "confirmed": len(groups.edges),
-                "refused_by_second_check": len(groups.refused),
+                "by_features": len(near.left),
+                "by_points": len(left),
+                "proposed": len(pairs.left),
+                "confirmed": dict(sorted(kinds.items())),
+                "refused": len(groups.refused),
                 "already_in_one_group": groups.joined,
             },
+            "cut_off_by_neighbours": {"images_by_features": int(near.cut.sum()), "pairs_by_points": votes_cut},
             "recall_audit": {"search": "all with all" if len(pixels) < FLAT_BELOW else "by cells", **audit},
         },
         METRICS,

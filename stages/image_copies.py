@@ -1,10 +1,11 @@
-"""Stage `image_copies`: the evidence for images.min_cosine, copies of the corpus's own pictures searched for.
+"""Stage `image_copies`: evidence on copies, planted among the corpus's own pictures and searched for.
 
 Reads   data/corpus/images          an image: image_id, bytes, width
         data/images/features        an image: image_id, vector
         data/images/groups          an image: image_id, group_id
 Writes  plots/image_copies.csv      a threshold, by the cosine alone or with the second check: precision, recall
-        metrics/image_copies.json   copies planted, negatives per positive, and precision and recall at min_cosine
+        metrics/image_copies.json   copies planted, negatives per positive, precision and recall at min_cosine, and what
+                                    share of each kind of copies a look confirms
 """
 
 import csv
@@ -17,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.common.metrics import write_metrics
+from pipeline.copies.aligned import Look, judge, look_of
 from pipeline.copies.groups import unit
-from pipeline.copies.planted import COPIES, THRESHOLDS, curve, planted, propose, recall_by_kind
-from pipeline.copies.same_picture import Look, same_picture
+from pipeline.copies.planted import KINDS, SHOW_OTHERS, THRESHOLDS, curve, planted, propose, recall_by_kind
 from pipeline.encoding.encoders import Encoder, load_encoder
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.files import write_text
@@ -36,44 +37,56 @@ GROUPS = Path("data/images/groups")
 PLOT = Path("plots/image_copies.csv")
 METRICS = Path("metrics/image_copies.json")
 
-COPIED = 80
-AMONG = 20_000
+COPIED = 15
+AMONG = 2000
 """Pictures that are copied, and pictures among which their copies are searched: a stage of seconds at any size."""
 
 
 def main() -> None:
     params = load(
-        "seed", "images.encoder", "images.weights", "images.weights_sha256", "images.precision", "images.min_cosine"
+        "seed",
+        "images.encoder",
+        "images.weights",
+        "images.weights_sha256",
+        "images.precision",
+        "images.min_cosine",
+        "images.neighbours",
     )
     images = params.images
     with_pixels = np.concatenate([part["width"].to_numpy() > 0 for part in IMAGES.batches(IMAGES_PATH, ["width"])])
     random = np.random.default_rng(params.seed)
     among = np.sort(random.permutation(np.flatnonzero(with_pixels))[:AMONG])
-    source = np.sort(random.permutation(len(among))[:COPIED])
+    chosen = random.permutation(len(among))[:COPIED]
+    shown = [np.roll(chosen, -place)[: 1 + SHOW_OTHERS] for place in range(len(chosen))]
 
     pictures = _pictures(among)
-    copies = [copy for row in source for copy in planted(to_rgb(pictures[row]), random)]
-    codes = IMAGE_GROUPS.read(GROUPS, ["group_id"])["group_id"].combine_chunks().dictionary_encode()
-    originals = unit(_vectors(among))
+    copies = [
+        copy
+        for source, *others in shown
+        for copy in planted(to_rgb(pictures[source]), [to_rgb(pictures[row]) for row in others], random)
+    ]
     looks: dict[int, Look] = {}
-    copied = [Look.of(copy) for copy in copies]
+    copied = [look_of(copy) for copy in copies]
 
     def agree(copy: int, original: int) -> bool:
         if original not in looks:
-            looks[original] = Look.of(to_rgb(pictures[original]))
-        return same_picture(copied[copy], looks[original])
+            looks[original] = look_of(to_rgb(pictures[original]))
+        return judge(copied[copy], looks[original]) is not None
 
     rows: list[dict[str, float | str]] = []
     facts: dict[str, object] = {}
-    if copies:
+    if len(chosen) > SHOW_OTHERS:
         weights = Path(images.weights) if images.weights is not None else None
         encoder = load_encoder(images.encoder, weights, images.weights_sha256, images.precision)
+        codes = IMAGE_GROUPS.read(GROUPS, ["group_id"])["group_id"].combine_chunks().dictionary_encode()
         group = codes.indices.to_numpy()[among]
-        pairs = propose(_encoded(encoder, copies), originals, source.repeat(len(COPIES)), group, agree)
+        unknown = np.stack([np.isin(group, group[rows]) for rows in shown]).repeat(len(KINDS), axis=0)
+        cosine = _encoded(encoder, copies) @ unit(_vectors(among)).T
+        pairs = propose(cosine, chosen.repeat(len(KINDS)), unknown, images.neighbours, agree)
         rows = curve(pairs, len(copies))
         at = [row for row in rows if row["min_cosine"] == min(THRESHOLDS, key=lambda t: abs(t - images.min_cosine))]
         facts = {str(row["check"]): {name: row[name] for name in ("precision", "recall")} for row in at}
-        facts["recall_by_copy"] = recall_by_kind(pairs, len(copies), images.min_cosine, list(COPIES))
+        facts["recall_by_copy"] = recall_by_kind(pairs, len(copies))
     text = io.StringIO()
     writer = csv.DictWriter(text, ["check", "min_cosine", "precision", "recall"], lineterminator="\n")
     writer.writeheader()

@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "copies": {"pictures"},
     "text": set(),
     "words": set(),
-    "split": set(),
+    "split": {"pictures"},
     "embedding": set(),
     "ranking": {"embedding"},
     "space": {"embedding", "encoding", "pictures", "ranking", "text", "words"},

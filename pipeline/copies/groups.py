@@ -1,8 +1,10 @@
-"""Groups of near-copies of images: an index proposes pairs, the exact cosine and a second check confirm each.
+"""Groups of near-copies of images: pairs are proposed, by features and by points, and judged; copies make groups.
 
 Features alone join different drawings of one style: at cosine 0.95 most pairs of openclipart are road signs with
-another sign in the same triangle, flags, or star patterns. So a pair of at least `min_cosine` becomes an edge only
-where the pictures themselves agree (`pipeline.copies.same_picture`). Groups are the connected components of the edges.
+another sign in the same triangle, flags, or star patterns. So they propose alone: for each image its nearest, up to a
+number, so that the pairs grow as the images. What vectors of whole pictures cannot see, collages and screenshots, is
+proposed by votes of points (`pipeline.copies.votes`). Pictures are then laid on each other (`pipeline.copies.aligned`).
+Groups are the connected components over copies.
 
 At the paper's size the features are all that fits in memory. So they stay as stored, float16 or float32 and of any
 length; unit vectors in float32 are made of the few rows at hand. Neighbours are searched cell by cell of a k-means, as
@@ -20,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.common.groups import components
+from pipeline.copies.aligned import Verdict
 from pipeline.running.checkpoints import Keep, made
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
+from pipeline.tables.images import COPY
 
 Rows = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -31,6 +35,7 @@ FLAT_BELOW = 10_000
 """Fewer images are all compared with all; from here on those of neighbouring cells."""
 PROBES = 16
 """Cells that each image is compared with; the recall audit of every run tells whether they suffice."""
+UNBOUNDED = 2**31
 BLOCK = 1024
 CELLS = 128
 """Cells whose pairs are kept at a time: what a killed run may have to search again."""
@@ -42,12 +47,16 @@ SLACK = 1e-4
 
 @dataclass(frozen=True)
 class Pairs:
-    """Rows `left` < `right` (p,) with the exact `cosine` (p,), by descending cosine; `proposed` by the index."""
+    """Rows `left` < `right` (p,) with the exact `cosine` (p,), by descending cosine.
+
+    `proposed` by the index; `cut` (n,): images that had more near ones than a bound left.
+    """
 
     left: Rows
     right: Rows
     cosine: NDArray[np.float32]
     proposed: int
+    cut: NDArray[np.bool_]
 
 
 def unit(vectors: NDArray[Any]) -> Vectors:
@@ -58,22 +67,45 @@ def unit(vectors: NDArray[Any]) -> Vectors:
 
 
 def near_pairs(
-    vectors: NDArray[Any], min_cosine: float, seed: int, flat: bool | None = None, keep: Keep = made
+    vectors: NDArray[Any],
+    min_cosine: float,
+    seed: int,
+    most: int = UNBOUNDED,
+    flat: bool | None = None,
+    keep: Keep = made,
 ) -> Pairs:
-    """All proposed pairs of vectors (n, d), of any length, whose exact cosine is at least `min_cosine`.
+    """Pairs of vectors (n, d), of any length, whose exact cosine is at least `min_cosine`: of each the `most` nearest.
 
     `flat`: compare all with all (default: below FLAT_BELOW images). Else each image with those whose nearest cell, of
     4 sqrt(n) by k-means, is among its own PROBES nearest; a pair is proposed if either of its images finds the other.
     """
     n, floor = len(vectors), min_cosine - SLACK
     flat = n < FLAT_BELOW if flat is None else flat
-    found = [_keys(n, _flat(vectors, floor))] if flat else _by_cells(vectors, floor, seed, keep)
-    key = _distinct(np.concatenate(found))
-    left, right = np.divmod(key, max(n, 1))
+    found = [_keys(n, _flat(vectors, floor, most))] if flat else _by_cells(vectors, floor, most, seed, keep)
+    key = distinct(np.concatenate(found))
+    pairs = ranked(vectors, *np.divmod(key, max(n, 1)))
+    near = pairs.cosine >= min_cosine
+    left, right, cosine = pairs.left[near], pairs.right[near], pairs.cosine[near]
+    kept, cut = _nearest(n, left, right, most)
+    return Pairs(left[kept], right[kept], cosine[kept], len(key), cut)
+
+
+def ranked(vectors: NDArray[Any], left: Rows, right: Rows) -> Pairs:
+    """These pairs by descending cosine."""
     cosine = exact_cosine(vectors, left, right)
-    kept = np.flatnonzero(cosine >= min_cosine)
-    kept = kept[np.argsort(-cosine[kept], kind="stable")]
-    return Pairs(left[kept], right[kept], cosine[kept], len(key))
+    order = np.argsort(-cosine, kind="stable")
+    return Pairs(left[order], right[order], cosine[order], len(left), np.zeros(len(vectors), bool))
+
+
+def _nearest(n: int, left: Rows, right: Rows, most: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Of pairs (p,), nearest first, those that are among the `most` of either end; and the images (n,) with more."""
+    ends = np.column_stack([left, right]).ravel()
+    order = np.argsort(ends, kind="stable")
+    place = np.empty(len(ends), np.int64)
+    place[order] = np.arange(len(ends)) - np.searchsorted(ends[order], ends[order])
+    within = (place < most).reshape(-1, 2)
+    kept = np.asarray(within.any(axis=1), bool)
+    return kept, np.bincount(ends, minlength=n) >= most
 
 
 def _keys(n: int, pairs: Iterable[tuple[Rows, Rows]]) -> Rows:
@@ -81,7 +113,7 @@ def _keys(n: int, pairs: Iterable[tuple[Rows, Rows]]) -> Rows:
     return np.concatenate([np.empty(0, np.int64), *(np.minimum(i, j) * n + np.maximum(i, j) for i, j in pairs)])
 
 
-def _distinct(keys: Rows) -> Rows:
+def distinct(keys: Rows) -> Rows:
     """The distinct keys, ascending. np.unique hashes integers since numpy 2.3, which is slower by far than to sort."""
     keys = np.sort(keys)
     return keys[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else keys
@@ -97,15 +129,25 @@ def exact_cosine(vectors: NDArray[Any], left: Rows, right: Rows) -> NDArray[np.f
     return cosine
 
 
-def _flat(vectors: NDArray[Any], floor: float) -> Iterator[tuple[Rows, Rows]]:
+def _flat(vectors: NDArray[Any], floor: float, most: int) -> Iterator[tuple[Rows, Rows]]:
     vectors = unit(vectors)
     for start in range(0, len(vectors), BLOCK):
-        row, column = np.nonzero(vectors[start : start + BLOCK] @ vectors[start:].T >= floor)
-        later = column > row
-        yield row[later] + start, column[later] + start
+        row, column = _of_each(vectors[start : start + BLOCK] @ vectors.T, floor, most + 1)  # one is itself
+        apart = column != row + start
+        yield row[apart] + start, column[apart]
 
 
-def _by_cells(vectors: NDArray[Any], floor: float, seed: int, keep: Keep) -> list[Rows]:
+def _of_each(products: Vectors, floor: float, most: int) -> tuple[Rows, Rows]:
+    """Rows and columns of what is at least `floor` in each row of `products`, and among its `most` highest."""
+    near = products >= floor
+    for row in np.flatnonzero(near.sum(axis=1) > most):
+        near[row] &= products[row] >= np.partition(products[row], -most)[-most]
+    rows: Rows
+    rows, columns = np.divmod(np.flatnonzero(near), max(1, products.shape[1]))
+    return rows, columns
+
+
+def _by_cells(vectors: NDArray[Any], floor: float, most: int, seed: int, keep: Keep) -> list[Rows]:
     """The keys of the proposed pairs, by pieces of CELLS cells."""
     cells = int(4 * np.sqrt(len(vectors)))
     (near,) = keep("cells", lambda: (_nearest_cells(vectors, cells, seed),))
@@ -115,7 +157,7 @@ def _by_cells(vectors: NDArray[Any], floor: float, seed: int, keep: Keep) -> lis
     def pairs(begin: int, end: int) -> Iterator[tuple[Rows, Rows]]:
         for cell in range(begin, end):
             asking = visits[first_visit[cell] : first_visit[cell + 1]] // near.shape[1]
-            yield from _within(vectors, floor, asking, members[first[cell] : first[cell + 1]])
+            yield from _within(vectors, floor, most, asking, members[first[cell] : first[cell + 1]])
 
     found: list[Rows] = []
     with bar("neighbours", "images", total=len(vectors)) as shown:
@@ -126,14 +168,14 @@ def _by_cells(vectors: NDArray[Any], floor: float, seed: int, keep: Keep) -> lis
     return found
 
 
-def _within(vectors: NDArray[Any], floor: float, asking: Rows, inside: Rows) -> Iterator[tuple[Rows, Rows]]:
+def _within(vectors: NDArray[Any], floor: float, most: int, asking: Rows, inside: Rows) -> Iterator[tuple[Rows, Rows]]:
     """The pairs of `asking` and other images `inside` a cell with a cosine of at least `floor`."""
     for begin in range(0, len(inside), MEMBERS):
         asked = inside[begin : begin + MEMBERS]
         targets = unit(vectors[asked])
         for start in range(0, len(asking), BLOCK):
             rows = asking[start : start + BLOCK]
-            query, other = np.divmod(np.flatnonzero(unit(vectors[rows]) @ targets.T >= floor), len(asked))
+            query, other = _of_each(unit(vectors[rows]) @ targets.T, floor, most + 1)
             query, other = rows[query], asked[other]
             apart = query != other
             yield query[apart], other[apart]
@@ -160,20 +202,25 @@ def _by_value(values: NDArray[np.int32], size: int) -> tuple[Rows, Rows]:
     return np.argsort(values, kind="stable"), np.concatenate([[0], np.cumsum(np.bincount(values, minlength=size))])
 
 
-def recall(vectors: NDArray[Any], pairs: Pairs, min_cosine: float, sample: int, seed: int) -> dict[str, int | float]:
-    """The recall audit: `sample` images searched exactly, and the share of their pairs that is among `pairs`."""
+def recall(
+    vectors: NDArray[Any], pairs: Pairs, min_cosine: float, most: int, sample: int, seed: int
+) -> dict[str, int | float]:
+    """The recall audit: the `most` nearest of `sample` images searched exactly, and which share is among `pairs`."""
     n = len(vectors)
     asked = np.sort(np.random.default_rng(seed).permutation(n)[:sample])
     asking = unit(vectors[asked])
     known = np.sort(pairs.left * n + pairs.right)
-    true: list[Rows] = []
+    true: list[tuple[Rows, Rows]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     for start in range(0, n, BLOCK):
-        query, other = np.nonzero(asking @ unit(vectors[start : start + BLOCK]).T >= min_cosine - SLACK)
+        query, other = _of_each(asking @ unit(vectors[start : start + BLOCK]).T, min_cosine - SLACK, most + 1)
         query, other = asked[query], other + start
-        query, other = query[query != other], other[query != other]
-        close = exact_cosine(vectors, query, other) >= min_cosine
-        true.append(np.minimum(query, other)[close] * n + np.maximum(query, other)[close])
-    truth = _distinct(np.concatenate(true)) if true else np.empty(0, np.int64)
+        true.append((query[query != other], other[query != other]))
+    query, other = (np.concatenate(column) for column in zip(*true, strict=True))
+    cosine = exact_cosine(vectors, query, other)
+    order = np.lexsort((other, -cosine, query))
+    query, other, cosine = query[order], other[order], cosine[order]
+    near = (np.arange(len(query)) - np.searchsorted(query, query) < most) & (cosine >= min_cosine)
+    truth = distinct(np.minimum(query, other)[near] * n + np.maximum(query, other)[near])
     found = int(np.isin(truth, known).sum())
     return {"images": len(asked), "pairs": len(truth), "found": found, "recall": found / max(1, len(truth))}
 
@@ -182,46 +229,59 @@ def recall(vectors: NDArray[Any], pairs: Pairs, min_cosine: float, sample: int, 
 class Groups:
     """For each of n images: `group` (n,), its group's smallest row; `similarity` (n,), the highest cosine to a member.
 
-    `edges` (e, 2): pairs that the second check confirmed; `refused` (r, 2): those it did not.
+    `edges` (e, 2): the pairs that were confirmed, with a `verdict` each (e); `refused` (r, 2): those that were not.
     `joined`: pairs not looked at, as their images were in one group already.
     """
 
     group: Rows
     similarity: NDArray[np.float32]
     edges: Rows
+    verdicts: tuple[Verdict, ...]
     refused: Rows
     joined: int
 
 
 def group_images(
-    n: int, pairs: Pairs, agree: Callable[[Rows, Rows], NDArray[np.bool_]], chunk: int = 4096, keep: Keep = made
+    n: int, pairs: Pairs, judge: Callable[[Rows, Rows], list[Verdict | None]], chunk: int = 1024, keep: Keep = made
 ) -> Groups:
-    """Connected components of n images over the `pairs` that `agree(left, right)` confirms.
+    """Groups of n images: connected components over those `pairs` that `judge(left, right)` calls copies.
 
     Pairs are looked at by descending cosine, `chunk` at a time; one whose images share a group by then cannot change
     it and is not looked at, so a picture with a thousand copies costs about a thousand looks and not half a million.
     """
     group = np.arange(n)
-    looked: list[tuple[Rows, NDArray[np.bool_]]] = []
+    edges, refused = [np.empty((0, 2), np.int64)], [np.empty((0, 2), np.int64)]
+    verdicts: list[Verdict] = []
     joined = 0
-    with bar("second check", "pairs", total=len(pairs.left)) as shown:
+    with bar("pairs", "pairs", total=len(pairs.left)) as shown:
         for start in range(0, len(pairs.left), chunk):
             ends = np.column_stack([pairs.left[start : start + chunk], pairs.right[start : start + chunk]])
             apart = ends[group[ends[:, 0]] != group[ends[:, 1]]]
             joined += len(ends) - len(apart)
-            if len(apart):
-                (same,) = keep(f"same-{start:012}", lambda pairs=apart: (agree(pairs[:, 0], pairs[:, 1]),))  # type: ignore[misc]
-                looked.append((apart, same))
-                group = components(n, *group_edges(group, apart[same]))
+            told = keep(f"judged-{start:012}", lambda pairs=apart: _told(judge(pairs[:, 0], pairs[:, 1])))  # type: ignore[misc]
+            kinds, evidence, scores = (column.tolist() for column in told)
+            bound = np.array([kind != "" for kind in kinds], bool)
+            here = [Verdict(*row) for row in zip(kinds, evidence, scores, strict=True) if row[0]]
+            edges.append(apart[bound])
+            refused.append(apart[~bound])
+            verdicts += here
+            same = apart[bound][[verdict.kind == COPY for verdict in here]]
+            if len(same):
+                group = components(n, *group_edges(group, same))
             shown.update(len(ends))
-    edges = np.concatenate([ends[same] for ends, same in looked]) if looked else np.empty((0, 2), np.int64)
-    refused = np.concatenate([ends[~same] for ends, same in looked]) if looked else np.empty((0, 2), np.int64)
     similarity = np.zeros(n, np.float32)
     inside = group[pairs.left] == group[pairs.right]
     for rows in (pairs.left, pairs.right):
         np.maximum.at(similarity, rows[inside], pairs.cosine[inside])
     similarity[np.bincount(group, minlength=n)[group] == 1] = 1.0
-    return Groups(group, similarity, edges, refused, joined)
+    return Groups(group, similarity, np.concatenate(edges), tuple(verdicts), np.concatenate(refused), joined)
+
+
+def _told(verdicts: list[Verdict | None]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Verdicts as arrays to be kept: kind ("": none), evidence, score."""
+    told = [verdict or Verdict("", "", 0.0) for verdict in verdicts]
+    columns = [v.kind for v in told], [v.evidence for v in told]
+    return np.array(columns[0], "U8"), np.array(columns[1], "U8"), np.array([v.score for v in told], np.float64)
 
 
 def group_edges(group: Rows, edges: Rows) -> tuple[Rows, Rows]:

@@ -40,6 +40,7 @@ LIBRARIES = (
     "pillow",
     "numba",
     "onnxruntime",
+    "opencv-python-headless",
 )
 
 

@@ -106,6 +106,7 @@ class Images(_Section):
     dtype: Stored
     batch_size: PositiveInt
     min_cosine: Cosine
+    neighbours: Annotated[int, Field(ge=1, le=1000)]
 
     @model_validator(mode="after")
     def _weights_are_verified(self) -> Self:

@@ -15,7 +15,7 @@ code shares nothing with that which makes the groups (`pipeline.text.join`, `pip
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -318,6 +318,15 @@ def search_images(
     columns = [np.concatenate(column) for column in zip(*pairs, strict=True)]
     order = np.lexsort((columns[1], columns[0]))
     return Found(columns[0][order], columns[1][order], columns[2][order], close, nearest, nearest_similarity)
+
+
+def nearest_of_each(found: Found, most: int) -> tuple[Found, int]:
+    """Of each query's pairs at the threshold the `most` nearest, and how many pairs that left out."""
+    order = np.lexsort((found.target, -found.similarity, found.query))
+    query = found.query[order]
+    kept = np.sort(order[np.arange(len(order)) - np.searchsorted(query, query) < most])
+    pairs = {name: getattr(found, name)[kept] for name in ("query", "target", "similarity")}
+    return replace(found, **pairs), len(order) - len(kept)
 
 
 def _among(queries: np.ndarray, heads: np.ndarray, axes: np.ndarray, block: np.ndarray, floor: float) -> Arrays:

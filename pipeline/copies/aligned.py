@@ -1,0 +1,227 @@
+"""Whether pictures that are laid on each other agree: as copies, or in a large part of what they show.
+
+A *copy* agrees in its pixels: squeezed to 96 × 96 RGB, up to brightness and contrast, the correlation is at least
+MIN_CORRELATION, and no block of 12 × 12 differs by more than MAX_DIFFERENCE, in mean square, of the picture's whole
+variance: another emblem in the same flag, another sign in the same triangle leave the correlation high, but not that
+block. Pictures are laid on each other whole, without their plain borders, as they are and mirrored, which is all there
+is for drawings of few points; or as their points say (`pipeline.copies.points`).
+
+A picture is *derived* from another where, laid on it by points, they share what is drawn: of the places with texture a
+share of at least SHARED of one picture, and SHARED_LEAST of the other, correlates in its surroundings. A watermark, a
+logo or a frame is a small share of both; of two screenshots of one application most texture is what they differ in.
+
+The limits of copies are by planted copies and by looking at pairs of openclipart; those of the derived, docs/copies.md.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops
+
+from pipeline.copies.points import Move, Points, lie, points_of
+from pipeline.tables.images import COPY, DERIVED
+
+MIN_CORRELATION = 0.97
+MAX_DIFFERENCE = 0.09
+SIDE, BLOCKS = 96, 8
+MIN_KEPT = 0.85
+"""Share of its variance that a picture keeps when smoothed; one that keeps less is of thin lines."""
+THIN_DIFFERENCE, THIN_CONTRAST = 0.03, 1.2
+"""In the place of MAX_DIFFERENCE and MAX_CONTRAST, for thin lines that no points vouch for."""
+MAX_STRETCH = 1.1
+"""Pictures whose ratios of width to height differ by a larger factor are not laid on each other whole."""
+MAX_CONTRAST = 1.6
+"""Pictures whose contrasts differ by a larger factor are no copies: faint dots are not bold dots."""
+PLAIN = 32
+"""A border is plain where no channel differs by more than this from its colour: JPEG leaves noise."""
+THUMB = 112
+"""Longer side, in pixels, of what is kept of a picture without its border."""
+OVERLAP = 0.5
+"""Share of either picture that has to lie on the other, for a copy."""
+LAID, MIN_POINTS = 6, 16
+"""Points that lay one picture on another to be compared as copies; and those that what is derived has to share."""
+SHARED, SHARED_LEAST = 0.5, 0.06
+"""Of what is drawn in the one and in the other picture, the shares that lie alike, at least."""
+WINDOW, TEXTURE, LIKE = 9, 6.0, 0.5
+"""Surroundings of a pixel, in pixels of the smaller picture; the deviation in them that is texture, in grey levels; the
+correlation of two that are alike."""
+
+Pixels = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is kept of a picture: its points; its content, without plain borders, as RGB (h, w, 3), longer side THUMB.
+
+    A place in units of the longer side stands at (place - `origin`) `zoom` in the content.
+    """
+
+    points: Points
+    content: NDArray[np.uint8]
+    origin: tuple[float, float]
+    zoom: float
+
+
+def look_of(image: Image.Image) -> Look:
+    """The look of an RGB picture."""
+    left, top, right, bottom = _content(image)
+    zoom = THUMB / max(right - left, bottom - top)
+    width, height = (max(2, round(side * zoom)) for side in (right - left, bottom - top))
+    filtered = Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR
+    content = np.asarray(image.crop((left, top, right, bottom)).resize((width, height), filtered))
+    longer = max(image.size)
+    return Look(points_of(image), content, (left / longer, top / longer), zoom * longer)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`kind` COPY or DERIVED, by `evidence` pixels (score: their correlation) or points (score: how many)."""
+
+    kind: str
+    evidence: str
+    score: float
+
+
+def judge(one: Look, other: Look) -> Verdict | None:
+    """What `one` is to `other`; None: nothing."""
+    correlation = _wholes(one, other)
+    if correlation is not None:
+        return Verdict(COPY, "pixels", correlation)
+    for mirrored in (False, True):
+        found = lie(one.points.mirrored() if mirrored else one.points, other.points)
+        if found is not None and found.points >= LAID:
+            flip = np.array([[-1, 0, one.points.width], [0, 1, 0], [0, 0, 1]]) if mirrored else np.eye(3)
+            kind = _laid(one, other, found.move @ flip, found.points >= MIN_POINTS)
+            if kind is not None:
+                return Verdict(kind, "points", float(found.points))
+    return None
+
+
+def _wholes(one: Look, other: Look) -> float | None:
+    """The correlation of the two contents, the one perhaps mirrored, if they are copies."""
+    (height, width), (tall, wide) = one.content.shape[:2], other.content.shape[:2]
+    if max(width * tall, height * wide) > MAX_STRETCH * min(width * tall, height * wide):
+        return None
+    square, under = _square(one.content), _square(other.content)
+    faces = [(_compare(face, under), face) for face in (square, square[:, ::-1])]
+    found, face = max(faces, key=lambda pair: pair[0][0])
+    return _agreed(found, face, under, thin=True)
+
+
+def _laid(one: Look, other: Look, move: Move, enough: bool) -> str | None:
+    """What two pictures are to each other where `move` takes places of the one there; `enough` points to be derived."""
+    there: Any = _placed(other) @ np.vstack([move, [[0, 0, 1]]]) @ np.linalg.inv(_placed(one))
+    scale = float(np.sqrt(abs(np.linalg.det(there[:2, :2]))))
+    if not 1 / 20 < scale < 20:
+        return None
+    if scale > 1:  # the finer picture is laid on the coarser, where both have the detail that is compared
+        one, other, there, scale = other, one, np.linalg.inv(there), 1 / scale
+    height, width = (max(4, round(side * scale)) for side in one.content.shape[:2])
+    small: Any = cv2.resize(one.content, (width, height), interpolation=cv2.INTER_AREA)
+    shrunk = np.diag([one.content.shape[1] / width, one.content.shape[0] / height, 1])
+    size = other.content.shape[1], other.content.shape[0]
+    matrix = (there @ shrunk)[:2]
+    laid: Any = cv2.warpAffine(small, matrix, size, flags=cv2.INTER_LINEAR)
+    inside = cv2.warpAffine(np.full((height, width), 255, np.uint8), matrix, size, flags=cv2.INTER_NEAREST) > 0
+    if inside.sum() < WINDOW**2:
+        return None
+    if _is_copy(laid, other.content, inside, width * height, there):
+        return COPY
+    return DERIVED if enough and _share(laid, small, other.content, inside) else None
+
+
+def _placed(look: Look) -> Move:
+    x, y = look.origin
+    return np.array([[look.zoom, 0, -x * look.zoom], [0, look.zoom, -y * look.zoom], [0, 0, 1]])
+
+
+def _is_copy(
+    laid: NDArray[np.uint8], under: NDArray[np.uint8], inside: NDArray[np.bool_], area: int, there: Move
+) -> bool:
+    """Whether most of both pictures lies on the other, upright, and agrees there."""
+    overlap = int(inside.sum())
+    if min(overlap / area, overlap / inside.size) < OVERLAP or abs(there[0, 1]) > 0.05 * abs(there[0, 0]):
+        return False
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    box = slice(rows[0] + 1, rows[-1]), slice(columns[0] + 1, columns[-1])
+    one, other = _square(laid[box]), _square(under[box])
+    return _agreed(_compare(one, other), one, other, thin=False) is not None
+
+
+def _share(
+    laid: NDArray[np.uint8], small: NDArray[np.uint8], under: NDArray[np.uint8], inside: NDArray[np.bool_]
+) -> bool:
+    """Whether the two share enough of what is drawn."""
+    one, other = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) for pixels in (laid, under))
+
+    def mean(values: Any) -> Any:
+        return cv2.boxFilter(values, -1, (WINDOW, WINDOW))
+
+    means = mean(one), mean(other)
+    spreads = [np.sqrt(np.maximum(mean(v * v) - m * m, 0)) for v, m in zip((one, other), means, strict=True)]
+    textured = np.maximum(*spreads) > TEXTURE
+    alike = (mean(one * other) - means[0] * means[1]) > LIKE * spreads[0] * spreads[1] + 1e-3
+    shared = int((textured & alike & inside).sum())
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    own = int((np.sqrt(np.maximum(mean(grey * grey) - mean(grey) ** 2, 0)) > TEXTURE).sum())
+    shares = shared / max(1, own), shared / max(1, int((spreads[1] > TEXTURE).sum()))
+    return max(shares) >= SHARED and min(shares) >= SHARED_LEAST
+
+
+def _content(image: Image.Image) -> tuple[int, int, int, int]:
+    """The box of what is in a plain border, or in a second one inside (a frame around a drawing on white)."""
+    left, top, right, bottom = 0, 0, *image.size
+    before = None
+    for _ in range(2):
+        pixels = np.asarray(image.crop((left, top, right, bottom)))
+        colour = np.median(np.concatenate([pixels[:, 0], pixels[0], pixels[:, -1], pixels[-1]]), axis=0)
+        if before is not None and np.abs(colour - before).max() <= PLAIN:
+            break
+        before = colour
+        plain = Image.new("RGB", (right - left, bottom - top), tuple(int(value) for value in colour))
+        red, green, blue = ImageChops.difference(image.crop((left, top, right, bottom)), plain).split()
+        box = ImageChops.lighter(ImageChops.lighter(red, green), blue).point(lambda v: 255 * (v > PLAIN)).getbbox()
+        if box is None:
+            break
+        left, top, right, bottom = left + box[0], top + box[1], left + box[2], top + box[3]
+    return left, top, right, bottom
+
+
+def _square(pixels: NDArray[np.uint8]) -> Pixels:
+    """(h, w, 3) squeezed to (SIDE, SIDE, 3)."""
+    filtered = cv2.INTER_AREA if min(pixels.shape[:2]) > SIDE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=filtered), np.float32)
+
+
+def _compare(one: Pixels, other: Pixels) -> tuple[float, float]:
+    """Correlation of two (SIDE, SIDE, 3), and the worst block's share of variance after the best linear fit."""
+    a, b = one - one.mean(), other - other.mean()
+    spread, cross = float((a * a).mean()), float((a * b).mean())
+    other_spread = float((b * b).mean())
+    if min(spread, other_spread) < 1 or max(spread, other_spread) > MAX_CONTRAST**2 * min(spread, other_spread):
+        return 0.0, 1.0  # a picture of nothing but one colour is like none
+    error = (cross / spread * a - b) ** 2
+    blocks = error.reshape(BLOCKS, SIDE // BLOCKS, BLOCKS, SIDE // BLOCKS, 3).mean(axis=(1, 3, 4))
+    return cross / (spread * other_spread) ** 0.5, float(blocks.max()) / other_spread
+
+
+def _agreed(found: tuple[float, float], one: Pixels, other: Pixels, thin: bool) -> float | None:
+    """The correlation of two that agree as they are or a little smoothed, which takes away what JPEG leaves at edges.
+
+    `thin`: meshes of thin lines, alike when smoothed whatever they show, have to agree unsmoothed and more narrowly.
+    """
+    if found[0] < MIN_CORRELATION - 0.04:
+        return None
+    smooth: Any = [cv2.GaussianBlur(pixels, (5, 5), 1.0, borderType=cv2.BORDER_REPLICATE) for pixels in (one, other)]
+    kept = min(float(s.var()) / max(float(p.var()), 1e-9) for s, p in zip(smooth, (one, other), strict=True))
+    if thin and kept < MIN_KEPT:
+        spreads = float(one.var()), float(other.var())
+        same = max(spreads) <= THIN_CONTRAST**2 * min(spreads)
+        return found[0] if same and found[0] >= MIN_CORRELATION and found[1] <= THIN_DIFFERENCE else None
+    for correlation, worst in (found, _compare(*smooth)):
+        if correlation >= MIN_CORRELATION and worst <= MAX_DIFFERENCE:
+            return correlation
+    return None

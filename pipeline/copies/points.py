@@ -1,0 +1,112 @@
+"""Local features of pictures, and how one picture lies on another by them.
+
+Points are found and described by SIFT (Lowe, 2004; OpenCV's), their numbers the roots of its histograms (Arandjelović
+and Zisserman, 2012). Two pictures share something where points of the one match points of the other and one similarity
+transform (turned, scaled, moved, perhaps mirrored) takes them there. A mirrored picture has the same points, each with
+its histograms in another order, so nothing is described twice.
+
+Shapes: p points, m matches; places are x and y in units of the picture's longer side.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SIDE = 256
+"""Longer side, in pixels, at which points are looked for."""
+POINTS = 300
+"""Points kept of a picture, those of the strongest contrast."""
+CONTRAST = 0.01
+"""What a point has to stand out by; a quarter of OpenCV's default, for flat and for faded pictures."""
+RATIO = 0.8
+"""A match has to be nearer than this share of the distance to the second nearest (Lowe, 2004)."""
+NEAR = 0.012
+"""How far from its place a matched point may lie."""
+TRIES = 500
+LENGTH = 512
+"""Length of a point's numbers, as stored."""
+MIRROR = np.arange(128).reshape(4, 4, 8)[::-1, :, (-np.arange(8)) % 8].ravel()
+"""Where the numbers of a mirrored point stand: rows turned over about the point's direction, and the directions too."""
+
+cv2.setNumThreads(1)  # threads of ours look at pictures side by side; and results may not hang on their number
+
+Places = NDArray[np.float32]
+Numbers = NDArray[np.uint8]
+Move = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Points:
+    """`place` (p, 2), `numbers` (p, 128), the strongest first; `width` of the picture in units of its longer side."""
+
+    place: Places
+    numbers: Numbers
+    width: float
+
+    def mirrored(self) -> "Points":
+        """The points of the mirror image."""
+        place = self.place * np.array([-1, 1], np.float32) + np.array([self.width, 0], np.float32)
+        return Points(place, self.numbers[:, MIRROR], self.width)
+
+
+def points_of(image: Image.Image) -> Points:
+    """The points of a picture."""
+    scale = SIDE / max(image.size)
+    width, height = (max(8, round(side * scale)) for side in image.size)
+    filtered = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    grey = np.asarray(image.convert("L").resize((width, height), filtered))
+    sift: Any = cv2
+    found, numbers = sift.SIFT_create(POINTS, contrastThreshold=CONTRAST).detectAndCompute(grey, None)
+    if numbers is None:
+        return Points(np.empty((0, 2), np.float32), np.empty((0, 128), np.uint8), width / SIDE)
+    place: Places = np.array([point.pt for point in found], np.float32) / np.float32(SIDE)
+    strength = np.array([(point.response, point.angle) for point in found])
+    order = np.lexsort((strength[:, 1], place[:, 1], place[:, 0], -strength[:, 0]))[:POINTS]
+    numbers = numbers[order]
+    roots = np.sqrt(numbers / np.maximum(numbers.sum(axis=1, keepdims=True), 1))
+    return Points(place[order], np.minimum(np.rint(roots * LENGTH), 255).astype(np.uint8), width / SIDE)
+
+
+@dataclass(frozen=True)
+class Lie:
+    """How one picture lies on another: `move` (2, 3) takes its places there, `points` of them, apart, say so."""
+
+    move: Move
+    points: int
+
+
+def lie(one: Points, other: Points) -> Lie | None:
+    """How `one` lies on `other`, if points say so."""
+    i, j = matches(one.numbers, other.numbers)
+    if len(i) < 4:
+        return None
+    here, there = one.place[i], other.place[j]
+    move, inside = cv2.estimateAffinePartial2D(
+        here, there, method=cv2.RANSAC, ransacReprojThreshold=NEAR, maxIters=TRIES, confidence=0.99
+    )
+    if move is None:
+        return None
+    kept = inside.ravel().astype(bool)
+    return Lie(move, min(_apart(here[kept]), _apart(there[kept])))
+
+
+def matches(one: Numbers, other: Numbers) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows of `one` and of `other` (m,) that are each other's nearest, nearer by RATIO than any other of `other`."""
+    if min(len(one), len(other)) < 2:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    likeness = (one.astype(np.float32) @ other.astype(np.float32).T) / np.float32(LENGTH**2)
+    rows, nearest = np.arange(len(one)), likeness.argmax(axis=1)
+    mutual = likeness.argmax(axis=0)[nearest] == rows
+    best = likeness[rows, nearest].copy()
+    likeness[rows, nearest] = -1
+    near = mutual & (1 - best < RATIO**2 * (1 - likeness.max(axis=1)) + 1e-6)
+    return rows[near], nearest[near]
+
+
+def _apart(places: Places) -> int:
+    """How many of the places (m, 2) lie apart: those in one cell of a hundredth count once."""
+    return len(np.unique(np.floor(places * 100).astype(np.int64) @ [1000, 1]))

@@ -1,0 +1,171 @@
+"""Copies and what is derived are told from other pictures of one style; points propose what vectors cannot see."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+
+from pipeline.copies.aligned import judge, look_of
+from pipeline.copies.looks import Looks
+from pipeline.copies.planted import KINDS
+from pipeline.copies.points import MIRROR, lie, points_of
+from pipeline.copies.votes import voted_pairs
+from pipeline.corpus.drawing import CHANGES, Hand, draw
+from pipeline.running.checkpoints import made
+from pipeline.tables.corpus import IMAGES
+from pipeline.tables.images import COPY, DERIVED
+
+
+def scene(seed: int, side: int = 400) -> Image.Image:
+    """A full-bleed picture of random coloured shapes, with edges as soft as a photograph's."""
+    random = np.random.default_rng(seed)
+    image = Image.new("RGB", (side, side * 3 // 4), tuple(random.integers(0, 256, 3).tolist()))
+    pen = ImageDraw.Draw(image)
+    for _ in range(200):
+        x, y, w, h = random.integers(0, side, 2).tolist() + random.integers(8, side // 4, 2).tolist()
+        pen.ellipse((x, y, x + w, y + h), fill=tuple(random.integers(0, 256, 3).tolist()))
+    return image.filter(ImageFilter.GaussianBlur(1.5))
+
+
+def kind(one: Image.Image, other: Image.Image) -> str | None:
+    verdict = judge(look_of(one), look_of(other))
+    return verdict and verdict.kind
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "recoloured"])  # patches of pure colour lose edges
+def test_what_people_do_to_a_picture_is_seen_both_ways(name: str) -> None:
+    original, others = scene(1), [scene(seed) for seed in (2, 3, 4)]
+    other = KINDS[name](original, np.random.default_rng(5), others)
+    found = kind(original, other), kind(other, original)
+    assert None not in found
+    if name in ("half the size", "JPEG 30", "crop 80 %", "crop 60 %", "mirrored", "darker", "border", "letterbox"):
+        assert found == (COPY, COPY)
+    if name == "collage":
+        assert found == (DERIVED, DERIVED)
+
+
+def test_different_pictures_are_nothing_to_each_other() -> None:
+    assert [kind(scene(1), scene(seed)) for seed in range(2, 7)] == [None] * 5
+
+
+def test_two_collages_that_share_one_picture_are_derived() -> None:
+    def beside(one: int, other: int) -> Image.Image:
+        whole = Image.new("RGB", (800, 300))
+        whole.paste(scene(one), (0, 0))
+        whole.paste(scene(other), (400, 0))
+        return whole
+
+    assert kind(beside(1, 2), beside(1, 3)) == DERIVED
+    assert kind(beside(1, 2), beside(3, 4)) is None
+
+
+def watermarked(image: Image.Image) -> Image.Image:
+    marked = image.copy()
+    marked.paste(scene(99).resize((80, 60)), (310, 230))
+    return marked
+
+
+def framed(image: Image.Image) -> Image.Image:
+    frame = scene(98, 480)
+    frame.paste(image.resize((400, 300)), (40, 30))
+    return frame
+
+
+def shown_by_an_application(image: Image.Image) -> Image.Image:
+    screen = Image.new("RGB", (400, 420), "white")
+    pen = ImageDraw.Draw(screen)
+    pen.rectangle((0, 0, 400, 30), (30, 60, 120))
+    pen.text((10, 8), "Home   Explore   Notifications   Messages", "white")
+    for place in range(6):
+        pen.ellipse((20 + 60 * place, 380, 44 + 60 * place, 404), fill=(200, 40 * place, 90))
+    screen.paste(image.resize((400, 300)), (0, 50))
+    return screen
+
+
+@pytest.mark.parametrize("around", [watermarked, framed, shown_by_an_application])
+def test_what_stands_around_two_pictures_does_not_bind_them(around) -> None:
+    assert kind(around(scene(1)), around(scene(2))) is None
+    assert kind(around(scene(1)), scene(1)) is not None
+
+
+def test_a_mirrored_picture_has_the_same_points_in_another_order() -> None:
+    one, other = points_of(scene(1)), points_of(ImageOps.mirror(scene(1)))
+    found, unturned = lie(one.mirrored(), other), lie(one, other)
+    assert found is not None and found.points > 0.5 * len(one.place)
+    assert unturned is None or unturned.points < 10
+    assert np.allclose(found.move, [[1, 0, 0], [0, 1, 0]], atol=0.02)
+    assert (MIRROR[MIRROR] == np.arange(128)).all()
+
+
+def sign(symbol: str) -> Image.Image:
+    """A warning triangle with a symbol: one style, different drawings."""
+    image = Image.new("RGB", (200, 200), "white")
+    pen = ImageDraw.Draw(image)
+    pen.polygon([(100, 20), (185, 170), (15, 170)], outline="red", width=14)
+    if symbol == "dot":
+        pen.ellipse((85, 110, 115, 140), fill="black")
+    elif symbol == "bar":
+        pen.rectangle((95, 75, 105, 150), fill="black")
+    return image
+
+
+def test_different_drawings_of_one_style_are_no_copies() -> None:
+    assert kind(sign("dot"), sign("bar")) != COPY and kind(sign("dot"), sign("none")) != COPY
+    for size in ((100, 100), (333, 333), (120, 120)):
+        assert kind(sign("dot"), sign("dot").resize(size)) == COPY  # flat, of few points
+
+
+def test_pictures_of_one_colour_are_like_none() -> None:
+    white = Image.new("RGB", (50, 50), "white")
+    assert kind(white, white) is None and kind(white, scene(1)) is None
+
+
+@pytest.mark.parametrize("topic", range(12))
+def test_drawn_pictures_survive_jpeg_and_differ_from_others_of_their_topic(topic: int) -> None:
+    one, other = (draw(topic, 4, np.random.default_rng(seed)) for seed in (topic, topic + 100))
+    assert kind(one, KINDS["JPEG 30"](one, np.random.default_rng(0), [])) is not None
+    assert kind(one, other) is None
+
+
+@pytest.mark.parametrize(("change", "least"), [("caption", 20), ("crop", 20), ("resize", 22), ("jpeg", 20)])
+def test_pictures_in_many_hands_survive_what_people_do_to_them(change: str, least: int) -> None:
+    found = 0
+    for seed in range(24):
+        one = draw(seed % 12, seed % 8, np.random.default_rng(seed), Hand.of(np.random.default_rng([1, seed])))
+        other = CHANGES[change](one, np.random.default_rng([2, seed]))
+        found += kind(one, other) is not None
+    assert found >= least
+
+
+def stored(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_looks_on_disk_are_those_of_the_pictures_and_points_vote_for_what_shares_them(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    originals = [scene(seed) for seed in range(10, 22)]
+    copies = [KINDS[name](originals[row], random, originals[5:8]) for row, name in enumerate(("collage", "mirrored"))]
+    pictures = [*map(stored, [*originals, *copies]), b"\0\0"]
+    sides = np.array([400] * 14 + [0], np.int32)
+    rows = {"image_id": [f"{row:02}" for row in range(15)], "bytes": pictures, "width": sides, "height": sides}
+    IMAGES.write(pa.table(rows), tmp_path / "images")
+    looks = Looks.of(tmp_path / "images", tmp_path / "looks")
+    assert len(looks) == 15 and looks.look(14) is None
+    seen, expected = looks.look(13), look_of(copies[1])
+    assert seen is not None and (seen.content == expected.content).all() and seen.origin == expected.origin
+    np.testing.assert_array_equal(seen.points.numbers, expected.points.numbers)
+    again = Looks.of(tmp_path / "images", tmp_path / "looks")  # from disk
+    assert (again.look(0).points.place == looks.look(0).points.place).all()
+
+    left, right, cut = voted_pairs(looks, 6, 7, made)
+    assert (left < right).all() and len(left) <= 15 * 6 and cut >= 0
+    assert {(0, 12), (1, 13)} <= set(zip(left.tolist(), right.tolist(), strict=True))
+    judged = looks.judge(np.array([0, 1, 2, 0]), np.array([12, 13, 3, 14]))
+    assert [verdict and verdict.kind for verdict in judged] == [DERIVED, COPY, None, COPY]  # 14: its cosine decides
+    few = voted_pairs(looks, 1, 7, made)
+    assert len(few[0]) <= 15 and len(few[0]) + few[2] >= len(left)
