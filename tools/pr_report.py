@@ -61,7 +61,7 @@ HEADLINES = (
 )  # fmt: skip
 """Those that a run may not have are left out."""
 
-VERDICTS = ("worse", "better", "changed", "within the interval")
+VERDICTS = ("worse", "better", "within the interval", "changed")
 """In the order in which they are told."""
 
 
