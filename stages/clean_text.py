@@ -67,7 +67,13 @@ def main() -> None:
         )
 
         posts = text_posts.read(shards, vocabulary)
-        copies = text_posts.find_copies(posts, params.text.min_overlap, same_user=params.text.duplicates == "group")
+        copies = text_posts.find_copies(
+            posts,
+            text_posts.written(tokens, posts.post_id),
+            params.text.min_overlap,
+            params.text.min_written,
+            same_user=params.text.duplicates == "group",
+        )
         spoken: Counter[str] = Counter()
         with WORDS.writer(WORDS_PATH) as writer:
             for part in text_posts.kept_words(shards, vocabulary, copies):

@@ -27,6 +27,7 @@ PAPER: dict[str, object] = {
     "lambda2": 0.45,
     "corpus.min_posts_per_user": 21,
     "corpus.max_posts_per_user": None,
+    "text.min_written": 0,
     "text.duplicates": "drop",
     "images.encoder": "resnet152",
     "split.test": 0.2,

@@ -78,6 +78,7 @@ class Text(_Section):
     emoji: Literal["drop", "names"]
     hashtags: Literal["whole", "split"]
     min_overlap: Annotated[float, Field(ge=0.5, le=1)]
+    min_written: Annotated[float, Field(ge=0.5, le=1)] | Literal[0]
     duplicates: Literal["drop", "group"]
 
 

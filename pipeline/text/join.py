@@ -98,6 +98,24 @@ def near_pairs(sets: Sets, threshold: float, workers: int | None = None) -> Pair
     return Pairs(left, right, shared / (sizes[left] + sizes[right] - shared))
 
 
+def overlaps(sets: Sets, one: Array, other: Array) -> Array:
+    """The overlap of each pair of posts, by their numbers (p,)."""
+    found: Array = _overlaps(sets.offsets, sets.tokens, sets.of[one], sets.of[other])
+    return found
+
+
+def copies(cleaned: Sets, written: Sets, min_overlap: float, min_written: float) -> Pairs:
+    """The pairs of sets of words as `written` that overlap by `min_written`, and as `cleaned` by `min_overlap`.
+
+    Both are of the same n posts. The overlap told is that of the cleaned words, of the first posts with either set.
+    """
+    near = near_pairs(written, min_written)
+    first = _first(written)
+    overlap = overlaps(cleaned, first[near.left], first[near.right])
+    kept = overlap >= min_overlap
+    return Pairs(near.left[kept], near.right[kept], overlap[kept])
+
+
 def keep_first(sets: Sets, pairs: Pairs, order: Array, user: Array, image: Array, same_user: bool) -> Kept:
     """Walk the posts in `order`; one is removed if an earlier kept post reaches the threshold and its image allows.
 
@@ -131,18 +149,29 @@ class Edges(NamedTuple):
     overlap: Array
 
 
-def edges_of_posts(sets: Sets, pairs: Pairs) -> Edges:
-    """Each post with the first of its set; each pair of sets by their first posts."""
-    m = len(sets.offsets) - 1
-    first = np.full(m, len(sets.of), np.int64)
-    np.minimum.at(first, sets.of, np.arange(len(sets.of)))
-    again = np.flatnonzero(first[sets.of] != np.arange(len(sets.of)))
+def edges_of_posts(sets: Sets, pairs: Pairs, written: Sets) -> Edges:
+    """Each post with the first of its set; each pair of sets by their first posts.
+
+    And each with the first post of the same words as `written`, where what is cleaned of them differs (by language, or
+    by the sentence).
+    """
+    posts, first = np.arange(len(sets.of)), _first(sets)
+    again = np.flatnonzero(first[sets.of] != posts)
     left, right = first[pairs.left], first[pairs.right]
-    return Edges(
-        np.concatenate([again, np.maximum(left, right)]),
-        np.concatenate([first[sets.of[again]], np.minimum(left, right)]),
-        np.concatenate([np.ones(len(again)), pairs.overlap]),
-    )
+    said = _first(written)[written.of]
+    apart = np.flatnonzero(sets.of[said] != sets.of)
+    post = np.concatenate([again, np.maximum(left, right), apart])
+    other = np.concatenate([first[sets.of[again]], np.minimum(left, right), said[apart]])
+    overlap = np.concatenate([np.ones(len(again)), pairs.overlap, overlaps(sets, apart, said[apart])])
+    _, once = np.unique(post * len(posts) + other, return_index=True)
+    return Edges(post[once], other[once], overlap[once])
+
+
+def _first(sets: Sets) -> Array:
+    """The first post of each set, (m,)."""
+    first = np.full(len(sets.offsets) - 1, len(sets.of), np.int64)
+    np.minimum.at(first, sets.of, np.arange(len(sets.of)))
+    return first
 
 
 def pairs_of_posts(sets: Sets, pairs: Pairs) -> int:
@@ -263,6 +292,17 @@ def _shared(tokens: Array, i: int, i_end: int, j: int, j_end: int, need: int) ->
         else:
             j += 1
     return both
+
+
+@numba.njit(cache=True)
+def _overlaps(offsets: Array, tokens: Array, one: Array, other: Array) -> Array:
+    found = np.empty(len(one))
+    for pair in range(len(one)):
+        i, i_end = offsets[one[pair]], offsets[one[pair] + 1]
+        j, j_end = offsets[other[pair]], offsets[other[pair] + 1]
+        both = _shared(tokens, i, i_end, j, j_end, 0)
+        found[pair] = both / (i_end - i + j_end - j - both)
+    return found
 
 
 @numba.njit(cache=True, nogil=True)

@@ -14,13 +14,15 @@ import pyarrow.compute as pc
 
 from pipeline.common.groups import components
 from pipeline.tables.table import positions, strings
-from pipeline.tables.text import COPY
+from pipeline.tables.text import COPY, DERIVED
 from pipeline.text import cleaning as text
 from pipeline.text.join import (
+    copies,
     distinct_sets,
     edges_of_posts,
     keep_first,
     near_pairs,
+    overlaps,
     pairs_of_posts,
 )
 from pipeline.text.stopwords import stopwords
@@ -87,7 +89,7 @@ class Copies(NamedTuple):
 
     duplicates: pa.Table
     edges: pa.Table
-    counts: dict[str, int]
+    counts: dict[str, Any]
 
 
 def distinct_words(shards: Sequence[Path]) -> dict[str, pa.Array]:
@@ -141,12 +143,38 @@ def _content(batch: pa.RecordBatch) -> pa.Array:
     return pc.coalesce(pc.binary_join_element_wise(batch["image_id"], several, " "), batch["image_id"])
 
 
-def find_copies(posts: Posts, min_overlap: float, same_user: bool) -> Copies:
-    """Removes near-copies by the rule of `pipeline.text.join.keep_first`, and binds them to what is kept."""
+def written(shards: Sequence[Path], post_ids: pa.ChunkedArray) -> tuple[Array, Array]:
+    """The words of the posts as written, in small letters and stopwords among them: offsets (n + 1,), and numbers.
+
+    From TOKENS shards; `post_ids` as `read` has them, in order.
+    """
+    lengths, parts = [np.zeros(1, np.int64)], []
+    ids = post_ids.combine_chunks()
+    for shard in shards:
+        for part in text.TOKENS.batches(shard, ["post_id", "tokens"]):
+            here = part.filter(pc.is_in(part["post_id"], value_set=ids)).combine_chunks()
+            for batch in here.to_batches():
+                lengths.append(pc.list_value_length(batch["tokens"]).to_numpy())
+                parts.append(pc.utf8_lower(batch["tokens"].flatten()).dictionary_encode())
+    return np.cumsum(np.concatenate(lengths)), _codes(parts)
+
+
+def find_copies(
+    posts: Posts, spelled: tuple[Array, Array], min_overlap: float, min_written: float, same_user: bool
+) -> Copies:
+    """Removes near-copies by the rule of `pipeline.text.join.keep_first`, and binds them to what is kept.
+
+    `spelled`: the posts' words as `written`. Two relations: the split binds what is near by cleaned words; removed is
+    what is near by the words as written too, since after stopwords and lemmas many a short text is one word. With
+    `min_written` 0 cleaned words alone decide.
+    """
     sets = distinct_sets(posts.offsets, posts.tokens)
     pairs = near_pairs(sets, min_overlap)
-    kept = keep_first(sets, pairs, posts.order, posts.user, posts.image, same_user)
-    edges = edges_of_posts(sets, pairs)
+    as_written = distinct_sets(*spelled) if min_written else sets
+    edges = edges_of_posts(sets, pairs, as_written)
+    near = copies(sets, as_written, min_overlap, min_written) if min_written else pairs
+    kept = keep_first(as_written, near, posts.order, posts.user, posts.image, same_user)
+    copied = overlaps(as_written, edges.post, edges.other) >= min_written
     group = components(len(posts.post_id), edges.post, edges.other)
     removed = np.flatnonzero(kept.duplicate_of >= 0)
     original = kept.duplicate_of[removed]
@@ -165,7 +193,7 @@ def find_copies(posts: Posts, min_overlap: float, same_user: bool) -> Copies:
             {
                 "post_id": posts.post_id.take(edges.post),
                 "other_id": posts.post_id.take(edges.other),
-                "kind": pa.repeat(COPY, len(edges.post)),
+                "kind": pc.if_else(pa.array(copied), COPY, DERIVED),
                 "overlap": pa.array(edges.overlap, pa.float32()),
             }
         ),
@@ -176,6 +204,7 @@ def find_copies(posts: Posts, min_overlap: float, same_user: bool) -> Copies:
             "groups": len(sizes),
             "grouped": int(sizes.sum()),
             "largest": int(sizes.max(initial=0)),
+            "edges": {COPY: int(copied.sum()), DERIVED: int((~copied).sum())},
         },
     )
 
@@ -213,6 +242,7 @@ def facts(
         "pairs": counts["pairs"],
         "groups": counts["groups"],
         "largest_group": counts["largest"],
+        "edges": counts["edges"],
         "posts_in_groups": counts["grouped"],
         "words": int(posts.offsets[-1]),
         "distinct_words": len(vocabulary.lemmas),

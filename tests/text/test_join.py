@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.common.groups import components
 from pipeline.text import join as text_join
-from pipeline.text.join import distinct_sets, edges_of_posts, keep_first, near_pairs, pairs_of_posts
+from pipeline.text.join import copies, distinct_sets, edges_of_posts, keep_first, near_pairs, overlaps, pairs_of_posts
 
 
 def flat(posts):
@@ -24,7 +24,7 @@ def joined(posts, threshold, workers=None):
 
 def groups(sets, pairs):
     """The smallest post of each post's component over the edges, itself where it has no edge."""
-    edges = edges_of_posts(sets, pairs)
+    edges = edges_of_posts(sets, pairs, sets)
     return components(len(sets.of), edges.post, edges.other)
 
 
@@ -187,3 +187,28 @@ def test_no_posts_at_all():
     none = np.empty(0, np.int64)
     kept = keep_first(sets, pairs, none, none, none, same_user=True)
     assert len(pairs.left) == len(kept.duplicate_of) == len(groups(sets, pairs)) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.lists(st.integers(0, 5), min_size=1, max_size=5), st.integers(0, 3)), max_size=20),
+    st.sampled_from([0.5, 0.7, 1.0]),
+)
+def test_copies_are_near_by_their_cleaned_words_and_as_written(posts, min_written):
+    # As written a post has some of three stopwords more, which cleaning takes out.
+    cleaned = [words for words, _ in posts]
+    written = [words + list(range(10, 10 + more)) for words, more in posts]
+    of_cleaned, of_written = distinct_sets(*flat(cleaned)), distinct_sets(*flat(written))
+    pairs = copies(of_cleaned, of_written, 0.8, min_written)
+    found = {(int(a), int(b)) for a, b in zip(pairs.left, pairs.right, strict=True)}
+    first = {int(number): post for post, number in reversed(list(enumerate(of_written.of)))}
+    true = {
+        tuple(sorted((a, b)))
+        for a, b in combinations(first, 2)
+        if jaccard(written[first[a]], written[first[b]]) >= min_written
+        and jaccard(cleaned[first[a]], cleaned[first[b]]) >= 0.8
+    }
+    assert found == true
+    every = np.array(list(combinations(range(len(posts)), 2)), int).reshape(-1, 2)
+    expected = [jaccard(written[a], written[b]) for a, b in every]
+    np.testing.assert_allclose(overlaps(of_written, every[:, 0], every[:, 1]), expected)

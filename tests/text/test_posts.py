@@ -41,7 +41,7 @@ def posts(rows):
     return pa.table([list(column) for column in zip(*rows, strict=True)], schema=schema)
 
 
-def passes(tmp_path, rows, shard_rows, min_overlap=0.8, same_user=False):
+def passes(tmp_path, rows, shard_rows, min_overlap=0.8, same_user=False, min_written=0):
     """Both passes, over shards of `shard_rows` posts."""
     for name in ("posts", "tokens", "cleaned"):
         (tmp_path / name).mkdir(parents=True)
@@ -60,7 +60,8 @@ def passes(tmp_path, rows, shard_rows, min_overlap=0.8, same_user=False):
     lemmas = {name: strings([LEMMAS.get(word, word) for word in words.to_pylist()]) for name, words in spelled.items()}
     vocabulary = Vocabulary.of(spelled, lemmas)
     read = text_posts.read(shards, vocabulary)
-    copies = text_posts.find_copies(read, min_overlap, same_user)
+    spelled = text_posts.written(tokens, read.post_id)
+    copies = text_posts.find_copies(read, spelled, min_overlap, min_written, same_user)
     words = [row for part in text_posts.kept_words(shards, vocabulary, copies) for row in part.to_pylist()]
     return words, copies, text_posts.facts(counts, vocabulary, read, copies)
 
@@ -110,6 +111,21 @@ def test_near_copies_have_their_overlap(tmp_path):
     assert facts["left_out"]["near duplicate"] == 1
 
 
+def test_what_is_one_word_once_cleaned_is_bound_and_not_removed(tmp_path):
+    said = ["That's what she said", "so you said?", "THAT'S what she said!!", "she said what", "that's what they said"]
+    rows = [(f"p{i}", "u", text, None, None) for i, text in enumerate(said)]
+    words, copies, facts = passes(tmp_path, rows, 2, min_written=0.7)
+    removed = {row["post_id"]: (row["duplicate_of"], row["overlap"]) for row in copies.duplicates.to_pylist()}
+    assert removed == {"p2": ("p0", 1.0), "p3": ("p0", 1.0)}
+    kinds = {row["post_id"]: (row["other_id"], row["kind"]) for row in copies.edges.to_pylist()}
+    assert kinds == {
+        "p1": ("p0", "derived"), "p2": ("p0", "copy"), "p3": ("p0", "copy"), "p4": ("p0", "derived")
+    }  # fmt: skip
+    assert facts["edges"] == {"copy": 2, "derived": 2} and [row["post_id"] for row in words] == ["p0", "p1", "p4"]
+    as_in_the_paper = passes(tmp_path / "paper", rows, 2)[1]
+    assert as_in_the_paper.duplicates["post_id"].to_pylist() == ["p1", "p2", "p3", "p4"]
+
+
 def test_no_post_has_a_word(tmp_path):
     words, copies, facts = passes(tmp_path, [("a", "u", None, "i", None), ("b", "u", "the", None, None)], 1)
     assert len(words) == copies.duplicates.num_rows == copies.edges.num_rows == facts["posts_out"] == 0
@@ -139,7 +155,7 @@ def outputs():
 def test_the_stage_runs_twice_to_the_same_bytes(workplace):
     clean_text.main()
     first = outputs()
-    assert WORDS.read(clean_text.WORDS_PATH)["post_id"].to_pylist() == ["b", "c", "e", "i"]
+    assert WORDS.read(clean_text.WORDS_PATH)["post_id"].to_pylist() == ["a", "b", "c", "e", "h", "i"]
     assert TEXT_EDGES.count(clean_text.EDGES_PATH) == 4
     assert json.loads(clean_text.METRICS.read_text())["posts_in"] == len(ROWS)
     assert not list(Path(".checkpoints").glob("*/*/*"))
@@ -161,4 +177,4 @@ def test_the_stage_in_sentence_mode_has_the_words_of_the_same_posts(workplace):
     clean_text.main()
     words = WORDS.read(clean_text.WORDS_PATH)
     assert set(pc.unique(words["words"].combine_chunks().flatten()).to_pylist()) >= {"cat", "red", "house", "dog"}
-    assert words["post_id"].to_pylist() == ["b", "c", "e", "i"]
+    assert words["post_id"].to_pylist() == ["a", "b", "c", "e", "h", "i"]
