@@ -109,8 +109,7 @@ class Pages:
     # ------------------------------------------------------------ pages
     def home(self, request: Request) -> Response:
         """Where one begins: examples, clusters, who posts most."""
-        params = self.space.reader.params
-        questions = [text for pair in params.report.queries for text in pair]
+        questions = self.space.library.examples()
         people = self.views.users(1)["users"][:12]
         return self._shown(
             request, "home", {"examples": questions, "people_rows": people, "about": self._counts()}, "html"

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tables.corpus import IMAGES, POSTS, USERS, pictures_of
-from pipeline.tables.evaluation import CLUSTER_USERS, CLUSTER_WORDS
+from pipeline.tables.evaluation import ASKED, CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.layout import POINTS
 from pipeline.tables.split import ASSIGNED
@@ -257,6 +257,11 @@ class Library:
         for cluster, word in zip(table["cluster"].to_pylist(), table["word"].to_pylist(), strict=True):
             found.setdefault(cluster, []).append(word)
         return found
+
+    def examples(self) -> list[str]:
+        """The texts that the report asks with and that have an answer."""
+        table = self._read(ASKED, "queries/asked", ["kind", "value", "known_words"])
+        return [row["value"] for row in table.to_pylist() if row["kind"] == "text" and row["known_words"]]
 
     def points(self, kind: str) -> pa.Table:
         """Where users, or images, lie in the plane; no rows where the run has no map."""
