@@ -24,8 +24,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 """Beside HEIC."""
 STORED = ("JPEG", "PNG")
 LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF")
-DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error)
-"""What Pillow raises on damaged files; anything else is a fault of the decoder, and ends its process."""
+DAMAGE = (
+    *(OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, ArithmeticError),
+    *(AttributeError, RuntimeError, struct.error, zlib.error),
+)
+"""What Pillow and its decoders raise on damaged files; anything else is a fault of theirs, and ends the process."""
 WHITE = 250
 """The least value of what looks white."""
 
@@ -110,7 +113,7 @@ def _orientation(image: Image.Image) -> int:
     """How EXIF says that the picture has to be turned, 1 to 8; 1 where it says nothing that can be read."""
     try:
         found = image.getexif().get(_ORIENTATION, 1)
-    except (*DAMAGE, AttributeError):  # for EXIF is odd more often than pictures are
+    except DAMAGE:  # for EXIF is odd more often than pictures are
         return 1
     if isinstance(found, tuple | bytes) and found:
         found = found[0]
