@@ -20,7 +20,7 @@ Metrics = dict[str, Any]
 
 def main() -> int:
     """Print the results; exit status 1 where a stage has not written its metrics."""
-    found = {name: _read(METRICS / f"{name}.json") for name in ("retrieval", "baselines", "interests", "audit")}
+    found = {name: read(METRICS / f"{name}.json") for name in ("retrieval", "baselines", "interests", "audit")}
     missing = [f"{METRICS / name}.json" for name, metrics in found.items() if metrics is None]
     held = {name: metrics for name, metrics in found.items() if metrics is not None}
     told = []
@@ -76,7 +76,8 @@ def audit(metrics: Metrics) -> str:
     return f"Audit: no near-copy of held-out content on another side ({found:,} found, {excluded:,} posts left out)."
 
 
-def _read(path: Path) -> Metrics | None:
+def read(path: Path) -> Metrics | None:
+    """The metrics in a file, if there is one."""
     if not path.exists():
         return None
     metrics: Metrics = json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,89 @@
+"""The results in the README, from metrics/*.json alone: `python -m tools.readme --fix` writes them anew.
+
+tests/tools/test_readme.py holds the README to the metrics that are committed with it.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from tools.results import METHODS, METRICS, TASKS, Metrics, read
+
+PAGE = Path("README.md")
+OPEN, CLOSE = "<!-- results: written by `python -m tools.readme --fix` -->\n", "<!-- results end -->\n"
+
+
+def block(root: Path = Path()) -> str:
+    """What stands between OPEN and CLOSE."""
+    found: dict[str, Metrics] = {}
+    for name in ("import", "retrieval", "baselines", "interests"):
+        metrics = read(root / METRICS / f"{name}.json")
+        if metrics is None:
+            raise SystemExit(f"{METRICS / name}.json is missing; `dvc repro` writes it.")
+        found[name] = metrics
+    said = f"{found['import']['rows_out']:,} drawings by {found['import']['users']:,} people"
+    return "\n".join([
+        f"Mean median rank of the ground truth on test (openclipart, {said}; 1 is perfect, lower is better):", "",
+        *_ranks(found["retrieval"], found["baselines"]), "",
+        *_interests(found["interests"]), "",
+    ])  # fmt: skip
+
+
+def _ranks(model: Metrics, baselines: Metrics) -> list[str]:
+    rows = [f"| | {' | '.join(TASKS.values())} | joint performance |", "|---|---|---|---|---|"]
+    rows.append(_row("**this model**", [_with_interval(model[task], "mean_median_rank") for task in TASKS]
+                     + [_with_interval(model, "joint_performance")]))  # fmt: skip
+    for key, name in reversed(METHODS.items()):
+        if key in baselines:
+            held = baselines[key]
+            blocks = [held.get(task, {}) for task in TASKS]
+            joint = held.get("joint_performance") if all(one.get("queries") for one in blocks) else None
+            rows.append(_row(name, [_shown(one.get("mean_median_rank")) for one in blocks] + [_shown(joint)]))
+    chance = sum(model[task]["random"] / model[task]["candidates"] for task in TASKS)
+    rows.append(_row("random", [_shown(model[task]["random"]) for task in TASKS] + [f"{chance:.2f}"]))
+    rows.append(_row("candidates", [f"{model[task]['candidates']:,}" for task in TASKS] + [""]))
+    return rows
+
+
+def _interests(metrics: Metrics) -> list[str]:
+    if "macro" not in metrics:
+        return ["In brackets 95 % intervals, over users."]
+    macro = metrics["macro"]
+    low, high = macro["interval_95"]["model"]
+    beside = ", ".join(
+        f"{macro[key]:.2f} for {name}" for key, name in METHODS.items() if key in macro and key != "model"
+    )
+    return [
+        f"In brackets 95 % intervals, over users. Users' interests by a linear SVM: macro F1 **{macro['model']:.2f}** "
+        f"({low:.2f}–{high:.2f}),",
+        f"beside {beside}, and {macro['always_yes']:.2f} for calling everyone positive.",
+    ]
+
+
+def _row(name: str, cells: list[str]) -> str:
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _with_interval(metrics: Metrics, key: str) -> str:
+    low, high = metrics["interval_95"][key]
+    return f"**{_shown(metrics[key])}** ({_shown(low)}–{_shown(high)})"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if value < 2 else f"{value:.1f}" if value < 20 else f"{value:,.0f}"
+
+
+def main() -> int:
+    """Print the block; with --fix, put it into the README."""
+    written = block()
+    if "--fix" in sys.argv:
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(OPEN)
+        PAGE.write_text(before + OPEN + written + CLOSE + rest.partition(CLOSE)[2], encoding="utf-8")
+    sys.stdout.write(written)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
