@@ -91,9 +91,8 @@ def ids(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     elif pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
         column = _chunked([None if v is None else str(uuid.UUID(bytes=v)) for v in column.to_pylist()])
     values, wrong = _utf8(column, path, name)
-    values = folded(values)
+    values = folded(pc.if_else(pc.match_substring_regex(values, _NONE), None, values))
     values = pc.replace_substring_regex(values, _AS_TEXT, r"\1\2\3\4")
-    values = pc.if_else(pc.match_substring_regex(values, _NONE), None, values)
     rounded = pc.fill_null(pc.match_substring_regex(values, _SCIENTIFIC), False)
     if pc.any(rounded).as_py():
         told = pc.binary_join_element_wise(

@@ -134,7 +134,8 @@ class Csv(io.RawIOBase):
                 return b""
             if self._lone is None:  # rows of old Macs end in carriage returns, and there is no line feed at all
                 self._lone = b"\n" if b"\r" in data and b"\n" not in data else b" "
-            self._held = data[-1:] if taken and data[-1:] in (b"\\", b"\r") else b""
+            begins = data.endswith(b"\r") or (len(data) - len(data.rstrip(b"\\"))) % 2  # what the next bytes end
+            self._held = data[-1:] if taken and begins else b""
             data = data[: len(data) - len(self._held)]
             if self._skip:
                 data, self._skip = data[self._skip :], max(0, self._skip - len(data))

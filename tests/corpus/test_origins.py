@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from pipeline.corpus import files
+from pipeline.corpus import files, streams
 from pipeline.corpus.cells import MAX_TEXT, ROUNDED, split_lists
 from pipeline.corpus.table import TableCorpus
 
@@ -89,6 +89,20 @@ def test_backslashes_before_quotes_are_read_as_spark_means_them(tmp_path, texts)
     rows = [(f"p{n:02}", "u", texts[n % 4], f"{n}.png") for n in range(40)]
     found, refused = read(written(tmp_path / "p.csv", HEADER + spark(rows)))
     assert [row["text"] for row in found] == [row[2] for row in rows] and not refused
+
+
+def test_what_a_block_cuts_is_read_whole(tmp_path, monkeypatch):
+    texts = ["ends in \\\\", 'a "b" c', "one\rtwo", '12"', "x" * 7]
+    lines = [
+        f'p{n:03},u,"{texts[n % 5]}",'.replace('b"', 'b\\"').replace('a "', 'a \\"').replace('2""', '2\\""')
+        for n in range(300)
+    ]
+    path = written(tmp_path / "p.csv", HEADER.replace("\n", "\r\n") + "\r\n".join(lines) + "\r\n")
+    whole = [row["text"] for row in read(path)[0]]
+    assert whole == [["ends in \\", 'a "b" c', "one two", '12"', "x" * 7][n % 5] for n in range(300)]
+    for block in (499, 500, 501, 502, 503):
+        monkeypatch.setattr(streams, "BLOCK", block)
+        assert [row["text"] for row in read(path)[0]] == whole
 
 
 @pytest.mark.parametrize(
