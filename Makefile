@@ -35,8 +35,9 @@ test: .venv/.synced  ## All unit tests
 
 env: .venv/.synced  ## The environment by itself, in .venv
 
-bench: .venv/.benched  ## A benchmark and its peers: make bench NAME=text_join (docs/benchmarks.md; more by ARGS=…)
+bench: .venv/.synced  ## A benchmark and its peers: make bench NAME=text_join (docs/benchmarks.md; more by ARGS=…)
 	@[ -n "$(NAME)" ] || { echo "make bench NAME=…, one of: $(BENCHMARKS)"; exit 1; }
+	@$(MAKE) --no-print-directory .venv/.benched
 	@python -m benchmarks.$(NAME) $(ARGS)
 
 lint: .venv/.synced  ## Linters, types, and dvc.yaml held against the code
