@@ -23,9 +23,7 @@ SMALL = {
     "retrieval": {"bootstrap": 100},
     "interests": {"folds": 2, "repeats": 1, "min_positives": 2},
     "clusters": {"k": 3},
-    # Made pictures all look alike to the network: below this, each pair would be looked at.
-    "images": {"min_cosine": 0.999},
-    "split": {"max_excluded_share": 1.0, "audit_min_cosine": 0.999},
+    "split": {"max_excluded_share": 1.0},
 }
 
 

@@ -4,14 +4,14 @@ Whatever a format holds has to come back the same; `holds` and `lacks` of a form
 """
 
 import hashlib
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+
+from pipeline.corpus import drawing
 
 BRAND = 9
 """The number of the account that is a brand's."""
@@ -79,11 +79,8 @@ def truth(people: int = 4, posts: int = 9) -> list[Truth]:
 
 
 def picture(number: int) -> bytes:
-    """A PNG that is no other's, and whose copies are found."""
-    noise = np.random.default_rng(number).integers(0, 255, (24, 24, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(noise).resize((72, 72)).save(file, "PNG")
-    return file.getvalue()
+    """A drawing that is no other's, as a PNG."""
+    return drawing.encode(drawing.draw(number % 80, number % 8, np.random.default_rng(number)))
 
 
 def digest(data: bytes) -> str:
