@@ -52,8 +52,9 @@ def words_of(text):
 
 
 def test_rows_are_what_the_import_reads_in_order_of_post_id(made):
-    assert made.rows.schema.names == CANDIDATES.names
-    made.rows.cast(CANDIDATES)
+    # A post has one picture at most: the column of further ones, which a source may leave out, is not there.
+    assert made.rows.schema.names == [name for name in CANDIDATES.names if name != "more_images"]
+    made.rows.cast(pa.schema([CANDIDATES.field(name) for name in made.rows.schema.names]))
     ids = made.rows["post_id"].to_pylist()
     assert ids == sorted(set(ids)) and len(ids) == 5000
     assert made.posts["post_id"].to_pylist() == ids

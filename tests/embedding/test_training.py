@@ -303,8 +303,8 @@ def test_planted_topics_are_found_on_unseen_posts(tmp_path, monkeypatch):
     ranked = rank_queries(test, trained.model, trained.users)
     # 12 users, 3 of each topic: the author is among the first 3, in any order, so 2 on average; chance is 6.5.
     for task in ("text_to_user", "image_to_user"):
-        rows, missing, candidates = ranked[task]
-        assert candidates == 12 and sum(missing.values()) == 0
+        rows, left, candidates = ranked[task]
+        assert candidates == 12 and sum(sum(reasons.values()) for reasons in left.values()) == 0
         assert rows["rank"].to_numpy().mean() < 2.4
     rows, _, candidates = ranked["image_to_text"]
     assert rows["rank"].to_numpy().mean() < 0.25 * candidates

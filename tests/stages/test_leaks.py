@@ -184,6 +184,7 @@ def test_an_edge_that_the_grouping_missed_is_found_and_its_train_post_excluded(p
         groups = IMAGE_GROUPS.read(DATA / "images/groups").to_pandas()
         IMAGE_GROUPS.write(groups.assign(group_id=groups.image_id), DATA / "images/groups")
     split.main()
+    params(max_excluded_share=0.001)
     with pytest.raises(
         UserError, match=r"train posts are near-copies of held-out ones, .* as (p|i)\d+ of (test|val) and"
     ):
