@@ -10,7 +10,7 @@ async function start() {
   const inner = (value) => 0.03 + 0.94 * value / 65535;  // free around the outermost points
   for (let i = 0; i < count; i++) { x[i] = inner(x[i]); y[i] = 1 - inner(y[i]); }
   const rows = Uint32Array.from(x, (_, i) => i).sort((a, b) => of[a] - of[b]);  // one colour after another
-  const things = new Map(), pictures = new Map(), asked = new Set();
+  const things = new Map(), pictures = new Map(), asked = new Map();
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let scale = 1, left = 0, top = 0, width = 0, height = 0, waiting = false, lasso = null, drawing = false, chosen = null;
   document.querySelector(".tools").hidden = false;
@@ -67,13 +67,16 @@ async function start() {
     }
   }
 
+  // Who asks for what another is waiting for waits with it.
   async function look(wanted) {
     const missing = wanted.filter((i) => !asked.has(i));
-    if (!missing.length) return;
-    missing.forEach((i) => asked.add(i));
-    const found = await (await fetch(`/map.json?kind=${kind}&rows=${missing.join(",")}`)).json();
-    for (const thing of found.things) things.set(thing.row, thing);
-    redraw();
+    const told = missing.length && (async () => {
+      const found = await (await fetch(`/map.json?kind=${kind}&rows=${missing.join(",")}`)).json();
+      for (const thing of found.things) things.set(thing.row, thing);
+      redraw();
+    })();
+    missing.forEach((i) => asked.set(i, told));
+    await Promise.all(new Set(wanted.map((i) => asked.get(i))));
   }
 
   function zoom(factor, a, b) {

@@ -26,7 +26,7 @@ STORED = ("JPEG", "PNG")
 LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF")
 DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, ArithmeticError),
-    *(AttributeError, RuntimeError, struct.error, zlib.error),
+    *(AssertionError, AttributeError, RuntimeError, struct.error, zlib.error),
 )
 """What Pillow and its decoders raise on damaged files; anything else is a fault of theirs, and ends the process."""
 WHITE = 250

@@ -68,8 +68,14 @@ def test_a_flipped_bit_in_data_and_cache_is_found_and_the_stage_makes_it_anew(pr
     assert contents(project) == before
     assert (project / "runs").read_text() == "ran\nran\n"
     assert run(*MEND, at=project) == "Nothing is damaged.\n"
+
+
+@pytest.mark.xfail(reason="the stage runs a second time, to the same bytes, where its cache would have been enough")
+def test_what_is_damaged_in_the_workspace_alone_comes_back_from_the_cache(project):
+    before = contents(project)
+    part = project / "data/t/part-00002.parquet"
     part.unlink()
     part.write_text("mine")  # the cache is sound: no run is needed
     assert run(*MEND, at=project).count("was damaged") == 1
     run("dvc", "repro", at=project)
-    assert contents(project) == before and (project / "runs").read_text() == "ran\nran\n"
+    assert contents(project) == before and (project / "runs").read_text() == "ran\n"
