@@ -6,7 +6,8 @@ without loss it is refused.
 
 - ids: whole numbers of any kind of column are their digits, also with `.0` behind at most 15 of them (a float that lost
   nothing). 1.20034E+17, and `.0` behind more digits, are ids that a spreadsheet or a column of floats rounded: refused.
-  UUIDs are text. `="123"` and `'123` are what makes Excel leave 123 alone. NaN is none.
+  Rounded plain digits only a whole column shows: `pipeline.corpus.rounded`. UUIDs are text.
+  `="123"` and `'123` are what makes Excel leave 123 alone. NaN is none.
 - texts: UTF-8; bytes that Python wrote as text, `b'…'`, are decoded where all of a column are such.
 - lists: of a column of lists; or text, as JSON, as Python and numpy write lists, as Postgres does, {a,b}; else
   separated by `;`, or, where no cell has one, by commas.
@@ -31,10 +32,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.corpus.names import folded
+from pipeline.corpus.rounded import ROUNDED
 from pipeline.running.errors import UserError
 
 LISTS = ("interests", "more_images")
-ROUNDED, NO_TIME, NOT_TEXT = "id rounded by a spreadsheet", "created_at is no time", "unreadable row"
+NO_TIME, NOT_TEXT = "created_at is no time", "unreadable row"
 MAX_TEXT = 1 << 20
 """Bytes of a post's text. Longer ones are no posts, and cost whoever reads them."""
 

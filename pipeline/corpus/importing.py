@@ -2,7 +2,8 @@
 
 The order in which something is left out, each with its own reason in `rejected`:
 
-1. rows without post_id, without user, without both text and image; rows that repeat an earlier row's post_id;
+1. rows without post_id, without user, without both text and image; rows whose ids a program rounded; rows that repeat
+   an earlier row's post_id;
 2. posts of users who have fewer than `min_posts` of them;
 3. posts of a user beyond `max_posts`, chosen by a hash: before any picture is decoded, so that they cost nothing;
 4. posts whose picture is missing, damaged or too large: a post is a whole, and is not kept for its text alone, unless
@@ -28,6 +29,7 @@ import pyarrow.compute as pc
 
 from pipeline.common.hashing import unit_hash
 from pipeline.corpus import names, telling
+from pipeline.corpus.rounded import ROUNDED, rounded
 from pipeline.corpus.spill import Spill
 from pipeline.pictures.finding import MISSING
 from pipeline.pictures.reading import Picture, Rejected, intake
@@ -151,6 +153,7 @@ def import_corpus(
         with Spill(scratch / "rows.arrow", CANDIDATES) as rows:
             rows_in = _check_rows(source, rows, rejects)
         choice = _Choice(rows, source.name, rejects)
+        choice.drop_rounded()
         choice.drop_duplicates()
         choice.drop_users(min_posts)
         choice.cap_users(max_posts)
@@ -303,12 +306,26 @@ class _Choice:
             part = rows[begin : begin + _PIECE]
             self._rejects.add(rejected_rows(self.post_ids.take(part), reason, details(part)))
 
+    def drop_rounded(self) -> None:
+        distinct = self.post_ids.dictionary_encode()
+        posts = rounded(distinct.dictionary)[distinct.indices.to_numpy()]
+        users = rounded(self._users)[self._user] & ~posts
+        for what, bad in (("post_id", posts), ("user_id", users)):
+
+            def details(rows: Rows, what: str = what) -> pa.Array:
+                ids = self.users(rows) if what == "user_id" else self.post_ids.take(rows)
+                place = joined("row ", pa.array(self._rows[rows]), f" of {self._name}: {what} is ", ids)
+                return joined(place, ", and too many end like it; export the table again with ids as text")
+
+            self._reject(np.flatnonzero(bad), ROUNDED, details)
+
     def drop_duplicates(self) -> None:
-        ordered = self.post_ids.take(self._order)
+        order = self.kept()
+        ordered = self.post_ids.take(order)
         repeated = pc.equal(ordered[1:], ordered[:-1]).to_numpy(zero_copy_only=False).astype(bool)
         ending = f" of {self._name}; the first row of this post_id is kept"
         self._reject(
-            self._order[1:][repeated],
+            order[1:][repeated],
             "duplicate post_id",
             lambda rows: joined("row ", pa.array(self._rows[rows]), ending),
         )

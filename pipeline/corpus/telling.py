@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from pipeline.corpus.rounded import ROUNDED
+
 MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
 """Shares from which on a loss is told."""
 _TRIED = 20
@@ -13,7 +15,7 @@ _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 TO_DO = {
     "image: outside the folder": "links lead out of the folder of pictures: set corpus.links_into to where they lead, "
     "or copy what they stand for (cp -RL)",
-    "id rounded by a spreadsheet": "export the table again, with the columns of ids as text",
+    ROUNDED: "export the table again, with the columns of ids as text",
     "id longer than a name": "is another column the one of ids?",
     "unreadable row": "is the file in UTF-8, and are quotes closed?",
     "created_at is no time": "ISO 8601, Unix time, RFC 2822 and Twitter's way are read",

@@ -16,7 +16,8 @@ import pytest
 import zstandard
 
 from pipeline.corpus import files, streams
-from pipeline.corpus.cells import MAX_TEXT, ROUNDED, split_lists
+from pipeline.corpus.cells import MAX_TEXT, split_lists
+from pipeline.corpus.rounded import ROUNDED
 from pipeline.corpus.table import TableCorpus
 
 HEADER = "post_id,user_id,text,image\n"

@@ -102,8 +102,9 @@ def test_links_into_a_store(project):
     assert imported(links_into="store")["images"] == COUNT
 
 
-def test_ids_that_a_spreadsheet_rounded_are_refused_with_what_to_do(project):
-    write(rows(user="1.2003{}E+17"))
+@pytest.mark.parametrize("user", ["1.2003{}E+17", "1234567890123{}0000"])
+def test_ids_that_a_spreadsheet_rounded_are_refused_with_what_to_do(project, user):
+    write(rows(user=user))
     with pytest.raises(UserError, match=r"id rounded by a spreadsheet: 24.*export the table again"):
         imported()
     assert REJECTED.count(CORPUS / "rejected") == COUNT
