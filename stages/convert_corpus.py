@@ -3,7 +3,8 @@
 Reads   as data/listing saw them, corpus.posts, corpus.images, corpus.edges and corpus.brands, where corpus.source is
         export
 Writes  data/converted        posts.parquet, users.parquet, rejected.parquet (id, reason, detail), and the pictures that
-                              are no files of their own, in zips; for another source, a note
+                              are no files of their own, in zips; for another source, a note, and so where the import
+                              converts by itself, as people have pseudonyms or were erased
         metrics/convert.json  what was recognised; rows in, out, and rejected by reason; pictures found and not; users
                               and edges
 """
@@ -17,9 +18,10 @@ from pipeline.common.metrics import write_metrics
 from pipeline.corpus.listing import places
 from pipeline.exports.columns import Mapped
 from pipeline.exports.converting import Settings, convert
+from pipeline.privacy.erased import Tombstones
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_folder
-from pipeline.running.params import load
+from pipeline.running.params import Corpus, load
 from stages.runner import run
 
 CONVERTED = Path("data/converted")
@@ -32,7 +34,7 @@ def main() -> None:
     # fmt: off
     params = load(
         "corpus.source", "corpus.posts", "corpus.images", "corpus.columns", "corpus.reposts", "corpus.video_covers",
-        "corpus.missing_images", "corpus.edges", "corpus.brands",
+        "corpus.missing_images", "corpus.edges", "corpus.brands", "corpus.pseudonyms",
     )
     # fmt: on
     corpus = params.corpus
@@ -40,22 +42,36 @@ def main() -> None:
     with atomic_folder(CONVERTED) as folder:
         if corpus.source != "export":
             (folder / "README").write_text("Only exports (corpus.source: export) are converted.\n")
+        elif at_the_import(corpus):
+            metrics["converted"] = "at the import: see converted in metrics/import.json"
+            (folder / "README").write_text("The import converts, and keeps no name: see corpus.pseudonyms.\n")
         else:
-            settings = Settings(
-                columns=_mapped(corpus.columns),
-                reposts=corpus.reposts == "keep",
-                video_covers=corpus.video_covers,
-                missing_images_reject=corpus.missing_images == "reject",
-                brands=Path(corpus.brands) if corpus.brands else None,
-                edges=Path(corpus.edges) if corpus.edges else None,
-            )
-            images = [path for path in places(corpus.images) if path.exists()]
-            posts = places(corpus.posts)
-            if not posts:
-                raise UserError(f"params.yaml: corpus.posts is {corpus.posts!r}, where there is nothing.")
-            metrics |= convert(posts, images, folder, CONVERTED, settings)
-            log.info("%s: %s of %s rows", *(metrics[k] for k in ("recognised", "rows_out", "rows_in")))
+            metrics |= converted(corpus, folder, CONVERTED)
     write_metrics(metrics, METRICS)
+
+
+def at_the_import(corpus: Corpus) -> bool:
+    """Whether what is converted may not be kept as it is: people have pseudonyms, or somebody was erased."""
+    return corpus.source == "export" and (corpus.pseudonyms == "keyed" or bool(Tombstones.held()))
+
+
+def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, object]:
+    """Convert into `folder`, which will be called `name`; returns the metrics."""
+    settings = Settings(
+        columns=_mapped(corpus.columns),
+        reposts=corpus.reposts == "keep",
+        video_covers=corpus.video_covers,
+        missing_images_reject=corpus.missing_images == "reject",
+        brands=Path(corpus.brands) if corpus.brands else None,
+        edges=Path(corpus.edges) if corpus.edges else None,
+    )
+    images = [path for path in places(corpus.images) if path.exists()]
+    posts = places(corpus.posts)
+    if not posts:
+        raise UserError(f"params.yaml: corpus.posts is {corpus.posts!r}, where there is nothing.")
+    metrics = convert(posts, images, folder, name, settings)
+    log.info("%s: %s of %s rows", *(metrics[k] for k in ("recognised", "rows_out", "rows_in")))
+    return metrics
 
 
 def _mapped(columns: dict[str, object] | None) -> Mapped | None:

@@ -8,19 +8,32 @@ Writes  data/corpus/posts      one row per post: post_id, user_id, text?, image_
         data/corpus/rejected   one row per thing left out: id, reason, detail
         data/truth             what a synthetic corpus plants; for another source, a note
         metrics/import.json    rows in, out, and rejected by reason; posts by content, users, interests, images
+
+Where corpus.pseudonyms is keyed, or somebody was erased, the source is read through `pipeline.corpus.discreet`, and an
+export is converted here, in the private folder, so that no output holds a name.
 """
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from pipeline.common.metrics import write_metrics
+from pipeline.corpus.discreet import DiscreetSource
 from pipeline.corpus.exported import ExportedCorpus
 from pipeline.corpus.importing import Source, import_corpus
 from pipeline.corpus.openclipart import MAX_POSTS, Openclipart
 from pipeline.corpus.synthetic import SyntheticCorpus
 from pipeline.corpus.table import TableCorpus
+from pipeline.privacy.erased import Tombstones
+from pipeline.privacy.guard import guarded
+from pipeline.privacy.keys import Key, private_folder
 from pipeline.running.files import atomic_folder
 from pipeline.running.params import Corpus, load
-from stages import list_corpus
+from pipeline.tables.corpus import REJECTED
+from stages import convert_corpus, list_corpus
 from stages.runner import resumable, run
 
 FETCHED = Path("data/fetched")
@@ -31,11 +44,11 @@ METRICS = Path("metrics/import.json")
 
 
 def main() -> None:
-    params = load("seed", "corpus", "images.max_pixels", "images.max_side")
-    source = _source(params.corpus, params.seed)
+    params = load("seed", "corpus", "text.mentions", "images.max_pixels", "images.max_side")
     if not list_corpus.LISTING.exists():  # run by hand, not by DVC
         list_corpus.main()
-    with resumable("import_corpus") as scratch:
+    with resumable("import_corpus") as scratch, _opened(params.corpus, params.seed, params.text.mentions) as opened:
+        source, told = opened
         metrics = import_corpus(
             source,
             CORPUS,
@@ -45,13 +58,55 @@ def main() -> None:
             params.images.max_pixels,
             params.images.max_side,
             keep_missing=params.corpus.missing_images == "text",
+            image_id=source.image_id if isinstance(source, DiscreetSource) else str,
         )
+        if isinstance(source, DiscreetSource):
+            metrics["taken_out_of_texts"] = dict(sorted(source.taken_out.items()))
     with atomic_folder(TRUTH) as folder:
         if isinstance(source, SyntheticCorpus):
             source.write_truth(folder)
         else:
             (folder / "README").write_text("Only of a synthetic corpus the truth is known.\n")
-    write_metrics(metrics, METRICS)
+    write_metrics(metrics | told, METRICS)
+
+
+@contextmanager
+def _opened(corpus: Corpus, seed: int, mentions: str) -> Iterator[tuple[Source, dict[str, object]]]:
+    """The source, without names where people have pseudonyms or were erased; what it told when it was converted."""
+    keyed, tombstones = corpus.pseudonyms == "keyed", Tombstones.held()
+    key = Key.held() if keyed else None
+    if not keyed and not tombstones:
+        yield _source(corpus, seed), {}
+    elif corpus.source == "synthetic":
+        yield SyntheticCorpus(corpus.synthetic, seed), {}  # nobody; keyed is refused by the schema
+    elif corpus.source == "export":
+        # What is converted holds names as they are. It lies in the private folder, and goes when the import ends.
+        with _private_scratch() as folder:
+            with guarded(keyed):
+                told = convert_corpus.converted(corpus, folder, folder)
+            handles = pq.read_table(folder / "users.parquet", columns=["user_id", "name"]).to_pylist()
+            named = {row["user_id"]: row["name"] for row in handles if row["name"]}
+            left = REJECTED.of([tuple(map(str, row.values())) for row in _rejected(folder)])
+            source = ExportedCorpus(folder, Path(corpus.links_into) if corpus.links_into else None)
+            yield DiscreetSource(source, tombstones, key, mentions == "keyed", named, left), {"converted": told}
+    else:
+        yield DiscreetSource(_source(corpus, seed), tombstones, key, mentions == "keyed"), {}
+
+
+def _rejected(folder: Path) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = pq.read_table(folder / "rejected.parquet").to_pylist()
+    return rows
+
+
+@contextmanager
+def _private_scratch() -> Iterator[Path]:
+    folder = private_folder() / "converting"
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def _most_posts(corpus: Corpus) -> int | None:

@@ -7,7 +7,8 @@ ignore them.
 Reads   corpus.posts, corpus.images, corpus.users, where corpus.source is table; where it is export, corpus.posts,
         corpus.images, corpus.edges and corpus.brands
 Writes  data/listing   JSON: hashes of the tables, and of the names, sizes and times of the pictures; for another
-        source, a constant
+        source, a constant. And, where people have pseudonyms or were erased, what changes with the key and the list
+        of the erased
 """
 
 import json
@@ -15,6 +16,9 @@ from pathlib import Path
 
 from pipeline.corpus.listing import listing, listing_of_exports, places
 from pipeline.corpus.table import TableCorpus
+from pipeline.privacy.erased import Tombstones
+from pipeline.privacy.guard import guarded
+from pipeline.privacy.keys import Key
 from pipeline.running.files import write_text
 from pipeline.running.params import load
 from pipeline.running.private import keep_out_of_git
@@ -27,18 +31,32 @@ def main() -> None:
     params = load("corpus")
     corpus = params.corpus
     facts: dict[str, object] = {}
-    if corpus.source == "table":
-        keys = ("posts", "images", "users")
-        keep_out_of_git({f"corpus.{key}": Path(getattr(corpus, key)) for key in keys})
-        facts = listing(TableCorpus.of(corpus))
-    if corpus.source == "export":
-        named = {key: getattr(corpus, key) for key in ("posts", "images", "edges", "brands")}
-        for key, one in named.items():
-            for path in places(one) if one else ():
-                if path.exists():
-                    keep_out_of_git({f"corpus.{key}": path})
-        facts = listing_of_exports(named)
+    keys = {"table": ("posts", "images", "users"), "export": ("posts", "images", "edges", "brands")}
+    own = {key: getattr(corpus, key) for key in keys.get(corpus.source, ())}
+    keyed = corpus.pseudonyms == "keyed"
+    for key, named in own.items():
+        for path in _whose(corpus.source, named, keyed) if named else ():
+            keep_out_of_git({f"corpus.{key}": path})
+    with guarded(keyed):
+        if corpus.source == "table":
+            facts = listing(TableCorpus.of(corpus))
+        if corpus.source == "export":
+            facts = listing_of_exports(own)
+    if keyed:
+        facts["key"] = Key.held().fingerprint()
+    if tombstones := Tombstones.held():
+        facts["erased"] = tombstones.fingerprint()
     write_text(json.dumps(facts, indent=2) + "\n", LISTING)
+
+
+def _whose(source: str, named: str, keyed: bool) -> list[Path]:
+    """What Git is to be kept from: the files there are; of a pattern, where names are not to be told, their folder."""
+    if source == "table":
+        return [Path(named)]
+    if keyed and "*" in named:
+        parts = Path(named).parts
+        return [Path(*parts[: next(at for at, part in enumerate(parts) if "*" in part)])]
+    return [path for path in places(named) if path.exists()]
 
 
 if __name__ == "__main__":

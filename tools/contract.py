@@ -27,7 +27,7 @@ ROOMS = tuple(
     f"pipeline/{room}"
     for room in (
         *("corpus", "exports", "pictures", "encoding", "copies", "text", "words", "split", "embedding", "ranking"),
-        "report",
+        *("privacy", "report"),
     )
 )
 """Rooms that are deps as a whole."""

@@ -141,12 +141,13 @@ def import_corpus(
     max_side: int,
     workers: int | None = None,
     keep_missing: bool = False,
+    image_id: Callable[[str], str] = str,
 ) -> dict[str, Any]:
     """Write `posts`, `users`, `images` and `rejected` under `folder`; returns the metrics of the import.
 
-    `scratch` is a folder for what waits; the parts of pictures that stand there, of an earlier run with the same
-    arguments, are used. Raises UserError, with the counts, where too little is left to work with; `rejected` is written
-    nevertheless.
+    `image_id` names a picture by the hash of its file. `scratch` is a folder for what waits; the parts of pictures that
+    stand there, of an earlier run with the same arguments, are used. Raises UserError, with
+    the counts, where too little is left to work with; `rejected` is written nevertheless.
     """
     with Spill(scratch / "rejected.arrow", REJECTED.schema) as spilled_rejects:
         rejects = Rejects(spilled_rejects)
@@ -157,7 +158,7 @@ def import_corpus(
         choice.drop_duplicates()
         choice.drop_users(min_posts)
         choice.cap_users(max_posts)
-        pictures = _take_in(source, choice, scratch, max_pixels, max_side, workers)
+        pictures = _take_in(source, choice, scratch, max_pixels, max_side, workers, image_id)
         choice.resolve(pictures, keep_missing)
         choice.drop_users(min_posts)
         kept = choice.kept()
@@ -443,7 +444,13 @@ def _coded(column: pa.ChunkedArray) -> tuple[Rows, pa.Array]:
 
 
 def _take_in(
-    source: Source, choice: _Choice, scratch: Path, max_pixels: int, max_side: int, workers: int | None
+    source: Source,
+    choice: _Choice,
+    scratch: Path,
+    max_pixels: int,
+    max_side: int,
+    workers: int | None,
+    image_id: Callable[[str], str],
 ) -> Spill:
     """Decode the pictures that are needed; returns rows of TAKEN."""
     codes, called = choice.picture_names()
@@ -466,6 +473,7 @@ def _take_in(
                         max_pixels,
                         max_side,
                         workers,
+                        image_id,
                     )
             seen.update(Spill.over([part], TAKEN).column("image_id").drop_null().to_pylist())
             parts.append(part)
@@ -480,6 +488,7 @@ def _take_part(
     max_pixels: int,
     max_side: int,
     workers: int | None,
+    image_id: Callable[[str], str],
 ) -> None:
     """Append a row of TAKEN for each of `files`, by code; `seen` are the hashes of the pictures of earlier parts."""
     waiting: list[tuple[object, ...]] = []
@@ -489,10 +498,11 @@ def _take_part(
         if isinstance(picture, Rejected):
             waiting.append((code, None, None, None, None, *picture))
         else:
-            known = picture.image_id in seen or picture.image_id in here
-            here.add(picture.image_id)
+            called = image_id(picture.image_id)
+            known = called in seen or called in here
+            here.add(called)
             data = None if known else picture.bytes
-            waiting.append((code, picture.image_id, data, picture.width, picture.height, None, None))
+            waiting.append((code, called, data, picture.width, picture.height, None, None))
         if len(waiting) >= _PICTURES:
             flush()
 

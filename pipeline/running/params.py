@@ -54,6 +54,7 @@ class Synthetic(_Section):
 
 class Corpus(_Section):
     source: Literal["openclipart", "table", "export", "synthetic"]
+    pseudonyms: Literal["keep", "keyed"]
     min_posts_per_user: PositiveInt
     max_posts_per_user: PositiveInt | Literal["auto"] | None
     posts: str
@@ -70,6 +71,12 @@ class Corpus(_Section):
     interest_posts: PositiveInt
     synthetic: Synthetic
 
+    @model_validator(mode="after")
+    def _people_are_real(self) -> Self:
+        if self.pseudonyms == "keyed" and self.source == "synthetic":
+            raise ValueError("pseudonyms: keyed is for people, and source: synthetic has none")
+        return self
+
 
 class Text(_Section):
     stanza: Literal["bundled", "download"]
@@ -77,6 +84,7 @@ class Text(_Section):
     languages: Literal["auto"] | Annotated[list[Annotated[str, Field(pattern="^[a-z]{2,3}$")]], Field(min_length=1)]
     emoji: Literal["drop", "names"]
     hashtags: Literal["whole", "split"]
+    mentions: Literal["keyed", "drop"]
     min_overlap: Annotated[float, Field(ge=0.5, le=1)]
     min_written: Annotated[float, Field(ge=0.5, le=1)] | Literal[0]
     duplicates: Literal["drop", "group"]

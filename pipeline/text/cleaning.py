@@ -25,13 +25,13 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.common.links import CUT, without_names
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import WORD_LIST, Table, schema, strings
 from pipeline.tables.text import WORDS
 from pipeline.text.emoji import named
 from pipeline.text.inflection import ENDING, closed
 from pipeline.text.languages import Guesses
-from pipeline.text.links import CUT, without_names
 from pipeline.text.markup import shown
 from pipeline.text.segments import segments
 from pipeline.text.stopwords import STOPWORDS

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from icu4py.breakers import WordBreaker
 
-from pipeline.text.links import SPACELESS
+from pipeline.common.links import SPACELESS
 
 _SPACELESS = re.compile(f"[{SPACELESS}]")
 

@@ -1,4 +1,4 @@
-"""Ids rounded and written as plain digits: found by how many of a column end alike; those of platforms are left alone."""
+"""Ids rounded and written as plain digits: found by how many of a column end alike; those of platforms stay."""
 
 import random
 

@@ -1,0 +1,323 @@
+"""Names, planted in people's own files, and looked for in every byte of what the stages make of them."""
+
+import csv
+import io
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exports.truth import truth
+from exports.writers import fourcat_csv, twarc_pages
+from PIL import Image
+from ruamel.yaml import YAML
+
+from benchmarks import lay_out, write_params
+from pipeline.privacy import keys, texts
+from pipeline.privacy.keys import Key
+from pipeline.running.errors import UserError
+from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
+from tools.searching import Search
+
+ROOT = Path(__file__).parents[2]
+FIRST = ("check_params", "fetch_corpus", "list_corpus", "convert_corpus", "import_corpus", "clean_text")
+PEOPLE = ("Änne_Quastenflosser", "bert.wolpertinger", "chlodwig-76", "dorothea_zwirbel")
+PLANTED = (
+    *PEOPLE,
+    "quastenflosser", "wolpertinger", "zwirbel",  # also in addresses, files' names and ids of posts
+    "nobody_at_all", "emil_ohnepost", "+49 171 5550123", "0171/5550123", "(555) 010-7788", "17:23:41", "a1b2c3d4",
+)  # fmt: skip
+SMALL = {
+    "model": {"dim": 32, "windows": [2], "filters": [16]},
+    "words": {"size": 16, "epochs": 2, "min_count": 1},
+    "train": {"epochs": 2, "batch_size": 50},
+    "retrieval": {"bootstrap": 100},
+    "interests": {"folds": 2, "repeats": 1, "min_positives": 2},
+    "clusters": {"k": 2},
+    "split": {"max_excluded_share": 1.0, "allow_empty": True, "max_group_share": 1.0, "test": 0.3, "val": 0.3},
+}
+
+
+def png(number):
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(number).integers(0, 255, (40, 50, 3), np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def planted(folder, count=80):
+    """A project whose own files are full of names: a table of posts, its pictures, and users."""
+    own = folder / "own"
+    (own / "pictures").mkdir(parents=True)
+    chance, rows = np.random.default_rng(3), []
+    vocabulary = [
+        "river",
+        "castle",
+        "engine",
+        "garden",
+        "violin",
+        "harbour",
+        "window",
+        "mountain",
+        "kitchen",
+        "lantern",
+    ]
+    for number in range(count):
+        person, other = PEOPLE[number % 4], PEOPLE[(number + 1) % 4]
+        words = " ".join(chance.choice(vocabulary, 6))
+        name = f"{person}_{number:03}.png"
+        (own / "pictures" / name).write_bytes(png(number))
+        if number % 20 == 7:
+            name = f"lost_{person}.png"
+        said = (
+            f"{words} by @{other} and RT@{person}: see https://photos.example/{other}/a1b2c3d4 "
+            f"or wolpertinger.example.com, mail quastenflosser@zwirbel.example, zwirbel (at) wolpertinger [dot] de; "
+            f"call +49 171 5550123, 0171/5550123 or (555) 010-7788. On 2024-05-06 about 1 000 000 saw {number}"
+        )
+        rows.append((f"{person}-post-{number}", person, said, name, f"2024-05-{1 + number % 28:02}T17:23:41"))
+    rows += [("", PEOPLE[0], "no id", "", ""), ("zwirbel-late", PEOPLE[3], "odd time", "", "zwirbel o'clock")]
+    rows += [(rows[0][0], PEOPLE[0], "again", "", ""), ("zwirbel-lone", "nobody_at_all", "alone", "", "")]
+    with (own / "posts.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("post_id", "user_id", "text", "image", "created_at"), *rows])
+    users = [(person, "music;art" if k % 2 else "art", "false") for k, person in enumerate(PEOPLE)]
+    with (own / "users.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("user_id", "interests", "brand"), *users, ("emil_ohnepost", "art", "no")])
+    lay_out(folder)
+    corpus = {
+        "source": "table", "posts": "own/posts.csv", "images": "own/pictures", "users": "own/users.csv",
+        "min_posts_per_user": 2, "pseudonyms": "keyed",
+    }  # fmt: skip
+    write_params(folder, {"corpus": corpus, **SMALL})
+    return folder
+
+
+def run(folder, stages, status=0):
+    """Run stages in one process, as DVC has them run; returns what they printed."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder),
+        "OMP_NUM_THREADS": "1",
+        "DU2MCE_CACHE": str(folder / "cache"),
+    }
+    code = (
+        "import importlib, sys\nfrom stages.runner import run\n"
+        "for name in sys.argv[1:]: run(name, importlib.import_module(f'stages.{name}').main)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *stages], cwd=folder, env=environment, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == status, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def found(folder, printed, names=PLANTED):
+    """Hits of planted names anywhere but in people's own files; the private folder counts."""
+    search = Search(names)
+    for path in sorted(folder.iterdir()):
+        if path.name not in ("own", "export", "brands.csv", "params.yaml") and not path.is_symlink():
+            search.folder(path)
+    search.text(printed, "what was printed")
+    searched = search.end()
+    assert searched.files > 10 and not searched.unread
+    return searched.hits
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    folder = planted(tmp_path_factory.mktemp("keyed"))
+    return folder, run(folder, FIRST)
+
+
+def test_no_byte_of_what_is_written_or_printed_has_a_planted_name(imported):
+    folder, printed = imported
+    assert found(folder, printed) == []
+    metrics = json.loads((folder / "metrics/import.json").read_text())
+    out = metrics["taken_out_of_texts"]
+    assert (out["links"], out["telephone_numbers"]) == (160, 240)
+    assert (
+        out["emails"] + out["mentions"] == 320 and out["mentions"] >= 140
+    )  # RT@bert.wolpertinger is as good as either
+    assert metrics["rejected"] == {
+        "image: missing": 4, "created_at is no time": 1, "duplicate post_id": 1, "missing post_id": 1,
+        "user with too few posts": 1,
+    }  # fmt: skip
+
+
+def test_the_search_finds_what_is_planted_in_every_packing(imported, tmp_path):
+    folder, _ = imported
+    params = YAML().load(folder / "params.yaml")
+    params["corpus"]["pseudonyms"] = "keep"
+    plain = planted(tmp_path / "plain")
+    YAML().dump(params, plain / "params.yaml")
+    hits = found(plain, run(plain, FIRST))
+    assert {"column user_id", "column post_id", "column text", "column detail"} <= {hit.inside for hit in hits}
+    assert {PLANTED[hit.name] for hit in hits} >= {*PEOPLE, "+49 171 5550123", "17:23:41", "a1b2c3d4", "emil_ohnepost"}
+
+
+def test_what_is_told_of_people_still_fits_together(imported):
+    folder, _ = imported
+    key = Key(bytes.fromhex((folder / ".private/key").read_text().strip()))
+    posts, users = POSTS.read(folder / "data/corpus/posts"), USERS.read(folder / "data/corpus/users")
+    names = {key.pseudonym("user", person): person for person in PEOPLE}
+    assert set(users["user_id"].to_pylist()) == set(names) == set(posts["user_id"].to_pylist())
+    labels = {names[row["user_id"]]: row["interests"] for row in users.to_pylist()}
+    assert labels == {person: ["art", "music"] if k % 2 else ["art"] for k, person in enumerate(PEOPLE)}
+    row = next(row for row in posts.to_pylist() if row["post_id"] == key.pseudonym("post", f"{PEOPLE[0]}-post-0"))
+    assert (
+        f"@{key.pseudonym('user', PEOPLE[1])}" in row["text"] and "On 2024-05-06 about 1 000 000 saw 0" in row["text"]
+    )
+    assert str(row["created_at"]) == "2024-05-01 00:00:00" and row["image_id"]
+    assert IMAGES.count(folder / "data/corpus/images") == 76
+    lost = [
+        row for row in REJECTED.read(folder / "data/corpus/rejected").to_pylist() if row["reason"] == "image: missing"
+    ]
+    assert {row["id"] for row in lost} == {key.pseudonym("post", f"{PEOPLE[n % 4]}-post-{n}") for n in (7, 27, 47, 67)}
+
+
+def test_the_same_key_gives_the_same_pseudonyms_and_another_one_others(imported, tmp_path):
+    folder, _ = imported
+
+    def people(project):
+        return set(USERS.read(project / "data/corpus/users")["user_id"].to_pylist())
+
+    for at, text in (("same", (folder / ".private/key").read_text()), ("other", None)):
+        project = planted(tmp_path / at, count=40)
+        if text:
+            (project / ".private").mkdir(mode=0o700)
+            (project / ".private/key").touch(0o600)
+            (project / ".private/key").write_text(text)
+        run(project, FIRST[:5])
+        assert (people(project) == people(folder)) == (at == "same")
+
+
+@pytest.mark.parametrize("writer", [twarc_pages, fourcat_csv], ids=lambda writer: writer.__name__)
+def test_an_export_leaves_no_name_either(writer, tmp_path):
+    export = tmp_path / "export"
+    export.mkdir()
+    told = truth(6, 24)
+    written = writer(export, told)
+    lay_out(tmp_path)
+    (tmp_path / "brands.csv").write_text(f"target,interest\n{written.brand or 'nobody'},sports\n")
+    corpus = {
+        "source": "export", "posts": str(written.posts), "images": str(written.images or tmp_path / "none"),
+        "columns": written.columns, "brands": str(tmp_path / "brands.csv"), "min_posts_per_user": 2,
+        "pseudonyms": "keyed",
+    }  # fmt: skip
+    write_params(tmp_path, {"corpus": corpus, **SMALL})
+    printed = run(tmp_path, FIRST)
+    metrics = json.loads((tmp_path / "metrics/import.json").read_text())
+    assert metrics["rows_out"] > 50 and metrics["posts"]["with_image"] > 20 and metrics["converted"]["rows_in"]
+    assert sorted(p.name for p in (tmp_path / ".private").iterdir()) == ["key"]
+    names = _names(export)
+    assert len(names) > 50
+    assert found(tmp_path, printed, names) == []
+
+
+def _names(export):
+    """Ids and handles of people and posts, as the export has them."""
+    found: set[str] = set()
+    for path in export.rglob("*"):
+        if path.suffix == ".csv":
+            with path.open(encoding="utf-8") as stream:
+                for row in csv.DictReader(stream):
+                    found |= {row[k] for k in ("id", "author", "author_id", "author_username", "url") if row.get(k)}
+        elif path.suffix in (".jsonl", ".json"):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                found |= set(re.findall(r'"(?:id|author_id|username)": ?"(\w+)"', line))
+    return sorted(name for name in found if len(name) > 5)
+
+
+def test_an_error_about_own_files_quotes_nothing_and_says_where_it_is_told(tmp_path):
+    folder = planted(tmp_path)
+    (folder / "own/posts.csv").write_text("zwirbel,hello there\nbert.wolpertinger,how are you\n")
+    printed = run(folder, ("check_params", "list_corpus"), status=1)
+    assert "your own files cannot be read" in printed and "last-error.txt" in printed
+    assert found_printed(printed) == []
+    told = folder / ".private/last-error.txt"
+    assert "no column post_id; columns found: zwirbel" in told.read_text()
+    assert stat.S_IMODE(told.stat().st_mode) == 0o600
+
+
+def found_printed(printed):
+    search = Search(PLANTED)
+    search.text(printed, "printed")
+    return search.end().hits
+
+
+@pytest.mark.parametrize(("mode", "path"), [(0o755, "."), (0o640, "key")])
+def test_a_key_that_others_may_read_is_refused(tmp_path, monkeypatch, mode, path):
+    monkeypatch.chdir(tmp_path)
+    key = Key.held()
+    secret = (tmp_path / ".private/key").read_text().strip()
+    assert secret not in repr(key) and stat.S_IMODE((tmp_path / ".private/key").stat().st_mode) == 0o600
+    assert Key.held().pseudonym("user", "anna") == key.pseudonym("user", "anna")
+    (tmp_path / ".private" / path).chmod(mode)
+    with pytest.raises(UserError, match=f"mode {mode:o}.*chmod") as error:
+        Key.held()
+    assert secret not in str(error.value)
+
+
+def test_a_damaged_key_and_one_in_git_are_refused_without_being_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Key.held()
+    (tmp_path / ".private/key").write_text("0123456789abcdef")
+    with pytest.raises(UserError, match="holds no key") as error:
+        Key.held()
+    assert "0123456789abcdef" not in str(error.value)
+    (tmp_path / ".private/key").unlink()
+    Key.held()
+    for command in (["init", "-q"], ["add", "-f", ".private/key"]):
+        subprocess.run(["git", *command], check=True)
+    with pytest.raises(UserError, match="followed by Git"):
+        Key.held()
+
+
+def test_an_experiment_in_a_copy_uses_the_projects_key(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    here = Key.held().pseudonym("user", "anna")
+    copied = tmp_path / ".dvc/tmp/exps/tmpabc"
+    copied.mkdir(parents=True)
+    monkeypatch.chdir(copied)
+    assert Key.held().pseudonym("user", "anna") == here and not (copied / keys.FOLDER).exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("call +49 (0)30 1234567 now", texts.PHONES), ("030/1234567", texts.PHONES), ("0171 234 56 78", texts.PHONES),
+        ("(555) 123-4567", texts.PHONES), ("555-123-4567", texts.PHONES), ("+1 555 123 4567.", texts.PHONES),
+        ("0044 20 7946 0958", texts.PHONES), ("5551234567", texts.PHONES), ("تلفن +98 21 1234 5678", texts.PHONES),
+        ("write anna.smith+x@example.org!", texts.EMAILS), ("anna [at] example [dot] org", texts.EMAILS),
+        ("мой адрес анна@почта.рф", texts.EMAILS), ("http://example.org/~anna", texts.LINKS),
+        ("instagram.com/anna", texts.LINKS), ("pic.twitter.com/Ab12", texts.LINKS), ("@anna", texts.MENTIONS),
+    ],
+)  # fmt: skip
+def test_what_tells_who_someone_is_is_taken_out_of_texts(text, kind):
+    counts = Counter()
+    left = texts.without(text, lambda name: "", counts)
+    assert counts == {kind: 1}
+    assert not any(part in left for part in ("anna", "анна", "4567", "1234", "5678", "234", "0958", "Ab12"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["on 2024-05-06 17:23", "06.05.2024", "since 1989-1990 or 2018-2019", "1 000 000 people", "snapshot 20231114",
+     "3.14159265358979", "€1,234,567.89", "version 1.2.3.4.5.6.7", "π is 3.141592653", "room 1234", "at home (at last)",
+     "ratio 16:9 at 1920x1080"],
+)  # fmt: skip
+def test_numbers_that_are_no_telephones_stay(text):
+    counts = Counter()
+    assert texts.without(text, lambda name: "", counts) == text and not counts
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_whole_run_has_no_planted_name(tmp_path):
+    folder = planted(tmp_path, count=200)
+    printed = run(folder, YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"])
+    assert (folder / "report/index.html").exists()
+    assert found(folder, printed) == []

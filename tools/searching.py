@@ -1,0 +1,192 @@
+"""Where names still stand: every byte of files looked through, also of what is packed in them.
+
+Parquet is read column by column, Arrow by its buffers; zips (and npz), gzip, bzip2, xz and zstd are unpacked, one in
+another too; Git's objects are read as they are unpacked. Letters of both cases count as one. A name is looked for as it
+is, as JSON, HTML, URLs and YAML escape it, and in UTF-16; a hit says where and which of the names, by number, not what.
+"""
+
+import bz2
+import gzip
+import html
+import io
+import json
+import lzma
+import subprocess
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_DEEP = 4
+"""Packings within one another that are opened."""
+_PIECE = 64 << 20
+
+
+class Hit(NamedTuple):
+    """A name, by its number, and where it stands: a file, and what in it."""
+
+    name: int
+    path: str
+    inside: str
+
+
+class Searched(NamedTuple):
+    """What was looked through, in files and in bytes as unpacked, and what was found."""
+
+    files: int
+    size: int
+    hits: list[Hit]
+    unread: list[str]
+    """Files that could not be unpacked: their bytes as they are were searched."""
+
+
+class Search:
+    """A search for `names`, each in all its forms."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._forms: list[tuple[int, bytes]] = []
+        for number, name in enumerate(names):
+            written = {name, html.escape(name), quote(name), json.dumps(name)[1:-1], quote(name, safe="")}
+            forms = {form.encode("utf-8", "surrogatepass") for form in written}
+            forms |= {name.encode("utf-16-le", "surrogatepass")}
+            self._forms += [(number, form.lower()) for form in forms if form]
+        self._longest = max((len(form) for _, form in self._forms), default=1)
+        self._files = self._size = 0
+        self._hits: dict[Hit, None] = {}
+        self._unread: list[str] = []
+
+    def folder(self, place: Path, but: Callable[[Path], bool] = lambda path: False) -> None:
+        """Search all files below `place`, and the names of these; those that `but` says are left out."""
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if but(path) or path.is_symlink() or not path.is_file():
+                continue
+            self.file(path)
+
+    def file(self, path: Path) -> None:
+        """Search a file and its name."""
+        self._files += 1
+        self._look(str(path).encode("utf-8", "surrogateescape"), str(path), "its name")
+        with path.open("rb") as stream:
+            held = b""
+            while piece := stream.read(_PIECE):
+                self._look(held + piece, str(path), "")
+                held = piece[-self._longest :]
+        self._unpacked(path, str(path))
+
+    def _unpacked(self, path: Path, told: str) -> None:
+        with path.open("rb") as stream:
+            head = stream.read(8)
+        try:
+            if head[:4] == b"PAR1":
+                self._parquet(path, told)
+            elif _packing(head):
+                self._inner(path.read_bytes(), told, "", 0)
+        except (OSError, pa.ArrowException, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError):
+            self._unread.append(told)
+
+    def _inner(self, data: bytes, told: str, inside: str, depth: int) -> None:
+        """Search what is packed in `data`."""
+        kind = _packing(data[:8])
+        if kind is None or depth > _DEEP:
+            return
+        if kind == "zip":
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                for entry in archive.infolist():
+                    where = f"{inside}!/{entry.filename}" if len(inside) < 200 else inside
+                    self._look(entry.filename.encode("utf-8", "surrogateescape"), told, "a name in the zip")
+                    content = archive.read(entry)
+                    self._look(content, told, "in the zip")
+                    self._inner(content, told, where, depth + 1)
+        elif kind == "parquet":
+            self._parquet(io.BytesIO(data), told)
+        else:
+            content = _UNPACK[kind](data)
+            self._look(content, told, f"as {kind}")
+            self._inner(content, told, inside, depth + 1)
+
+    def _parquet(self, source: Any, told: str) -> None:
+        file = pq.ParquetFile(source)
+        for batch in file.iter_batches(20_000):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                for leaf in _leaves(column):
+                    self._look(leaf, told, f"column {name}")
+                    if pa.types.is_binary(column.type):
+                        for value in column.drop_null().to_pylist():
+                            self._inner(value, told, f"column {name}", 1)
+
+    def git(self, folder: Path) -> None:
+        """Search all objects of a Git repository, also those that no branch leads to any more."""
+        listed = subprocess.run(
+            ["git", "cat-file", "--batch-all-objects", "--batch", "--unordered"],
+            cwd=folder,
+            capture_output=True,
+            check=True,
+        )
+        self._look(listed.stdout, str(folder / ".git"), "objects of Git")
+        refs = subprocess.run(["git", "for-each-ref"], cwd=folder, capture_output=True, check=True)
+        self._look(refs.stdout, str(folder / ".git"), "names of Git")
+
+    def text(self, text: str, told: str) -> None:
+        """Search a text, such as what a command printed."""
+        self._look(text.encode("utf-8", "surrogateescape"), told, "")
+
+    def _look(self, data: bytes, told: str, inside: str) -> None:
+        self._size += len(data)
+        lowered = data.lower()
+        for number, form in self._forms:
+            if form in lowered:
+                self._hits[Hit(number, told, inside)] = None
+
+    def end(self) -> Searched:
+        """What was looked through and found so far."""
+        return Searched(self._files, self._size, list(self._hits), list(self._unread))
+
+
+def _packing(head: bytes) -> str | None:
+    for magic, kind in (
+        (b"PK\3\4", "zip"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ", "xz"),
+        (b"\x28\xb5\x2f\xfd", "zstd"), (b"PAR1", "parquet"), (b"\x78\x01", "zlib"), (b"\x78\x9c", "zlib"),
+        (b"\x78\xda", "zlib"),
+    ):  # fmt: skip
+        if head.startswith(magic):
+            return kind
+    return None
+
+
+def _zstd(data: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdDecompressor().stream_reader(data).read()
+
+
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "bzip2": bz2.decompress,
+    "xz": lzma.decompress,
+    "zlib": zlib.decompress,
+    "zstd": _zstd,
+}
+
+
+def _leaves(column: Any) -> Iterator[bytes]:
+    """The bytes of a column's texts, also within lists and structs."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        yield from _leaves(column.dictionary)
+    elif pa.types.is_struct(kind):
+        for at in range(kind.num_fields):
+            yield from _leaves(column.field(at))
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        if not pa.types.is_floating(kind.value_type):
+            yield from _leaves(column.flatten())
+    elif pa.types.is_timestamp(kind):
+        yield "\n".join(map(str, column.to_pylist())).encode()
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+        buffer = column.buffers()[-1]
+        if buffer is not None:
+            yield buffer.to_pybytes()
