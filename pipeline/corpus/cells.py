@@ -7,12 +7,15 @@ without loss it is refused.
 - ids: whole numbers of any kind of column are their digits, also with `.0` behind at most 15 of them (a float that lost
   nothing). 1.20034E+17, and `.0` behind more digits, are ids that a spreadsheet or a column of floats rounded: refused.
   Rounded plain digits only a whole column shows: `pipeline.corpus.rounded`. UUIDs are text.
-  `="123"` and `'123` are what makes Excel leave 123 alone. NaN is none.
+  `="123"` and `'123` are what makes Excel leave 123 alone. NaN is none. `#NAME?` and its like are what a spreadsheet
+  left of a value that it took for a formula: refused, in ids and texts.
 - texts: UTF-8; bytes that Python wrote as text, `b'…'`, are decoded where all of a column are such.
 - lists: of a column of lists; or text, as JSON, as Python and numpy write lists, as Postgres does, {a,b}; else
-  separated by `;`, or, where no cell has one, by commas.
-- times: ISO 8601; Unix time in s, ms, µs or ns, told apart by its size; RFC 2822; as Twitter writes it. UTC where no
-  zone is given.
+  separated by `;`, or, where no cell has one, by `|`, or else by commas, these also as Chinese and Japanese have them.
+  Lists of other things than names, and lists that were cut off, are refused.
+- times: ISO 8601; Unix time in s, ms, µs or ns, told apart by its size; RFC 2822; as Twitter writes it; with the month
+  in English letters. UTC where no zone is given. Days and months in figures alone (05/01/2024) are refused, unless the
+  year comes first; 0000-00-00 is MySQL's none.
 """
 
 import ast
@@ -36,7 +39,9 @@ from pipeline.corpus.rounded import ROUNDED
 from pipeline.running.errors import UserError
 
 LISTS = ("interests", "more_images")
+LOST = "value lost in a spreadsheet"
 NO_TIME, NOT_TEXT = "created_at is no time", "unreadable row"
+_AGAIN = ", what a program left of a value that it took for a formula; export the table again as text"
 MAX_TEXT = 1 << 20
 """Bytes of a post's text. Longer ones are no posts, and cost whoever reads them."""
 
@@ -50,16 +55,22 @@ _TEXT_KINDS = (
 _NONE = r"^\s*(nan|NaN|<NA>|NaT)\s*$"
 _NO_NAME = r"^\s*(nan|NaN|<NA>|NaT|None|null|NULL)\s*$"
 _AS_TEXT = r"""^\s*(?:=?"(.*)"|'([0-9]+)|b'(.*)'|b"(.*)")\s*$"""
+_ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
+_TOO_NARROW = r"^#{3,}$"
 _SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE]\+\d+$|^[+-]?\d+[.,]\d+[eE]\d+$|^\d{16,}\.0*$"
 _BYTES = re.compile(r"""b'.*'|b".*\"""", re.DOTALL)
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
+_CALLED = re.compile(r"(?:set|frozenset|array|list|tuple)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
+_SEPARATORS = (";；", "|", ",，、")
 _TRUTH = {
     **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "", "nan", "none", "null"), False),
 }
 
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
+_NEVER = r"^$|^(nan|NaN|NaT|<NA>|None|null|0000-00-00( 00:00:00)?)$"
 _DATE, _ZONE = r"^\d{4}-\d\d-\d\d$", r":.*(Z|[+-]\d\d(:?\d\d)?)$"
+_HALF = re.compile(r"(?<=\d)\s*([aApP])\.?[mM]\b\.?")
 _UTC = pa.timestamp("us", "UTC")
 _TWITTER = "%a %b %d %H:%M:%S %z %Y"
 _FIRST = 10**8
@@ -69,7 +80,9 @@ _FIRST = 10**8
 def texts(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     """A column of text. Raises UserError for another kind of column than text or whole numbers."""
     values, wrong = _utf8(_plain(column), path, name)
-    values = pc.if_else(pc.match_substring_regex(values, _NO_NAME if name == "image" else _NONE), None, values)
+    no_word = _NO_NAME if name in ("image", *LISTS) else _NONE
+    values = pc.if_else(pc.match_substring_regex(values, no_word), None, values)
+    values, wrong = _refused(values, wrong, _ERRORS, f"{LOST}: {name} is ", _AGAIN)
     given = values.drop_null().to_pylist() if _begins_as_bytes(values) else []
     if given and all(map(_BYTES.fullmatch, given)):
         values = _chunked(
@@ -95,13 +108,11 @@ def ids(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     values, wrong = _utf8(column, path, name)
     values = folded(pc.if_else(pc.match_substring_regex(values, _NONE), None, values))
     values = pc.replace_substring_regex(values, _AS_TEXT, r"\1\2\3\4")
-    rounded = pc.fill_null(pc.match_substring_regex(values, _SCIENTIFIC), False)
-    if pc.any(rounded).as_py():
-        told = pc.binary_join_element_wise(
-            f"{ROUNDED}: {name} is ", values, "; export the table again with ids as text", ""
-        )
-        wrong = pc.if_else(rounded, told, wrong)
-        values = pc.if_else(rounded, None, values)
+    for pattern in (_ERRORS, _TOO_NARROW):
+        values, wrong = _refused(values, wrong, pattern, f"{LOST}: {name} is ", _AGAIN)
+    values, wrong = _refused(
+        values, wrong, _SCIENTIFIC, f"{ROUNDED}: {name} is ", "; export the table again with ids as text"
+    )
     return pc.replace_substring_regex(values, r"^(\d{1,15})\.0*$", r"\1"), wrong
 
 
@@ -112,18 +123,31 @@ def lists(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
         kept = [None if value is None else [part for part in value if part] for value in column.to_pylist()]
         return _chunked(kept, pa.list_(pa.string())), _nothing_wrong(column)
     text, wrong = texts(column, path, name)
-    return _chunked(split_lists(text.to_pylist()), pa.list_(pa.string())), wrong
+    found = split_lists(text.to_pylist())
+    bad = _chunked(
+        [
+            f"{NOT_TEXT}: {name} is {names[:80]!r}, no list of names" if isinstance(names, str) else None
+            for names in found
+        ]
+    )
+    names = [None if isinstance(names, str) else names for names in found]
+    return _chunked(names, pa.list_(pa.string())), pc.coalesce(wrong, bad)
 
 
-def split_lists(values: Sequence[str | None]) -> list[list[str] | None]:
-    """Texts as the names they list. Commas separate where no text has a `;`."""
-    separator = ";" if any(value and ";" in value and value.strip()[0] not in "[({" for value in values) else ","
-    return [None if value is None or not value.strip() else _names(value.strip(), separator) for value in values]
+def split_lists(values: Sequence[str | None]) -> list[list[str] | str | None]:
+    """Texts as the names they list; the text itself where it is a list, but none of names, or was cut off."""
+    plain = [value for value in values if value and value.strip() and value.strip()[0] not in "[({"]
+    separators = next((some for some in _SEPARATORS if any(set(some) & set(value) for value in plain)), ",")
+    return [None if value is None or not value.strip() else _names(value.strip(), separators) for value in values]
 
 
-def _names(text: str, separator: str) -> list[str]:
+def _names(text: str, separators: str) -> list[str] | str:
+    if called := _CALLED.fullmatch(text):  # as Python prints sets and numpy arrays
+        text = called[1] or "[]"
     if text[0] + text[-1] not in ("[]", "()", "{}"):
-        return [name for part in text.split(separator) if (name := part.strip())]
+        if text[:2] in ('["', "['", "[{", '{"', "{'", "[["):
+            return text
+        return [name for part in re.split(f"[{separators}]", text) if (name := part.strip())]
     inner = text[1:-1]
     quoted = ["".join(pair) for pair in _QUOTED.findall(inner)]
     if len(quoted) > 1 and not _QUOTED.sub("", inner).strip():  # as numpy prints them, without commas
@@ -135,7 +159,10 @@ def _names(text: str, separator: str) -> list[str]:
                 found = read(text)
                 break
     found = found if isinstance(found, list | tuple | set) else [found]
-    return [name for value in found if value is not None and (name := str(value).strip())]
+    if any(isinstance(value, dict | list | tuple | set) or value is ... for value in found):
+        return text
+    named = [value for value in found if value is not None and value != "nan"]
+    return [name for value in named if (name := str(value).strip())]
 
 
 def is_names(kind: pa.DataType) -> bool:
@@ -158,8 +185,10 @@ def instants(column: pa.ChunkedArray, path: Path) -> Cells:
         column = _chunked([None if v is None or v != v else format(v, ".6f") for v in column.to_pylist()])
     written, wrong = _utf8(_plain(column), path, "created_at")
     written = pc.utf8_trim_whitespace(written)
-    written = pc.if_else(pc.match_substring_regex(written, r"^$|^(nan|NaN|NaT|<NA>|None|null)$"), None, written)
+    written = pc.if_else(pc.match_substring_regex(written, _NEVER), None, written)
     text = pc.replace_substring_regex(written, r" ?(UTC|GMT)$", "Z")
+    text = pc.replace_substring_regex(text, r"^(\d{4})/(\d\d)/(\d\d)", r"\1-\2-\3")
+    text = pc.replace_substring_regex(text, r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", r"\1-\2-\3T\4:\5:\6")
     text = pc.if_else(pc.match_substring_regex(text, _ISO), text, pa.scalar(None, pa.string()))
     text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
     text = pc.if_else(pc.match_substring_regex(text, _DATE), pc.binary_join_element_wise(text, "T00:00", ""), text)
@@ -206,11 +235,20 @@ def _unix(value: str) -> datetime | None:
 
 
 def _letter(value: str) -> datetime | None:
-    """A time as RFC 2822 has it, in letters and in the headers of feeds."""
+    """A time with its month in letters, as RFC 2822 and the headers of feeds have it, also by twelve hours a day."""
+    half = _HALF.search(value)
+    if half:
+        value = value[: half.start()] + value[half.end() :]
+    if ":" not in value:
+        value += " 00:00"
     try:
         found = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError):
         return None
+    if half:
+        if not 1 <= found.hour <= 12:
+            return None
+        found = found.replace(hour=found.hour % 12 + 12 * (half[1] in "pP"))
     return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
 
 
@@ -219,6 +257,15 @@ def _instant(text: str | None) -> pa.Scalar | None:
         return pa.scalar(text, pa.string()).cast(_UTC)
     except pa.ArrowInvalid:  # a date that no calendar has
         return None
+
+
+def _refused(values: pa.ChunkedArray, wrong: pa.ChunkedArray, pattern: str, before: str, behind: str) -> Cells:
+    """Without the values that match, which are told as wrong."""
+    bad = pc.fill_null(pc.match_substring_regex(values, pattern), False)
+    if not pc.any(bad).as_py():
+        return values, wrong
+    told = pc.binary_join_element_wise(before, values, behind, "")
+    return pc.if_else(bad, None, values), pc.if_else(bad, told, wrong)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -42,6 +42,8 @@ def read(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
         **dict.fromkeys((".jsonl", ".ndjson", ".json"), _read_json),
     }
     kind = streams.kind_of(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; expected one file. Join its parts, or name one of them.")
     if kind not in readers or (kind == ".parquet" and path.suffix.lower() in streams.PACKED):
         packed = ", ".join(streams.PACKED)
         raise UserError(f"{path}: expected a file that ends in {', '.join(readers)} (all but .parquet also {packed}).")
@@ -56,7 +58,8 @@ def _check_columns(path: Path, needed: Sequence[str], found: Sequence[str]) -> N
     for name in needed:
         if found.count(name) != 1:
             what = f"no column {name}" if name not in found else f"several columns {name}"
-            raise UserError(f"{path}: {what}; columns found: {', '.join(found) or 'none'}.")
+            told = ", ".join(found)[:300] or "none"
+            raise UserError(f"{path}: {what}; columns found: {told}.")
 
 
 def _unread(path: Path, rows: Sequence[tuple[int, str]]) -> pa.Table:
@@ -167,6 +170,7 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
 def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
     columns = [*needed, *optional]
     keys: dict[str, None] = {}
+    why = ""
     with Told(path) as stream:
         rows = enumerate(_objects(path, stream), start=1)
         while part := list(islice(rows, BATCH)):
@@ -177,11 +181,12 @@ def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pi
                     continue
                 try:
                     found = _object(row)
+                    keys.update(dict.fromkeys(found))
                     cells = [_cell(name, found.get(name)) for name in columns]
                 except (ValueError, RecursionError) as error:
                     unread.append((number, str(error)))
+                    why = why or f"row {number}: {error}"
                     continue
-                keys.update(dict.fromkeys(found))
                 numbers.append(number)
                 for name, cell in zip(columns, cells, strict=True):
                     values[name].append(cell)
@@ -189,17 +194,24 @@ def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pi
                 {"row": pa.array(numbers, pa.int64()), **{n: pa.array(v, pa.string()) for n, v in values.items()}}
             )
             yield table, _unread(path, unread)
+    if why and not keys:
+        raise UserError(
+            f"{path}: no row is an object of JSON, one a line, as `jq -c` writes them, or in one list; {why}."
+        )
     _check_columns(path, [name for name in needed if name not in keys], list(keys))
 
 
 def _objects(path: Path, stream: Told) -> Iterator[object]:
     """The lines of a file of JSON, not yet read; or the elements of the list that all of it is."""
     lines = io.BufferedReader(stream, 1 << 20)
-    if lines.peek(1 << 12).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[" and streams.kind_of(path) == ".json":
+    if lines.peek(1 << 12).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[":
+        text = lines.read()
         try:
-            yield from _loaded(lines.read())
+            yield from _loaded(text)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{path} cannot be read as JSON: {error}") from None
+            if streams.kind_of(path) == ".json":
+                raise UserError(f"{path} cannot be read as JSON: {error}") from None
+            yield from text.split(b"\n")
         return
     while line := lines.readline(streams.BLOCK):
         if len(line) < streams.BLOCK or line.endswith(b"\n"):

@@ -1,6 +1,8 @@
 r"""How files of rows are opened: packed or not, in UTF-8 or UTF-16, and CSV as each program writes it.
 
-Names end in what they hold, then in how it is packed: `posts.csv.gz`. Of a CSV are found out: its separator, from which
+Names end in what they hold, then in how it is packed: `posts.csv.gz`. Whether and how a file is packed its first bytes
+tell, since browsers unpack on the way and leave the name. UTF-16 and UTF-32 are known by their mark, or by the zero
+bytes that every letter of a header has there. Of a CSV are found out: its separator, from which
 header makes most sense; whether quotes within quotes are doubled, as is the rule, or stand behind a backslash, as Spark
 and MySQL write them; whether rows end in a line feed, so that a carriage return alone is part of a text. What is handed
 on is CSV by the rule, so that one reader reads all.
@@ -29,7 +31,20 @@ SEPARATORS = ",;\t|"
 BLOCK = 16 << 20
 """Bytes of a CSV read at once, and the length of the longest row."""
 _DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
-_MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_PACKERS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
+_ENCODINGS = (
+    *((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be")),
+    *((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")),
+)
+_ZEROS = {
+    (1, 3, 5, 7): "utf-16-le",
+    (0, 2, 4, 6): "utf-16-be",
+    (1, 2, 3, 5, 6, 7): "utf-32-le",
+    (0, 1, 2, 4, 5, 6): "utf-32-be",
+}
+"""Where zero bytes stand in the first eight of letters of English."""
+_OTHERS = {b"PAR1": "Parquet: let its name end in .parquet", b"PK\3\4": "a zip, or a spreadsheet: save it as CSV UTF-8"}
+"""What begins so is no text."""
 
 log = logging.getLogger("import_corpus")
 
@@ -41,8 +56,12 @@ def kind_of(path: Path) -> str:
 
 
 def unpacked(path: Path) -> IO[bytes]:
-    """The bytes of a file, unpacked as it is read. What is wrong with them shows on the way, as `told` tells."""
-    packed = path.suffix.lower()
+    """The bytes of a file, unpacked as it is read. What is wrong with them shows on the way, as `Told` tells."""
+    with path.open("rb") as stream:
+        first = stream.read(8)
+    packed = next((kind for magic, kind in _PACKERS.items() if first.startswith(magic)), "")
+    if other := next((what for magic, what in _OTHERS.items() if first.startswith(magic)), None):
+        raise UserError(f"{path} is {other}.")
     if packed == ".gz":
         return gzip.open(path)  # type: ignore[return-value]
     if packed == ".bz2":
@@ -64,10 +83,10 @@ class Told(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stream = unpacked(path)
-        first = self._taken(4)
-        encoding = next((name for mark, name in _MARKS if first.startswith(mark)), None)
+        first = self._taken(8)
+        mark, encoding = _encoding(first)
         self._decoder = codecs.getincrementaldecoder(encoding)("replace") if encoding else None
-        self._waiting = self._decoder.decode(first[2:]).encode() if self._decoder else first
+        self._waiting = self._decoder.decode(first[len(mark) :]).encode() if self._decoder else first
 
     def _taken(self, size: int) -> bytes:
         try:
@@ -96,6 +115,15 @@ class Told(io.RawIOBase):
     def close(self) -> None:  # noqa: D102
         self._stream.close()
         super().close()
+
+
+def _encoding(first: bytes) -> tuple[bytes, str | None]:
+    """The mark that text of 16 or 32 bits a letter begins with, if any, and its encoding; None for UTF-8."""
+    for mark, encoding in _ENCODINGS:
+        if first.startswith(mark):
+            return mark, encoding
+    zeros = [at for at, byte in enumerate(first) if not byte]
+    return b"", _ZEROS.get(tuple(zeros))
 
 
 @dataclass(frozen=True)
@@ -173,10 +201,11 @@ def dialect_of(path: Path, needed: Sequence[str]) -> Dialect:
     found: list[tuple[list[str], str]] = []
     try:
         for separator in separators:
-            found.append((next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), []), separator))
+            lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+            found.append((next((line for line in lines if line), []), separator))
         "".join(found[0][0]).encode()
     except (UnicodeEncodeError, csv.Error) as error:
-        raise UserError(f"{path} has no header of a CSV in UTF-8: {error}.") from None
+        raise UserError(f"{path} has no header of a CSV in UTF-8 (save it as CSV UTF-8): {error}.") from None
     header, separator = max(found, key=lambda one: sum(name.strip() in needed for name in one[0]))
     plain = Dialect(header, separator, False, skipped)
     if not _holds(path, b'\\"'):

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,6 +25,7 @@ from pipeline.tables.corpus import REJECTED, USERS
 
 POST = ("post_id", "user_id", "text", "image")
 USER = ("user_id", "interests", "brand")
+HEADER = "no post: the header again: tables were joined one behind the other"
 UNREADABLE_USER = "unreadable row of users"
 
 
@@ -50,9 +52,12 @@ class TableCorpus:
                 "created_at": cells.instants(rows["created_at"], self._posts),
                 "more_images": cells.lists(rows["more_images"], self._posts, "more_images"),
             }
+            read["image"], read["more_images"] = _pictures(read["image"], read["more_images"])
             checked = pa.table({"row": rows["row"], **{name: values for name, (values, _) in read.items()}})
             checked = checked.select(CANDIDATES.names).cast(CANDIDATES)
-            wrong = pc.coalesce(*(found for _, found in read.values()))
+            again = pc.and_(pc.equal(checked["post_id"], "post_id"), pc.equal(checked["user_id"], "user_id"))
+            header = pc.if_else(pc.fill_null(again, False), HEADER, pa.scalar(None, pa.string()))
+            wrong = pc.coalesce(*(found for _, found in read.values()), header)
             bad = pc.is_valid(wrong)
             refusals = self._refuse(checked.filter(bad), wrong.filter(bad))
             yield checked.filter(pc.invert(bad)), pa.concat_tables([refused, refusals])
@@ -94,7 +99,7 @@ class TableCorpus:
                 elif user_id in found:
                     others.append((user_id, "duplicate user_id", f"{place}; the first row of this user_id is kept"))
                 elif brand is None:
-                    others.append((user_id, "brand is not true or false", place))
+                    others.append((user_id, "brand is not true or false", f"{place}: {row['brand']}"))
                 elif user_id not in known:
                     others.append((user_id, "user without a post that is kept", place))
                 else:
@@ -104,6 +109,24 @@ class TableCorpus:
         users = [found.get(user_id) or {"user_id": user_id, **nothing} for user_id in sorted(known)]
         refused.append(REJECTED.of(others))
         return pa.Table.from_pylist(users, schema=USERS.schema), pa.concat_tables(refused)
+
+
+def _pictures(image: cells.Cells, more: cells.Cells) -> tuple[cells.Cells, cells.Cells]:
+    """Of images that are lists as text, `['a.png', 'b.png']`, the first; the further ones, with those of `more`."""
+    names, wrong = image
+    listed = pc.fill_null(pc.match_substring_regex(names, r"^\s*\[[\"'].*[\"']\s*\]\s*$"), False)
+    if not pc.any(listed).as_py():
+        return image, more
+    held, others = names.to_pylist(), more[0].to_pylist()
+    for at in np.flatnonzero(listed.to_numpy()):
+        found = cells.split_lists([held[at]])[0]
+        if isinstance(found, list) and found:
+            held[at], others[at] = found[0], [*found[1:], *(others[at] or [])] or None
+    kind = more[0].type
+    return (pa.chunked_array([pa.array(held, pa.string())]), wrong), (
+        pa.chunked_array([pa.array(others, kind)]),
+        more[1],
+    )
 
 
 def _described(rows: pa.Table, path: Path) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from pipeline.corpus.cells import LOST
 from pipeline.corpus.rounded import ROUNDED
 
 MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
@@ -17,8 +18,10 @@ TO_DO = {
     "or copy what they stand for (cp -RL)",
     ROUNDED: "export the table again, with the columns of ids as text",
     "id longer than a name": "is another column the one of ids?",
-    "unreadable row": "is the file in UTF-8, and are quotes closed?",
-    "created_at is no time": "ISO 8601, Unix time, RFC 2822 and Twitter's way are read",
+    "unreadable row": "save the table as UTF-8, with quotes around what holds the separator, and closed",
+    LOST: "export the table again, with its columns as text",
+    "created_at is no time": "ISO 8601, Unix time, RFC 2822 and Twitter's way are read; leave it empty where unknown",
+    "image: not an image of a known format": "JPEG, PNG, WebP, GIF, BMP, AVIF and HEIC are read; convert others",
     "user with too few posts": "see corpus.min_posts_per_user",
     "beyond the limit of posts per user": "see corpus.max_posts_per_user; null is no limit",
     "missing user": "the column user_id is empty there",
@@ -58,6 +61,10 @@ def why_missing(names: Sequence[str], there: Callable[[str], bool]) -> str:
     """The likely cause why the pictures `names` are missing; `there` tells whether a name leads to a file."""
     some = list(islice(names, _TRIED))
     for cause, found in (
+        (
+            "the column image holds several names: put all but the first into a column more_images",
+            [name for name in some if any(c in name and there(name.split(c)[0].strip()) for c in ";,|")],
+        ),
         ("the column image holds addresses, not names of files: download the pictures first", _addresses(some)),
         (
             "without the folders before their names they are there: take these off, or set corpus.images to another",

@@ -23,10 +23,10 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pipeline.pictures.reading import MAX_BYTES, Rejected
 from pipeline.running.errors import UserError
@@ -108,7 +108,7 @@ class Folder:
         return Rejected("outside the folder", name) if outside else Rejected(MISSING, name)
 
     def _places(self, name: str) -> Iterator[list[str]]:
-        for form in dict.fromkeys((name, unquote(name))):
+        for form in _spellings(name):
             parts = _parts(form)
             if _ABSOLUTE.match(form):  # of this machine or another: what stands behind the folder's name
                 last = max((at for at, part in enumerate(parts) if part == self._own[-1]), default=-1)
@@ -187,7 +187,9 @@ class Archive:
         except _ZIP_DAMAGE as error:
             if isinstance(error, OSError) and error.errno in _MACHINE:
                 raise
-            raise UserError(f"{path} is neither a folder nor a zip of images: {error}.") from None
+            raise UserError(
+                f"{path} is neither a folder nor a whole zip of images: {error}. Unpack other archives into a folder."
+            ) from None
         self._file.opening = False
         self._entries: dict[bytes, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
@@ -232,7 +234,7 @@ class Archive:
         return Rejected(MISSING, name) if entry is None else (entry.file_size, entry.CRC)
 
     def _found(self, name: str) -> zipfile.ZipInfo | None:
-        for form in dict.fromkeys((name, unquote(name))):
+        for form in _spellings(name):
             parts = _parts(form)
             inner = _behind(parts, self._own)
             for tried in (parts, inner, [os.fsdecode(self._top), *parts] if self._top else None):
@@ -306,6 +308,11 @@ def _extra_is_sound(entry: bytes, extra: bytes) -> bool:
             return False
         extra = extra[length + 4 :]
     return True
+
+
+def _spellings(name: str) -> Iterable[str]:
+    """A name as it is, and as it is in addresses or as an address has it: `a%20b.png` and `a b.png`."""
+    return dict.fromkeys((name, unquote(name), quote(name, errors="surrogateescape")))
 
 
 def _marked(entry: zipfile.ZipInfo) -> bytes:

@@ -158,6 +158,28 @@ _HEAD = struct.Struct("<?II")
 """How an answer begins: whether the file is rejected, width, height. The stored bytes follow, or reason and detail."""
 
 
+_OTHERS = {
+    b"<svg": "a drawing, SVG",
+    b"<?xml": "XML, perhaps a drawing (SVG)",
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+    b"{": "JSON",
+    b"version https://git-lfs": "a Git LFS pointer",
+    b"%pdf": "PDF",
+    b"ii*\0": "TIFF",
+    b"mm\0*": "TIFF",
+    b"pk\3\4": "a zip",
+    b"\x1f\x8b": "packed by gzip",
+}
+
+
+def _what(begin: bytes) -> str:
+    """How a file begins that is no picture, and what it then is."""
+    text = begin.lower().lstrip()
+    known = next((f"{what}; " for first, what in _OTHERS.items() if text.startswith(first)), "")
+    return f"{known}begins with {begin[:8].hex(' ')}"
+
+
 def _processor_time(pid: int) -> float:
     """Seconds, or ticks, that a process has worked; where no one tells, the time of day, which never stands still."""
     try:
@@ -189,7 +211,7 @@ def _serve(handle: int, max_pixels: int, max_side: int, max_seconds: float, pare
         try:
             stored, width, height = plain_picture(data, max_pixels, max_side)
         except UnidentifiedImageError:
-            rejected = Rejected("not an image of a known format", f"begins with {data[:8].hex(' ')}")
+            rejected = Rejected("not an image of a known format", _what(data[:64]))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             rejected = Rejected("too many pixels", f"{str(error).partition(' exceeds')[0]}, limit {max_pixels}")
         except MemoryError:

@@ -16,9 +16,10 @@ import pytest
 import zstandard
 
 from pipeline.corpus import files, streams
-from pipeline.corpus.cells import MAX_TEXT, split_lists
+from pipeline.corpus.cells import LOST, MAX_TEXT, NO_TIME, split_lists
 from pipeline.corpus.rounded import ROUNDED
 from pipeline.corpus.table import TableCorpus
+from pipeline.running.errors import UserError
 
 HEADER = "post_id,user_id,text,image\n"
 
@@ -59,7 +60,7 @@ def test_kinds_of_files_packed_or_not(tmp_path, kind, packed):
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("first", ["", "sep={}\n"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
 def test_separators_and_encodings_are_found_out(tmp_path, separator, first, encoding):
     rows = [["p1", "u,1;|", 'a "word"\nmore', ""], ["p2", "u2", "x\ty", "b.png"]]
     with (tmp_path / "p.csv").open("w", newline="", encoding=encoding) as stream:
@@ -197,6 +198,16 @@ def test_bytes_that_were_written_as_text_are_texts(tmp_path):
         (["{art,music}", '{"street art",music}'], [["art", "music"], ["street art", "music"]]),
         (["art, music", "food"], [["art", "music"], ["food"]]),
         (["arts, crafts; music", "a, b"], [["arts, crafts", "music"], ["a, b"]]),
+        (
+            ["array(['art', 'music'], dtype=object)", "frozenset({'food'})", "set()", "[nan]"],
+            [["art", "music"], ["food"], [], []],
+        ),
+        (["art|street food", "a, b"], [["art", "street food"], ["a, b"]]),
+        (["芸術、音楽", "食，art"], [["芸術", "音楽"], ["食", "art"]]),
+        (
+            ['{"art": 1}', '[{"name": "art"}]', "['art', ...]", '["art","mus'],
+            ['{"art": 1}', '[{"name": "art"}]', "['art', ...]", '["art","mus'],
+        ),
         (["('art', 'music')", "{'food'}", "[art, music]"], [["art", "music"], ["food"], ["art", "music"]]),
         (['["it\'s", "a, b"]', "[1, null]"], [["it's", "a, b"], ["1"]]),
         (["[" * 10_000, "[__import__('os')]"], [[], ["__import__('os')"]]),
@@ -218,3 +229,84 @@ def test_more_text_than_a_column_holds_is_read_in_parts_and_a_long_text_is_refus
     assert max(piece["text"].nbytes for piece in pieces) < 1.2e6 and len(pieces) == 10
     rows, refused = read(written(tmp_path / "p.csv", HEADER + f"a,u,{'x' * (MAX_TEXT + 1)},\nb,u,x,\n"))
     assert [row["post_id"] for row in rows] == ["b"] and refused["a"][0] == "too long a text"
+
+
+@pytest.mark.parametrize("error", ["#NAME?", "#REF!", "#N/A", "#VALUE!", "####"])
+def test_what_a_spreadsheet_left_of_a_formula_is_no_id(tmp_path, error):
+    rows, refused = read(written(tmp_path / "p.csv", f"{HEADER}p1,{error},x,\np2,u,#art #food,\n"))
+    assert [row["post_id"] for row in rows] == ["p2"]
+    assert refused["p1"][0] == LOST and f"user_id is {error}" in refused["p1"][1]
+
+
+def test_a_text_that_was_taken_for_a_formula_is_told(tmp_path):
+    rows, refused = read(written(tmp_path / "p.csv", f"{HEADER}p1,u,#NAME?,\np2,u,####,\n"))
+    assert [row["text"] for row in rows] == ["####"] and refused["p1"][0] == LOST
+
+
+@pytest.mark.parametrize(
+    ("written_as", "meant"),
+    [
+        *[("20240501T220000Z", 22), ("2024/05/01 22:00:00", 22), ("Wednesday, May 1, 2024 10:00 PM", 22)],
+        *[("May 1, 2024 12:05 am", 0), ("1 May 2024", 0), ("May 1, 2024 10:00pm", 22), ("0000-00-00 00:00:00", None)],
+        *[("05/01/2024 10:00", NO_TIME), ("1.5.2024", NO_TIME), ("2024-02-30", NO_TIME), ("45413", NO_TIME)],
+        *[("May 1, 2024 13:00 PM", NO_TIME), ("2024", NO_TIME), ("1.7145576E+09", NO_TIME)],
+    ],
+)
+def test_times_are_read_or_refused_and_never_taken_for_others(tmp_path, written_as, meant):
+    rows, refused = read(written(tmp_path / "p.csv", f'{HEADER[:-1]},created_at\np1,u,x,,"{written_as}"\n'))
+    if meant == NO_TIME:
+        assert refused["p1"][0] == NO_TIME
+    else:
+        found = rows[0]["created_at"]
+        assert found == (None if meant is None else found.replace(2024, 5, 1, hour=meant)), found
+
+
+def test_images_that_are_a_list_as_text_are_the_posts_images(tmp_path):
+    given = [
+        ["p1", "u", "x", "['a.png', 'b.png']", "c.png"],
+        ["p2", "u", "x", "[a].png", ""],
+        ["p3", "u", "x", "", "d.png"],
+    ]
+    with (tmp_path / "p.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([[*HEADER.strip().split(","), "more_images"], *given])
+    rows, refused = read(tmp_path / "p.csv")
+    found = [(row["image"], row["more_images"]) for row in rows]
+    assert found == [("a.png", ["b.png", "c.png"]), ("[a].png", None), (None, ["d.png"])] and not refused
+
+
+def test_a_header_within_the_rows_is_no_post(tmp_path):
+    rows, refused = read(written(tmp_path / "p.csv", f"{HEADER}p1,u,x,\n{HEADER}p2,u,x,\n"))
+    assert [row["post_id"] for row in rows] == ["p1", "p2"] and list(refused) == ["post_id"]
+
+
+def test_blank_lines_before_the_header_do_not_count(tmp_path):
+    assert [row["row"] for row in read(written(tmp_path / "p.csv", f"\n\r\n{HEADER}p1,u,x,\n"))[0]] == [2]
+
+
+def test_first_bytes_tell_how_a_file_is_packed_and_names_do_not(tmp_path):
+    content = f"{HEADER}p1,u,x,\n".encode()
+    for name, data in (
+        ("p.csv", gzip.compress(content)),
+        ("q.csv.gz", content),
+        ("r.csv.bz2", zstandard.compress(content)),
+    ):
+        assert [row["post_id"] for row in read(written(tmp_path / name, data))[0]] == ["p1"]
+    for data, told in ((b"PAR1xxxx", "Parquet: let its name end"), (b"PK\3\4xxxx", "save it as CSV UTF-8")):
+        with pytest.raises(UserError, match=rf"s\.csv is .*{told}"):
+            read(written(tmp_path / "s.csv", data))
+    for kind in ("csv", "parquet"):
+        (tmp_path / f"t.{kind}").mkdir()
+        with pytest.raises(UserError, match=f"t.{kind} is a folder; expected one file"):
+            read(tmp_path / f"t.{kind}")
+
+
+def test_json_in_one_list_whatever_the_name_and_what_is_no_row_is_told(tmp_path):
+    row = {"post_id": "p1", "user_id": "u", "text": "x", "image": None}
+    assert len(read(written(tmp_path / "p.jsonl", json.dumps([row, row])))[0]) == 2
+    rows, refused = read(written(tmp_path / "q.jsonl", f"[1,\n{json.dumps(row)}"))
+    assert len(rows) == 1 and list(refused) == ["row 1 of q.jsonl"]
+    for content in (json.dumps(row, indent=1), f"{json.dumps(row)},\n", repr(row)):
+        with pytest.raises(UserError, match=r"r\.jsonl: no row is an object of JSON, one a line.*; row 1: "):
+            read(written(tmp_path / "r.jsonl", content))
+    _, refused = read(written(tmp_path / "s.jsonl", json.dumps(row | {"text": 1.5})))
+    assert refused["row 1 of s.jsonl"][1].endswith("text is of the kind float")

@@ -62,9 +62,16 @@ def test_names_are_found_as_tables_write_them(place, name):
 
 
 def test_an_exact_name_comes_before_one_that_is_alike_and_what_fits_several_fits_none(place):
-    files = {"a.png": "small", "A.png": "large", "a%20b.png": "quoted", "a b.png": "plain", "b.PNG": "b"}
-    names = ("a.png", "A.png", "a.PNG", "a%20b.png", "a b.png", "b.png", "no.png")
-    assert read(place(**files), *names) == ["small", "large", "missing", "quoted", "plain", "b", "missing"]
+    files = {
+        "a.png": "small",
+        "A.png": "large",
+        "a%20b.png": "quoted",
+        "a b.png": "plain",
+        "b.PNG": "b",
+        "c%20d.png": "c",
+    }
+    names = ("a.png", "A.png", "a.PNG", "a%20b.png", "a b.png", "b.png", "c d.png", "no.png")
+    assert read(place(**files), *names) == ["small", "large", "missing", "quoted", "plain", "b", "c", "missing"]
 
 
 def test_the_one_folder_that_wraps_all_files_may_be_left_out(place):
@@ -174,7 +181,7 @@ def test_an_entry_larger_than_the_limit_is_not_unpacked(tmp_path, monkeypatch):
 
 def test_what_is_neither_a_folder_nor_a_zip_is_told(tmp_path):
     (tmp_path / "a.png").write_text("no zip")
-    with pytest.raises(UserError, match=r"a\.png is neither a folder nor a zip of images"):
+    with pytest.raises(UserError, match=r"a\.png is neither a folder nor a whole zip of images"):
         read(tmp_path / "a.png")
 
 

@@ -124,6 +124,9 @@ def test_each_refusal_has_its_reason_and_the_run_goes_on(gradient: Image.Image) 
     reasons = [one.reason if isinstance(one, Rejected) else "taken" for one in found]
     unknown = "not an image of a known format"
     assert reasons == ["empty file", unknown, "damaged", "too many pixels", "too many pixels", unknown, "taken"]
+    others = taken(b"\n<!DOCTYPE html>", b"version https://git-lfs.github.com/spec/v1", tiff)
+    told = [one.detail.partition(";")[0] for one in others if isinstance(one, Rejected)]
+    assert told == ["a web page", "a Git LFS pointer", "TIFF"]
 
 
 def test_a_decoder_that_dies_or_hangs_costs_one_file(gradient: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
