@@ -43,7 +43,7 @@ def main() -> None:
     params = validate()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        inputs = Inputs.read(folder, params.model.text_length)
+        inputs = Inputs.read(folder, params.model)
         val, test = inputs.queries("val", folder), inputs.queries("test", folder)
         fold = np.random.default_rng(params.seed).permutation(len(inputs.lookup.users)) % FOLDS
         trained, _ = train(params, inputs, val, np.zeros(0, int))

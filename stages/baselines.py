@@ -19,7 +19,8 @@ import pyarrow as pa
 from pipeline.common.metrics import write_metrics
 from pipeline.common.recipe import by_recipe
 from pipeline.embedding.losses import MergedObjective, Objective
-from pipeline.embedding.model import Trained, starting_rows
+from pipeline.embedding.model import Trained
+from pipeline.embedding.starts import starting_rows
 from pipeline.embedding.vectors import embed_users
 from pipeline.evaluation.baselines import mean_images, mean_words
 from pipeline.ranking.queries import Queries, Ranked, rank_queries
@@ -46,7 +47,7 @@ Found = tuple[Vectors, Ranked, dict[str, Any]]
 def main() -> None:
     params = by_recipe(load("seed", "recipe", "best", "words.size", "model", "train", "retrieval"))
     with resumable("baselines") as folder:
-        inputs = Inputs.read(folder, params.model.text_length)
+        inputs = Inputs.read(folder, params.model)
         val, test = inputs.queries("val", folder), inputs.queries("test", folder)
         train = Training(params, inputs, val, test, folder)
         methods: dict[str, Callable[[], Found]] = {
@@ -80,7 +81,7 @@ def avg_text(inputs: Inputs, test: Queries, seed: int, size: int) -> Found:
     """Users and texts as means of the `size` numbers per word that are word2vec's; it can ask text-to-user alone."""
     words, ids = inputs.word_vectors, inputs.lookup.users
     users = Vectors(ids, starting_rows(ids, word_means(), words.shape[1], seed).numpy()[:, :size])
-    asking = np.flatnonzero(test.posts.has_text)
+    asking = np.flatnonzero(test.posts.has_words)
     texts = Vectors(test.posts.ids.take(pa.array(asking)), mean_words(test.posts.tokens[asking], words[:, :size]))
     task = "text_to_user"
     return users, {task: rank_task(task, test.tasks[task], users, texts, texts)}, {}

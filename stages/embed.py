@@ -4,10 +4,12 @@ Reads   data/model                               the trained model
         data/images/features, data/images/style  an image's numbers
         data/split/train, data/split/val, data/split/test   a post of the side: words
         data/split/sets                          a query
+        data/text/vectors                        a text's sentence vector, where the model reads these
 Writes  data/embeddings/users    a user with posts in train
         data/embeddings/images   an image
-        data/embeddings/texts    a post with a text of known words: those of the evaluation sets, or all (embed.texts)
-        metrics/embed.json       how many of each; posts without a text of known words
+        data/embeddings/texts    a post with a text of known words, or with a sentence vector that the model reads;
+                                 those of the evaluation sets, or all (embed.texts)
+        metrics/embed.json       how many of each; posts without such a text
 """
 
 import logging
@@ -18,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.embedding.batches import Array, chunks, image_numbers, tokens
+from pipeline.embedding.batches import Array, chunks, image_numbers, sentence_vectors, tokens, told
 from pipeline.embedding.model import Trained
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
@@ -31,6 +33,7 @@ from stages.runner import run
 MODEL = Path("data/model")
 FEATURES_PATH, STYLE_PATH = Path("data/images/features"), Path("data/images/style")
 SETS_PATH = Path("data/split/sets")
+SENTENCES = Path("data/text/vectors")
 TRAIN, VAL, TEST = Path("data/split/train"), Path("data/split/val"), Path("data/split/test")
 USERS, IMAGES, TEXTS = Path("data/embeddings/users"), Path("data/embeddings/images"), Path("data/embeddings/texts")
 METRICS = Path("metrics/embed.json")
@@ -43,8 +46,8 @@ def main() -> None:
     trained = load_model(MODEL)
     everything = params.embed.texts == "all"
     asked = None if everything else SETS.read(SETS_PATH, ["post_id"])["post_id"]
-    ids, token = texts(trained, [TRAIN, VAL, TEST] if everything else [VAL, TEST], asked)
-    known = np.flatnonzero(token[:, 0])
+    ids, token, said = texts(trained, [TRAIN, VAL, TEST] if everything else [VAL, TEST], asked)
+    known = np.flatnonzero((token[:, 0] > 0) | told(said))
     order = known[pc.array_sort_indices(ids.take(pa.array(known))).to_numpy()]
 
     users = embed_users(trained.model).astype(params.embed.dtype)
@@ -55,7 +58,7 @@ def main() -> None:
             images.write(pa.table({"id": found, "vector": vectors(values)}))
     with EMBEDDINGS.writer(TEXTS) as written:
         for rows in chunks(max(1, len(order)), EMBEDDINGS.shard_rows):
-            values = embed_texts(trained.model, token[order[rows]]).astype(params.embed.dtype)
+            values = embed_texts(trained.model, token[order[rows]], said[order[rows]]).astype(params.embed.dtype)
             written.write(pa.table({"id": ids.take(pa.array(order[rows])), "vector": vectors(values)}))
 
     counts = {"users": len(users), "images": images.rows, "texts": len(order)}
@@ -63,15 +66,17 @@ def main() -> None:
     log.info("%(users)d users, %(images)d images, %(texts)d texts", counts)
 
 
-def texts(trained: Trained, sides: list[Path], asked: pa.ChunkedArray | None) -> tuple[pa.Array, Array]:
-    """The ids (n,) and tokens (n, L) of the posts of `sides`, those in `asked` alone where it is given."""
+def texts(trained: Trained, sides: list[Path], asked: pa.ChunkedArray | None) -> tuple[pa.Array, Array, Array]:
+    """The ids (n,), tokens (n, L) and sentence vectors (n, S) of the posts of `sides`, of `asked` alone where given."""
     ids, token = [], []
     for side in sides:
         for part in CONTENT.batches(side, ["post_id", "words"]):
             chosen = part if asked is None else part.filter(pc.is_in(part["post_id"], asked))
             ids += chosen["post_id"].chunks
             token.append(tokens(chosen["words"], trained.vocabulary, trained.model.shape.text_length))
-    return pa.chunked_array(ids, pa.string()).combine_chunks(), np.concatenate(token)
+    names = pa.chunked_array(ids, pa.string())
+    said = sentence_vectors(SENTENCES, names) if trained.model.shape.sentence else np.empty((len(names), 0))
+    return names.combine_chunks(), np.concatenate(token), said
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
 from pipeline.embedding.batches import Array
-from pipeline.evaluation.baselines import mean_by_user
-from pipeline.evaluation.encoder_means import METHODS, common
+from pipeline.embedding.starts import common, mean_by_user
+from pipeline.evaluation.encoder_means import METHODS
 from pipeline.evaluation.paper import estimates
 from pipeline.ranking.retrieval import evaluate, rank_task
 from pipeline.ranking.vectors import Vectors

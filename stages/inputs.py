@@ -13,7 +13,8 @@ import torch
 from pipeline.common.groups import image_groups
 from pipeline.embedding.batches import Array, Lookup, Posts, image_features, spread
 from pipeline.embedding.losses import Objective
-from pipeline.embedding.model import JointModel, Shape, Trained, rarity, starting_rows
+from pipeline.embedding.model import JointModel, Shape, Trained, rarity
+from pipeline.embedding.starts import mean_sentences, starting_rows
 from pipeline.embedding.training import Trainer
 from pipeline.ranking.queries import Queries
 from pipeline.ranking.retrieval import TASKS
@@ -30,6 +31,7 @@ VOCABULARY_PATH = Path("data/words/vocabulary")
 WORD_MEANS = Path("data/words/users")
 FEATURES_PATH, STYLE_PATH = Path("data/images/features"), Path("data/images/style")
 GROUPS = Path("data/images/groups")
+SENTENCES = Path("data/text/vectors")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Inputs:
     word_counts: Array
 
     @classmethod
-    def read(cls, folder: Path, text_length: int) -> Self:
-        """Read the tables; what may be large is memory-mapped in `folder`."""
+    def read(cls, folder: Path, params: Model) -> Self:
+        """Read the tables, as the model of `params` needs them; what may be large is memory-mapped in `folder`."""
         images, features, style = image_features(FEATURES_PATH, STYLE_PATH, folder)
         vocabulary = VOCABULARY.read(VOCABULARY_PATH)
         lookup = Lookup(
@@ -58,7 +60,10 @@ class Inputs:
             image_group=image_groups(images, IMAGE_GROUPS.read(GROUPS, ["image_id", "group_id"])),
         )
         train = SPLIT / "train"
-        posts = lookup.posts(CONTENT.batches(train), CONTENT.count(train), text_length, folder / "train")
+        sentences = None if params.text_encoder == "words" else SENTENCES
+        posts = lookup.posts(
+            CONTENT.batches(train), CONTENT.count(train), params.text_length, folder / "train", sentences
+        )
         vectors, counts = matrix(vocabulary["vector"]).astype(np.float32), vocabulary["count"].to_numpy()
         return cls(lookup, posts, features, style, vectors, counts)
 
@@ -66,20 +71,29 @@ class Inputs:
         """What `split` (val or test) asks."""
         content = CONTENT.read(SPLIT / split)
         length = self.posts.tokens.shape[1]
-        posts = self.lookup.posts([content], content.num_rows, length, folder / split)
+        sentences = None if self.posts.sentence is None else SENTENCES
+        posts = self.lookup.posts([content], content.num_rows, length, folder / split, sentences)
         return Queries(asked(split, content), posts, self.lookup.images, self.features)
 
     def new_model(self, params: Model, seed: int) -> Trained:
         """An untrained model for this corpus, on the GPU where there is one."""
         words = torch.from_numpy(self.word_vectors)
-        users = self.lookup.users
+        users, read = self.lookup.users, params.text_encoder != "sentence"
         shape = Shape(
             dim=params.dim, image=self.features.shape[1], style=self.style, word=words.shape[1],
-            text_length=params.text_length, windows=tuple(params.windows), filters=tuple(params.filters),
-            dropout=params.dropout, image_dropout=params.image_dropout, word_mean=params.word_mean,
+            text_length=params.text_length, windows=tuple(params.windows) if read else (),
+            filters=tuple(params.filters) if read else (), dropout=params.dropout, image_dropout=params.image_dropout,
+            word_mean=params.word_mean and read,
+            sentence=0 if self.posts.sentence is None else self.posts.sentence.shape[1],
         )  # fmt: skip
-        rows = starting_rows(users, word_means(), shape.word, seed)
+        rows = torch.zeros(len(users), shape.user)
         model = JointModel(shape, words, rows, seed, rarity(self.word_counts), params.aligned)
+        if shape.words:
+            model.user_rows[:, : shape.word] = starting_rows(users, word_means(), shape.word, seed)
+        if shape.sentence:
+            mean, means = mean_sentences(self.posts, len(users), seed)
+            model.center(mean)
+            model.user_rows[:, -shape.sentence :] = model.sentences(means)
         if self.style:
             shown = np.unique(self.posts.image)
             model.standardize(*spread(self.features[:, -self.style :], shown))

@@ -40,7 +40,7 @@ def main() -> None:
     name = sys.argv[1]
     row = paper_rows()[name]
     with resumable(f"paper_row@{name}", home=Path("paper")) as folder:
-        inputs = Inputs.read(folder, params.model.text_length)
+        inputs = Inputs.read(folder, params.model)
         val, test = inputs.queries("val", folder), inputs.queries("test", folder)
         trained = inputs.new_model(params.model, params.seed)
         objective = Objective(row.lambdas, params.train.loss, params.train.margin)

@@ -7,6 +7,7 @@ Reads   data/model           words that the model knows, and how it embeds a tex
         data/split/test      images there ask, as the model has not seen them
         data/text/words      what languages posts are in: a query is in one of these
         models/stanza        lemmatizer (text.stanza: bundled): a query is cleaned as posts are
+        models/minilm        tokenizer (sentences.encoder: minilm), where the model reads sentences
 Writes  data/queries/asked     one row per query: of report.queries, or in words of train where that is
                                null, then a few images and users, drawn by the seed
         data/queries/answers   what lies nearest to each
@@ -25,6 +26,7 @@ from pipeline.common.metrics import write_metrics
 from pipeline.embedding.batches import tokens
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_texts
+from pipeline.encoding.sentences import chosen_encoder
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.space.own_words import own_questions
@@ -35,7 +37,7 @@ from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CONTENT
 from pipeline.tables.text import WORDS
 from pipeline.text.asking import asked_words
-from pipeline.text.cleaning import lists
+from pipeline.text.cleaning import lists, prose
 from pipeline.text.lemmas import models
 from stages.runner import run
 
@@ -44,7 +46,7 @@ EMBEDDED = Path("data/embeddings")
 GROUPS = Path("data/images/groups")
 TRAIN, TEST = Path("data/split/train"), Path("data/split/test")
 WORDS_PATH = Path("data/text/words")
-STANZA = Path("models/stanza")
+STANZA, MINILM = Path("models/stanza"), Path("models/minilm")
 FOUND = Path("data/queries")
 METRICS = Path("metrics/queries.json")
 
@@ -57,7 +59,7 @@ log = logging.getLogger("queries")
 
 
 def main() -> None:
-    params = load("seed", "text", "report.queries", "report.top")
+    params = load("seed", "text", "sentences", "report.queries", "report.top")
     trained = load_model(MODEL)
     active = CONTENT.read(TRAIN, ["user_id"])["user_id"].unique()
     space = {name: Vectors.read(EMBEDDED / f"{name}s", active if name == "user" else None) for name in KINDS}
@@ -81,9 +83,14 @@ def main() -> None:
         )
     )
     token = tokens(words, trained.vocabulary, trained.model.shape.text_length)
-    texts = embed_texts(trained.model, token)
+    said = None
+    if trained.model.shape.sentence:
+        encoder = chosen_encoder(params.sentences, MINILM)
+        said = np.stack([encoder.encode(prose(q.value)) for q in queries]).astype(np.float16)
+    texts = embed_texts(trained.model, token, said)
+    answerable = np.ones(len(token), bool) if said is not None else token[:, 0] > 0
     vectors = [
-        (texts[i] if token[i, 0] else None) if q.kind == "text" else space[q.kind].values[row_of(q, space[q.kind])]
+        (texts[i] if answerable[i] else None) if q.kind == "text" else space[q.kind].values[row_of(q, space[q.kind])]
         for i, q in enumerate(queries)
     ]
     answers = answer(

@@ -2,7 +2,8 @@
 
 Reads   data/corpus/posts       a post: text
         models/minilm           the tokenizer of sentences.encoder: minilm
-Writes  data/text/vectors       a post with a text: vector, unit length; no row where sentences.encoder is none
+Writes  data/text/vectors       a post with a text, other than links and names: vector, unit length; no row where
+                                sentences.encoder is none
         metrics/sentences.json  texts, numbers per vector
 Keeps   .cache/sentences        vectors by hash of the text, so that a text is encoded once
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.common.metrics import write_metrics
-from pipeline.encoding.sentences import encode_texts, load_sentence_encoder
+from pipeline.encoding.sentences import chosen_encoder, encode_texts
 from pipeline.running.params import load
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import vectors
@@ -38,13 +39,13 @@ def main() -> None:
         write_metrics({"texts": 0, "dim": 0}, METRICS)
         log.info("sentences.encoder is none: no sentence vectors")
         return
-    weights, tokenizer = (Path(path) if path else None for path in (chosen.weights, chosen.tokenizer))
-    encoder = load_sentence_encoder(MODELS, weights, chosen.weights_sha256, tokenizer)
+    encoder = chosen_encoder(chosen, MODELS)
     with TEXT_VECTORS.writer(VECTORS) as written:
         for shard in POSTS.batches(POSTS_PATH, ["post_id", "text"]):
-            posts = shard.filter(shard["text"].is_valid())
-            values = encode_texts([prose(one) for one in posts["text"].to_pylist()], encoder, KEPT)
-            written.write(pa.table({"post_id": posts["post_id"], "vector": vectors(values)}))
+            texts = [prose(text or "") for text in shard["text"].to_pylist()]
+            said = [row for row, text in enumerate(texts) if text]
+            values = encode_texts([texts[row] for row in said], encoder, KEPT)
+            written.write(pa.table({"post_id": shard["post_id"].take(said), "vector": vectors(values)}))
     write_metrics({"texts": written.rows, "dim": encoder.dim}, METRICS)
     log.info("%d texts, %d numbers each", written.rows, encoder.dim)
 

@@ -2,6 +2,7 @@
 
 Reads   data/split/train, data/split/val   a post of the side: user, image, words
         data/split/sets                    a query
+        data/text/vectors                  a text's sentence vector, where model.text_encoder reads these
         data/words/vocabulary              a word and its vector
         data/words/users                   a user's mean word vector
         data/images/features, data/images/style   an image's numbers
@@ -40,7 +41,7 @@ log = logging.getLogger("train")
 def main() -> None:
     params = by_recipe(load("seed", "lambda1", "lambda2", "recipe", "best", "model", "train"))
     with resumable("train") as folder:
-        inputs = Inputs.read(folder, params.model.text_length)
+        inputs = Inputs.read(folder, params.model)
         val = inputs.queries("val", folder)
         trained = inputs.new_model(params.model, params.seed)
         objective = Objective(params.lambdas, params.train.loss, params.train.margin)

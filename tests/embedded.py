@@ -1,5 +1,8 @@
 """The fabricated run of tests/fabricate.py with a space: a model whose words, pictures and users lie by topic."""
 
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -8,21 +11,33 @@ from fabricate import COUNT, TOPICS, fabricate
 from pipeline.embedding.batches import tokens
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Shape, Trained, save
+from pipeline.embedding.starts import mean_by_user
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
 from pipeline.encoding.encoders import load_encoder
+from pipeline.encoding.sentences import load_sentence_encoder
 from pipeline.tables.corpus import IMAGES, POSTS, USERS
 from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.images import FEATURES
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import positions, strings, vectors
-from pipeline.tables.text import TEXT_EDGES, WORDS
+from pipeline.tables.text import TEXT_EDGES, TEXT_VECTORS, WORDS
+from pipeline.text.cleaning import prose
 
 WORD, DIM = 8, 16
+MINILM = Path(__file__).parents[1] / "models/minilm"
 SIDES = ("train", "val", "test")
 
 
-def fabricate_space(root, text=None, user=None, seed=11):
-    """`fabricate`, and data/{model,embeddings,words,split,images/features}: texts of all posts have vectors."""
+@cache
+def sentence_encoder():
+    return load_sentence_encoder(MINILM)
+
+
+def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
+    """`fabricate`, and data/{model,embeddings,words,split,images/features}: texts of all posts have vectors.
+
+    With `sentences` the model reads sentence vectors beside the words, and data/text/vectors has them.
+    """
     fabricate(root, text=text, user=user)
     data, rng = root / "data", np.random.default_rng(seed)
     vocabulary = sorted(word for topic in TOPICS for word in topic.split())
@@ -52,9 +67,20 @@ def fabricate_space(root, text=None, user=None, seed=11):
         pa.table({"image_id": images["image_id"], "vector": vectors(features.astype("f2"))}), data / "images/features"
     )
     FEATURES.write(FEATURES.empty(), data / "images/style")
-    shape = Shape(dim=DIM, image=features.shape[1], word=WORD, text_length=8, windows=(), filters=(), dropout=0.0,
-                  word_mean=True)  # fmt: skip
-    model = JointModel(shape, torch.from_numpy(words), torch.from_numpy(means), seed=1, aligned=True)
+    said_in = np.empty((len(posts), 0), np.float16)
+    if sentences:
+        said_in = np.stack([sentence_encoder().encode(prose(text)) for text in posts["text"].to_pylist()]).astype("f2")
+        TEXT_VECTORS.write(pa.table({"post_id": posts["post_id"], "vector": vectors(said_in)}), data / "text/vectors")
+    dim = DIM + said_in.shape[1]
+    shape = Shape(dim=dim, image=features.shape[1], word=WORD, text_length=8, windows=(), filters=(), dropout=0.0,
+                  word_mean=True, sentence=said_in.shape[1])  # fmt: skip
+    start = torch.zeros(len(means), shape.user)
+    model = JointModel(shape, torch.from_numpy(words), start, seed=1, aligned=True)
+    if sentences:
+        own_mean = mean_by_user(said_in, np.arange(len(author)), author, len(users), seed)
+        model.center(torch.from_numpy(said_in.astype("f4").mean(0)))
+        means = np.concatenate([means, model.sentences(torch.from_numpy(own_mean)).numpy()], axis=1)
+    model.user_rows.copy_(torch.from_numpy(means))
     shown = positions(posts["image_id"].drop_null(), images["image_id"])
     at = np.flatnonzero(posts["image_id"].is_valid())
     wanted = means[author[at]] @ model.user_projection.detach().numpy().T
@@ -67,7 +93,7 @@ def fabricate_space(root, text=None, user=None, seed=11):
     for kind, ids, values in (
         ("users", users, embed_users(model)),
         ("images", images["image_id"], embed_images(model, features.astype("f2"))),
-        ("texts", said["post_id"], embed_texts(model, token)),
+        ("texts", said["post_id"], embed_texts(model, token, said_in if sentences else None)),
     ):
         EMBEDDINGS.write(pa.table({"id": ids, "vector": vectors(values)}), data / "embeddings" / kind)
     side = ["test" if i % 5 == 0 else "val" if i % 20 == 1 else "train" for i in range(COUNT)]

@@ -7,6 +7,7 @@ from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.split import CONTENT, SETS
 from pipeline.tables.table import strings, vectors
+from pipeline.tables.text import TEXT_VECTORS
 
 
 def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, features=24, style=False, seed=0):
@@ -50,6 +51,7 @@ def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, feature
     ]  # fmt: skip
     columns = [strings(column) for column in zip(*asked, strict=True)]
     SETS.write(pa.table(columns, names=["split", "task", "post_id"]), data / "split" / "sets")
+    _write_sentences(texts, user, topic, data / "text" / "vectors", seed)
     vector = random.normal(size=(words, size)).astype(np.float32)
     VOCABULARY.write(
         pa.table({"word": strings(vocabulary), "count": np.full(words, 9), "vector": vectors(vector)}),
@@ -75,3 +77,17 @@ def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, feature
         ),
         data / "images" / "groups",
     )  # fmt: skip
+
+
+def _write_sentences(texts, user, topic, folder, seed, size=20):
+    """Vectors of unit length that tell the topic and a little of the user, beside a direction that all share."""
+    random = np.random.default_rng([seed, 1])
+    of_topic, of_user = (random.normal(size=(1 + of.max(), size)) for of in (topic, user))
+    noise = random.normal(size=(len(user), size)) / 2
+    value = 3 * random.normal(size=size) + of_topic[topic] + of_user[user] / 2 + noise
+    value /= np.linalg.norm(value, axis=1, keepdims=True)
+    said = [i for i, text in enumerate(texts) if text]
+    TEXT_VECTORS.write(
+        pa.table({"post_id": strings(f"p{i:05d}" for i in said), "vector": vectors(value[said].astype(np.float16))}),
+        folder,
+    )

@@ -20,10 +20,12 @@ from numpy.lib.format import open_memmap
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from pipeline.running.errors import UserError
 from pipeline.running.files import allocate
 from pipeline.tables.corpus import pictures_of
 from pipeline.tables.images import FEATURES
 from pipeline.tables.table import matrix, positions
+from pipeline.tables.text import TEXT_VECTORS
 
 Array = np.ndarray[Any, Any]
 
@@ -56,7 +58,8 @@ class Posts:
     """Posts by row: `user` (n,) are rows, or -1 for none; `tokens` (n, L); `ids` (n,) their names.
 
     The pictures of post k are those from `begin[k]` to `begin[k + 1]` of `image` (p,), rows of the features, and of
-    `group` (p,): images of one group are copies of each other. Arrays may be memory-mapped.
+    `group` (p,): images of one group are copies of each other. `sentence` (n, S) are the texts as a sentence encoder
+    has them, zeros where a post has none; None where the model reads none. Arrays may be memory-mapped.
     """
 
     ids: pa.ChunkedArray
@@ -65,19 +68,29 @@ class Posts:
     image: Array
     group: Array
     tokens: Array
+    sentence: Array | None = None
 
     @classmethod
-    def of_one(cls, ids: pa.ChunkedArray, user: Array, image: Array, group: Array, tokens: Array) -> Self:
+    def of_one(
+        cls, ids: pa.ChunkedArray, user: Array, image: Array, group: Array, tokens: Array, sentence: Array | None = None
+    ) -> Self:
         """Posts with one picture at most: `image` and `group` (n,), -1 for none."""
         has = image >= 0
-        return cls(ids, user, np.append(0, np.cumsum(has)), image[has], group[has], tokens)
+        return cls(ids, user, np.append(0, np.cumsum(has)), image[has], group[has], tokens, sentence)
 
     def take(self, rows: Array) -> Self:
         """The posts at `rows`."""
         post, picture = self.pictures(rows)
         begin = np.append(0, np.cumsum(np.bincount(post, minlength=len(rows))))
         ids = self.ids.take(pa.array(rows))
-        return type(self)(ids, self.user[rows], begin, self.image[picture], self.group[picture], self.tokens[rows])
+        return type(self)(
+            ids, self.user[rows], begin, self.image[picture], self.group[picture], self.tokens[rows],
+            self.said(rows),
+        )  # fmt: skip
+
+    def said(self, rows: Array) -> Array | None:
+        """The sentence vectors (r, S) of the posts at `rows` (r,)."""
+        return None if self.sentence is None else self.sentence[rows]
 
     def pictures(self, rows: Array) -> tuple[Array, Array]:
         """The pictures of the posts at `rows`: each one's post as a place among these, ascending; and the pictures."""
@@ -95,8 +108,19 @@ class Posts:
 
     @property
     def has_text(self) -> Array:
+        """Whether each post has a text that can be told (n,): of known words, or with a sentence vector."""
+        return self.has_words if self.sentence is None else self.has_words | self.has_sentence
+
+    @property
+    def has_words(self) -> Array:
         """Whether each post has a text of known words (n,)."""
         return np.asarray(self.tokens[:, 0] > 0)
+
+    @property
+    def has_sentence(self) -> Array:
+        """Whether each post has a sentence vector (n,)."""
+        assert self.sentence is not None
+        return told(self.sentence)
 
     @property
     def has_image(self) -> Array:
@@ -114,8 +138,13 @@ class Lookup:
     image_group: Array
     """The group of each of `images`, as a number (m,)."""
 
-    def posts(self, parts: Iterable[pa.Table], count: int, length: int, folder: Path) -> Posts:
-        """The posts of CONTENT tables in order, `count` rows in all, as memory-mapped arrays in `folder`."""
+    def posts(
+        self, parts: Iterable[pa.Table], count: int, length: int, folder: Path, sentences: Path | None = None
+    ) -> Posts:
+        """The posts of CONTENT tables in order, `count` rows in all, as memory-mapped arrays in `folder`.
+
+        `sentences` is the table of TEXT_VECTORS, where the model reads these.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         shapes = {"user": (count,), "tokens": (count, length)}
         arrays = {name: _mapped(folder / f"{name}.npy", np.dtype(np.int32), shape) for name, shape in shapes.items()}
@@ -134,13 +163,45 @@ class Lookup:
             ids += part["post_id"].chunks
             begin = rows.stop
         image = np.concatenate(images)
+        names = pa.chunked_array(ids, pa.string())
         return Posts(
-            ids=pa.chunked_array(ids, pa.string()),
+            ids=names,
+            sentence=None if sentences is None else sentence_vectors(sentences, names, folder),
             begin=np.cumsum(held),
             image=image,
             group=self.image_group[image].astype(np.int32) if len(image) else image,
             **arrays,
         )
+
+
+def told(sentence: Array) -> Array:
+    """Which rows of sentence vectors (n, S) are one: they are of unit length, and zeros stand for none."""
+    return np.asarray(sentence.any(axis=1))
+
+
+def sentence_vectors(table: Path, ids: pa.ChunkedArray, folder: Path | None = None) -> Array:
+    """The vectors (n, S) in `table`, of TEXT_VECTORS, of the posts `ids` (n,); zeros without one.
+
+    Memory-mapped in `folder` where it is given. Raises UserError where the table has no row.
+    """
+    if not TEXT_VECTORS.count(table):
+        raise UserError(
+            f"{table} is empty, and model.text_encoder reads sentence vectors: set sentences.encoder, or words there."
+        )
+    place = positions(ids, TEXT_VECTORS.read(table, ["post_id"])["post_id"])
+    found, begin = None, 0
+    for shard in TEXT_VECTORS.batches(table, ["vector"]):
+        values = matrix(shard["vector"])
+        if found is None:
+            shape = (len(ids), values.shape[1])
+            found = np.zeros(shape, values.dtype) if folder is None else _mapped(
+                folder / "sentence.npy", values.dtype, shape
+            )  # fmt: skip
+        rows = np.flatnonzero((place >= begin) & (place < begin + len(values)))
+        found[rows] = values[place[rows] - begin]
+        begin += len(values)
+    assert found is not None
+    return found
 
 
 def image_numbers(features: Path, style: Path) -> Iterator[tuple[pa.ChunkedArray, Array, int]]:
@@ -210,6 +271,7 @@ class Batch:
     words: Tensor
     text: Tensor
     text_rows: Tensor
+    sentence: Tensor
     features: Tensor
     image_rows: Tensor
 
@@ -225,7 +287,8 @@ def cut(posts: Posts, features: Array, rows: Array) -> Batch:
     """The batch of the posts at `rows` (b,), in ascending order."""
     rows = np.sort(rows)
     token = posts.tokens[rows]
-    text_rows = np.flatnonzero(token[:, 0])
+    said = np.empty((len(rows), 0)) if posts.sentence is None else posts.sentence[rows]
+    text_rows = np.flatnonzero((token[:, 0] > 0) | told(said))
     image_rows, picture = posts.pictures(rows)
     users, user = np.unique(posts.user[rows].astype(np.int64), return_inverse=True)
     words, text = distinct(token[text_rows])
@@ -237,6 +300,7 @@ def cut(posts: Posts, features: Array, rows: Array) -> Batch:
         words=words,
         text=text,
         text_rows=torch.from_numpy(text_rows),
+        sentence=torch.from_numpy(said[text_rows].astype(np.float32)),
         features=torch.from_numpy(features[posts.image[picture]].astype(np.float32)),
         image_rows=torch.from_numpy(image_rows),
     )

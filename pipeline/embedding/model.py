@@ -5,8 +5,11 @@
     x^U = W_U U_e[k]       U_e: a table of one learned row per user, D_u numbers
 
 The word vectors are frozen unless `tune_words`. Beyond the paper, with `word_mean` phi_T also holds the mean of the
-text's word vectors, rare words weighing more; without windows it is that mean alone. With `aligned`, its part of W_T
-starts as W_U does, so that texts and users, means of words both, can be compared before the first step.
+text's word vectors, rare words weighing more; without windows it is that mean alone. Beside the words, or in their
+place, phi_T may hold the text's vector by a pretrained sentence encoder, S numbers, less the mean of train and at unit
+length; then a user's row ends in as many, the mean of the user's texts. With `aligned`, the parts of W_T for mean words
+and for sentences start as W_U does: before the first step texts are near users as their mean words and sentences are,
+and by sentences alone they rank as the baseline encoder_mean_centred does.
 
 Shapes: D joint, t texts of L words, u distinct words, i images, r users.
 """
@@ -31,7 +34,7 @@ from pipeline.embedding.windows import window_maxima
 from pipeline.running.errors import Damaged, UserError
 from pipeline.running.files import atomic_folder, write_text
 from pipeline.tables.embedding import EMBEDDINGS
-from pipeline.tables.table import matrix, positions, vectors
+from pipeline.tables.table import matrix, vectors
 
 MODALITIES = ("text", "image", "user")
 ALIGNED = 30.0
@@ -47,7 +50,7 @@ class Shape:
     image: int
     """D_I, numbers per image, the `style` among them."""
     word: int
-    """Numbers per word vector, and per user row (D_u)."""
+    """Numbers per word vector."""
     text_length: int
     windows: tuple[int, ...]
     filters: tuple[int, ...]
@@ -56,12 +59,24 @@ class Shape:
     word_mean: bool = False
     style: int = 0
     """How many of an image's numbers, the last, are style, and standardised first."""
+    sentence: int = 0
+    """S, numbers of a text by a sentence encoder."""
+
+    @property
+    def words(self) -> bool:
+        """Whether phi_T reads words."""
+        return bool(self.windows) or self.word_mean
+
+    @property
+    def user(self) -> int:
+        """D_u, numbers per user row: those of a word, and those of a sentence."""
+        return self.word * self.words + self.sentence
 
 
 class JointModel(nn.Module):
     """The three encoders. `words` (V, word) are in vocabulary order; row 0 of `word_rows` is the padding, of zeros.
 
-    `users` (K, word) start the users' rows. Both tables are buffers: what trains them is `optimizer.RowAdam`.
+    `users` (K, D_u) start the users' rows. Both tables are buffers: what trains them is `optimizer.RowAdam`.
     `weights` (V,) are the words' in the mean of a text; None: all alike. `aligned`: W_T and W_U start alike.
     The encoders return vectors of D numbers that are not of unit length (the cosine of Eq. 3 makes them so).
     """
@@ -71,6 +86,7 @@ class JointModel(nn.Module):
     word_weights: Tensor
     style_mean: Tensor
     style_deviation: Tensor
+    sentence_mean: Tensor
 
     def __init__(
         self, shape: Shape, words: Tensor, users: Tensor, seed: int, weights: Tensor | None = None,
@@ -89,19 +105,21 @@ class JointModel(nn.Module):
         kernels = [uniform(k * shape.word, k * n, shape.word).data for k, n in pairs]
         self.kernels = nn.Parameter(torch.cat([torch.empty(0, shape.word), *kernels]))
         self.bias = nn.Parameter(torch.cat([torch.empty(0), *(uniform(k * shape.word, n).data for k, n in pairs)]))
-        text = sum(shape.filters) + shape.word * shape.word_mean  # D_T
+        means = shape.word * shape.word_mean + shape.sentence
+        text = sum(shape.filters) + means  # D_T
         self.text_projection = uniform(text, shape.dim, text)  # W_T
-        self.user_projection = uniform(shape.word, shape.dim, shape.word)  # W_U
+        self.user_projection = uniform(shape.user, shape.dim, shape.user)  # W_U
         if aligned:
-            start = nn.init.orthogonal_(torch.empty(shape.dim, shape.word), ALIGNED, random)
+            start = nn.init.orthogonal_(torch.empty(shape.dim, shape.user), ALIGNED, random)
             self.user_projection.data = start
-            self.text_projection.data[:, -shape.word :] = start
+            self.text_projection.data[:, -means:] = start[:, -means:]
         self.register_buffer("user_rows", users.clone())
         self.register_buffer("word_rows", torch.cat([torch.zeros(1, shape.word), words]))
         weights = torch.ones(len(words)) if weights is None else weights
         self.register_buffer("word_weights", torch.cat([torch.zeros(1), weights]))
         self.register_buffer("style_mean", torch.zeros(shape.style))
         self.register_buffer("style_deviation", torch.ones(shape.style))
+        self.register_buffer("sentence_mean", torch.zeros(shape.sentence))
 
     @property
     def device(self) -> torch.device:
@@ -128,10 +146,17 @@ class JointModel(nn.Module):
             features = torch.cat([content, (style - self.style_mean) / self.style_deviation], 1)
         return F.linear(self._drop(features, self.shape.image_dropout), self.image_projection).float()
 
-    def text(self, words: Tensor, text: Tensor, vectors: Tensor | None = None) -> Tensor:
+    def center(self, mean: Tensor) -> None:
+        """From now on sentence vectors are less `mean` (S,)."""
+        self.sentence_mean.copy_(mean)
+
+    def text(
+        self, words: Tensor, text: Tensor, vectors: Tensor | None = None, sentence: Tensor | None = None
+    ) -> Tensor:
         """x^T (t, D) of texts (t, L), as rows of their distinct `words` (u,), the padding first.
 
-        `vectors` (u, word) take the place of the words' own, where these are being trained.
+        `vectors` (u, word) take the place of the words' own, where these are being trained. `sentence` (t, S) are the
+        texts' vectors by the sentence encoder, zeros for a text without one.
         """
         vectors = self.word_rows[words] if vectors is None else vectors
         phi = []
@@ -140,10 +165,17 @@ class JointModel(nn.Module):
             phi.append(F.relu(responses + self.bias))
         if self.shape.word_mean:
             phi.append(_weighted_mean(vectors, self.word_weights[words], text))
+        if self.shape.sentence:
+            assert sentence is not None
+            phi.append(self.sentences(sentence))
         return F.linear(self._drop(torch.cat(phi, 1), self.shape.dropout), self.text_projection).float()
 
+    def sentences(self, vectors: Tensor) -> Tensor:
+        """The part of phi_T, or of a user's first row, that sentence vectors, or their means, (n, S) make."""
+        return F.normalize(vectors - self.sentence_mean).masked_fill((vectors == 0).all(1, keepdim=True), 0)
+
     def user(self, rows: Tensor) -> Tensor:
-        """x^U (r, D) of users' rows U_e (r, word)."""
+        """x^U (r, D) of users' rows U_e (r, D_u)."""
         return F.linear(self._drop(rows, self.shape.dropout), self.user_projection).float()
 
     def _drop(self, x: Tensor, share: float) -> Tensor:
@@ -159,21 +191,6 @@ def _weighted_mean(vectors: Tensor, weights: Tensor, text: Tensor) -> Tensor:
 def rarity(counts: np.ndarray) -> Tensor:
     """The weight of each word (V,) in the mean of a text, by its `counts` (V,) in train: more, the rarer it is."""
     return torch.from_numpy(np.log1p(counts.sum() / counts).astype(np.float32))
-
-
-def starting_rows(user_ids: pa.Array, means: pa.Table, size: int, seed: int) -> Tensor:
-    """Users' first rows (K, size): the mean word vector of EMBEDDINGS `means`; without one, seeded and random.
-
-    Random rows have the spread of the means, so that no user stands out by its length.
-    """
-    known = matrix(means["vector"]).astype(np.float32)
-    if known.size and known.shape[1] != size:
-        raise UserError(f"data/words/users: vectors of {known.shape[1]} numbers; words have {size}. Rerun word2vec.")
-    spread = known.std() if known.size else 1 / math.sqrt(size)
-    rows = np.random.default_rng([seed, 1]).normal(0, spread, (len(user_ids), size)).astype(np.float32)
-    found = positions(user_ids, means["id"])
-    rows[found >= 0] = known[found[found >= 0]]
-    return torch.from_numpy(rows)
 
 
 @dataclass(frozen=True)

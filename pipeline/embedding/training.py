@@ -272,7 +272,7 @@ def encode(
     with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         text = image = user = None
         if "text" in modalities:
-            text = model.text(batch.words, batch.text, words)
+            text = model.text(batch.words, batch.text, words, batch.sentence)
         if "image" in modalities:
             image = model.image(batch.features)
         if "user" in modalities:

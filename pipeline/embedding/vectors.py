@@ -28,13 +28,17 @@ def embed_images(model: JointModel, features: Array) -> Array:
 
 
 @torch.inference_mode()
-def embed_texts(model: JointModel, token: Array) -> Array:
-    """Texts (n, D) from tokens (n, L), see `batches.tokens`. A text without a word is a vector of its own."""
+def embed_texts(model: JointModel, token: Array, sentence: Array | None = None) -> Array:
+    """Texts (n, D) from tokens (n, L), see `batches.tokens`, and sentence vectors (n, S) where the model reads these.
+
+    A text with neither is a vector of its own.
+    """
 
     def pieces() -> Iterable[Tensor]:
         for rows in chunks(len(token), _PIECE):
             words, text = distinct(token[rows])
-            yield model.text(words.to(model.device), text.to(model.device))
+            said = None if sentence is None else _tensor(model, sentence[rows])
+            yield model.text(words.to(model.device), text.to(model.device), sentence=said)
 
     return _pieces(model, len(token), pieces())
 

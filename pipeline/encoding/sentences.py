@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cores
+from pipeline.running.params import Sentences
 from pipeline.running.progress import bar
 from pipeline.tables.table import VECTOR, Table, matrix, positions, schema, vectors
 
@@ -80,6 +81,12 @@ def load_sentence_encoder(bundled: Path, weights: Path | None = None, sha256: st
 
     name = hashlib.blake2b(graph + words, digest_size=16).hexdigest()
     return SentenceEncoder(name, len(encode("text")), encode)
+
+
+def chosen_encoder(chosen: Sentences, bundled: Path) -> SentenceEncoder:
+    """The encoder that the section `sentences` of params.yaml names, which is not none; see `load_sentence_encoder`."""
+    weights, tokenizer = (Path(path) if path else None for path in (chosen.weights, chosen.tokenizer))
+    return load_sentence_encoder(bundled, weights, chosen.weights_sha256, tokenizer)
 
 
 def _verified(path: Path, sha256: str | None) -> bytes:

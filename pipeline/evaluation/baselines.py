@@ -11,6 +11,7 @@ The averages are ranked where they live, in word-vector and in image-feature spa
 import numpy as np
 
 from pipeline.embedding.batches import Array, Posts, chunks
+from pipeline.embedding.starts import mean_by_user
 
 _PIECE = 65_536
 
@@ -28,20 +29,3 @@ def mean_words(token: Array, words: Array) -> Array:
 def mean_images(posts: Posts, features: Array, users: int, seed: int) -> Array:
     """Each user's mean image feature (K, D_I), see `mean_by_user`."""
     return mean_by_user(features, posts.image, posts.user[posts.post], users, seed)
-
-
-def mean_by_user(vectors: Array, rows: Array, user: Array, users: int, seed: int) -> Array:
-    """The mean (K, d) of the `vectors` (m, d) at `rows` (n,) over the posts of each `user` (n,), of `users` K.
-
-    Who has none gets a random vector with the mean and the spread of the others, number by number (as the paper does
-    for Avg-Image): such a user is found by chance.
-    """
-    sums, counts = np.zeros((users, vectors.shape[1])), np.bincount(user, minlength=users)
-    for part in chunks(len(rows), _PIECE):
-        np.add.at(sums, user[part], vectors[rows[part]].astype(np.float64))
-    means = sums / np.maximum(1, counts)[:, None]
-    known, without = means[counts > 0], np.flatnonzero(counts == 0)
-    if len(without):
-        center, spread = (known.mean(0), known.std(0)) if len(known) else (0.0, 1.0)
-        means[without] = np.random.default_rng([seed, 2]).normal(center, spread, (len(without), means.shape[1]))
-    return means.astype(np.float32)

@@ -7,17 +7,4 @@ Texts are sentence vectors, images the features of the frozen network. The two l
 to user and image to user can be asked, and image to text cannot.
 """
 
-import numpy as np
-
-from pipeline.embedding.batches import Array, chunks
-
 METHODS = ("encoder_mean", "encoder_mean_centred")
-_PIECE = 65_536
-
-
-def common(vectors: Array, rows: Array) -> Array:
-    """The mean (d,) of `vectors` (m, d) over `rows` (n,), in pieces; zeros without a row."""
-    total = np.zeros(vectors.shape[1])
-    for part in chunks(len(rows), _PIECE):
-        total += vectors[rows[part]].astype(np.float64).sum(0)
-    return (total / max(1, len(rows))).astype(np.float32)

@@ -27,12 +27,14 @@ class Queries:
 
     def vectors(self, model: JointModel, users: pa.Array) -> tuple[Vectors, Vectors, Vectors]:
         """Users, images and texts of the joint space, as `pipeline.ranking.retrieval.rank_task` takes them."""
-        texts, images = np.flatnonzero(self.posts.has_text), np.unique(self.posts.image)
+        posts = self.posts
+        texts, images = np.flatnonzero(posts.has_text), np.unique(posts.image)
         return (
             Vectors(users, embed_users(model)),
             Vectors(self.image_ids.take(pa.array(images)), embed_images(model, self.features[images])),
             Vectors(
-                self.posts.ids.take(pa.array(texts)).combine_chunks(), embed_texts(model, self.posts.tokens[texts])
+                posts.ids.take(pa.array(texts)).combine_chunks(),
+                embed_texts(model, posts.tokens[texts], posts.said(texts)),
             ),
         )
 

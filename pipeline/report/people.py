@@ -89,7 +89,7 @@ def answers(asked: pa.Table, found: pa.Table, shelf: Shelf) -> list[Part]:
             cards = [_answer(kind, i, s, shelf) for i, s in zip(nearest["id"], nearest["similarity"], strict=True)]
             if cards:
                 rows.append((f"Nearest {name}", _once(cards) if kind == "text" else cards))
-        pairs.setdefault(question["pair"], []).append((_question(question, shelf), rows))
+        pairs.setdefault(question["pair"], []).append((_question(question, bool(rows), shelf), rows))
         kind_of.setdefault(question["pair"], question["kind"])
 
     parts: list[Part] = []
@@ -102,7 +102,7 @@ def answers(asked: pa.Table, found: pa.Table, shelf: Shelf) -> list[Part]:
     return parts
 
 
-def _question(question: Mapping[str, Any], shelf: Shelf) -> Card:
+def _question(question: Mapping[str, Any], answered: bool, shelf: Shelf) -> Card:
     value = question["value"]
     if question["kind"] == "image":
         return replace(shelf.image(value, "this image asks"), text="")
@@ -110,7 +110,7 @@ def _question(question: Mapping[str, Any], shelf: Shelf) -> Card:
         return shelf.user(value, "this user asks")
     remark = ""
     if unknown := ", ".join(clip(word, 32) for word in question["unknown_words"]):
-        remark = f"not in the vocabulary: {unknown}" + ("" if question["known_words"] else "; so there is no answer")
+        remark = f"not in the vocabulary: {unknown}" + ("" if answered else "; so there is no answer")
     return Card(f"“{clip(value, 60)}”", by=remark)
 
 

@@ -158,6 +158,7 @@ class Words(_Section):
 
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
+TextEncoder = Literal["words", "sentence", "both"]
 
 
 class Model(_Section):
@@ -167,6 +168,7 @@ class Model(_Section):
     filters: list[PositiveInt]
     word_mean: bool
     aligned: bool
+    text_encoder: TextEncoder
     dropout: Dropout
     image_dropout: Dropout
     tune_words: bool
@@ -177,13 +179,15 @@ class Model(_Section):
         return self
 
     def check_blocks(self) -> None:
-        """Raise ValueError where windows, filters, text_length, word_mean and aligned do not go together."""
+        """Raise ValueError where windows, filters, text_length, word_mean, aligned, text_encoder do not go together."""
         if len(self.windows) != len(self.filters):
             raise ValueError(f"{len(self.windows)} windows and {len(self.filters)} filters; each block has one of both")
         if not self.windows and not self.word_mean:
             raise ValueError("a text needs windows, or word_mean: true")
-        if self.aligned and not self.word_mean:
-            raise ValueError("aligned needs word_mean: true, as it is means of words that texts and users share")
+        if self.aligned and not self.word_mean and self.text_encoder == "words":
+            raise ValueError(
+                "aligned needs word_mean: true, or a text_encoder with sentences: means that texts and users share"
+            )
         if max(self.windows, default=0) > self.text_length:
             raise ValueError(f"a window of {max(self.windows)} words does not fit text_length, {self.text_length}")
 
@@ -221,6 +225,7 @@ class Best(_Section):
     filters: list[PositiveInt]
     word_mean: bool
     aligned: bool
+    text_encoder: TextEncoder
     dropout: Dropout
     image_dropout: Dropout
     tune_words: bool
@@ -320,6 +325,15 @@ class Params(Lambdas):
             self.model.model_copy(update=replaced).check_blocks()
         except ValueError as error:
             raise ValueError(f"best, in the place of values of model: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _sentences_are_there(self) -> Self:
+        section = "best" if self.recipe == "best" else "model"
+        if getattr(self, section).text_encoder != "words" and self.sentences.encoder == "none":
+            raise ValueError(
+                f"{section}.text_encoder reads sentence vectors, and sentences.encoder is none: set it, or words there"
+            )
         return self
 
 

@@ -153,7 +153,7 @@ class NewUsers:
         """The unit vectors of the texts or images of `posts`, and each one's user."""
         if kind == "text_user":
             rows = np.flatnonzero(posts.has_text)
-            values = embed_texts(self.model, posts.tokens[rows])
+            values = embed_texts(self.model, posts.tokens[rows], posts.said(rows))
         else:
             rows = posts.post
             values = embed_images(self.model, features[posts.image])

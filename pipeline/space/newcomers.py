@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from pipeline.common.groups import image_groups
 from pipeline.embedding.batches import Lookup, Posts, image_features, tokens
@@ -35,9 +36,11 @@ class Newcomers:
         images, features, _ = image_features(data / "images/features", data / "images/style", folder)
         groups = IMAGE_GROUPS.read(data / "images/groups", ["image_id", "group_id"])
         lookup = Lookup(trained.users, trained.vocabulary, images, image_groups(images, groups))
-        length = trained.model.shape.text_length
-        train = data / "split/train"
-        posts = lookup.posts(CONTENT.batches(train), CONTENT.count(train), length, folder / "train")
+        shape = trained.model.shape
+        train, sentences = data / "split/train", data / "text/vectors" if shape.sentence else None
+        posts = lookup.posts(
+            CONTENT.batches(train), CONTENT.count(train), shape.text_length, folder / "train", sentences
+        )
         params = reader.params
         self._fitting = NewUsers(
             trained, load_objective(data / "model"), posts, features, params.train.batch_size, params.seed
@@ -51,15 +54,15 @@ class Newcomers:
         """
         reader, trained = self._reader, self._reader.trained
         users = list(dict.fromkeys(str(post["user_id"]) for post in posts))
-        words = reader.words([post.get("text") for post in posts])
+        texts = [post.get("text") for post in posts]
+        words, said = reader.words(texts), reader.sentences(texts)
         token = tokens(words, trained.vocabulary, trained.model.shape.text_length)
         features, image, left_out = self._pictures(posts)
-        told = (token[:, 0] > 0) | (image >= 0)
-        left_out += [(int(i), LEFT_OUT, "") for i in np.flatnonzero(~told)]
         names = pa.array([str(post["user_id"]) for post in posts], pa.string())
         user = np.array([users.index(name) for name in names.to_pylist()], np.int32)
-        own = Posts.of_one(pa.chunked_array([names]), user, image, np.full(len(posts), NONE), token)
-        rows = self._fitting.fit(own, features, self._starts(names, words, users))
+        own = Posts.of_one(pa.chunked_array([names]), user, image, np.full(len(posts), NONE), token, said)
+        left_out += [(int(i), LEFT_OUT, "") for i in np.flatnonzero(~(own.has_text | own.has_image))]
+        rows = self._fitting.fit(own, features, self._starts(names, words, own, users))
         return dict(zip(users, self._fitting.embed(rows), strict=True)), sorted(left_out)
 
     def _pictures(self, posts: Sequence[Mapping[str, Any]]) -> tuple[Array, Array, list[tuple[int, str, str]]]:
@@ -79,10 +82,26 @@ class Newcomers:
         width = self._reader.trained.model.shape.image
         return np.concatenate([np.empty((0, width), np.float32), *features]), image, left_out
 
-    def _starts(self, names: pa.Array, words: pa.ListArray, users: Sequence[str]) -> Array:
-        """Rows (u, D_u) to start from: the mean vectors of the words of each, as training starts from them.
+    def _starts(self, names: pa.Array, words: pa.ListArray, own: Posts, users: Sequence[str]) -> Array:
+        """Rows (u, D_u) to start from: the means of the words and of the sentences of each, as training starts from."""
+        shape = self._reader.trained.model.shape
+        parts = [self._mean_words(names, words, users)] if shape.words else []
+        return np.concatenate([*parts, *([self._mean_sentences(own, users)] if shape.sentence else [])], axis=1)
 
-        With words.usage the two halves of a user's row are of unit length, and so they are here.
+    def _mean_sentences(self, own: Posts, users: Sequence[str]) -> Array:
+        """The mean sentence vectors (u, S), as a row holds them; zeros for who has no text."""
+        assert own.sentence is not None
+        sums = np.zeros((len(users), own.sentence.shape[1]), np.float32)
+        np.add.at(sums, own.user, own.sentence.astype(np.float32))
+        counts = np.bincount(own.user[own.has_sentence], minlength=len(users))[:, None]
+        with torch.no_grad():
+            means: Array = self._reader.trained.model.sentences(torch.from_numpy(sums / np.maximum(1, counts))).numpy()
+        return means
+
+    def _mean_words(self, names: pa.Array, words: pa.ListArray, users: Sequence[str]) -> Array:
+        """The mean vectors of the words of each (u, word), or the mean of all users' for who has none.
+
+        With words.usage the two halves are of unit length, and so they are here.
         """
         vocabulary = VOCABULARY.read(self._data / "words/vocabulary")
         vectors = matrix(vocabulary["vector"]).astype(np.float32)

@@ -21,13 +21,14 @@ from pipeline.running.params import Params, validate
 if TYPE_CHECKING:
     from pipeline.embedding.model import Trained
     from pipeline.encoding.encoders import Encoder
+    from pipeline.encoding.sentences import SentenceEncoder
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Vectors (n, D) of n texts, of unit length; zeros where no word is known. Words by text, known and unknown."""
+    """Vectors (n, D) of n texts, of unit length; zeros where nothing is known. Words by text, known and unknown."""
 
     vectors: Array
     words: list[list[str]]
@@ -38,8 +39,8 @@ class Texts:
 class Reader:
     """Reads with the model in `data`/model, as the params.yaml beside `data` says that posts were read."""
 
-    def __init__(self, data: Path, params: Path, stanza: Path) -> None:
-        self._data, self._params, self._stanza = data, params, stanza
+    def __init__(self, data: Path, params: Path, models: Path) -> None:
+        self._data, self._params, self._models = data, params, models
         self._lock = threading.RLock()
 
     @cached_property
@@ -67,7 +68,7 @@ class Reader:
         from pipeline.text.cleaning import lists
         from pipeline.text.lemmas import models
 
-        chosen = models(self.params.text.stanza, self._stanza)
+        chosen = models(self.params.text.stanza, self._models / "stanza")
         with self._lock:
             return lists(asked_words(list(texts), self.params.text, chosen, self._spoken))
 
@@ -81,13 +82,15 @@ class Reader:
 
     def texts(self, texts: Sequence[str | None]) -> Texts:
         """Vectors of texts, and their words."""
-        from pipeline.embedding.batches import tokens
+        from pipeline.embedding.batches import tokens, told
         from pipeline.embedding.vectors import embed_texts
 
         with self._lock:
             found = self.words(texts)
             token = tokens(found, self.trained.vocabulary, self.trained.model.shape.text_length)
-            vectors = np.where(token[:, :1] > 0, embed_texts(self.trained.model, token), 0)
+            said = self.sentences(texts)
+            known = (token[:, :1] > 0) | (said is not None and told(said)[:, None])
+            vectors = np.where(known, embed_texts(self.trained.model, token, said), 0)
         words = found.to_pylist()
         return Texts(
             vectors,
@@ -95,6 +98,26 @@ class Reader:
             [[word for word in row if word in self.vocabulary] for row in words],
             [list(dict.fromkeys(word for word in row if word not in self.vocabulary)) for row in words],
         )
+
+    def sentences(self, texts: Sequence[str | None]) -> Array | None:
+        """The texts' sentence vectors (n, S), as the corpus's were made, zeros without a text; None where the model
+        reads none.
+        """
+        if not self.trained.model.shape.sentence:
+            return None
+        from pipeline.text.cleaning import prose
+
+        with self._lock:
+            found = np.zeros((len(texts), self._sentence_encoder.dim), np.float16)
+            for row, text in enumerate(texts):
+                if text and (said := prose(text)):
+                    found[row] = self._sentence_encoder.encode(said)
+        if found.shape[1] != self.trained.model.shape.sentence:
+            raise UserError(
+                f"a text is {found.shape[1]} numbers by sentences.encoder, and the model was trained on "
+                f"{self.trained.model.shape.sentence}; params.yaml is not what it was then."
+            )
+        return found
 
     def take_in(self, files: Sequence[bytes]) -> list[Picture | Rejected]:
         """Strangers' files as stored pictures, each decoded in a guarded process, as the import does it."""
@@ -131,6 +154,12 @@ class Reader:
             raise UserError("images are made vectors here (images.encoder: stored), so a picture has no vector.")
         weights = None if images.weights is None else Path(images.weights)
         return load_encoder(images.encoder, weights, images.weights_sha256, images.precision)
+
+    @cached_property
+    def _sentence_encoder(self) -> "SentenceEncoder":
+        from pipeline.encoding.sentences import chosen_encoder
+
+        return chosen_encoder(self.params.sentences, self._models / "minilm")
 
     @cached_property
     def _style(self) -> "Encoder":

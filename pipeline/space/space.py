@@ -104,9 +104,9 @@ class Person:
 class Space:
     """See the module."""
 
-    def __init__(self, data: Path, params: Path, stanza: Path) -> None:
+    def __init__(self, data: Path, params: Path, models: Path) -> None:
         self.library = Library(data)
-        self.reader = Reader(data, params, stanza)
+        self.reader = Reader(data, params, models)
         self.data = data
 
     @classmethod
@@ -119,7 +119,7 @@ class Space:
         home = folder.resolve().parent
         if not any((folder / "embeddings/users").glob("part-*.parquet")):
             raise UserError(f"{folder / 'embeddings'}: no vectors there; `dvc repro` makes them.")
-        return cls(folder, home / "params.yaml", home / "models/stanza")
+        return cls(folder, home / "params.yaml", home / "models")
 
     # ------------------------------------------------------------ vectors
     @cached_property

@@ -22,7 +22,7 @@ def batch_of(kinds, users, images):
     group = torch.tensor([group for _, group in shown], dtype=torch.int64)
     distinct, user = torch.unique(torch.tensor(users), return_inverse=True)
     nothing = torch.empty(0)
-    return Batch(torch.arange(len(kinds)), distinct, user, group, nothing, nothing, text, nothing, image)
+    return Batch(torch.arange(len(kinds)), distinct, user, group, nothing, nothing, text, nothing, nothing, image)
 
 
 def vectors_of(batch, seed=0):
@@ -147,7 +147,7 @@ def test_merged_is_one_loss_of_the_sum_of_what_a_post_has(loss, name):
     everyone = torch.arange(len(batch))
     # As if the sum were the text of every post.
     alike = Batch(
-        batch.posts, batch.users, batch.user, batch.group[:0], *[torch.empty(0)] * 2, everyone, *[everyone[:0]] * 2
+        batch.posts, batch.users, batch.user, batch.group[:0], *[torch.empty(0)] * 2, everyone, *[everyone[:0]] * 3
     )
     as_text = Encoded(torch.stack(merged), encoded.image[:0], encoded.user)
     scale = 1.0 if objective.scale is None else objective.scale[0].exp()

@@ -14,6 +14,7 @@ from pipeline.embedding import model as models
 from pipeline.embedding.batches import Lookup, cut, distinct, image_features, image_numbers, shuffled, spread, tokens
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Shape, Trained
+from pipeline.embedding.starts import starting_rows
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
 from pipeline.embedding.windows import window_maxima
 from pipeline.running.errors import UserError
@@ -205,9 +206,9 @@ def test_a_model_is_loaded_as_it_was_saved(style, tmp_path):
 
 def test_users_start_as_their_mean_word_and_without_one_at_random_by_the_seed():
     means = pa.table({"id": ["b", "d"], "vector": vectors(np.array([[1, 2], [3, 5]], np.float32))})
-    rows = models.starting_rows(pa.array(["a", "b", "c", "d"]), means, 2, seed=1)
+    rows = starting_rows(pa.array(["a", "b", "c", "d"]), means, 2, seed=1)
     np.testing.assert_array_equal(rows[[1, 3]], [[1, 2], [3, 5]])
-    again, other = (models.starting_rows(pa.array(["a", "b", "c", "d"]), means, 2, seed) for seed in (1, 2))
+    again, other = (starting_rows(pa.array(["a", "b", "c", "d"]), means, 2, seed) for seed in (1, 2))
     np.testing.assert_array_equal(rows, again)
     assert (rows[[0, 2]] != other[[0, 2]]).all()
 

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from pipeline.embedding.batches import Posts
 from pipeline.evaluation.baselines import mean_images, mean_words
+from pipeline.running.params import validate
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.table import matrix
@@ -40,12 +41,12 @@ def test_a_user_is_the_mean_of_the_images_and_random_without_one():
 
 
 def test_averages_are_of_features_whether_there_is_style_or_not(tmp_path, monkeypatch):
-    found = []
+    root, found = Path(__file__).parents[2], []
     for style in (False, True):
         folder = tmp_path / str(style)
         write_tables(folder, style=style)
         monkeypatch.chdir(folder)
-        inputs = Inputs.read(folder, 8)
+        inputs = Inputs.read(folder, validate(root / "params.yaml").model)
         users, ranks, _ = baselines.avg_image(inputs, inputs.queries("test", folder), seed=1)
         found.append((users.values, ranks["image_to_user"][0]["rank"].to_numpy()))
     for one, other in zip(*found, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.evaluation.baselines import mean_by_user
+from pipeline.embedding.starts import mean_by_user
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.images import FEATURES
 from pipeline.tables.ranking import RANKS
