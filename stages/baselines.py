@@ -98,7 +98,10 @@ def avg_image(inputs: Inputs, test: Queries, seed: int) -> Found:
 
 
 class Training:
-    """The two baselines that train: same settings, same loss, same choice of the epoch as the model's."""
+    """The two baselines that train: same settings, same loss, same choice of the epoch as the model's.
+
+    Epoch 0 is the start: of what no post can train, as the image of posts of text alone.
+    """
 
     def __init__(self, params: Params, inputs: Inputs, val: Queries, test: Queries, folder: Path) -> None:
         self.params, self.inputs, self.val, self.test, self.folder = params, inputs, val, test, folder
@@ -120,6 +123,9 @@ class Training:
         return self._found(trained, {"best_epoch": best})
 
     def _train(self, name: str, trained: Trained, objective: Objective, frozen: tuple[str, ...] = ()) -> int:
+        if not len(objective.usable(self.inputs.posts)):
+            log.warning("%s: no post of train has what it trains on; it stays as it starts", name)
+            return 0
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         return self.inputs.trainer(trained, objective, self.params, self.val, folder, frozen).run().best_epoch

@@ -13,6 +13,7 @@ library, so that one starts in a tenth of a second; HEIC has a decoder of its ow
 """
 
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -29,10 +30,13 @@ DAMAGE = (
     *(AssertionError, AttributeError, RuntimeError, struct.error, zlib.error),
 )
 """What Pillow and its decoders raise on damaged files; anything else is a fault of theirs, and ends the process."""
+MAX_SCANS = 500
+"""Of a JPEG: a progressive one has about ten. Each may cost a look at every pixel, and takes but a dozen bytes."""
 WHITE = 250
 """The least value of what looks white."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG, _MARKER = b"\xff\xd8", re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
 _PNG_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _ORIENTATION = 0x0112
@@ -87,6 +91,8 @@ def plain_picture(data: bytes, max_pixels: int, max_side: int) -> tuple[bytes, i
 def _opened(data: bytes) -> Image.Image:
     if data.startswith(_PNG):
         data = _PNG + b"".join(_needed_chunks(data))
+    if data.startswith(_JPEG) and _scans(data) > MAX_SCANS:
+        raise ValueError(f"more than {MAX_SCANS} scans")
     formats: tuple[str, ...] = FORMATS
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and b"avif" not in data[8:64]:
         import pi_heif
@@ -107,6 +113,15 @@ def _needed_chunks(data: bytes) -> Iterator[bytes]:
         at += 12 + length
         if kind == b"IEND":
             return
+
+
+def _scans(data: bytes) -> int:
+    """How many scans a JPEG has up to its end, counted to just beyond MAX_SCANS."""
+    scans, at = 0, len(_JPEG)
+    while scans <= MAX_SCANS and (marker := _MARKER.search(data, at)) and marker[1] != b"\xd9":
+        scans += marker[1] == b"\xda"
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return scans
 
 
 def _orientation(image: Image.Image) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ from planted import write_tables
 from ruamel.yaml import YAML
 
 from pipeline.embedding.batches import Posts
+from pipeline.embedding.losses import Objective
 from pipeline.evaluation.baselines import mean_images, mean_words
 from pipeline.running.params import validate
 from pipeline.tables.embedding import EMBEDDINGS
@@ -51,6 +53,24 @@ def test_averages_are_of_features_whether_there_is_style_or_not(tmp_path, monkey
         found.append((users.values, ranks["image_to_user"][0]["rank"].to_numpy()))
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_what_no_post_can_train_stays_as_it_starts_and_the_stage_goes_on(tmp_path):
+    none, ids = np.full(3, -1), pa.chunked_array([list("abc")])
+    texts = Posts.of_one(ids, np.arange(3), none, none, np.ones((3, 1), np.int32))
+    trained = []
+    inputs = SimpleNamespace(posts=texts, trainer=lambda model, objective, *_: trained.append(objective) or Once())
+    training = baselines.Training(None, inputs, None, None, tmp_path)
+    text_user, image_text = (Objective(lambdas, "triplet", 0.1) for lambdas in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+    assert [training._train("one", None, one) for one in (text_user, image_text)] == [5, 0]
+    assert trained == [text_user]
+
+
+class Once:
+    """A training that keeps its fifth epoch."""
+
+    def run(self):
+        return SimpleNamespace(best_epoch=5)
 
 
 @pytest.fixture

@@ -102,6 +102,18 @@ def test_what_follows_the_picture_costs_nothing(gradient):
         assert len(stored(file)) < 5000
 
 
+def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded_and_bytes_that_look_like_some_are_not(photo):
+    jpeg = encoded(photo, "JPEG", progressive=True)
+    at = jpeg.rindex(b"\xff\xda")
+    again = jpeg[at : at + 2 + int.from_bytes(jpeg[at + 2 : at + 4])] + b"\0"
+    looks = b"\xff\xda" * 1000
+    for more in (again * 300, segment(0xED, looks)):
+        assert stored(jpeg[:at] + more + jpeg[at:])
+    assert stored(jpeg + looks)
+    with pytest.raises(ValueError, match="more than 500 scans"):
+        stored(jpeg[:-2] + again * 200_000 + jpeg[-2:])
+
+
 def test_long_texts_and_profiles_inside_a_png_do_not_matter(gradient):
     info = PngImagePlugin.PngInfo()
     info.add_itxt("workflow", "node " * 260_000, zip=True)
