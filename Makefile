@@ -46,6 +46,11 @@ lint: .venv/.synced  ## Linters, types, and dvc.yaml held against the code
 	@mypy
 	@python -m tools.contract
 
+# USER is also the login name that the environment has: only one that is typed counts.
+erase: .venv/.synced  ## Take a person, or posts, out of everything: make erase USER=anna, LIST=ids.txt or POST=123
+	@python -m tools.erase $(if $(filter command line,$(origin USER)),--user '$(USER)') \
+	    $(if $(LIST),--list '$(LIST)') $(if $(POST),--post '$(POST)') $(if $(YES),--yes)
+
 explore: .venv/.synced  ## A page to search, open and compare users, images and texts, on this machine alone
 	@python -m explore
 
@@ -82,4 +87,4 @@ lock:  ## Compile requirements.lock anew from pyproject.toml
 	@python3 -m venv .uv
 	@.uv/bin/python -m pip install --quiet uv
 
-.PHONY: help env repro mend paper test bench lint check-lock pr-report scale lock explore ask
+.PHONY: erase help env repro mend paper test bench lint check-lock pr-report scale lock explore ask

@@ -5,11 +5,13 @@ counts or tells anything: of users, posts, pictures, of names of files and of wh
 addresses and telephone numbers, and a mention becomes that person's pseudonym, or goes. Times become days. Errors of
 the source are told without what they quote. Whatever comes after the import knows the pseudonyms alone.
 
-Rows of who or what was erased go first, with the keyed hash in the place of the id; mentions of them go too.
+Rows of who or what was erased go first, with the keyed hash in the place of the id; mentions of them and links to
+them go too.
 
 In memory are, beside what the import holds, each distinct id of a user, post and picture as the source has it.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -17,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.common.links import MENTION
+from pipeline.common.links import LINK, MENTION
 from pipeline.corpus.importing import CANDIDATES, Source, rejected_rows
 from pipeline.corpus.names import folded
 from pipeline.pictures.finding import MISSING
@@ -28,6 +30,7 @@ from pipeline.privacy.guard import guarded
 from pipeline.privacy.keys import Key, Kind
 from pipeline.tables.corpus import REJECTED
 
+_STEPS = re.compile(r"[/?&=#:@]+")
 Chunked = Any
 """A pa.ChunkedArray."""
 
@@ -131,7 +134,7 @@ class DiscreetSource:
         if self._key is not None:
             change: Callable[[str], str] = lambda text: texts.without(text, self._mention, self.taken_out)  # noqa: E731
         elif self._tombstones:
-            change = lambda text: MENTION.sub(self._unless_erased, text)  # noqa: E731
+            change = lambda text: MENTION.sub(self._unless_erased, LINK.sub(self._unless_erased, text))  # noqa: E731
         else:
             return column
         return pa.chunked_array([[None if t is None else change(t) for t in column.to_pylist()]], pa.string())
@@ -143,7 +146,9 @@ class DiscreetSource:
         return "@" + self._key.pseudonym("user", user)
 
     def _unless_erased(self, found: Any) -> str:
-        return " " if self._tombstones.user(found[0]) else str(found[0])
+        """A mention, or a link or address, that leads to nobody who was erased; else nothing."""
+        parts = (part for part in _STEPS.split(found[0]) if part)
+        return " " if any(self._tombstones.user(part) for part in parts) else str(found[0])
 
     def pictures(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | Picture | Rejected]]:
         """The files of these names, which are pseudonyms where there are any."""
@@ -186,11 +191,12 @@ class DiscreetSource:
             gone = self._tombstones.post(row["id"]) if of_posts else None
             gone = gone or self._tombstones.user(row["id"])
             told = (row["id"], row["reason"], row["detail"])
+            place = _place(row["detail"]) + ("" if of_posts else " of the users")
             if gone:
-                told = (gone, erased.REASON, _place(row["detail"]))
+                told = (gone, erased.REASON, place)
             elif self._key:
                 kind: Kind = "post" if of_posts else "user"
-                told = (self._key.pseudonym(kind, row["id"]), row["reason"], _place(row["detail"]))
+                told = (self._key.pseudonym(kind, row["id"]), row["reason"], place)
             seen[told] += 1
             rows.append((*told[:2], told[2] + (f" ({seen[told]})" if seen[told] > 1 else "")))
         return REJECTED.of(rows)

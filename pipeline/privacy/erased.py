@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.privacy.keys import Key, private_file, private_folder, private_text, write_private
+from pipeline.privacy.keys import Key, Kind, private_file, private_folder, private_text, write_private
 
 FILE = "tombstones"
 REASON = "erased at their request"
@@ -34,17 +34,21 @@ class Tombstones:
 
     def user(self, name: str | None) -> str | None:
         """The tombstone of a person known by this id or name; None where there is none."""
-        return self._found("erased user", same(name)) if name else None
+        return self._known("user", name, same(name)) if name else None
 
     def post(self, post_id: str | None) -> str | None:
         """The tombstone of a post; None where there is none."""
-        return self._found("erased post", post_id.strip()) if post_id else None
+        return self._known("post", post_id, post_id.strip()) if post_id else None
 
-    def _found(self, kind: str, name: str) -> str | None:
+    def _known(self, kind: Kind, name: str, alike: str) -> str | None:
+        """By the name, or by its pseudonym: who asks to be erased may know the one that was published."""
         if self._key is None:
             return None
-        digest = self._key.hash(kind, name)
-        return digest if digest in self.hashes else None
+        for form in (alike, self._key.pseudonym(kind, name)):
+            digest = self._key.hash(f"erased {kind}", form)
+            if digest in self.hashes:
+                return digest
+        return None
 
     def of(self, users: pa.ChunkedArray, posts: pa.ChunkedArray, names: dict[str, str]) -> pa.Array:
         """The tombstone of each row (n,), by its user or the user's name in `names`, or its post; null where none."""

@@ -1,0 +1,185 @@
+"""A person is planted, run, experimented with and erased, and every byte is searched for what told of them."""
+
+import csv
+import json
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from commands import ROOT
+from commands import run as command
+from exports.truth import truth
+from exports.writers import fourcat_csv, twarc_pages
+from privacy.test_pseudonyms import FIRST, PEOPLE, SMALL, planted, run
+from ruamel.yaml import YAML
+
+from benchmarks import lay_out, write_params
+from pipeline.privacy import erased
+from pipeline.privacy.erased import REASON, Tombstones
+from pipeline.privacy.keys import Key
+from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
+from tools import erase
+from tools.searching import Search
+
+GONE = PEOPLE[1]
+
+
+def keep(folder):
+    """Params without pseudonyms, and as many posts as are needed without one person."""
+    params = YAML().load(folder / "params.yaml")
+    params["corpus"]["pseudonyms"] = "keep"
+    YAML().dump(params, folder / "params.yaml")
+    return folder
+
+
+def hits(folder, names):
+    search = Search(names)
+    for path in sorted(folder.iterdir()):
+        if path.name not in ("own", "export", ".private", "params.yaml", ".git") and not path.is_symlink():
+            search.folder(path)
+    return search.end().hits
+
+
+@pytest.mark.parametrize("pseudonyms", ["keep", "keyed"])
+def test_who_was_erased_does_not_come_back_at_the_import(pseudonyms, tmp_path, monkeypatch):
+    folder = planted(tmp_path)
+    if pseudonyms == "keep":
+        keep(folder)
+    monkeypatch.chdir(folder)
+    erased.add([f"@{GONE.upper()}"], [f"{PEOPLE[2]}-post-2"])
+    run(folder, FIRST)
+    posts = POSTS.read(folder / "data/corpus/posts")
+    assert posts.num_rows == 76 - 20 - 1 and USERS.count(folder / "data/corpus/users") == 3
+    assert IMAGES.count(folder / "data/corpus/images") == 76 - 20 - 1
+    rejected = [row for row in REJECTED.read(folder / "data/corpus/rejected").to_pylist() if row["reason"] == REASON]
+    assert len(rejected) == 20 + 1 + 1 and {row["id"] for row in rejected} == set(
+        Tombstones.held().hashes
+    )  # users' row too
+    assert hits(folder, [GONE]) == []  # mentions and links in others' texts are gone too
+
+
+def test_a_tombstone_knows_a_person_by_name_and_by_pseudonym_and_names_nobody(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not Tombstones.held() and not (tmp_path / ".private").exists()
+    published = Key.held().pseudonym("user", "carl")
+    erased.add(["Anna", published], ["p1"])
+    found = Tombstones.held()
+    assert found.user("@anna") and found.user("carl") and found.post("p1")
+    assert not (found.user("ann") or found.user("p1") or found.post("anna") or found.user(None))
+    text = (tmp_path / ".private/tombstones").read_text()
+    assert "anna" not in text.lower() and published not in text
+    assert stat.S_IMODE((tmp_path / ".private/tombstones").stat().st_mode) == 0o600
+    column = pa.chunked_array([["x", "u7", "carl"]])
+    assert found.of(column, pa.chunked_array([["p1", "p2", "p3"]]), {"u7": "ANNA"}).null_count == 0
+
+
+@pytest.mark.parametrize("writer", [twarc_pages, fourcat_csv], ids=lambda writer: writer.__name__)
+def test_an_export_keeps_nothing_of_who_was_erased(writer, tmp_path, monkeypatch):
+    (tmp_path / "export").mkdir()
+    written = writer(tmp_path / "export", truth(6, 24))
+    lay_out(tmp_path)
+    corpus = {
+        "source": "export", "posts": str(written.posts), "images": str(written.images or tmp_path / "none"),
+        "columns": written.columns, "min_posts_per_user": 2,
+    }  # fmt: skip
+    write_params(tmp_path, {"corpus": corpus, **SMALL})
+    run(tmp_path, FIRST[:5])
+    posts = POSTS.read(tmp_path / "data/corpus/posts").to_pylist()
+    gone = posts[0]["user_id"]
+    theirs = [post["post_id"] for post in posts if post["user_id"] == gone]
+    monkeypatch.chdir(tmp_path)
+    erased.add([gone], [])
+    run(tmp_path, FIRST[:5])
+    assert [path.name for path in (tmp_path / "data/converted").iterdir()] == ["README"]
+    left = POSTS.read(tmp_path / "data/corpus/posts")
+    assert left.num_rows == len(posts) - len(theirs) > 20
+    assert hits(tmp_path, [name for name in [gone, *theirs] if len(name) > 5]) == []
+
+
+def test_whom_to_erase_has_to_be_said_and_agreed_to(fabricated, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        erase.main([])
+    assert "whom?" in capsys.readouterr().err
+    assert "--user" not in command(
+        "make", "-n", "erase", at=ROOT
+    )  # the login name, which the environment calls USER, is nobody's request
+    assert "--user 'anna'" in command("make", "-n", "erase", "USER=anna", at=ROOT)
+    monkeypatch.chdir(planted(tmp_path))
+    with pytest.raises(SystemExit, match=r"missing\.txt is no file"):
+        erase.main(["--list", "missing.txt"])
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project under Git and DVC, of planted people, committed."""
+    folder = keep(planted(tmp_path / "project", count=100))
+    for name in ("pipeline", "stages", "models", "dvc.yaml"):
+        (folder / name).unlink()
+        source = ROOT / name
+        shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__")) if source.is_dir() else (
+            shutil.copy(source, folder / name)
+        )
+    (folder / "tools").mkdir()
+    for name in ("__init__.py", "erase.py", "searching.py"):
+        shutil.copy(ROOT / "tools" / name, folder / "tools" / name)
+    shutil.copy(ROOT / ".gitignore", folder / ".gitignore")
+    shutil.copy(ROOT / ".dvcignore", folder / ".dvcignore")
+    with (folder / ".gitignore").open("a") as stream:
+        stream.write("/own/\n")
+    (folder / "paper").mkdir()
+    command("git", "init", "-q", "-b", "main", at=folder)
+    command("git", "config", "user.name", "a", at=folder)
+    command("git", "config", "user.email", "a@example.invalid", at=folder)
+    command("dvc", "init", "-q", at=folder)
+    command("git", "add", "-A", at=folder)
+    command("git", "commit", "-qm", "base", at=folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_person_is_erased_from_data_cache_experiments_and_marks(project, monkeypatch):
+    monkeypatch.setenv("DU2MCE_CACHE", str(project / "user-wide"))
+    monkeypatch.setitem(os.environ, "DU2MCE_CACHE", str(project / "user-wide"))
+    environment = {"DU2MCE_CACHE": str(project / "user-wide"), "PYTHONPATH": str(project), "OMP_NUM_THREADS": "1"}
+    monkeypatch.setattr("commands.ENVIRONMENT", {**__import__("commands").ENVIRONMENT, **environment})
+    target = "clean_text"
+    command("dvc", "repro", target, at=project)
+    command("git", "add", "-A", at=project)
+    command("git", "commit", "-qm", "run", at=project)
+    command("dvc", "exp", "run", "-S", "text.min_overlap=0.9", "--name", "mine", target, at=project)
+    command("git", "checkout", "-q", "-f", "main", at=project)
+    post = f"{GONE}-post-1"
+    with (project / "data/marks.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows(
+            [("collection", "kind", "id"), ("a", "user", GONE), ("a", "post", post), ("a", "user", "x")]
+        )
+    (project / ".checkpoints/train").mkdir(parents=True)
+    (project / ".checkpoints/train/part.npz").write_bytes(GONE.encode())
+    texts = POSTS.read(project / "data/corpus/posts").to_pylist()
+    said = [row["text"] for row in texts if row["user_id"] == GONE]
+    before = Search([GONE, post, said[0]])
+    before.folder(project, lambda path: "own" in path.parts or ".private" in path.parts)
+    places = {Path(hit.path).relative_to(project).parts[0] for hit in before.end().hits}
+    assert {"data", ".dvc", ".checkpoints"} <= places
+
+    told = command("python", "-m", "tools.erase", "--user", GONE, "--yes", "--repro", target, at=project)
+    assert "Found: nothing." in told and "1 experiments are removed" in told and "2 marks" in told
+    assert "Your own files still hold them" in told
+    after = Search([GONE, *said, *(row["post_id"] for row in texts if row["user_id"] == GONE)])
+    after.folder(project, lambda path: "own" in path.parts)
+    after.git(project)
+    assert after.end().hits == []
+    (receipt,) = (project / ".private/erasures").iterdir()
+    assert receipt.read_text() in told + "\n" and GONE not in receipt.read_text()
+    assert not command("dvc", "exp", "list", "--names-only", "--all-commits", at=project).strip()
+
+    # The next export brings them again, and they do not come back.
+    with (project / "own/posts.csv").open("a", newline="") as stream:
+        csv.writer(stream).writerow(("new-1", GONE, "back again with a new post of mine", "", "2024-06-01"))
+    command("dvc", "repro", target, at=project)
+    rejected = json.loads((project / "metrics/import.json").read_text())["rejected"]
+    assert rejected[REASON] == len(said) + 1
