@@ -25,7 +25,7 @@ async function start() {
     const ratio = devicePixelRatio || 1;
     ink.setTransform(ratio, 0, 0, ratio, 0, 0);
     ink.clearRect(0, 0, width, height);
-    const near = [], size = Math.max(2, Math.min(8, 8.5 - 1.4 * Math.log10(count) + Math.log2(scale)));
+    const near = [], size = Math.max(2, Math.min(9, 12 - 2.2 * Math.log10(count + 1) + Math.log2(scale)));
     let last = null;
     for (const i of rows) {
       const a = px(i), b = py(i);
