@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     for word, alike in found["unknown"].items():
         sys.stdout.write(f"unknown: {word}" + (f" (known: {', '.join(alike)})" if alike else "") + "\n")
+    for word, near in found["from_parts"].items():
+        sys.stdout.write(f"known by its parts: {word} (near: {', '.join(near)})\n")
     for note in found["notes"]:
         sys.stdout.write(f"{note}\n")
     for kind, rows in found["answers"].items():

@@ -125,6 +125,7 @@ class Views:
             "terms": [{"sign": term.sign, "kind": term.kind, "value": term.value} for term in asked.terms],
             "notes": list(asked.notes),
             "unknown": {word: list(alike) for word, alike in asked.unknown.items()},
+            "from_parts": {word: list(near) for word, near in asked.from_parts.items()},
             "answered": asked.vector is not None,
             "answers": self.answers(asked, top, filters, kinds),
         }

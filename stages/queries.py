@@ -8,6 +8,7 @@ Reads   data/model           words that the model knows, and how it embeds a tex
         data/text/words      what languages posts are in: a query is in one of these
         models/stanza        lemmatizer (text.stanza: bundled): a query is cleaned as posts are
         models/minilm        tokenizer (sentences.encoder: minilm), where the model reads sentences
+        data/words/parts     with words.subwords, what unknown words of a query are made of
 Writes  data/queries/asked     one row per query: of report.queries, or in words of train where that is
                                null, then a few images and users, drawn by the seed
         data/queries/answers   what lies nearest to each
@@ -31,6 +32,7 @@ from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.space.own_words import own_questions
 from pipeline.space.search import KINDS, Query, answer, parse, row_of
+from pipeline.space.spelling import known_parts, spelled
 from pipeline.tables.corpus import pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED
 from pipeline.tables.images import IMAGE_GROUPS
@@ -42,6 +44,7 @@ from pipeline.text.lemmas import models
 from stages.runner import run
 
 MODEL = Path("data/model")
+PARTS_PATH = Path("data/words/parts")
 EMBEDDED = Path("data/embeddings")
 GROUPS = Path("data/images/groups")
 TRAIN, TEST = Path("data/split/train"), Path("data/split/test")
@@ -82,6 +85,7 @@ def main() -> None:
             {row["values"]: row["counts"] for row in spoken},
         )
     )
+    trained, _ = spelled(trained, known_parts(PARTS_PATH), words)
     token = tokens(words, trained.vocabulary, trained.model.shape.text_length)
     said = None
     if trained.model.shape.sentence:

@@ -14,6 +14,7 @@ and by sentences alone they rank as the baseline encoder_mean_centred does.
 Shapes: D joint, t texts of L words, u distinct words, i images, r users.
 """
 
+import copy
 import hashlib
 import json
 import math
@@ -139,6 +140,14 @@ class JointModel(nn.Module):
         self.style_mean.copy_(mean)
         self.style_deviation.copy_(deviation)
 
+    def with_words(self, rows: Tensor, weights: Tensor) -> "JointModel":
+        """A model with other words, of `rows` (V, word) and `weights` (V,), that shares all else with this one."""
+        other = copy.copy(self)
+        padding = torch.zeros_like(self.word_rows[:1])
+        words = {"word_rows": torch.cat([padding, rows]), "word_weights": torch.cat([weights.new_zeros(1), weights])}
+        other._buffers = {**self._buffers, **words}
+        return other
+
     def image(self, features: Tensor) -> Tensor:
         """x^I (i, D) of `features` (i, D_I)."""
         if self.shape.style:
@@ -189,8 +198,11 @@ def _weighted_mean(vectors: Tensor, weights: Tensor, text: Tensor) -> Tensor:
 
 
 def rarity(counts: np.ndarray) -> Tensor:
-    """The weight of each word (V,) in the mean of a text, by its `counts` (V,) in train: more, the rarer it is."""
-    return torch.from_numpy(np.log1p(counts.sum() / counts).astype(np.float32))
+    """The weight of each word (V,) in the mean of a text, by its `counts` (V,) in train: more, the rarer it is.
+
+    A word that is not in train, known by its parts, counts as one that is there once.
+    """
+    return torch.from_numpy(np.log1p(counts.sum() / np.maximum(counts, 1)).astype(np.float32))
 
 
 @dataclass(frozen=True)

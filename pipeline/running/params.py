@@ -154,6 +154,7 @@ class Words(_Section):
     epochs: PositiveInt
     negative: PositiveInt
     usage: Annotated[int, Field(ge=0)]
+    subwords: bool
     workers: PositiveInt
 
 

@@ -5,7 +5,7 @@ than all else that a page needs. One reader may be asked from several threads; i
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.embedding.model import Trained
     from pipeline.encoding.encoders import Encoder
     from pipeline.encoding.sentences import SentenceEncoder
+    from pipeline.words.subwords import Parts
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -34,6 +35,8 @@ class Texts:
     words: list[list[str]]
     known: list[list[str]]
     unknown: list[list[str]]
+    from_parts: Mapping[str, tuple[str, ...]]
+    """Known by their parts alone, each with the words that the model has nearest to it; not among the unknown."""
 
 
 class Reader:
@@ -84,20 +87,29 @@ class Reader:
         """Vectors of texts, and their words."""
         from pipeline.embedding.batches import tokens, told
         from pipeline.embedding.vectors import embed_texts
+        from pipeline.space.spelling import spelled
 
         with self._lock:
             found = self.words(texts)
-            token = tokens(found, self.trained.vocabulary, self.trained.model.shape.text_length)
+            trained, from_parts = spelled(self.trained, self._parts, found)
+            token = tokens(found, trained.vocabulary, trained.model.shape.text_length)
             said = self.sentences(texts)
             known = (token[:, :1] > 0) | (said is not None and told(said)[:, None])
-            vectors = np.where(known, embed_texts(self.trained.model, token, said), 0)
+            vectors = np.where(known, embed_texts(trained.model, token, said), 0)
         words = found.to_pylist()
         return Texts(
             vectors,
             words,
-            [[word for word in row if word in self.vocabulary] for row in words],
-            [list(dict.fromkeys(word for word in row if word not in self.vocabulary)) for row in words],
+            [[word for word in row if word in self.vocabulary or word in from_parts] for row in words],
+            [list(dict.fromkeys(w for w in row if w not in self.vocabulary and w not in from_parts)) for row in words],
+            from_parts,
         )
+
+    @cached_property
+    def _parts(self) -> "Parts":
+        from pipeline.space.spelling import known_parts
+
+        return known_parts(self._data / "words/parts")
 
     def sentences(self, texts: Sequence[str | None]) -> Array | None:
         """The texts' sentence vectors (n, S), as the corpus's were made, zeros without a text; None where the model

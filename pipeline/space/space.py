@@ -86,6 +86,8 @@ class Asked:
     kind: str = "text"
     unknown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Words that the model does not know, each with known ones that are spelled nearly so."""
+    from_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Words that it knows by their parts alone, each with the known ones that lie nearest to it."""
     notes: tuple[str, ...] = ()
 
 
@@ -195,7 +197,7 @@ class Space:
         unknown = {word: self.spelled_nearly(word) for words in (read.unknown if read else ()) for word in words}
         return Asked(
             tuple(terms), np.asarray(total / length, np.float32) if length > 1e-6 else None,
-            parts[0][0] if parts else "text", unknown, tuple(notes),
+            parts[0][0] if parts else "text", unknown, read.from_parts if read else {}, tuple(notes),
         )  # fmt: skip
 
     def _vector_of(self, term: Term) -> Array | None:

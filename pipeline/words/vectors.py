@@ -1,19 +1,21 @@
-"""word2vec on a corpus's own cleaned words (gensim), users as the means of their words and, beyond the paper, who uses
-which words.
+"""word2vec on a corpus's own cleaned words (gensim), users as the means of their words and, beyond the paper, fastText
+in its place, and who uses which words.
 
 All see the posts that they are given and nothing else: the caller gives the train split.
 Source: "Text" and "Implementation" of the paper; 300 dimensions; skip-gram, window and passes are unstated there.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from gensim.models import Word2Vec
+from gensim.models import FastText, Word2Vec
 from scipy.sparse import coo_array, csr_array
 from sklearn.utils.extmath import randomized_svd
 
@@ -21,6 +23,7 @@ from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.params import Words
 from pipeline.running.progress import bar
+from pipeline.words.subwords import BUCKETS, LONGEST, SHORTEST, Parts
 
 CHECKPOINT_EVERY = 30.0
 """Seconds, at least, between checkpoints; one is written at the end of a pass."""
@@ -32,11 +35,33 @@ NOTHING = 1e-6
 
 @dataclass(frozen=True)
 class WordVectors:
-    """v words, sorted, with the number of occurrences of each, (v,) int64, and its vector, (v, size) float32."""
+    """v words, sorted, with the number of occurrences of each, (v,) int64, and its vector, (v, size) float32.
+
+    `parts` are what words are made of; none are known unless `Words.subwords` asks for them.
+    """
 
     words: pa.Array
     counts: np.ndarray
     vectors: np.ndarray
+    parts: Parts
+
+    def with_spelled(self, words: pa.Array, fitted: Iterable[pa.ChunkedArray]) -> "WordVectors":
+        """These words and those others of `words` that have a known part: their vectors are made of their parts.
+
+        Their counts are those of `fitted` (lists of words, by shard), 0 for one that never occurs there.
+        """
+        others = pc.filter(words, pc.invert(pc.is_in(words, value_set=self.words))).to_pylist()
+        spelled, vectors = self.parts.spell(others)
+        counted = Counter(word for texts in fitted for word in pc.list_flatten(texts).to_pylist())
+        names = [*self.words.to_pylist(), *spelled]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        counts = np.append(self.counts, [counted[word] for word in spelled]).astype(np.int64)
+        return WordVectors(
+            pa.array([names[row] for row in order], pa.string()),
+            counts[order],
+            np.concatenate([self.vectors, vectors])[order],
+            self.parts,
+        )
 
 
 def learn(texts: Iterable[pa.ChunkedArray], params: Words, seed: int, folder: Path) -> WordVectors:
@@ -48,15 +73,17 @@ def learn(texts: Iterable[pa.ChunkedArray], params: Words, seed: int, folder: Pa
     """
     corpus = folder / "corpus.txt"
     _write_lines(texts, corpus)
-    model = Word2Vec(
-        vector_size=params.size,
-        sg=int(params.skip_gram),
-        window=params.window,
-        min_count=params.min_count,
-        negative=params.negative,
-        workers=params.workers,
-        seed=seed,
-    )
+    settings = {
+        "vector_size": params.size,
+        "sg": int(params.skip_gram),
+        "window": params.window,
+        "min_count": params.min_count,
+        "negative": params.negative,
+        "workers": params.workers,
+        "seed": seed,
+    }
+    hashed = {"min_n": SHORTEST, "max_n": LONGEST, "bucket": BUCKETS}
+    model = FastText(**settings, **hashed) if params.subwords else Word2Vec(**settings)
     model.build_vocab(corpus_file=str(corpus))
     if not len(model.wv):
         raise UserError(
@@ -67,7 +94,8 @@ def learn(texts: Iterable[pa.ChunkedArray], params: Words, seed: int, folder: Pa
     words = sorted(model.wv.key_to_index)
     rows = [model.wv.key_to_index[word] for word in words]
     counts = np.array([model.wv.get_vecattr(word, "count") for word in words], np.int64)
-    return WordVectors(pa.array(words, pa.string()), counts, model.wv.vectors[rows])
+    parts = Parts.of_model(model) if isinstance(model, FastText) else Parts([], np.empty((0, params.size), np.float32))
+    return WordVectors(pa.array(words, pa.string()), counts, model.wv.vectors[rows], parts)
 
 
 def _make_passes(model: Word2Vec, corpus: Path, passes: int, checkpoint: Path) -> None:
@@ -93,15 +121,25 @@ def _make_passes(model: Word2Vec, corpus: Path, passes: int, checkpoint: Path) -
 
 def _save(model: Word2Vec, passes: int, checkpoint: Path) -> None:
     _, keys, position, *_ = model.random.get_state()
-    held = {"vectors": model.wv.vectors, "context": model.syn1neg, "keys": keys, "position": position}
+    held: dict[str, Any] = {"passes": passes, "keys": keys, "position": position, **_learned(model)}
     with sealed_file(checkpoint) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, passes=passes, **held)
+        np.savez(stream, **held)
+
+
+def _learned(model: Word2Vec) -> dict[str, np.ndarray]:
+    """The arrays that training changes, by name; a FastText's vectors are made of these."""
+    if isinstance(model, FastText):
+        own = {"vectors": model.wv.vectors_vocab, "ngrams": model.wv.vectors_ngrams}
+    else:
+        own = {"vectors": model.wv.vectors}
+    return {**own, "context": model.syn1neg}
 
 
 def _resume(model: Word2Vec, checkpoint: Path) -> int:
     """Put `model` where it stood after the passes that `checkpoint` tells; returns their number."""
     with np.load(checkpoint) as held:
-        model.wv.vectors[:], model.syn1neg[:] = held["vectors"], held["context"]
+        for name, array in _learned(model).items():
+            array[:] = held[name]
         model.random.set_state(("MT19937", held["keys"], int(held["position"])))
         return int(held["passes"])
 
@@ -155,7 +193,8 @@ def usage(counts: csr_array, size: int) -> tuple[np.ndarray, np.ndarray]:
     and one number per user. Both together are decomposed again, so that words and users share all numbers evenly; where
     users do not differ, none is left.
     """
-    share = counts.sum(axis=0) / counts.sum()
+    # A word that nobody here used is of no user; its column holds no entry to divide.
+    share = np.maximum(counts.sum(axis=0), 1) / counts.sum()
     used = (counts / (SMOOTHING * share)).log1p().tocsr()
     active = np.log1p(counts.sum(axis=1) / SMOOTHING)
     left, values, right = randomized_svd(used, min(size, *counts.shape), random_state=0)
@@ -167,11 +206,22 @@ def usage(counts: csr_array, size: int) -> tuple[np.ndarray, np.ndarray]:
     return (words @ right[kept].T * root).astype(np.float32), (users @ left[:, kept] * root).astype(np.float32)
 
 
+def distinct(texts: Iterable[pa.ChunkedArray]) -> pa.Array:
+    """The distinct words of `texts` (lists of words, by shard)."""
+    found = [pc.list_flatten(part).unique() for part in texts]
+    return pc.unique(pa.chunked_array(found, pa.string()))
+
+
 def join(vectors: np.ndarray, words: np.ndarray, means: np.ndarray, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Word `vectors` (v, d) and users' `means` (u, d) with what `usage` tells of `words` and `users` behind.
 
     Either half weighs the same: a user's two are of unit length, a word's of unit length on average.
     """
-    halves = [half / max(NOTHING, np.linalg.norm(half, axis=1).mean()) for half in (vectors, words)]
+    halves = [half / mean_length(half) for half in (vectors, words)]
     own = [half / np.linalg.norm(half, axis=1, keepdims=True).clip(NOTHING) for half in (means, users)]
     return np.concatenate(halves, axis=1), np.concatenate(own, axis=1)
+
+
+def mean_length(vectors: np.ndarray) -> float:
+    """The mean length of rows (n, d), above 0."""
+    return max(NOTHING, float(np.linalg.norm(vectors, axis=1).mean()))

@@ -129,7 +129,8 @@ def test_a_corpus_s_own_picture_lies_where_it_lay_when_the_corpus_was_read(space
     name, data = stored["image_id"][40].as_py(), stored["bytes"][40].as_py()
     (vector,) = space.embed(images=[data])
     np.testing.assert_allclose(vector, space.vector("image", name), atol=2e-3)
-    assert space.search(image=data, kind="image", top=1)[0].id == name
+    best, *others = space.search(image=data, kind="image", top=5)
+    assert name in [best.id, *(answer.id for answer in others if answer.cosine > best.cosine - 2e-3)]
     with pytest.raises(UserError, match="not an image of a known format"):
         space.search(image=b"<svg/>")
 

@@ -47,6 +47,7 @@ PLACES = {
     "split/train": split.CONTENT,
     "split/sets": split.SETS,
     "split/close": split.CLOSE,
+    "words/parts": embedding.PARTS,
     "words/vocabulary": embedding.VOCABULARY,
     "words/users": embedding.EMBEDDINGS,
     "model/users": embedding.EMBEDDINGS,

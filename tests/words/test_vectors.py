@@ -18,7 +18,7 @@ from pipeline.words.vectors import SMOOTHING, join, learn, mean_by_user, occurre
 from stages import word2vec
 
 ROOT = Path(__file__).parents[2]
-PARAMS = Words(min_count=3, size=12, skip_gram=True, window=5, epochs=5, negative=5, usage=0, workers=1)
+PARAMS = Words(min_count=3, size=12, skip_gram=True, window=5, epochs=5, negative=5, usage=0, subwords=False, workers=1)
 LISTS = pa.list_(pa.string())
 
 
