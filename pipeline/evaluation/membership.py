@@ -8,8 +8,8 @@ Compared within a person, so that who posts much, or alike, does not count for h
 - text, image: `own` is the cosine to the author's vector, by someone who knows whose post it is; `any` the largest
   cosine to any user's vector, by someone who does not.
 - user: is a person among the vectors at all? By the mean of their held-out posts' vectors and the closest user's
-  vector, with theirs among them and with theirs taken out, over people. That the others' vectors saw them is not undone, so
-  with a model that never had the person this might be told a little more easily.
+  vector, with theirs among them and with theirs taken out, over people. That the others' vectors saw them is not
+  undone, so with a model that never had the person this might be told a little more easily.
 
 After membership inference by a threshold (Shokri et al. 2017; Yeom et al. 2018), of the weakest kind: no model of the
 attack is trained, so a better attacker finds more. Intervals: 95 %, by resampling people.
