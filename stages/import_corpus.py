@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pipeline.common.metrics import write_metrics
 from pipeline.corpus.discreet import DiscreetSource
 from pipeline.corpus.exported import ExportedCorpus
-from pipeline.corpus.importing import Source, import_corpus
+from pipeline.corpus.importing import Source, as_they_are, import_corpus
 from pipeline.corpus.openclipart import MAX_POSTS, Openclipart
 from pipeline.corpus.synthetic import SyntheticCorpus
 from pipeline.corpus.table import TableCorpus
@@ -49,6 +49,7 @@ def main() -> None:
         list_corpus.main()
     with resumable("import_corpus") as scratch, _opened(params.corpus, params.seed, params.text.mentions) as opened:
         source, told = opened
+        discreet = source if isinstance(source, DiscreetSource) else None
         metrics = import_corpus(
             source,
             CORPUS,
@@ -58,10 +59,11 @@ def main() -> None:
             params.images.max_pixels,
             params.images.max_side,
             keep_missing=params.corpus.missing_images == "text",
-            image_id=source.image_id if isinstance(source, DiscreetSource) else str,
+            image_id=discreet.image_id if discreet else str,
+            as_read=discreet.as_read if discreet else as_they_are,
         )
-        if isinstance(source, DiscreetSource):
-            metrics["taken_out_of_texts"] = dict(sorted(source.taken_out.items()))
+        if discreet:
+            metrics["taken_out_of_texts"] = dict(sorted(discreet.taken_out.items()))
     with atomic_folder(TRUTH) as folder:
         if isinstance(source, SyntheticCorpus):
             source.write_truth(folder)

@@ -168,6 +168,12 @@ class DiscreetSource:
         """The id of a picture whose file has this hash: without the key nobody tells a known file by it."""
         return self._key.pseudonym("image", digest) if self._key else digest
 
+    def as_read(self, column: str, ids: pa.Array) -> pa.Array:
+        """What ids of a column, post_id or user_id, are in the source."""
+        known = {"post_id": self._posts, "user_id": self._users}[column]
+        found = known.originals(ids)
+        return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
     def users(self, posts: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The source's users of `posts`; the ids of those of its list that are not among them are told by no name."""
         asked = pa.table(

@@ -131,6 +131,11 @@ def joined(*parts: object) -> pa.Array | pa.ChunkedArray:
     return pc.binary_join_element_wise(*(p.cast(pa.string()) if hasattr(p, "cast") else p for p in parts), "")
 
 
+def as_they_are(column: str, ids: pa.Array) -> pa.Array:
+    """The ids of a source that changes none."""
+    return ids
+
+
 def import_corpus(
     source: Source,
     folder: Path,
@@ -142,10 +147,12 @@ def import_corpus(
     workers: int | None = None,
     keep_missing: bool = False,
     image_id: Callable[[str], str] = str,
+    as_read: Callable[[str, pa.Array], pa.Array] = as_they_are,
 ) -> dict[str, Any]:
     """Write `posts`, `users`, `images` and `rejected` under `folder`; returns the metrics of the import.
 
-    `image_id` names a picture by the hash of its file. `scratch` is a folder for what waits; the parts of pictures that
+    `image_id` names a picture by the hash of its file, `as_read` tells what ids of a column (post_id, user_id) were in
+    the source, by which rounded ones are known. `scratch` is a folder for what waits; the parts of pictures that
     stand there, of an earlier run with the same arguments, are used. Raises UserError, with
     the counts, where too little is left to work with; `rejected` is written nevertheless.
     """
@@ -154,7 +161,7 @@ def import_corpus(
         with Spill(scratch / "rows.arrow", CANDIDATES) as rows:
             rows_in = _check_rows(source, rows, rejects)
         choice = _Choice(rows, source.name, rejects)
-        choice.drop_rounded()
+        choice.drop_rounded(as_read)
         choice.drop_duplicates()
         choice.drop_users(min_posts)
         choice.cap_users(max_posts)
@@ -307,10 +314,10 @@ class _Choice:
             part = rows[begin : begin + _PIECE]
             self._rejects.add(rejected_rows(self.post_ids.take(part), reason, details(part)))
 
-    def drop_rounded(self) -> None:
+    def drop_rounded(self, as_read: Callable[[str, pa.Array], pa.Array]) -> None:
         distinct = self.post_ids.dictionary_encode()
-        posts = rounded(distinct.dictionary)[distinct.indices.to_numpy()]
-        users = rounded(self._users)[self._user] & ~posts
+        posts = rounded(as_read("post_id", distinct.dictionary))[distinct.indices.to_numpy()]
+        users = rounded(as_read("user_id", self._users))[self._user] & ~posts
         for what, bad in (("post_id", posts), ("user_id", users)):
 
             def details(rows: Rows, what: str = what) -> pa.Array:

@@ -194,6 +194,18 @@ def test_the_same_key_gives_the_same_pseudonyms_and_another_one_others(imported,
         assert (people(project) == people(folder)) == (at == "same")
 
 
+def test_ids_that_a_program_rounded_are_known_under_pseudonyms_too(tmp_path):
+    folder = planted(tmp_path)
+    text = (folder / "own/posts.csv").read_text()
+    for number in range(40):
+        text = text.replace(f"{PEOPLE[number % 4]}-post-{number},", f"{1234567890 + 37 * number}12345{'0' * 4},", 1)
+    (folder / "own/posts.csv").write_text(text)
+    printed = run(folder, FIRST[:5])
+    rejected = json.loads((folder / "metrics/import.json").read_text())["rejected"]
+    assert rejected["id rounded by a spreadsheet"] == 40
+    assert found(folder, printed, [*PLANTED, "123456789012345"]) == []
+
+
 @pytest.mark.parametrize("writer", [twarc_pages, fourcat_csv], ids=lambda writer: writer.__name__)
 def test_an_export_leaves_no_name_either(writer, tmp_path):
     export = tmp_path / "export"
