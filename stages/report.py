@@ -4,12 +4,14 @@ Reads   params.yaml, metrics/*.json, plots/{training,image_copies}.csv   what ra
         data/corpus/{posts,images}, data/text/{words,duplicates}, data/images/groups   the corpus and its copies
         data/split/{train,largest,close}                  posts to train on; the largest groups; close pairs
         data/evaluation/ranks, data/clusters, data/queries    ranks; clusters of users; answers to questions
+        data/card/card.json                               the model card and the datasheet
         paper/tables.json, where there is one: no dep, or `dvc repro` would train the paper's rows first; `make paper`
         renders this page again
 Writes  report/index.html   the page: no script, no request, pictures embedded; the same run gives the same bytes
 """
 
 import hashlib
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,7 +23,7 @@ import pyarrow.compute as pc
 from pipeline.common.metrics import read_metrics
 from pipeline.report import corpus, neighbours, paper, people, results, untrained
 from pipeline.report.cards import Shelf
-from pipeline.report.page import Note, Part, Section, render
+from pipeline.report.page import Grid, Note, Part, Section, Table, render
 from pipeline.report.pictures import thumbnail
 from pipeline.report.wording import count
 from pipeline.running.files import write_text
@@ -48,6 +50,7 @@ QUERIES_PATH = Path("data/queries")
 METRICS = Path("metrics")
 CURVES = Path("plots/training.csv")
 PLANTED = Path("plots/image_copies.csv")
+CARD = Path("data/card/card.json")
 PAPER = Path("paper/tables.json")
 PAGE = Path("report/index.html")
 
@@ -126,6 +129,7 @@ def main() -> None:
             shelf,
         ),
         "Any to any": people.answers(asked, answers, shelf),
+        "Model card and datasheet": _card(),
         "Tables of the paper": paper.tables(read_metrics(PAPER) if PAPER.exists() else None, retrieval),
     }
     lead = (
@@ -142,9 +146,22 @@ LEADS = {
     "Copies": "What is said or shown twice must not be learned on one side of the split and asked for on the other.",
     "Retrieval": "Each query of the test side looks for one thing among all candidates; its rank is one and all that "
     "come before, ties counted by half.",
+    "Model card and datasheet": "As Markdown they are data/card/model-card.md and datasheet.md. What stands in "
+    "brackets is for "
+    "the person who publishes to answer.",
     "Any to any": "Texts, images and users lie in one space, so each can ask for each. A user is shown with the first "
     "image of their training posts, which is not what was matched.",
 }
+
+
+def _card() -> list[Part]:
+    """What `stages.card` wrote, a table a chapter."""
+    held = json.loads(CARD.read_text(encoding="utf-8"))
+    return [
+        Table(f"{title}: {chapter}", Grid(["", ""], rows, (0, 1)))
+        for title, chapters in held.items()
+        for chapter, rows in chapters
+    ]
 
 
 def _shelf(posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: list[pa.ChunkedArray]) -> Shelf:

@@ -304,6 +304,10 @@ def fabricate(root: Path, text=None, user=None) -> None:
     reached = {check: {"precision": 0.99, "recall": 0.6} for check in checks}
     found = {"copies": 24, "negatives_per_positive": 119, **reached, "recall_by_copy": {"mirrored": 0.5}}
     write_metrics(found, root / "metrics/image_copies.json")
+    (root / "data/card").mkdir()
+    (root / "data/card/card.json").write_text(
+        json.dumps({"Model card": [["Caveats", [["New data", "Measure again."]]]]})
+    )
     (root / "params.yaml").write_text((Path(__file__).parents[1] / "params.yaml").read_text())
 
 

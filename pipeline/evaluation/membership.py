@@ -17,7 +17,6 @@ attack is trained, so a better attacker finds more. Intervals: 95 %, by resampli
 Shapes: n posts, u users, D numbers.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -86,10 +85,3 @@ def unit_means(vectors: Array, user: Array) -> tuple[Array, Array]:
     sums = np.zeros((len(users), vectors.shape[1]), np.float64)
     np.add.at(sums, at, vectors)
     return (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32), users
-
-
-def told(found: Mapping[str, Any]) -> str:
-    """One figure of the metrics in words."""
-    if "not_measured" in found:
-        return f"not measured: {found['not_measured']}"
-    return f"{found['auc']:g} ({found['low']:g} to {found['high']:g})"
