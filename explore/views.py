@@ -190,12 +190,22 @@ class Views:
         return {
             "post": self.post(row),
             "spelled": spelled("post", name),
+            "exported": self._exported(name),
             "by_time": bool(not np.isnat(times).all()),
             "before": [self.post(int(r)) for r in own[max(0, at - CONTEXT) : at]],
             "after": [self.post(int(r)) for r in own[at + 1 : at + 1 + CONTEXT]],
             "copies": [self.post(int(r)) for r in library.copies_of_text(row) if r != row][:PAGE],
             "nearest": self.answers(asked, NEIGHBOURS, Filters()),
         }
+
+    def _exported(self, name: str) -> Data:
+        """What an export told of a post; an address only if a browser may follow it, who is answered only if known."""
+        told = self.library.exported(name)
+        if told:
+            answered = told["reply_to"] if self.library.row_of_user(told["reply_to"] or "") >= 0 else None
+            told |= {"reply_to": answered, "reply_to_href": answered and address("user", answered)}
+            told["url"] = told["url"] if (told["url"] or "").startswith(("https://", "http://")) else None
+        return told
 
     def cluster(self, number: int) -> Data:
         """A cluster: its members, words, images, posts over time, and what parts it from its neighbours."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline.tables.corpus import IMAGES, POSTS, USERS, pictures_of
 from pipeline.tables.evaluation import ASKED, CLUSTER_USERS, CLUSTER_WORDS
@@ -23,6 +24,8 @@ from pipeline.tables.table import Table, positions
 from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
 
 Array = np.ndarray[Any, np.dtype[Any]]
+EXPORTED = "converted/posts.parquet"
+TOLD = ("url", "reply_to", "likes", "replies", "language", "alt")
 HELD_OUT = ("val", "test")
 KEPT_SHARDS = 8
 """Shards of pictures in memory, some 40 MB each."""
@@ -281,6 +284,17 @@ class Library:
         return Post(
             held["post_id"], held["user_id"], held["text"] or "", images, held["created_at"], str(self.side[row])
         )
+
+    def exported(self, post_id: str) -> dict[str, Any]:
+        """What an export told of a post beside its content, by the names of TOLD; None where it did not tell.
+
+        Empty for posts that came otherwise, and where people have pseudonyms.
+        """
+        path = self.data / EXPORTED
+        if not path.exists():
+            return {}
+        told = pq.read_table(path, columns=list(TOLD), filters=[("post_id", "=", post_id)]).to_pylist()
+        return told[0] if told else {}
 
     def row_of_post(self, post_id: str) -> int:
         """The row of a post; -1 where there is none."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import browser
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from embedded import fabricate_space
 
@@ -25,8 +26,9 @@ from explore import ask, networks, new_users  # noqa: E402
 from explore.__main__ import main as serve_command  # noqa: E402
 from explore.app import HEADERS, application, as_csv  # noqa: E402
 from explore.views import address  # noqa: E402
+from pipeline.exports.converting import POSTS as CONVERTED  # noqa: E402
 from pipeline.space.space import Space  # noqa: E402
-from pipeline.tables.corpus import IMAGES  # noqa: E402
+from pipeline.tables.corpus import IMAGES, POSTS  # noqa: E402
 from pipeline.tables.layout import POINTS  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +80,15 @@ def serving(folder, token=None):
         served.thread.join(10)
 
 
+def export(folder, told):
+    """As if the corpus's fourth post came in an export that tells so much of it."""
+    post = POSTS.read(folder / "data/corpus/posts")["post_id"][3].as_py()
+    (folder / "data/converted").mkdir()
+    pq.write_table(
+        pa.Table.from_pylist([{"post_id": post, **told}], CONVERTED), folder / "data/converted/posts.parquet"
+    )
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explore")
@@ -97,6 +108,7 @@ def hostile(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     fabricate_space(folder, text=POST, user=USER)
     (folder / "models").symlink_to(ROOT / "models")
+    export(folder, {"url": "javascript:alert(1)", "reply_to": USER, "likes": 7, "replies": 1, "alt": [POST]})
     with serving(folder) as found:
         yield found
 
@@ -119,6 +131,16 @@ def pages(served):
         "/map", "/marks",
         address("user", user), address("image", image), address("post", post), "/nowhere", "/user/eve",
     ]  # fmt: skip
+
+
+def test_a_post_of_an_export_has_what_the_export_tells_and_no_address_that_is_none(hostile):
+    post = hostile.space.library.post_ids[3].as_py()
+    told = hostile.json(address("post", post) + ".json")["exported"]
+    assert (told["likes"], told["replies"], told["alt"], told["language"]) == (7, 1, [POST], None)
+    assert (told["url"], told["reply_to"], told["reply_to_href"]) == (None, USER, address("user", USER))
+    page = hostile.get(address("post", post))[2].decode()
+    assert "7 likes · 1 reply" in page and "javascript:alert" not in page and "<script>document" not in page
+    assert hostile.space.library.exported("no-post") == {}
 
 
 @pytest.mark.parametrize("width", [390, 1440])
