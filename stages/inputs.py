@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 import torch
 
 from pipeline.common.groups import image_groups
-from pipeline.embedding.batches import Array, Lookup, Posts, image_features, spread
+from pipeline.embedding.batches import Array, Lookup, Posts, held, held_ids, image_features, keep_ids, spread
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Shape, Trained, rarity
+from pipeline.embedding.processes import ALONE, Processes
 from pipeline.embedding.starts import mean_sentences, starting_rows
 from pipeline.embedding.training import Trainer
 from pipeline.ranking.queries import Queries
@@ -49,23 +50,36 @@ class Inputs:
     word_counts: Array
 
     @classmethod
-    def read(cls, folder: Path, params: Model) -> Self:
-        """Read the tables, as the model of `params` needs them; what may be large is memory-mapped in `folder`."""
-        images, features, style = image_features(FEATURES_PATH, STYLE_PATH, folder)
+    def read(cls, folder: Path, params: Model, processes: Processes = ALONE) -> Self:
+        """Read the tables, as the model of `params` needs them.
+
+        What may be large is memory-mapped in `folder`, where the first of `processes` lays it for all.
+        """
+        style = processes.first(lambda: cls._lay(folder, params))
         vocabulary = VOCABULARY.read(VOCABULARY_PATH)
         lookup = Lookup(
-            users=authors(SPLIT / "train"),
+            users=held_ids(folder / "users.arrow").combine_chunks(),
             vocabulary=vocabulary["word"].combine_chunks(),
-            images=images,
-            image_group=image_groups(images, IMAGE_GROUPS.read(GROUPS, ["image_id", "group_id"])),
-        )
-        train = SPLIT / "train"
-        sentences = None if params.text_encoder == "words" else SENTENCES
-        posts = lookup.posts(
-            CONTENT.batches(train), CONTENT.count(train), params.text_length, folder / "train", sentences
+            images=held_ids(folder / "images.arrow").combine_chunks(),
+            image_group=held(folder / "groups.npy"),
         )
         vectors, counts = matrix(vocabulary["vector"]).astype(np.float32), vocabulary["count"].to_numpy()
-        return cls(lookup, posts, features, style, vectors, counts)
+        return cls(lookup, Posts.laid(folder / "train"), held(folder / "features.npy"), style, vectors, counts)
+
+    @staticmethod
+    def _lay(folder: Path, params: Model) -> int:
+        """Write to `folder` what is mapped; returns how many numbers of an image are style."""
+        train, users = SPLIT / "train", authors(SPLIT / "train")
+        images, _, style = image_features(FEATURES_PATH, STYLE_PATH, folder)
+        groups = image_groups(images, IMAGE_GROUPS.read(GROUPS, ["image_id", "group_id"]))
+        lookup = Lookup(users, VOCABULARY.read(VOCABULARY_PATH, ["word"])["word"].combine_chunks(), images, groups)
+        sentences = None if params.text_encoder == "words" else SENTENCES
+        length = params.text_length
+        lookup.posts(CONTENT.batches(train), CONTENT.count(train), length, folder / "train", sentences)
+        np.save(folder / "groups.npy", groups)
+        for name, ids in (("users", users), ("images", images)):
+            keep_ids(ids, folder / f"{name}.arrow")
+        return style
 
     def queries(self, split: str, folder: Path) -> Queries:
         """What `split` (val or test) asks."""
@@ -101,14 +115,17 @@ class Inputs:
         return Trained(model.to(device), users, self.lookup.vocabulary)
 
     def trainer(
-        self, trained: Trained, objective: Objective, params: Params, val: Queries, folder: Path,
-        frozen: Collection[str] = (),
+        self, trained: Trained, objective: Objective, params: Params, val: Queries | None, folder: Path,
+        frozen: Collection[str] = (), processes: Processes = ALONE,
     ) -> Trainer:  # fmt: skip
-        """The training of `trained` on the posts, its epoch chosen by the queries `val`; `folder` keeps checkpoints."""
+        """The training of `trained` on the posts, its epoch chosen by the queries `val`; `folder` keeps checkpoints.
+
+        Of several `processes`, the first alone needs `val`.
+        """
         return Trainer(
             trained.model, objective, self.posts, self.features, params.train, params.seed,
-            validate=lambda model: val.shares(model, trained.users), folder=folder, frozen=frozen,
-            tune_words=params.model.tune_words,
+            validate=lambda model: val.shares(model, trained.users) if val else {}, folder=folder, frozen=frozen,
+            tune_words=params.model.tune_words, processes=processes,
         )  # fmt: skip
 
 

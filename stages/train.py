@@ -18,16 +18,18 @@ Writes  data/model             config.json (dimensions, hash of the weights), ob
 import csv
 import io
 import logging
+from functools import partial
 from pathlib import Path
 
 from pipeline.common.metrics import write_metrics
 from pipeline.common.recipe import by_recipe
 from pipeline.embedding.losses import PAIRS, Objective
 from pipeline.embedding.model import save
+from pipeline.embedding.processes import Processes, launch
 from pipeline.embedding.training import Run
 from pipeline.ranking.retrieval import TASKS
 from pipeline.running.files import write_text
-from pipeline.running.params import load
+from pipeline.running.params import Params, load
 from stages.inputs import Inputs
 from stages.runner import resumable, run
 
@@ -41,29 +43,35 @@ log = logging.getLogger("train")
 def main() -> None:
     params = by_recipe(load("seed", "lambda1", "lambda2", "recipe", "best", "model", "train"))
     with resumable("train") as folder:
-        inputs = Inputs.read(folder, params.model)
-        val = inputs.queries("val", folder)
-        trained = inputs.new_model(params.model, params.seed)
-        objective = Objective(params.lambdas, params.train.loss, params.train.margin)
-        trainer = inputs.trainer(trained, objective, params, val, folder)
-        result = trainer.run()
-        save(trained, objective, MODEL)
+        launch(partial(train, params, folder))
 
-        write_text(curves(result), CURVES)
-        text, post = inputs.posts.has_text, inputs.posts.post
-        write_metrics(
-            {
-                "posts": {"in": len(inputs.posts), "trained_on": len(trainer.rows),
-                          "without_a_pair": len(inputs.posts) - len(trainer.rows)},
-                "pairs": {"text_user": int(text.sum()), "image_text": int(text[post].sum()),
-                          "image_user": len(post)},
-                "users": len(trained.users),
-                "words": len(trained.vocabulary),
-                "parameters": sum(value.numel() for value in trainer.learned()),
-                **result.metrics(),
-            },
-            METRICS,
-        )  # fmt: skip
+
+def train(params: Params, folder: Path, processes: Processes) -> None:
+    """The stage in one of `processes`; the first writes what it makes."""
+    inputs = Inputs.read(folder, params.model, processes)
+    val = None if processes.own else inputs.queries("val", folder)
+    trained = inputs.new_model(params.model, params.seed)
+    objective = Objective(params.lambdas, params.train.loss, params.train.margin)
+    trainer = inputs.trainer(trained, objective, params, val, folder, processes=processes)
+    result = trainer.run()
+    if processes.own:
+        return
+    save(trained, objective, MODEL)
+    write_text(curves(result), CURVES)
+    text, post = inputs.posts.has_text, inputs.posts.post
+    write_metrics(
+        {
+            "posts": {"in": len(inputs.posts), "trained_on": len(trainer.rows),
+                      "without_a_pair": len(inputs.posts) - len(trainer.rows)},
+            "pairs": {"text_user": int(text.sum()), "image_text": int(text[post].sum()),
+                      "image_user": len(post)},
+            "users": len(trained.users),
+            "words": len(trained.vocabulary),
+            "parameters": sum(value.numel() for value in trainer.learned()),
+            **result.metrics(),
+        },
+        METRICS,
+    )  # fmt: skip
     log.info("%s", result.metrics())
 
 

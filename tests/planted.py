@@ -1,13 +1,18 @@
 """A corpus with planted topics, as the tables that training reads: what a sound model has to find again."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
+from ruamel.yaml import YAML
 
 from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.split import CONTENT, SETS
 from pipeline.tables.table import strings, vectors
 from pipeline.tables.text import TEXT_VECTORS
+
+ROOT = Path(__file__).parents[1]
 
 
 def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, features=24, style=False, seed=0):
@@ -91,3 +96,17 @@ def _write_sentences(texts, user, topic, folder, seed, size=20):
         pa.table({"post_id": strings(f"p{i:05d}" for i in said), "vector": vectors(value[said].astype(np.float16))}),
         folder,
     )
+
+
+def small(folder, style=False):
+    """A folder in which the stages can run: planted tables, small parameters, the code."""
+    write_tables(folder, style=style)
+    for name in ("stages", "pipeline"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    (folder / "data/checked").write_text("params.yaml is valid\n")
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(ROOT / "params.yaml")
+    params["model"] |= {"dim": 32, "filters": [16, 16, 16]}
+    params["train"] |= {"batch_size": 50, "epochs": 10, "learning_rate": 5.0e-3}
+    yaml.dump(params, folder / "params.yaml")

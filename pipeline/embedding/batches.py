@@ -20,6 +20,7 @@ from numpy.lib.format import open_memmap
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from pipeline.embedding.processes import ALONE, Processes
 from pipeline.running.errors import UserError
 from pipeline.running.files import allocate
 from pipeline.tables.corpus import pictures_of
@@ -69,6 +70,15 @@ class Posts:
     group: Array
     tokens: Array
     sentence: Array | None = None
+
+    @classmethod
+    def laid(cls, folder: Path) -> Self:
+        """The posts that `Lookup.posts` laid in `folder`, all memory-mapped."""
+        names = [field.name for field in fields(cls) if field.name != "ids"]
+        paths = {name: folder / f"{name}.npy" for name in names}
+        return cls(
+            held_ids(folder / "ids.arrow"), **{name: held(path) for name, path in paths.items() if path.exists()}
+        )
 
     @classmethod
     def of_one(
@@ -150,7 +160,7 @@ class Lookup:
         arrays = {name: _mapped(folder / f"{name}.npy", np.dtype(np.int32), shape) for name, shape in shapes.items()}
         ids: list[pa.Array] = []
         images: list[Array] = [np.empty(0, np.int32)]
-        held = np.zeros(count + 1, np.int64)
+        pictures = np.zeros(count + 1, np.int64)
         begin = 0
         for part in parts:
             rows = slice(begin, begin + part.num_rows)
@@ -158,20 +168,21 @@ class Lookup:
             post, shown = pictures_of(part)
             image = positions(shown, self.images)
             images.append(image[image >= 0].astype(np.int32))
-            held[begin + 1 : rows.stop + 1] = np.bincount(post[image >= 0], minlength=part.num_rows)
+            pictures[begin + 1 : rows.stop + 1] = np.bincount(post[image >= 0], minlength=part.num_rows)
             arrays["tokens"][rows] = tokens(part["words"], self.vocabulary, length)
             ids += part["post_id"].chunks
             begin = rows.stop
         image = np.concatenate(images)
         names = pa.chunked_array(ids, pa.string())
-        return Posts(
-            ids=names,
-            sentence=None if sentences is None else sentence_vectors(sentences, names, folder),
-            begin=np.cumsum(held),
-            image=image,
-            group=self.image_group[image].astype(np.int32) if len(image) else image,
-            **arrays,
-        )
+        if sentences is None:
+            (folder / "sentence.npy").unlink(missing_ok=True)
+        else:
+            sentence_vectors(sentences, names, folder)
+        np.save(folder / "image.npy", image)
+        np.save(folder / "group.npy", self.image_group[image].astype(np.int32) if len(image) else image)
+        np.save(folder / "begin.npy", np.cumsum(pictures))
+        keep_ids(names, folder / "ids.arrow")
+        return Posts.laid(folder)
 
 
 def told(sentence: Array) -> Array:
@@ -248,10 +259,30 @@ def spread(values: Array, rows: Array) -> tuple[Tensor, Tensor]:
 
 def _mapped(path: Path, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Array:
     if not all(shape):  # an empty file cannot be mapped
-        return np.empty(shape, dtype)
+        empty: Array = np.empty(shape, dtype)
+        np.save(path, empty)
+        return empty
     mapped = open_memmap(path, "w+", dtype, shape)
     allocate(path)
     return mapped
+
+
+def held(path: Path) -> Array:
+    """The array that was saved at `path`, memory-mapped to be read."""
+    found: Array = np.load(path, mmap_mode="r")
+    return found if found.size else np.empty(found.shape, found.dtype)
+
+
+def keep_ids(ids: pa.ChunkedArray | pa.Array, path: Path) -> None:
+    """Write ids where `held_ids` maps them."""
+    table = pa.table({"id": ids})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def held_ids(path: Path) -> pa.ChunkedArray:
+    """The ids that `keep_ids` wrote, memory-mapped."""
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()["id"]
 
 
 @dataclass(frozen=True)
@@ -261,7 +292,8 @@ class Batch:
     `posts` (b,) are their rows; `users` (r,) the distinct users, and `user` (b,) each post's row among these. The t
     texts and i pictures are those of the posts `text_rows` (t,) and `image_rows` (i,), ascending, a post with several
     pictures as often there: `words` (u,) the distinct words, the padding first, `text` (t, L) rows of these, `features`
-    (i, D_I), `group` (i,) the group of copies of each.
+    (i, D_I), `group` (i,) the group of copies of each, `sentence` (t, S) the texts' sentence vectors. In one of several
+    processes, `features` and `sentence` are of its part of the pictures and texts, and all else of the whole batch.
     """
 
     posts: Tensor
@@ -283,8 +315,8 @@ class Batch:
         return type(self)(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
-def cut(posts: Posts, features: Array, rows: Array) -> Batch:
-    """The batch of the posts at `rows` (b,), in ascending order."""
+def cut(posts: Posts, features: Array, rows: Array, processes: Processes = ALONE) -> Batch:
+    """The batch of the posts at `rows` (b,), in ascending order, as one of `processes` takes it."""
     rows = np.sort(rows)
     token = posts.tokens[rows]
     said = np.empty((len(rows), 0)) if posts.sentence is None else posts.sentence[rows]
@@ -300,8 +332,8 @@ def cut(posts: Posts, features: Array, rows: Array) -> Batch:
         words=words,
         text=text,
         text_rows=torch.from_numpy(text_rows),
-        sentence=torch.from_numpy(said[text_rows].astype(np.float32)),
-        features=torch.from_numpy(features[posts.image[picture]].astype(np.float32)),
+        sentence=torch.from_numpy(said[text_rows[processes.part(len(text_rows)).rows]].astype(np.float32)),
+        features=torch.from_numpy(features[posts.image[picture[processes.part(len(picture)).rows]]].astype(np.float32)),
         image_rows=torch.from_numpy(image_rows),
     )
 

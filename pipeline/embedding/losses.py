@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.embedding.batches import Array, Batch, Posts
+from pipeline.embedding.processes import ALONE, Processes
 
 Loss = Literal["hinge", "hinge_both", "hinge_hardest", "infonce", "sigmoid"]
 PAIRS = ("text_user", "image_text", "image_user")
@@ -155,17 +156,20 @@ class Encoded:
         return Encoded(*(None if x is None else F.normalize(x) for x in (self.text, self.image, self.user)))
 
 
-def sides(kind: str, unit: Encoded, batch: Batch) -> tuple[Side, Side]:
+def sides(kind: str, unit: Encoded, batch: Batch, processes: Processes = ALONE) -> tuple[Side, Side, int]:
     """Both directions of the pairs of one kind in `batch`: of each text or image, the anchor, whose post has a partner.
 
     The candidates of a direction are of all posts of the batch that have the partner's modality. An anchor's post has
-    one text and one user, so a pair is known by its anchor, and the other direction has the same pairs.
+    one text and one user, so a pair is known by its anchor, and the other direction has the same pairs. Both have the
+    part of the pairs that falls to one of `processes`; the last is the number of all.
     """
     anchor, partner = kind.split("_")
     everyone = torch.arange(len(batch), device=batch.user.device)
     posts = {"text": batch.text_rows, "image": batch.image_rows, "user": everyone}
     there, back = posts[anchor], posts[partner]
     rows = torch.isin(there, back).nonzero().squeeze(1)
+    part = processes.part(len(rows))
+    rows = rows[part.rows]
     post = there[rows]
     own = torch.searchsorted(back, post)
     if kind == "image_text":
@@ -178,6 +182,7 @@ def sides(kind: str, unit: Encoded, batch: Batch) -> tuple[Side, Side]:
     return (
         Side(vectors if len(rows) == len(vectors) else vectors[rows], partners, own, same),
         Side(partners if _all_once(own, len(partners)) else partners[own], vectors, rows, same_back),
+        part.total,
     )
 
 
@@ -232,13 +237,16 @@ class Objective(nn.Module):
             found |= has[anchor] & has[partner]
         return np.flatnonzero(found)
 
-    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a batch, and by kind, of those with a pair in it, the mean over pairs."""
+    def forward(self, encoded: Encoded, batch: Batch, processes: Processes = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch, and by kind, of those with a pair in it, the mean over pairs.
+
+        In one of several `processes` they are what its part of the pairs adds to them: their sums are the batch's.
+        """
         losses, counts, unit = {}, {}, encoded.unit()
         for kind in self.weights:
-            found = sides(kind, unit, batch)
-            if len(found[0].own):
-                losses[kind], counts[kind] = self._pair_loss(PAIRS.index(kind), *found), len(found[0].own)
+            *found, count = sides(kind, unit, batch, processes)
+            if count:
+                losses[kind], counts[kind] = self._pair_loss(PAIRS.index(kind), *found), count
         means = {kind: losses[kind] / counts[kind] for kind in losses}
         return unified_loss(losses, counts, self.weights), means
 
@@ -265,8 +273,8 @@ class MergedObjective(Objective):
         """The rows of `posts` that have a text or an image."""
         return np.flatnonzero(posts.has_text | posts.has_image)
 
-    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a batch; it stands under text_user."""
+    def forward(self, encoded: Encoded, batch: Batch, processes: Processes = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch, or what one of `processes` adds to it; it stands under text_user."""
         text, image, user = encoded.text, encoded.image, encoded.user
         assert text is not None and image is not None and user is not None
         # Of several images their mean, so that a post of many is no more image than another.
@@ -275,7 +283,9 @@ class MergedObjective(Objective):
             torch.zeros_like(user).index_add(0, batch.text_rows, text).index_add(0, batch.image_rows, image / shown)
         )
         posts, users = F.normalize(merged), F.normalize(user)
-        own = torch.arange(len(batch), device=user.device)
-        same = batch.user.unsqueeze(1) == batch.user.unsqueeze(0)
-        loss = self._pair_loss(0, Side(posts, users, own, same), Side(users, posts, own, same)) / len(batch)
+        part = processes.part(len(batch)).rows
+        own = torch.arange(len(batch), device=user.device)[part]
+        same = batch.user[part].unsqueeze(1) == batch.user.unsqueeze(0)
+        sides = Side(posts[part], users, own, same), Side(users[part], posts, own, same)
+        loss = self._pair_loss(0, *sides) / len(batch)
         return loss, {"text_user": loss}

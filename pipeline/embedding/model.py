@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.embedding.losses import Objective
+from pipeline.embedding.processes import Part
 from pipeline.embedding.windows import window_maxima
 from pipeline.running.errors import Damaged, UserError
 from pipeline.running.files import atomic_folder, write_text
@@ -79,7 +80,8 @@ class JointModel(nn.Module):
 
     `users` (K, D_u) start the users' rows. Both tables are buffers: what trains them is `optimizer.RowAdam`.
     `weights` (V,) are the words' in the mean of a text; None: all alike. `aligned`: W_T and W_U start alike.
-    The encoders return vectors of D numbers that are not of unit length (the cosine of Eq. 3 makes them so).
+    The encoders return vectors of D numbers that are not of unit length (the cosine of Eq. 3 makes them so). Where they
+    are given a `part` of the rows of a batch, dropout is what it would be in the whole.
     """
 
     user_rows: Tensor
@@ -148,19 +150,24 @@ class JointModel(nn.Module):
         other._buffers = {**self._buffers, **words}
         return other
 
-    def image(self, features: Tensor) -> Tensor:
+    def image(self, features: Tensor, part: Part | None = None) -> Tensor:
         """x^I (i, D) of `features` (i, D_I)."""
         if self.shape.style:
             content, style = features[:, : -self.shape.style], features[:, -self.shape.style :]
             features = torch.cat([content, (style - self.style_mean) / self.style_deviation], 1)
-        return F.linear(self._drop(features, self.shape.image_dropout), self.image_projection).float()
+        return F.linear(self._drop(features, self.shape.image_dropout, part), self.image_projection).float()
 
     def center(self, mean: Tensor) -> None:
         """From now on sentence vectors are less `mean` (S,)."""
         self.sentence_mean.copy_(mean)
 
     def text(
-        self, words: Tensor, text: Tensor, vectors: Tensor | None = None, sentence: Tensor | None = None
+        self,
+        words: Tensor,
+        text: Tensor,
+        vectors: Tensor | None = None,
+        sentence: Tensor | None = None,
+        part: Part | None = None,
     ) -> Tensor:
         """x^T (t, D) of texts (t, L), as rows of their distinct `words` (u,), the padding first.
 
@@ -177,18 +184,23 @@ class JointModel(nn.Module):
         if self.shape.sentence:
             assert sentence is not None
             phi.append(self.sentences(sentence))
-        return F.linear(self._drop(torch.cat(phi, 1), self.shape.dropout), self.text_projection).float()
+        return F.linear(self._drop(torch.cat(phi, 1), self.shape.dropout, part), self.text_projection).float()
 
     def sentences(self, vectors: Tensor) -> Tensor:
         """The part of phi_T, or of a user's first row, that sentence vectors, or their means, (n, S) make."""
         return F.normalize(vectors - self.sentence_mean).masked_fill((vectors == 0).all(1, keepdim=True), 0)
 
-    def user(self, rows: Tensor) -> Tensor:
+    def user(self, rows: Tensor, part: Part | None = None) -> Tensor:
         """x^U (r, D) of users' rows U_e (r, D_u)."""
-        return F.linear(self._drop(rows, self.shape.dropout), self.user_projection).float()
+        return F.linear(self._drop(rows, self.shape.dropout, part), self.user_projection).float()
 
-    def _drop(self, x: Tensor, share: float) -> Tensor:
-        return F.dropout(x, share, self.training) if share else x
+    def _drop(self, x: Tensor, share: float, part: Part | None) -> Tensor:
+        if not share:
+            return x
+        if part is None or part.total == len(x):
+            return F.dropout(x, share, self.training)
+        # Drawn for all rows, in each process alike, as one process would draw them.
+        return x * F.dropout(x.new_ones(part.total, x.shape[1]), share, self.training)[part.rows]
 
 
 def _weighted_mean(vectors: Tensor, weights: Tensor, text: Tensor) -> Tensor:

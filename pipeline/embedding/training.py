@@ -1,7 +1,7 @@
 """Training: mini-batches, Adam, a validation each epoch, the best checkpoint; killed at any step, it goes on.
 
 Everything random is drawn from (seed, epoch) or (seed, step), so a resumed run takes the same steps as an unbroken one
-and ends with the same weights.
+and ends with the same weights. Several processes take the steps of one, to rounding, and go on from its checkpoints.
 """
 
 import logging
@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.embedding.batches import Array, Batch, Posts, cut, shuffled
 from pipeline.embedding.losses import PAIRS, Encoded, Objective
 from pipeline.embedding.model import MODALITIES, JointModel
 from pipeline.embedding.optimizer import BETA1, BETA2, EPSILON, RowAdam
+from pipeline.embedding.processes import ALONE, Processes
 from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import warn_if_slow
@@ -58,7 +60,8 @@ class Trainer:
     """One training of `model` on `posts`. Its encoders learn as far as the objective uses them, but for the `frozen`.
 
     `features` (m, D_I) are indexed by `posts.image`. `validate` measures after each epoch; the epoch with the least sum
-    over the objective's tasks is kept. `folder` keeps the checkpoint.
+    over the objective's tasks is kept. `folder` keeps the checkpoint. Of several `processes`, each has a trainer of the
+    same model and posts; the first alone validates and writes.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class Trainer:
         folder: Path,
         frozen: Collection[str] = (),
         tune_words: bool = False,
+        processes: Processes = ALONE,
     ) -> None:
+        self.processes = processes
         self.model, self.objective, self.posts, self.features = model, objective, posts, features
         self.settings, self.seed, self.validate = settings, seed, validate
         self.rows = objective.usable(posts)
@@ -99,6 +104,10 @@ class Trainer:
         steps = settings.epochs * self.steps_per_epoch
         self.users = RowAdam(model.user_rows, steps) if "user" in learned else None
         self.words = RowAdam(model.word_rows, steps) if tune_words and "text" in learned else None
+        self.loss: nn.Module = _Loss(model, objective, settings.precision, processes)
+        if processes.count > 1:
+            # Tables, the buffers, start as those of the first process, and `take_step` moves them.
+            self.loss = DistributedDataParallel(self.loss, forward_sync_buffers=False)
         self.checkpoint = folder / "training.pt"
         self.result = Run()
         self.step = 0
@@ -110,11 +119,12 @@ class Trainer:
 
     def run(self) -> Run:
         """Train to the end, from the checkpoint if there is one; model and objective are left as at the best epoch."""
-        if stands(self.checkpoint):
+        if self.processes.first(lambda: stands(self.checkpoint)):
             self._resume()
         settings, total = self.settings, self.settings.epochs * len(self.rows)
         saved = time.monotonic()
-        with bar("train", "posts", total, initial=self.step * len(self.rows) // self.steps_per_epoch) as shown:
+        begun = self.step * len(self.rows) // self.steps_per_epoch
+        with bar("train", "posts", total, initial=begun, shown=self.processes.own == 0) as shown:
             while not self._finished():
                 epoch, at = divmod(self.step, self.steps_per_epoch)
                 batches = shuffled(self.rows, settings.batch_size, [self.seed, epoch])
@@ -152,7 +162,7 @@ class Trainer:
 
     def _guarded_step(self, rows: Array, rate: float) -> None:
         try:
-            loss = self.take_step(cut(self.posts, self.features, rows), rate)
+            loss = self.take_step(cut(self.posts, self.features, rows, self.processes), rate)
         except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "memory" not in str(error):
                 raise
@@ -173,17 +183,16 @@ class Trainer:
     def take_step(self, batch: Batch, rate: float) -> float:
         """One step of Adam on `batch` at the learning rate `rate`; returns the loss before it."""
         self.step += 1
-        model, objective = self.model.train(), self.objective
+        model, processes = self.model.train(), self.processes
         if model.shape.dropout or model.shape.image_dropout:
             torch.manual_seed(hash((self.seed, self.step)))
         rows = self.users.fetch(batch.users, self.step) if self.users else None
         words = self.words.fetch(batch.words, self.step) if self.words else None
-        moved = batch.to(model.device)
-        encoded = encode(model, moved, objective.modalities, rows, words, self.settings.precision)
-        loss, parts = objective(encoded, moved)
+        loss, parts = self.loss(batch.to(model.device), rows, words)
         self.adam.zero_grad()
         if loss.requires_grad:
-            loss.backward()
+            # Times their number, as what is distributed takes the mean over processes, and the loss is their sum.
+            (loss * processes.count if processes.count > 1 else loss).backward()
         for weight in self.weights:  # a step without a gradient is still a step of Adam
             weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
         for group in self.adam.param_groups:
@@ -195,19 +204,22 @@ class Trainer:
         ):
             if adam is not None and leaf is not None:
                 gradient = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+                if processes.count > 1:
+                    gradient = processes.sum(gradient) / processes.count
                 adam.update(at, gradient, self.step, times * rate)
         if self.words is not None:
             model.word_rows[0] = 0  # the padding stays a vector of zeros
-        for k, kind in enumerate(PAIRS):
-            if kind in parts:
-                self.sums[k] += torch.tensor([float(parts[kind].detach()), 1.0])
-        return float(loss.detach())
+        total, *means = processes.sum(torch.stack([loss, *parts.values()]).detach()).tolist()
+        for kind, mean in zip(parts, means, strict=True):
+            self.sums[PAIRS.index(kind)] += torch.tensor([mean, 1.0])
+        return float(total)
 
     def _end_epoch(self) -> None:
         for adam in (self.users, self.words):
             if adam is not None:
                 adam.settle(self.step)
-        shares = self.validate(self.model.eval())
+        self._agree()
+        shares = self.processes.first(lambda: self.validate(self.model.eval()))
         watched = [shares[task] for task in self.objective.tasks if task in shares]
         row: dict[str, float] = {"epoch": len(self.result.history) + 1}
         row |= {
@@ -225,7 +237,15 @@ class Trainer:
             self.best_state = {name: value.clone() for name, value in self.model.state_dict().items()}
             self.best_objective = {name: value.clone() for name, value in self.objective.state_dict().items()}
 
+    def _agree(self) -> None:
+        """Raises RuntimeError where the processes do not hold the same numbers, as each makes the step by itself."""
+        own = [float(tensor.detach().double().sum()) for tensor in self.learned()]
+        if own != self.processes.first(lambda: own):
+            raise RuntimeError(f"the weights of process {self.processes.own} are not those of the first")
+
     def _save(self) -> None:
+        if self.processes.own:
+            return
         state: dict[str, Any] = {
             "model": self.model.state_dict(),
             "objective": self.objective.state_dict(),
@@ -257,6 +277,24 @@ class Trainer:
         log.info("going on after step %d of %d", self.step, self.settings.epochs * self.steps_per_epoch)
 
 
+class _Loss(nn.Module):
+    """What a step has a gradient of, as one module: that is what DistributedDataParallel takes."""
+
+    def __init__(self, model: JointModel, objective: Objective, precision: str, processes: Processes) -> None:
+        super().__init__()
+        self.model, self.objective, self.precision, self.processes = model, objective, precision, processes
+
+    def forward(self, batch: Batch, rows: Tensor | None, words: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
+        """What this process adds to the loss of `batch`, and to its means by kind of pair."""
+        asked = self.objective.modalities
+        encoded = encode(self.model, batch, asked, rows, words, self.precision, self.processes)
+        loss, means = self.objective(encoded, batch, self.processes)
+        if self.processes.count > 1:
+            # A batch may lack a pair; DistributedDataParallel wants a gradient, if of zeros, of every weight.
+            loss = loss + sum(weight.sum() * 0 for weight in self.parameters() if weight.requires_grad)
+        return loss, means
+
+
 def encode(
     model: JointModel,
     batch: Batch,
@@ -264,22 +302,38 @@ def encode(
     rows: Tensor | None = None,
     words: Tensor | None = None,
     precision: str = "float32",
+    processes: Processes = ALONE,
 ) -> Encoded:
     """The batch's texts, images and users as far as `modalities` asks; only posts that have a modality are encoded.
 
-    `rows` (r, D_u) and `words` (u, D_w) take the places of the model's own, where these are being trained.
+    `rows` (r, D_u) and `words` (u, D_w) take the places of the model's own, where these are being trained. Each of
+    several `processes` encodes its part, and has the vectors of all.
     """
     with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         text = image = user = None
         if "text" in modalities:
-            text = model.text(batch.words, batch.text, words, batch.sentence)
+            part = processes.part(len(batch.text))
+            own_words, own_text, vectors = _texts(batch, words, processes)
+            text = processes.gather(model.text(own_words, own_text, vectors, batch.sentence, part), part.total)
         if "image" in modalities:
-            image = model.image(batch.features)
+            part = processes.part(len(batch.image_rows))
+            image = processes.gather(model.image(batch.features, part), part.total)
         if "user" in modalities:
-            users = model.user(model.user_rows[batch.users] if rows is None else rows)
+            part = processes.part(len(batch.users))
+            own = (model.user_rows[batch.users] if rows is None else rows)[part.rows]
+            users = processes.gather(model.user(own, part), part.total)
             # Not users[batch.user], whose gradient torch adds up on a CPU in an order that differs from run to run.
             user = F.embedding(batch.user, users)
     return Encoded(text, image, user)
+
+
+def _texts(batch: Batch, words: Tensor | None, processes: Processes) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The words of this process's part of the texts, the padding first, the texts as rows of these, their vectors."""
+    if processes.count == 1:
+        return batch.words, batch.text, words
+    own = batch.text[processes.part(len(batch.text)).rows]
+    said, index = torch.unique(torch.cat([own.new_zeros(1), own.flatten()]), return_inverse=True)
+    return batch.words[said], index[1:].view_as(own), None if words is None else F.embedding(said, words)
 
 
 def _shown(row: Mapping[str, float]) -> str:

@@ -19,10 +19,10 @@ def progress(
             shown.update()
 
 
-def bar(description: str, unit: str, total: int | None = None, initial: int = 0) -> "tqdm[Any]":
-    """A bar to update by hand, where one step of the loop does several `unit`s of work."""
+def bar(description: str, unit: str, total: int | None = None, initial: int = 0, shown: bool = True) -> "tqdm[Any]":
+    """A bar to update by hand, where one step of the loop does several `unit`s of work; none where not `shown`."""
     quiet = not sys.stderr.isatty()
-    shown: tqdm[Any] = tqdm(
+    made: tqdm[Any] = tqdm(
         total=total,
         initial=initial,
         desc=description,
@@ -33,5 +33,6 @@ def bar(description: str, unit: str, total: int | None = None, initial: int = 0)
         ascii=quiet,
         ncols=100 if quiet else None,
         dynamic_ncols=not quiet,
+        disable=not shown,
     )
-    return shown
+    return made

@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from planted import write_tables
-from ruamel.yaml import YAML
+from planted import small
 
 from pipeline.embedding import training
 from pipeline.embedding.batches import Posts, cut
@@ -272,20 +271,6 @@ def test_nothing_to_train_on_is_one_sentence(tmp_path):
             lambda m: {},
             tmp_path,
         )
-
-
-def small(folder, style=False):
-    """A folder in which the stages can run: planted tables, small parameters, the code."""
-    write_tables(folder, style=style)
-    for name in ("stages", "pipeline"):
-        (folder / name).symlink_to(ROOT / name)
-    (folder / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
-    (folder / "data/checked").write_text("params.yaml is valid\n")
-    yaml = YAML(typ="safe", pure=True)
-    params = yaml.load(ROOT / "params.yaml")
-    params["model"] |= {"dim": 32, "filters": [16, 16, 16]}
-    params["train"] |= {"batch_size": 50, "epochs": 10, "learning_rate": 5.0e-3}
-    yaml.dump(params, folder / "params.yaml")
 
 
 def test_planted_topics_are_found_on_unseen_posts(tmp_path, monkeypatch):

@@ -1,0 +1,103 @@
+"""Several processes train as one does: real ones, by gloo."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+import several
+import torch
+from planted import ROOT, small
+
+from pipeline.embedding.model import load
+from pipeline.embedding.processes import ALONE, WANTED, Processes, launch
+from pipeline.running.errors import UserError
+
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module", params=[2, pytest.param(3, marks=pytest.mark.slow)])
+def found(request, tmp_path_factory):
+    """several.every_case in one process and in several; and in one, what a checkpoint of several comes to."""
+    one, other = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("several")
+    several.every_case(one, ALONE)
+    (one / "ours").rename(other / "theirs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(WANTED, str(request.param))
+        launch(partial(several.every_case, other))
+    ends = [torch.load(folder / "found.pt") for folder in (one, other)]
+    return *ends, several.until(other / "ours", ALONE)
+
+
+def alike(one, other, **bounds):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, msg=lambda text, name=name: f"{name}: {text}", **bounds)
+
+
+def same(one, other):
+    assert one["best"] == other["best"]
+    for row, other_row in zip(one["history"], other["history"], strict=True):
+        assert row == pytest.approx(other_row, rel=1e-3, abs=1e-4)
+    alike(one["end"], other["end"], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("case", several.CASES)
+def test_loss_gradients_and_weights_are_those_of_one_process(found, case):
+    one, other = (ends[case] for ends in found[:2])
+    # A gradient is a sum over the batch, in another order.
+    alike(one["step"], other["step"], rtol=1e-4, atol=1e-6)
+    assert any(value.abs().max() > 1e-3 for value in one["step"].values())
+    same(one, other)
+
+
+def test_a_checkpoint_goes_on_in_another_number_of_processes(found):
+    one, other, back = found
+    same(one["went on"], other["went on"])
+    same(one["went on"], back)
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_others_with_a_sentence(monkeypatch):
+    monkeypatch.setenv(WANTED, "2")
+    with pytest.raises(UserError, match="process 1 of TRAIN_PROCESSES was ended by SIGKILL"):
+        launch(several.killed)
+
+
+@pytest.mark.parametrize("wanted", ["two", "0", "-1", "1.5"])
+def test_a_number_that_is_none_is_refused(monkeypatch, wanted):
+    monkeypatch.setenv(WANTED, wanted)
+    with pytest.raises(UserError, match=f"TRAIN_PROCESSES is '{wanted}' in the environment"):
+        launch(several.killed)
+
+
+@pytest.mark.parametrize("total", [0, 1, 2, 7])
+def test_parts_are_all_rows_in_order(total):
+    parts = [Processes(3, own).part(total) for own in range(3)]
+    assert [row for part in parts for row in range(total)[part.rows]] == list(range(total))
+    assert max(len(range(total)[part.rows]) for part in parts) <= -(-total // 3)
+
+
+@pytest.mark.slow
+def test_the_stage_in_two_processes_writes_what_it_writes_in_one(tmp_path):
+    found = []
+    for count in ("1", "2"):
+        folder = tmp_path / count
+        folder.mkdir()
+        small(folder)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), WANTED: count}
+        subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, env=environment, check=True)
+        assert [path.name for path in (folder / ".checkpoints/train").iterdir()] == ["lock"]
+        rows = list(csv.DictReader((folder / "plots/training.csv").open()))
+        assert load(folder / "data/model").model.shape.dim == 32
+        found.append((json.loads((folder / "metrics/train.json").read_text()), rows))
+    (told, rows), (other_told, other_rows) = found
+    assert {**told, "validation": 0} == {**other_told, "validation": 0}
+    # Rounding grows from step to step, as a violated margin is violated or not.
+    for row, other, bound in zip(rows, other_rows, [1e-3, *[2e-2] * 9], strict=True):
+        assert {k: float(v) for k, v in row.items()} == pytest.approx(
+            {k: float(v) for k, v in other.items()}, rel=bound
+        )
