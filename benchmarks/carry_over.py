@@ -1,0 +1,186 @@
+"""Does a recipe carry over? What is chosen on some corpora, judged on one that had no say.
+
+    python -m benchmarks.carry_over FOLDER...    # each with the tables of a run up to `word2vec` and `text_vectors`
+
+Every trial of TRIALS trains on each corpus, by its values in the place of those of params.yaml, the epoch chosen on
+validation. Each corpus is left out in turn: of all trials the one that is best on the others, by the mean over them of
+joint performance less the floor as a share of the paper's recipe's, is judged on the test side of the one left out,
+against the paper's recipe and, task by task, against the means of pretrained vectors (encoder_mean, centred or not) on
+the same queries, in paired differences over resampled users. Trials that were run are kept in a JSON file of their
+ranks, under .cache, and not run again.
+
+Word vectors by other `min_count`, `window` and `usage` are made under FOLDER/.cache (benchmarks.recipe.remade).
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks import print_table, result
+from benchmarks.recipe import changed, remade
+from pipeline.embedding.losses import Objective
+from pipeline.embedding.starts import common, mean_by_user
+from pipeline.evaluation.encoder_means import METHODS
+from pipeline.evaluation.paper import Estimate, Ranks, estimates, joint
+from pipeline.ranking.bootstrap import interval
+from pipeline.ranking.queries import rank_queries
+from pipeline.ranking.retrieval import TASKS, rank_task
+from pipeline.ranking.vectors import Vectors
+from pipeline.running.params import validate
+from pipeline.tables.ranking import RANKS
+from stages.inputs import Inputs
+
+Trial = dict[str, Any]
+
+OWN = {
+    "min_count": 2, "window": 20, "usage": 300, "loss": "infonce", "learning_rate": 1.0e-3, "schedule": "cosine",
+    "user_rate": 4.0, "windows": [], "filters": [], "word_mean": True, "aligned": True, "dropout": 0.5,
+    "image_dropout": 0.3, "tune_words": True,
+}  # fmt: skip
+"""The recipe `best` as it was found on openclipart and the synthetic corpus, without style; one factor at a time:"""
+TRIALS: dict[str, Trial] = {
+    "paper": {},
+    "former best": OWN,
+    "both": {**OWN, "text_encoder": "both"},
+    "both, users slow": {**OWN, "text_encoder": "both", "user_rate": 1.0},
+    "both, all slow": {**OWN, "text_encoder": "both", "user_rate": 1.0, "learning_rate": 3.0e-4},
+}
+RESAMPLES = 1000
+
+
+class Corpus:
+    """The tables of a run in `home`, read for words or sentences as a trial wants them."""
+
+    def __init__(self, home: Path, trial: Trial) -> None:
+        self.params = validate(home / "params.yaml")
+        digest = hashlib.blake2b((home / "data/split/posts/part-00000.parquet").read_bytes(), digest_size=8).hexdigest()
+        words = {key: trial[key] for key in ("min_count", "window", "usage") if key in trial}
+        self.home = remade(home, words, digest) if words else home
+        self.folder = Path(tempfile.mkdtemp(prefix="carry-over-"))
+        model = self.params.model.model_copy(update={"text_encoder": trial.get("text_encoder", "words")})
+        with contextlib.chdir(self.home):
+            self.inputs = Inputs.read(self.folder, model)
+            self.val, self.test = (self.inputs.queries(side, self.folder) for side in ("val", "test"))
+
+    def run(self, trial: Trial, seed: int, epochs: int) -> pa.Table:
+        """RANKS of the test queries by `trial`."""
+        params = changed(self.params, {"patience": epochs, "epochs": epochs, **trial}, seed)
+        with contextlib.chdir(self.home):
+            trained = self.inputs.new_model(params.model, seed)
+        objective = Objective(params.lambdas, params.train.loss, params.train.margin)
+        with tempfile.TemporaryDirectory() as folder:
+            self.inputs.trainer(trained, objective, params, self.val, Path(folder)).run()
+        return pa.concat_tables(rows for rows, _, _ in rank_queries(self.test, trained.model, trained.users).values())
+
+    @property
+    def candidates(self) -> dict[str, int]:
+        """How many are ranked, by task."""
+        users, texts = len(self.inputs.lookup.users), self.test.tasks["image_to_text"]["post_id"]
+        return {"text_to_user": users, "image_to_text": len(texts), "image_to_user": users}
+
+    def means(self) -> dict[str, pa.Table]:
+        """RANKS of what encoder means find, by method, as the stage encoder_means has them."""
+        posts, test, users = self.inputs.posts, self.test, self.inputs.lookup.users
+        said, asked = posts.sentence, test.posts.sentence
+        assert said is not None and asked is not None
+        kinds = {
+            "text_to_user": (said, np.flatnonzero(posts.has_sentence), posts.user[posts.has_sentence],
+                             test.posts.ids.combine_chunks().filter(pa.array(test.posts.has_sentence)),
+                             asked[test.posts.has_sentence]),
+            "image_to_user": (self.inputs.features, posts.image, posts.user[posts.post], test.image_ids,
+                              self.inputs.features),
+        }  # fmt: skip
+        found: dict[str, pa.Table] = {}
+        for method in METHODS:
+            parts = []
+            for task, (values, rows, user, ids, asking) in kinds.items():
+                centre = common(values, rows) if method.endswith("centred") else np.float32(0)
+                means = mean_by_user(values, rows, user, len(users), seed=self.params.seed) - centre
+                vectors = Vectors(ids, asking.astype(np.float32) - centre)
+                parts.append(rank_task(task, test.tasks[task], Vectors(users, means), vectors, vectors)[0])
+            found[method] = pa.concat_tables(parts)
+        return found
+
+
+def kept(folder: Path, home: Path, name: str, trial: Trial, seed: int, epochs: int) -> pa.Table:
+    """RANKS of a trial on the corpus in `home`, from `folder` where it was run before."""
+    about = json.dumps([home.name, name, trial, seed, epochs], sort_keys=True)
+    path = folder / f"{home.name}-{hashlib.blake2b(about.encode(), digest_size=8).hexdigest()}"
+    if not path.exists():
+        begun = time.perf_counter()
+        RANKS.write(Corpus(home, trial).run(trial, seed, epochs), path)
+        print(f"{home.name}: {name} in {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+    return RANKS.read(path)
+
+
+def judged(
+    drawn: Mapping[str, Mapping[str, Ranks]], candidates: Mapping[str, Mapping[str, int]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of figures by corpus and trial, and of what is chosen without a corpus, judged on it."""
+    floored = {
+        name: {row: above_floor(ranks, candidates[name]) for row, ranks in rows.items() if row not in METHODS}
+        for name, rows in drawn.items()
+    }
+    share = {
+        name: {row: figure.value / rows["paper"].value for row, figure in rows.items()}
+        for name, rows in floored.items()
+    }
+    figures: list[dict[str, Any]] = []
+    choices: list[dict[str, Any]] = []
+    for name, rows in drawn.items():
+        for row, ranks in rows.items():
+            shown = {task: f"{ranks[task].value:.3g}" if task in ranks else "" for task in TASKS}
+            figures.append({"corpus": name, "recipe": row, **shown, "of paper's joint": share[name].get(row, "")})
+        others = [other for other in drawn if other != name] or [name]
+        chosen = min(share[name], key=lambda row: float(np.mean([share[other][row] for other in others])))
+        paper = floored[name]["paper"]
+        gaps = {"joint, of paper's": _shown((floored[name][chosen] - paper) / paper.value, "{:+.0%}")}
+        for method in METHODS:
+            for task, theirs in rows[method].items():
+                gaps[f"{task} less {method}"] = _shown(rows[chosen][task] - theirs, "{:+.1f}")
+        choices.append({"left out": name, "chosen": chosen, **gaps})
+    return figures, choices
+
+
+def above_floor(ranks: Ranks, candidates: Mapping[str, int]) -> Estimate:
+    """Joint performance less that of perfect ranks."""
+    return joint(ranks, candidates) - sum(1 / candidates[task] for task in ranks)
+
+
+def _shown(gap: Estimate, digits: str) -> str:
+    return "{} ({} to {})".format(*(digits.format(value) for value in (gap.value, *interval(gap.drawn))))
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("homes", type=Path, nargs="+", help="folders of runs")
+    arguments.add_argument("--epochs", type=int, default=10, help="passes of every trial, the paper's too")
+    arguments.add_argument("--seed", type=int, default=7)
+    arguments.add_argument("--kept", type=Path, default=Path(".cache/carry-over"), help="folder of ranks")
+    wanted = arguments.parse_args()
+    drawn, candidates = {}, {}
+    for home in (path.resolve() for path in wanted.homes):
+        corpus = Corpus(home, {"text_encoder": "sentence"})
+        candidates[home.name] = corpus.candidates
+        tables = {name: kept(wanted.kept.resolve(), home, name, trial, wanted.seed, wanted.epochs)
+                  for name, trial in TRIALS.items()}  # fmt: skip
+        drawn[home.name] = estimates(tables | corpus.means(), RESAMPLES, wanted.seed)
+        figures, choices = judged(drawn, candidates)
+    print_table(figures)
+    for line in choices:
+        print_table([{"": key, line["left out"]: value} for key, value in line.items() if key != "left out"])
+    result({"figures": figures, "choices": choices, "epochs": wanted.epochs, "seed": wanted.seed}, {})
+
+
+if __name__ == "__main__":
+    main()
