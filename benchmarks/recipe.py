@@ -93,10 +93,11 @@ class Corpus:
     def __init__(self, home: Path, values: Trial) -> None:
         other = _corpus(home, {}) if values else None
         self.params = validate(home / "params.yaml")
-        self.home = remade(home, values, other.digest()) if other else home
+        tables = {key: value for key, value in values.items() if key != "text_encoder"}
+        self.home = remade(home, tables, other.digest()) if other and tables else home
         self.folder = Path(tempfile.mkdtemp(prefix="recipe-"))
         with contextlib.chdir(self.home):
-            self.inputs = Inputs.read(self.folder, self.params.model.text_length)
+            self.inputs = Inputs.read(self.folder, with_values(self.params, values).model)
             self.val, self.test = (self.inputs.queries(side, self.folder) for side in ("val", "test"))
         if other:
             self.val, self.test = same_texts(self.val, other.val), same_texts(self.test, other.test)
@@ -204,8 +205,8 @@ def made(
 
 
 STAGES = (
-    "check_params", "fetch_corpus", "import_corpus", "clean_text", "image_features", "image_style", "dedup_images",
-    "split", "audit_split", "word2vec",
+    "check_params", "fetch_corpus", "list_corpus", "convert_corpus", "import_corpus", "clean_text", "text_vectors",
+    "image_features", "image_style", "dedup_images", "split", "audit_split", "word2vec",
 )  # fmt: skip
 
 
@@ -250,7 +251,7 @@ class Kept:
 def _corpus(home: Path, trial: Trial) -> Corpus:
     """What `trial` trains on."""
     params = _read(home, ()).params
-    usual = {"style": params.images.style, **dict(params.words)}
+    usual = {"style": params.images.style, "text_encoder": params.model.text_encoder, **dict(params.words)}
     return _read(home, tuple((key, trial[key]) for key, value in usual.items() if trial.get(key, value) != value))
 
 

@@ -3,6 +3,7 @@
 Reads   data/corpus/users            one row per user: interests, brand
         data/embeddings/users        one row per user: the model's vector
         data/baselines/METHOD/users  one row per user: a baseline's vector
+        data/encoder_means/encoder_mean/{text,image}   one row per user: a mean of pretrained vectors
 Writes  data/evaluation/interests    one row per method, label, repetition and fold: right and wrong
         metrics/interests.json       F1 per method, macro and per label, with 95 % intervals; significance; what was
                                      left out; or the reason why nothing was measured
@@ -15,6 +16,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
@@ -25,6 +27,7 @@ from pipeline.running.files import write_text
 from pipeline.running.params import load
 from pipeline.tables.corpus import USERS
 from pipeline.tables.evaluation import INTERESTS
+from pipeline.tables.table import positions
 from stages.runner import run
 
 CORPUS = Path("data/corpus/users")
@@ -35,6 +38,7 @@ METRICS = Path("metrics/interests.json")
 PLOT = Path("plots/interests.csv")
 
 METHODS = ("avg_text", "avg_image", "bridging", "merged")
+MEANS = Path("data/encoder_means/encoder_mean")
 
 log = logging.getLogger("evaluate_interests")
 
@@ -45,7 +49,7 @@ def main() -> None:
     users = USERS.read(CORPUS)
     brands = int(pc.sum(users["brand"], min_count=0).as_py())
     methods = {"model": Vectors.read(MODEL)}
-    methods |= {name: Vectors.read(BASELINES / name / "users") for name in METHODS}
+    methods |= {name: Vectors.read(BASELINES / name / "users") for name in METHODS} | encoder_means()
 
     people, vectors = everywhere(users, methods)
     interests = people["interests"].to_pylist()
@@ -77,6 +81,18 @@ def main() -> None:
     INTERESTS.write(table, FOUND)
     write_text(plot(metrics).to_csv(index=False), PLOT)
     write_metrics({**metrics, **facts}, METRICS)
+
+
+def encoder_means() -> dict[str, Vectors]:
+    """What pretrained vectors know of users without training: of texts, and of texts beside images.
+
+    The mean of image features is Avg-Image, and centring is undone as vectors are standardised.
+    """
+    if not (MEANS / "text").exists():
+        return {}
+    text, image = (Vectors.read(MEANS / kind) for kind in ("text", "image"))
+    both = np.concatenate([text.values, image.values[positions(text.ids, image.ids)]], axis=1)
+    return {"encoder_mean_text": text, "encoder_mean": Vectors(text.ids, both)}
 
 
 def plot(metrics: dict[str, Any]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 Reads   data/paper/ROW/{users,ranks}, paper/metrics/ROW.json     a row that was trained, see stages/paper_row.py
         data/baselines/METHOD/{users,ranks}, metrics/baselines.json   a baseline
+        data/encoder_means/METHOD/ranks   what pretrained vectors find without training
         data/corpus/users     a user: interests, brand
 Writes  paper/tables.md       for people
         paper/tables.json     the same, for programs
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.common.metrics import read_metrics, write_metrics
+from pipeline.evaluation.encoder_means import METHODS as UNTRAINED
 from pipeline.evaluation.interests import everywhere, predict, targets
-from pipeline.evaluation.paper import Trained, estimates, markdown, table_2, table_3, table_4
+from pipeline.evaluation.paper import Trained, estimates, markdown, table_2, table_3, table_4, untrained
 from pipeline.ranking.retrieval import TASKS
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import write_text
@@ -27,6 +29,7 @@ from stages.runner import run
 
 ROWS, ROW_METRICS = Path("data/paper"), Path("paper/metrics")
 BASELINES, BASELINE_METRICS = Path("data/baselines"), Path("metrics/baselines.json")
+MEANS = Path("data/encoder_means")
 CORPUS = Path("data/corpus/users")
 MARKDOWN, JSON = Path("paper/tables.md"), Path("paper/tables.json")
 
@@ -45,6 +48,7 @@ def main() -> None:
     candidates = {task: block["candidates"] for task, block in asked.items() if block["queries"]}
 
     places = {name: ROWS / name for name in rows} | {name: BASELINES / name for name in METHODS}
+    places |= {name: MEANS / name for name in UNTRAINED}
     ranks = estimates({name: RANKS.read(place / "ranks") for name, place in places.items()}, count, seed)
     trained = {
         name: Trained(row.lambdas, ranks[name], metrics[name]["validation"].get("cumulative", np.inf))
@@ -54,7 +58,8 @@ def main() -> None:
         "about": {"corpus": params.corpus.source, "queries": queries, "candidates": candidates},
         "table_2": table_2(trained, candidates),
         "table_3": interests(rows, params.interests, count, seed),
-        "table_4": table_4(trained, {name: ranks[name] for name in METHODS}, candidates),
+        "table_4": table_4(trained, {name: ranks[name] for name in METHODS}, candidates)
+        | {"untrained": untrained(trained, {name: ranks[name] for name in UNTRAINED}, candidates)},
     }
     write_metrics(tables, JSON)
     write_text(markdown(tables), MARKDOWN)

@@ -61,6 +61,8 @@ NAMES = {
     "all_pairs": "all pairs",
     "bridging": "Bridging-Modality",
     "merged": "Merged-Modality",
+    "encoder_mean": "means of pretrained vectors",
+    "encoder_mean_centred": "the same, centred",
     "model": "DU2MCE",
 }
 ARROWS = {"text_to_user": "text → user", "image_to_text": "image → text", "image_to_user": "image → user"}
@@ -259,6 +261,17 @@ def table_4(
     return {"title": "against competing methods", "rows": shown, "claims": claims_4(methods, candidates)}
 
 
+def untrained(rows: Mapping[str, Trained], means: Mapping[str, Ranks], candidates: Mapping[str, int]) -> dict[str, Any]:
+    """Beyond the paper, beside Table 4: ranks by `means` of pretrained vectors, and by how much DU2MCE is below."""
+    name = best_of_all_pairs(rows)
+    shown = [{"method": method, **_ranked(ranks, candidates, None)} for method, ranks in means.items()]
+    less = [
+        Comparison(f"{ARROWS[task]} of DU2MCE less {NAMES[method]}", rows[name].ranks[task] - ranks[task])
+        for method, ranks in means.items() for task in ranks if name and task in rows[name].ranks
+    ]  # fmt: skip
+    return {"rows": shown, "differences": [comparison.shown() for comparison in less]}
+
+
 def claims_4(methods: Mapping[str, Ranks], candidates: Mapping[str, int]) -> list[dict[str, Any]]:
     """What the paper concludes from Table 4."""
     model = methods.get("model", {})
@@ -377,6 +390,9 @@ def markdown(tables: Mapping[str, Any]) -> str:
         for found in table["claims"]:
             lines.append(f"- **{found['verdict']}**: {found['claim']}")
             lines += [f"  - {evidence}" for evidence in found["evidence"]]
+        if "untrained" in table:
+            lines += ["", "### Without training (beyond the paper)", "", *_ranks(table["untrained"]), ""]
+            lines += [f"- {difference}" for difference in table["untrained"]["differences"]]
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,6 @@ Metrics = Mapping[str, Any]
 
 TRUTHS = {"interests": "interests", "mixtures": "the topics that they were made to post about"}
 OTHERS = {
-    "encoder_mean_text": "Mean of sentence vectors",
     "encoder_mean_image": "Mean of image features",
     "encoder_mean_centred_text": "Mean of sentence vectors, centred",
     "encoder_mean_centred_image": "Mean of image features, centred",

@@ -46,6 +46,8 @@ METHODS = {
     "avg_image": "Avg-Image",
     "bridging": "Bridging",
     "merged": "Merged",
+    "encoder_mean_text": "Mean of sentence vectors",
+    "encoder_mean": "Means of sentence vectors and image features",
     "model": "This model",
 }
 

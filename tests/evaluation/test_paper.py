@@ -114,6 +114,25 @@ def test_table_4_compares_the_row_that_validation_chose():
     assert "joint_performance" not in table["rows"][1]  # Avg-Text has one task
 
 
+def test_what_needs_no_training_stands_under_a_heading_of_its_own_with_its_differences():
+    rows = trained(PAPERS_SHAPE)
+    means = paper.estimates({"encoder_mean": made((30, 25, 60), 9)}, 300, seed=1)
+    del means["encoder_mean"]["image_to_text"]
+    found = paper.untrained(rows, means, CANDIDATES)
+    assert [set(row) for row in found["rows"]] == [{"method", "text_to_user", "image_to_user"}]
+    assert len(found["differences"]) == 2 and all(
+        ": \u2212" in line for line in found["differences"]
+    )  # below 0: better
+    table = paper.table_4(rows, {}, CANDIDATES) | {"untrained": found}
+    text = paper.markdown({"about": {"corpus": "made", "candidates": CANDIDATES, "queries": dict.fromkeys(TASKS, 240)},
+                           "table_2": paper.table_2(rows, CANDIDATES),
+                           "table_3": {"title": "F1", "not_measured": "no labels", "claims": []},
+                           "table_4": table})  # fmt: skip
+    below = text.partition("### Without training")[2]
+    assert "means of pretrained vectors" in below and found["differences"][0] in below
+    assert paper.untrained({}, means, CANDIDATES)["differences"] == []
+
+
 def test_the_papers_own_figures_stand_beside_its_rows_with_joint_performance_by_its_definition():
     table = paper.table_2(trained(PAPERS_SHAPE), CANDIDATES)
     best = next(row for row in table["rows"] if row.get("lambdas") == [0.1, 0.45, 0.45])

@@ -37,6 +37,7 @@ TEXT = PARAMS.read_text()
             "corpus.images is 20240501, which YAML takes for a number; put it in quotes: in params.yaml "
             '"20240501", on the command line -S \'corpus.images="20240501"\'.',
         ),
+        ("  text_encoder: words", "  text_encoder: wrods", "model.text_encoder is 'wrods'; it has to be 'words'"),
         ("seed: 7", "seed: true", "seed is True; it has to be a valid integer."),
     ],
 )
@@ -47,6 +48,17 @@ def test_a_bad_value_is_refused_by_name(tmp_path, old, new, sentence):
     with pytest.raises(UserError) as refused:
         validate(path)
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("section", ["model", "best"])
+def test_a_model_that_reads_sentences_needs_them(tmp_path, section):
+    path, text = tmp_path / "params.yaml", TEXT.replace("  encoder: minilm", "  encoder: none")
+    path.write_text(text)
+    validate(path)  # `best` is not used, and `words` needs none
+    changed = {"model": ("  text_encoder: words", "  text_encoder: both"), "best": ("recipe: paper", "recipe: best")}
+    path.write_text(text.replace(*changed[section], 1))
+    with pytest.raises(UserError, match=rf"{section}\.text_encoder reads sentence vectors"):
+        validate(path)
 
 
 def test_every_fault_is_named_at_once(tmp_path):

@@ -102,6 +102,20 @@ def test_interests(corpus):
     assert set(pd.read_csv("plots/interests.csv").method) == {"model", *evaluate_interests.METHODS}
 
 
+def test_interests_by_means_of_pretrained_vectors_stand_beside_the_baselines(corpus):
+    users = EMBEDDINGS.read(Path("data/embeddings/users"))
+    nothing = np.random.default_rng(2).standard_normal((N, 3)).astype(np.float32)
+    EMBEDDINGS.write(pa.table({"id": users["id"], "vector": vectors(nothing)}), evaluate_interests.MEANS / "text")
+    EMBEDDINGS.write(users, evaluate_interests.MEANS / "image")
+    means = evaluate_interests.encoder_means()
+    assert list(means) == ["encoder_mean_text", "encoder_mean"]
+    assert means["encoder_mean"].values.shape == (N, 3 + 8)
+    np.testing.assert_array_equal(means["encoder_mean"].values[:, :3], nothing)
+    evaluate_interests.main()
+    macro = metrics("interests")["macro"]
+    assert macro["encoder_mean"] > 0.9 > macro["encoder_mean_text"]
+
+
 @pytest.mark.parametrize(
     ("interests", "reason", "left_out"),
     [
