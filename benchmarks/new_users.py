@@ -23,7 +23,7 @@ from benchmarks import print_table, result
 from pipeline.embedding.batches import Posts
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import Trained
-from pipeline.evaluation.paper import Estimate, estimates
+from pipeline.ranking.estimates import Estimate, estimates
 from pipeline.ranking.queries import Queries, rank_queries
 from pipeline.running.params import Params, validate
 from pipeline.space.new_users import NewUsers

@@ -24,7 +24,7 @@ from pipeline.common.metrics import write_metrics
 from pipeline.embedding.batches import Array
 from pipeline.embedding.starts import common, mean_by_user
 from pipeline.evaluation.encoder_means import METHODS
-from pipeline.evaluation.paper import estimates
+from pipeline.ranking.estimates import estimates
 from pipeline.ranking.retrieval import evaluate, rank_task
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import atomic_folder

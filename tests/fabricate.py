@@ -13,7 +13,7 @@ from pipeline.common.metrics import write_metrics
 from pipeline.evaluation import interests, neighbours
 from pipeline.evaluation.clusters import cluster, coherence, nearest_images, top_words
 from pipeline.evaluation.neighbours import interests_of
-from pipeline.evaluation.paper import estimates
+from pipeline.ranking.estimates import estimates
 from pipeline.ranking.retrieval import TASKS, cumulative, evaluate
 from pipeline.ranking.vectors import Vectors
 from pipeline.tables.corpus import IMAGES, POSTS, USERS

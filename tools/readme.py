@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tools.blocks import put
 from tools.results import METHODS, METRICS, TASKS, Metrics, read
 
 PAGE = Path("README.md")
@@ -79,8 +80,7 @@ def main() -> int:
     """Print the block; with --fix, put it into the README."""
     written = block()
     if "--fix" in sys.argv:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(OPEN)
-        PAGE.write_text(before + OPEN + written + CLOSE + rest.partition(CLOSE)[2], encoding="utf-8")
+        put(PAGE, OPEN, CLOSE, written)
     sys.stdout.write(written)
     return 0
 

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.blocks import put
+
 EVERYWHERE = {"common", "running", "tables"}
 """What every room may use: `common` and `tables` what results rest on, `running` how work runs."""
 MAY_IMPORT: dict[str, set[str]] = {
@@ -80,8 +82,7 @@ def main() -> int:
     """Print the drawing; with --fix, put it into PAGE."""
     drawn = drawing()
     if "--fix" in sys.argv:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(OPEN)
-        PAGE.write_text(before + OPEN + drawn + CLOSE + rest.partition(CLOSE)[2], encoding="utf-8")
+        put(PAGE, OPEN, CLOSE, drawn)
     sys.stdout.write(drawn)
     return 0
 

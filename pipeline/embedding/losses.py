@@ -12,7 +12,7 @@ Shapes: n pairs of one kind, c candidates (a partner and the negatives of some a
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numba
 import numpy as np
@@ -22,8 +22,8 @@ from torch.nn import functional as F
 
 from pipeline.embedding.batches import Array, Batch, Posts
 from pipeline.embedding.processes import ALONE, Processes
+from pipeline.running.params import Loss
 
-Loss = Literal["hinge", "hinge_both", "hinge_hardest", "infonce", "sigmoid"]
 PAIRS = ("text_user", "image_text", "image_user")
 """The three kinds of pairs, in the order of lambda1, lambda2, lambda3."""
 _TASKS = {"text_user": "text_to_user", "image_text": "image_to_text", "image_user": "image_to_user"}

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.evaluation import paper
 from pipeline.evaluation.interests import Predictions
+from pipeline.ranking.estimates import Estimate, estimates
 from pipeline.ranking.retrieval import TASKS, evaluate
 from pipeline.running.errors import UserError
 from pipeline.running.params import PAPER, paper_rows
@@ -44,7 +45,7 @@ PAPERS_SHAPE = {
 
 
 def trained(shape, validation=lambda lambdas: sum(abs(x - 0.4) for x in lambdas)):
-    found = paper.estimates({str(key): made(means, i) for i, (key, means) in enumerate(shape.items())}, 300, seed=1)
+    found = estimates({str(key): made(means, i) for i, (key, means) in enumerate(shape.items())}, 300, seed=1)
     return {str(key): paper.Trained(key, found[str(key)], validation(key)) for key in shape}
 
 
@@ -56,7 +57,7 @@ def test_estimates_are_those_of_the_evaluation_and_share_its_resamples():
     rows = made((9, 4, 12), 0)
     by_task = {task: rows.filter(pa.array([t == task for t in rows["task"].to_pylist()])) for task in TASKS}
     wanted = evaluate(by_task, CANDIDATES, {}, [2, 5], 500, seed=3)
-    found = paper.estimates({"row": rows}, 500, seed=3)["row"]
+    found = estimates({"row": rows}, 500, seed=3)["row"]
     for task in TASKS:
         assert found[task].shown()["value"] == wanted[task]["mean_median_rank"]
         assert found[task].shown()["interval_95"] == wanted[task]["interval_95"]["mean_median_rank"]
@@ -68,7 +69,7 @@ def test_estimates_are_those_of_the_evaluation_and_share_its_resamples():
 def test_a_row_differs_from_itself_by_nothing_and_pairing_narrows_the_interval():
     rows = made((20, 5, 20), 0)
     better = rows.set_column(4, "rank", pa.array(np.maximum(1, rows["rank"].to_numpy() - 2)))
-    found = paper.estimates({"one": rows, "same": rows, "better": better}, 300, seed=1)
+    found = estimates({"one": rows, "same": rows, "better": better}, 300, seed=1)
     assert np.all((found["one"]["text_to_user"] - found["same"]["text_to_user"]).drawn == 0)
     gap = found["better"]["text_to_user"] - found["one"]["text_to_user"]
     assert np.ptp(gap.drawn) < np.ptp(found["one"]["text_to_user"].drawn) / 5
@@ -76,8 +77,8 @@ def test_a_row_differs_from_itself_by_nothing_and_pairing_narrows_the_interval()
 
 @pytest.mark.parametrize(("low", "high", "wanted"), [(-2, -1, "holds"), (-1, 1, "undecided"), (1, 2, "does not hold")])
 def test_a_verdict_is_where_the_interval_lies(low, high, wanted):
-    gap = paper.Estimate((low + high) / 2, np.linspace(low, high, 101))
-    sure = paper.Estimate(-5, np.linspace(-6, -4, 101))
+    gap = Estimate((low + high) / 2, np.linspace(low, high, 101))
+    sure = Estimate(-5, np.linspace(-6, -4, 101))
     assert paper.verdict([paper.Comparison("", gap), paper.Comparison("", sure)]) == wanted
     assert paper.verdict([]) == "not tested"
 
@@ -105,7 +106,7 @@ def test_each_claim_fails_where_ranks_speak_against_it(changed, means, fails):
 def test_table_4_compares_the_row_that_validation_chose():
     rows = trained(PAPERS_SHAPE)
     methods = {"avg_text": (20, 25, 50), "avg_image": (50, 25, 30), "bridging": (3, 9, 20), "merged": (4, 15, 25)}
-    found = paper.estimates({name: made(means, 9) for name, means in methods.items()}, 300, seed=1)
+    found = estimates({name: made(means, 9) for name, means in methods.items()}, 300, seed=1)
     found["avg_text"] = {"text_to_user": found["avg_text"]["text_to_user"]}
     found["avg_image"] = {"image_to_user": found["avg_image"]["image_to_user"]}
     table = paper.table_4(rows, found, CANDIDATES)
@@ -159,7 +160,7 @@ def test_claims_on_interests_follow_the_f1():
 
 
 def test_rows_that_were_taken_out_leave_claims_untested():
-    estimate = paper.Estimate(0.5, np.full(9, 0.5))
+    estimate = Estimate(0.5, np.full(9, 0.5))
     assert verdicts(paper.claims_3({"avg_text": estimate, "text_user": estimate})) == ["undecided"] + ["not tested"] * 2
     assert set(verdicts(paper.claims_2({}, CANDIDATES))) == {"not tested"}
     assert set(verdicts(paper.claims_4({}, CANDIDATES))) == {"not tested"}

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.common.metrics import read_metrics, write_metrics
 from pipeline.evaluation import interests, paper
+from pipeline.ranking.estimates import estimates
 from pipeline.report import corpus, pictures, results
 from pipeline.report.cards import clip
 from pipeline.report.charts import Axis, Dot, Line, Rule, dots, lines
@@ -197,7 +198,7 @@ def test_the_papers_tables_show_when_they_are_of_this_run(fabricated, tmp_path, 
 
 
 def paper_tables(folder, asked):
-    ranks = paper.estimates({"r": RANKS.read(folder / "data/evaluation/ranks")}, 100, 1)["r"]
+    ranks = estimates({"r": RANKS.read(folder / "data/evaluation/ranks")}, 100, 1)["r"]
     candidates = dict.fromkeys(results.TASKS, PEOPLE)
     weights = {"one": (1.0, 0.0, 0.0), "two": (0.0, 0.5, 0.5), "all": (0.1, 0.45, 0.45)}
     rows = {name: paper.Trained(lambdas, ranks, 0.1) for name, lambdas in weights.items()}
