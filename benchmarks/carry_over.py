@@ -31,8 +31,9 @@ from benchmarks.recipe import changed, remade
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.starts import common, mean_by_user
 from pipeline.evaluation.encoder_means import METHODS
-from pipeline.evaluation.paper import Estimate, Ranks, estimates, joint
+from pipeline.evaluation.paper import joint
 from pipeline.ranking.bootstrap import interval
+from pipeline.ranking.estimates import Estimate, Ranks, estimates
 from pipeline.ranking.queries import rank_queries
 from pipeline.ranking.retrieval import TASKS, rank_task
 from pipeline.ranking.vectors import Vectors

@@ -45,7 +45,8 @@ def main() -> None:
             texts = [prose(text or "") for text in shard["text"].to_pylist()]
             said = [row for row, text in enumerate(texts) if text]
             values = encode_texts([texts[row] for row in said], encoder, KEPT)
-            written.write(pa.table({"post_id": shard["post_id"].take(said), "vector": vectors(values)}))
+            ids = shard["post_id"].take(pa.array(said, pa.int64()))  # of no texts, too
+            written.write(pa.table({"post_id": ids, "vector": vectors(values)}))
     write_metrics({"texts": written.rows, "dim": encoder.dim}, METRICS)
     log.info("%d texts, %d numbers each", written.rows, encoder.dim)
 

@@ -117,7 +117,7 @@ def test_table_4_compares_the_row_that_validation_chose():
 
 def test_what_needs_no_training_stands_under_a_heading_of_its_own_with_its_differences():
     rows = trained(PAPERS_SHAPE)
-    means = paper.estimates({"encoder_mean": made((30, 25, 60), 9)}, 300, seed=1)
+    means = estimates({"encoder_mean": made((30, 25, 60), 9)}, 300, seed=1)
     del means["encoder_mean"]["image_to_text"]
     found = paper.untrained(rows, means, CANDIDATES)
     assert [set(row) for row in found["rows"]] == [{"method", "text_to_user", "image_to_user"}]
