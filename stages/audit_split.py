@@ -1,6 +1,6 @@
 """Stage `audit_split`: search held-out content for near-copies on other sides, exactly; write the final split.
 
-Reads   data/corpus/posts        a post: post_id, user_id, image_id
+Reads   data/corpus/posts        a post: post_id, user_id, image_id, text
         data/text/words          a post with words: post_id, words
         data/corpus/images       an image: bytes, for the second check of what may be a copy
         data/images/features     an image: image_id, vector
@@ -10,7 +10,7 @@ Writes  data/split/posts         the same posts; a near-copy of held-out content
         data/split/{train,val,test}  the posts of one side with their content: post_id, user_id, image_id, words
         data/split/fit           the posts that vocabulary, word vectors and users' initial vectors are fitted on
         data/split/sets          a query: split (val, test), task, post_id
-        data/split/close         the closest pairs across sides that are no copies
+        data/split/close         the closest pairs across sides below the thresholds; a sample of those judged different
         metrics/audit.json       posts per side; per kind and held-out side, items searched, copies found (pairs),
                                  judged different, in the grey zone; crossings before and after; queries and those not
                                  asked by reason
@@ -29,6 +29,7 @@ from pipeline.common.groups import image_groups
 from pipeline.common.metrics import write_metrics
 from pipeline.running.checkpoints import keep_in
 from pipeline.running.params import Params, load
+from pipeline.split.as_written import written_words
 from pipeline.split.audit import Finding, across, check_groups_whole, exclude, remaining
 from pipeline.split.exact_search import Found, nearest_of_each, search_images, search_texts, word_sets
 from pipeline.split.pictures import confirm
@@ -61,11 +62,13 @@ def main() -> None:
     content = _content(assigned["post_id"])
 
     with resumable("audit_split") as folder:
-        texts, text_of = _audit_texts(content, before, params, folder)
+        texts, text_of = _audit_texts("text", content["words"], content["post_id"], before, params, folder)
+        written, written_of = _audit_written(content, before, params, folder)
         images, post_of, image_of = _audit_images(content, before, params, folder)
     by_image = np.zeros(len(before), bool)
     by_image[post_of[images.excluded]] = True  # one picture is enough
-    side = exclude(before, texts.excluded | by_image, params.split.max_excluded_share, _example(texts, images))
+    by_text = texts.excluded | written.excluded
+    side = exclude(before, by_text | by_image, params.split.max_excluded_share, _example(texts, written, images))
 
     reason = pc.if_else(pa.array(side != before), NEAR_COPY, assigned["reason"])
 
@@ -75,7 +78,7 @@ def main() -> None:
         CONTENT.write(content.filter(pa.array(side == name)), SPLIT / name)
     fit = side == TRAIN if params.split.fit_on == "train" else side != EXCLUDED
     CONTENT.write(content.filter(pa.array(fit)), SPLIT / "fit")
-    CLOSE.write(pa.concat_tables([texts.close, images.close]), SPLIT / "close")
+    CLOSE.write(pa.concat_tables([texts.close, written.close, images.close]), SPLIT / "close")
     asked = _write_sets(content, side, params)
     write_metrics(
         {
@@ -85,14 +88,17 @@ def main() -> None:
                 "by_cut": int((before == EXCLUDED).sum()),
                 "from_train": int((before[side == EXCLUDED] == TRAIN).sum()),
                 "from_val": int((before[side == EXCLUDED] == VAL).sum()),
-                "by_text": int(texts.excluded.sum()),
+                "by_text": int(by_text.sum()),
                 "by_image": int(by_image.sum()),
             },
             "crossings": {
-                "found": len(texts.copies) + len(images.copies),
-                "left": remaining(texts, side, text_of) + remaining(images, side[post_of], image_of),
+                "found": sum(len(finding.copies) for finding in (texts, written, images)),
+                "left": remaining(texts, side, text_of)
+                + remaining(written, side, written_of)
+                + remaining(images, side[post_of], image_of),
             },
             "texts": texts.counts,
+            "texts_as_written": written.counts,
             "images": images.counts,
             "queries": asked,
         },
@@ -118,16 +124,27 @@ def _content(post_ids: pa.ChunkedArray) -> pa.Table:
     return posts.append_column("words", words)
 
 
-def _audit_texts(content: pa.Table, side: np.ndarray, params: Params, folder: Path) -> tuple[Finding, np.ndarray]:
-    sets, text_of = word_sets(content["words"])
+def _audit_texts(
+    kind: str, texts: pa.ChunkedArray, ids: pa.ChunkedArray, side: np.ndarray, params: Params, folder: Path
+) -> tuple[Finding, np.ndarray]:
+    """What was found among the sets of words `texts` (n,), and the set of each."""
+    sets, text_of = word_sets(texts)
     searches = count()
 
     def search(asking: np.ndarray, asked: np.ndarray) -> Found:
         overlap, floor = params.text.min_overlap, params.split.audit_min_overlap
-        keep = keep_in(folder / f"texts-{next(searches)}")
+        keep = keep_in(folder / f"{kind}-{next(searches)}")
         return search_texts(sets.take(asking), sets.take(asked), overlap, floor, keep)
 
-    return across("text", side, text_of, content["post_id"], search), text_of
+    return across(kind, side, text_of, ids, search), text_of
+
+
+def _audit_written(content: pa.Table, side: np.ndarray, params: Params, folder: Path) -> tuple[Finding, np.ndarray]:
+    """The same of the texts as written; those without a cleaned word say nothing to the model."""
+    posts = POSTS.read(POSTS_PATH, ["post_id", "text"])
+    texts = posts["text"].take(pa.array(positions(content["post_id"], posts["post_id"])))
+    words = written_words(texts, pc.greater(pc.list_value_length(content["words"]), 0))
+    return _audit_texts("written", words, content["post_id"], side, params, folder)
 
 
 def _audit_images(
@@ -167,9 +184,9 @@ def _vectors(rows: np.ndarray) -> Iterator[np.ndarray]:
         begin += shard.num_rows
 
 
-def _example(texts: Finding, images: Finding) -> str:
+def _example(*findings: Finding) -> str:
     """One crossing in words."""
-    examples = [finding.example for finding in (texts, images) if finding.example is not None]
+    examples = [finding.example for finding in findings if finding.example is not None]
     return " and ".join(examples[0]) if examples else ""
 
 

@@ -282,6 +282,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
             "excluded": {"by_cut": 3, "from_train": 1, "from_val": 0, "by_text": 1, "by_image": 0},
             "crossings": {"found": 1, "left": 0},
             "texts": {"test": searched, "val": searched},
+            "texts_as_written": {"test": searched, "val": searched},
             "images": {"test": searched, "val": searched},
             "queries": {"texts_of_posts_with_image_ask": True, "val": queries, "test": queries},
         },

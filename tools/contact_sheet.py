@@ -4,22 +4,33 @@ From each of a random choice of groups with copies, one random member beside the
 group counts no more than a small one. `n` pairs looked at and none wrong: fewer than 3 / n are, with 95 % confidence.
 
     python -m tools.contact_sheet [pairs, default 60] [seed, default 1] [file, default contact_sheet.png]
+
+Or of what the audit of the split judged different, though near: pairs of a held-out picture and one on another side,
+drawn at random (`data/split/close`). Those that show the same leak; count them, and the share holds of all such pairs.
+
+    python -m tools.contact_sheet --different [file, default contact_sheet.png]
 """
 # ruff: noqa: T201
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import Image, ImageDraw
 
 from pipeline.pictures.storing import to_rgb
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import IMAGE_GROUPS
+from pipeline.tables.split import CLOSE, DIFFERENT
+from pipeline.tables.table import positions
 
 IMAGES_PATH = Path("data/corpus/images")
 GROUPS = Path("data/images/groups")
+CLOSE_PATH = Path("data/split/close")
+AUDIT = Path("metrics/audit.json")
 CELL, COLUMNS = 100, 8
 
 
@@ -51,20 +62,36 @@ def sheet(pairs: list[tuple[bytes, bytes]]) -> Image.Image:
     return whole
 
 
+def judged_different(close: pa.Table, ids: pa.ChunkedArray) -> np.ndarray:
+    """Rows (p, 2) of the images `ids`, of the pairs of CLOSE that the audit judged different."""
+    chosen = pc.and_(pc.equal(close["kind"], "image"), pc.equal(close["verdict"], DIFFERENT))
+    pairs = close.filter(chosen)
+    return np.column_stack([positions(pairs[name], ids) for name in ("held_out_id", "other_id")])
+
+
 def main() -> None:
     """Write the sheet."""
-    given = sys.argv[1:]
-    count, seed = (int(given[place]) if len(given) > place else default for place, default in ((0, 60), (1, 1)))
-    path = Path(given[2] if len(given) > 2 else "contact_sheet.png")
-    pairs = pairs_to_look_at(IMAGE_GROUPS.read(GROUPS), count, seed)
+    given = [argument for argument in sys.argv[1:] if argument != "--different"]
+    if different := len(given) < len(sys.argv) - 1:
+        path = Path(given[0] if given else "contact_sheet.png")
+        pairs = judged_different(CLOSE.read(CLOSE_PATH), IMAGES.read(IMAGES_PATH, ["image_id"])["image_id"])
+    else:
+        count, seed = (int(given[place]) if len(given) > place else default for place, default in ((0, 60), (1, 1)))
+        path = Path(given[2] if len(given) > 2 else "contact_sheet.png")
+        pairs = pairs_to_look_at(IMAGE_GROUPS.read(GROUPS), count, seed)
     if not len(pairs):
-        print("dedup_images joined no two pictures, so there is nothing to look at.")
+        who = "The audit judged no two pictures different" if different else "dedup_images joined no two pictures"
+        print(f"{who}, so there is nothing to look at.")
         return
     rows = np.unique(pairs)
     stored = IMAGES.read(IMAGES_PATH, ["bytes"])["bytes"].take(pa.array(rows)).to_pylist()
     of = dict(zip(rows.tolist(), stored, strict=True))
     sheet([(of[one], of[other]) for one, other in pairs.tolist()]).save(path)
     print(f"{len(pairs)} pairs in {path}")
+    if different:
+        audit = json.loads(AUDIT.read_text(encoding="utf-8"))
+        total = sum(block["judged_different"] for block in audit["images"].values())
+        print(f"of {total} judged different; k of them alike: about {total / len(pairs):.1f} k in all")
 
 
 if __name__ == "__main__":

@@ -73,7 +73,11 @@ def audit(metrics: Metrics) -> str:
     if left:
         return f"Audit: THE SPLIT LEAKS: {left:,} near-copies of held-out content are on another side."
     excluded = metrics["posts"]["excluded"] - metrics["excluded"]["by_cut"]
-    return f"Audit: no near-copy of held-out content on another side ({found:,} found, {excluded:,} posts left out)."
+    judged = sum(block["judged_different"] for block in metrics["images"].values())
+    return (
+        f"Audit: nothing is left of {found:,} near-copies that it found across sides ({excluded:,} posts left out);\n"
+        f"{judged:,} pairs of near pictures it judged different (python -m tools.contact_sheet --different)."
+    )
 
 
 def read(path: Path) -> Metrics | None:

@@ -6,9 +6,13 @@ variance: another emblem in the same flag, another sign in the same triangle lea
 block. Pictures are laid on each other whole, without their plain borders, as they are and mirrored, which is all there
 is for drawings of few points; or as their points say (`pipeline.copies.points`).
 
-A picture is *derived* from another where, laid on it by points, they share what is drawn: of the places with texture a
-share of at least SHARED of one picture, and SHARED_LEAST of the other, correlates in its surroundings. A watermark, a
-logo or a frame is a small share of both; of two screenshots of one application most texture is what they differ in.
+A picture is *derived* from another where, laid on it by points, they share what is drawn. Between the points that lay
+it there and lie alike (their convex hull), of the places with texture at least BETWEEN correlate in their surroundings:
+in two road signs the points are the frame's, and what the frame holds does not. Few points have to be most of what
+matched, and need BETWEEN_FEW. Where they take up less than WIDE of the finer picture, OVER of the places with texture
+have to wherever the two lie on each other: in two flags the emblem differs. And what is shared is a share of at least
+SHARED of one picture, and SHARED_LEAST of the other: a watermark, a logo or a frame is a small share of both; of two
+screenshots of one application most is what they differ in.
 
 The limits of copies are by planted copies and by looking at pairs of openclipart; those of the derived, docs/copies.md.
 """
@@ -21,11 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from pipeline.copies.points import Move, Points, lie, points_of
+from pipeline.copies.points import Lie, Move, Places, Points, lie, points_of
 from pipeline.tables.images import COPY, DERIVED
 
 MIN_CORRELATION = 0.97
 MAX_DIFFERENCE = 0.09
+NEARLY = 0.04
+"""What is short of MIN_CORRELATION by no more is looked at smoothed, and moved a little."""
 SIDE, BLOCKS = 96, 8
 MIN_KEPT = 0.85
 """Share of its variance that a picture keeps when smoothed; one that keeps less is of thin lines."""
@@ -41,11 +47,16 @@ THUMB = 112
 """Longer side, in pixels, of what is kept of a picture without its border."""
 OVERLAP = 0.5
 """Share of either picture that has to lie on the other, for a copy."""
-LAID, MIN_POINTS = 6, 16
-"""Points that lay one picture on another to be compared as copies; and those that what is derived has to share."""
-SHARED, SHARED_LEAST = 0.5, 0.06
+LAID, FEW_POINTS, MIN_POINTS = 6, 8, 20
+"""Points that lay one picture on another to be compared as copies; that what is derived has to share; and not few."""
+BETWEEN, BETWEEN_FEW, MATCHED_FEW = 0.75, 0.9, 0.6
+"""Of what is drawn between the points, in either picture, the share that lies alike; where the points are few, and then
+of the matches the share that the points have to be: flat shapes match each other by chance."""
+OVER, WIDE = 0.6, 0.3
+"""Of what is drawn where the two lie on each other, the share that lies alike, unless the points take up so much."""
+SHARED, SHARED_LEAST = 0.45, 0.06
 """Of what is drawn in the one and in the other picture, the shares that lie alike, at least."""
-WINDOW, TEXTURE, LIKE = 9, 6.0, 0.5
+WINDOW, TEXTURE, LIKE = 9, 8.0, 0.5
 """Surroundings of a pixel, in pixels of the smaller picture; the deviation in them that is texture, in grey levels; the
 correlation of two that are alike."""
 
@@ -93,8 +104,7 @@ def judge(one: Look, other: Look) -> Verdict | None:
     for mirrored in (False, True):
         found = lie(one.points.mirrored() if mirrored else one.points, other.points)
         if found is not None and found.points >= LAID:
-            flip = np.array([[-1, 0, one.points.width], [0, 1, 0], [0, 0, 1]]) if mirrored else np.eye(3)
-            kind = _laid(one, other, found.move @ flip, found.points >= MIN_POINTS)
+            kind = _laid(one, other, found, mirrored)
             if kind is not None:
                 return Verdict(kind, "points", float(found.points))
     return None
@@ -108,16 +118,41 @@ def _wholes(one: Look, other: Look) -> float | None:
     square, under = _square(one.content), _square(other.content)
     faces = [(_compare(face, under), face) for face in (square, square[:, ::-1])]
     found, face = max(faces, key=lambda pair: pair[0][0])
-    return _agreed(found, face, under, thin=True)
+    agreed = _agreed(found, face, under, thin=True)
+    if agreed is None and found[0] >= MIN_CORRELATION - NEARLY:
+        face = _settled(face, under)
+        agreed = _agreed(_compare(face, under), face, under, thin=True)
+    return agreed
 
 
-def _laid(one: Look, other: Look, move: Move, enough: bool) -> str | None:
-    """What two pictures are to each other where `move` takes places of the one there; `enough` points to be derived."""
-    there: Any = _placed(other) @ np.vstack([move, [[0, 0, 1]]]) @ np.linalg.inv(_placed(one))
+def _settled(face: Pixels, under: Pixels) -> Pixels:
+    """`face` (SIDE, SIDE, 3) moved by the little that makes it lie best on `under`.
+
+    Where one of two sizes has its border cut a pixel further, flat drawings differ along every edge.
+    """
+    grey = [cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (under, face)]
+    stop = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4
+    start = np.eye(2, 3, dtype=np.float32)
+    try:
+        move = cv2.findTransformECC(grey[0], grey[1], start, cv2.MOTION_AFFINE, stop)[1]
+    except cv2.error:  # it does not converge
+        return face
+    if np.abs(move - np.eye(2, 3))[:, :2].max() > 0.02 or np.abs(move[:, 2]).max() > 0.02 * SIDE:
+        return face
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(face, move, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _laid(one: Look, other: Look, lie: Lie, mirrored: bool) -> str | None:
+    """What two pictures are to each other where `lie` takes the one, perhaps mirrored, there."""
+    flip = np.array([[-1, 0, one.points.width], [0, 1, 0], [0, 0, 1]]) if mirrored else np.eye(3)
+    there: Any = _placed(other) @ np.vstack([lie.move @ flip, [[0, 0, 1]]]) @ np.linalg.inv(_placed(one))
     scale = float(np.sqrt(abs(np.linalg.det(there[:2, :2]))))
     if not 1 / 20 < scale < 20:
         return None
+    marks = _through(_placed(other), lie.there)
     if scale > 1:  # the finer picture is laid on the coarser, where both have the detail that is compared
+        marks = _through(_placed(one) @ flip, lie.here)
         one, other, there, scale = other, one, np.linalg.inv(there), 1 / scale
     height, width = (max(4, round(side * scale)) for side in one.content.shape[:2])
     small: Any = cv2.resize(one.content, (width, height), interpolation=cv2.INTER_AREA)
@@ -130,7 +165,16 @@ def _laid(one: Look, other: Look, move: Move, enough: bool) -> str | None:
         return None
     if _is_copy(laid, other.content, inside, width * height, there):
         return COPY
-    return DERIVED if enough and _share(laid, small, other.content, inside) else None
+    few = lie.points < MIN_POINTS
+    if few and (lie.points < FEW_POINTS or lie.share < MATCHED_FEW):
+        return None
+    least = BETWEEN_FEW if few else BETWEEN
+    return DERIVED if _share(laid, small, other.content, inside, marks, least) else None
+
+
+def _through(move: Move, places: Places) -> Places:
+    """Places (m, 2) moved by (3, 3)."""
+    return np.asarray(places @ move[:2, :2].T + move[:2, 2], np.float32)
 
 
 def _placed(look: Look) -> Move:
@@ -152,9 +196,14 @@ def _is_copy(
 
 
 def _share(
-    laid: NDArray[np.uint8], small: NDArray[np.uint8], under: NDArray[np.uint8], inside: NDArray[np.bool_]
+    laid: NDArray[np.uint8],
+    small: NDArray[np.uint8],
+    under: NDArray[np.uint8],
+    inside: NDArray[np.bool_],
+    marks: Places,
+    least: float,
 ) -> bool:
-    """Whether the two share enough of what is drawn."""
+    """Whether the two share enough of what is drawn: of each, `inside` each other, `least` of it between `marks`."""
     one, other = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) for pixels in (laid, under))
 
     def mean(values: Any) -> Any:
@@ -162,13 +211,35 @@ def _share(
 
     means = mean(one), mean(other)
     spreads = [np.sqrt(np.maximum(mean(v * v) - m * m, 0)) for v, m in zip((one, other), means, strict=True)]
-    textured = np.maximum(*spreads) > TEXTURE
-    alike = (mean(one * other) - means[0] * means[1]) > LIKE * spreads[0] * spreads[1] + 1e-3
-    shared = int((textured & alike & inside).sum())
+    textured = (np.maximum(*spreads) > TEXTURE) & inside
+    alike = textured & (mean(one * other) - means[0] * means[1] > LIKE * spreads[0] * spreads[1] + 1e-3)
+
+    def agreeing(where: NDArray[np.bool_]) -> float:
+        return float((alike & where).sum() / max(1, (textured & where).sum()))
+
+    between = _between(marks, alike) & inside
+    if agreeing(between) < least:
+        return False
+    # At the edge of what lies there surroundings are the other picture's own.
+    if (
+        between.sum() < WIDE * small.shape[0] * small.shape[1]
+        and agreeing(cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) < OVER
+    ):
+        return False
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     own = int((np.sqrt(np.maximum(mean(grey * grey) - mean(grey) ** 2, 0)) > TEXTURE).sum())
-    shares = shared / max(1, own), shared / max(1, int((spreads[1] > TEXTURE).sum()))
+    shares = int(alike.sum()) / max(1, own), int(alike.sum()) / max(1, int((spreads[1] > TEXTURE).sum()))
     return max(shares) >= SHARED and min(shares) >= SHARED_LEAST
+
+
+def _between(marks: Places, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The convex hull (h, w) of those of the `marks` (m, 2) that lie `alike` (h, w), and a little around it."""
+    hull = np.zeros(alike.shape, np.uint8)
+    column, row = (np.clip(np.rint(marks).astype(int), 0, (alike.shape[1] - 1, alike.shape[0] - 1))).T
+    held = marks[alike[row, column]]
+    if len(held):
+        cv2.fillConvexPoly(hull, cv2.convexHull(held).astype(np.int32), 1)
+    return cv2.dilate(hull, np.ones((5, 5), np.uint8)) > 0
 
 
 def _content(image: Image.Image) -> tuple[int, int, int, int]:
@@ -213,7 +284,7 @@ def _agreed(found: tuple[float, float], one: Pixels, other: Pixels, thin: bool) 
 
     `thin`: meshes of thin lines, alike when smoothed whatever they show, have to agree unsmoothed and more narrowly.
     """
-    if found[0] < MIN_CORRELATION - 0.04:
+    if found[0] < MIN_CORRELATION - NEARLY:
         return None
     smooth: Any = [cv2.GaussianBlur(pixels, (5, 5), 1.0, borderType=cv2.BORDER_REPLICATE) for pixels in (one, other)]
     kept = min(float(s.var()) / max(float(p.var()), 1e-9) for s, p in zip(smooth, (one, other), strict=True))

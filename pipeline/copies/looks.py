@@ -1,7 +1,7 @@
 """The looks of all pictures, on disk: memory stays at the pages that are read.
 
 Pieces of PIECE pictures stand in a folder, as arrays of RECORD that are mapped, not read; a killed run goes on after
-its last piece. A look takes 78 KB, so the folder is about as large as the pictures are.
+its last piece. A look takes 92 KB, so the folder is about as large as the pictures are.
 """
 
 from collections.abc import Iterator

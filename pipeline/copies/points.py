@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SIDE = 256
+SIDE = 320
 """Longer side, in pixels, at which points are looked for."""
-POINTS = 300
+POINTS = 400
 """Points kept of a picture, those of the strongest contrast."""
 CONTRAST = 0.01
 """What a point has to stand out by; a quarter of OpenCV's default, for flat and for faded pictures."""
@@ -73,10 +73,16 @@ def points_of(image: Image.Image) -> Points:
 
 @dataclass(frozen=True)
 class Lie:
-    """How one picture lies on another: `move` (2, 3) takes its places there, `points` of them, apart, say so."""
+    """How one picture lies on another: `move` (2, 3) takes its places there, `points` of them, apart, say so.
+
+    `here` and `there` (m, 2): the places of the points that do, in the one and in the other; a `share` of the matches.
+    """
 
     move: Move
     points: int
+    share: float
+    here: Places
+    there: Places
 
 
 def lie(one: Points, other: Points) -> Lie | None:
@@ -91,7 +97,8 @@ def lie(one: Points, other: Points) -> Lie | None:
     if move is None:
         return None
     kept = inside.ravel().astype(bool)
-    return Lie(move, min(_apart(here[kept]), _apart(there[kept])))
+    points = min(_apart(here[kept]), _apart(there[kept]))
+    return Lie(move, points, points / len(i), here[kept], there[kept])
 
 
 def matches(one: Numbers, other: Numbers) -> tuple[NDArray[Any], NDArray[Any]]:

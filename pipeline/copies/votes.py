@@ -19,7 +19,7 @@ from pipeline.running.checkpoints import Keep
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
 
-VOTERS = 100
+VOTERS = 200
 DIMENSIONS = 32
 NEIGHBOURS = 6
 MIN_VOTES = 3

@@ -15,7 +15,7 @@ from pipeline.report.charts import Axis, Line, Rule, lines
 from pipeline.report.page import Bar, Bars, Figure, Grid, Note, Pairs, Panel, Part, Steps, Table
 from pipeline.report.wording import TASKS, count, number, percent, plural, reasons
 from pipeline.running.params import Params
-from pipeline.tables.split import NEAR_COPY
+from pipeline.tables.split import DIFFERENT, NEAR_COPY
 
 Metrics = Mapping[str, Any]
 
@@ -318,15 +318,19 @@ def split_and_audit(
         )
     parts += [_sides(split, audit), *_largest(split, largest, max_group_share, shelf), _searched(audit)]
     order = [("similarity", "descending"), ("held_out_id", "ascending"), ("other_id", "ascending")]
-    for kind, show in (("text", shelf.post), ("image", shelf.image)):
+    kinds = (("text", "texts", shelf.post), ("written", "texts, as written,", shelf.post))
+    for kind, named, show in (*kinds, ("image", "images", shelf.image)):
         rows = []
         for row in close.filter(pc.equal(close["kind"], kind)).sort_by(order).slice(0, SHOWN).to_pylist():
-            why = "told apart by the second check" if row["verdict"] == "different" else "below the threshold"
-            caption = f"{'overlap' if kind == 'text' else 'cosine'} {number(row['similarity'])}, {why}"
+            why = "judged different" if row["verdict"] == DIFFERENT else "below the threshold"
+            caption = f"{'cosine' if kind == 'image' else 'overlap'} {number(row['similarity'])}, {why}"
             rows.append((caption, [show(row["held_out_id"]), show(row["other_id"])]))
         if rows:
-            title = f"The closest {kind}s across sides that are not taken for copies"
-            parts.append(Pairs(title, rows, note="Left: held out. Right: on another side."))
+            title = f"Close {named} across sides that are not taken for copies"
+            note = "Left: held out. Right: on another side."
+            if kind == "image":
+                note += " Those judged different are of a random sample: python -m tools.contact_sheet --different"
+            parts.append(Pairs(title, rows, note=note))
     return [*parts, _asked(audit["queries"])]
 
 
@@ -386,15 +390,16 @@ def _searched(audit: Metrics) -> Table:
         "grey": "Near, below the threshold",
     }
     rows = [
-        [f"{kind}, {SIDES[side]}", *(count(block[key]) for key in columns)]
-        for kind in ("texts", "images")
+        [f"{named}, {SIDES[side]}", *(count(block[key]) for key in columns)]
+        for kind, named in (("texts", "texts"), ("texts_as_written", "texts as written"), ("images", "images"))
         for side, block in audit[kind].items()
     ]
     return Table(
         verdict(audit),
         Grid(["Held out", *columns.values()], rows),
-        "A second search, exact and by other code than the groups' own: every held-out text and image among all those "
-        "of the sides it must not meet.",
+        "A second search by other code than the groups' own: every held-out text among all those of the sides it must "
+        "not meet, exactly, by its cleaned words and by its words as written; of every held-out image the nearest by "
+        "the features, compared by other means. What these judge different, or do not propose, may still be alike.",
     )
 
 
@@ -402,14 +407,16 @@ def verdict(audit: Metrics) -> str:
     """The audit in a sentence."""
     found, left = audit["crossings"]["found"], audit["crossings"]["left"]
     excluded = audit["posts"]["excluded"] - audit["excluded"]["by_cut"]
+    judged = sum(block["judged_different"] for block in audit["images"].values())
+    different = f"{plural(judged, 'pair')} of near images it judged different"
     if left:
         return f"The split leaks: {plural(left, 'near-copy', 'near-copies')} of held-out content on another side"
     if found:
         return (
-            f"No near-copy of held-out content is left on another side: {plural(found, 'pair')} found, "
-            f"{plural(excluded, 'post')} left out"
+            f"Of what the second search took for near-copies across sides nothing is left: {plural(found, 'pair')}, "
+            f"{plural(excluded, 'post')} left out; {different}"
         )
-    return "No near-copy of held-out content is on another side: the second search found none"
+    return f"The second search took nothing for a near-copy across sides; {different}"
 
 
 def _asked(queries: Metrics) -> Table:

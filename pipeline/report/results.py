@@ -54,9 +54,7 @@ def glance(retrieval: Metrics, interests: Metrics, audit: Metrics) -> Facts:
         about += f"everyone positive {number(macro['always_yes'], 2)}"
         facts.append((number(macro["model"], 2), "Interests, macro F1", about))
     crossings = audit["crossings"]
-    about = (
-        f"left after an exact second search, which found {count(crossings['found']) if crossings['found'] else 'none'}"
-    )
+    about = f"left of {count(crossings['found'])} that a second search by other means took for such"
     return Facts([*facts, (count(crossings["left"]), "Near-copies across the split", about)])
 
 

@@ -3,7 +3,8 @@
 The groups that the split keeps whole come from other code and, for images, from an approximate index; here all held-out
 texts and images are searched again, exactly (`exact_search`). A copy in val or train of what test holds, or in
 train of what val holds, is a crossing, and its post leaves the corpus. Close pairs below the threshold, and images at
-it that the second check tells apart, are counted and shown, and stay.
+it that the second check tells apart, are counted, and stay; the closest of the one, and a sample of the other, are kept
+to be looked at: what is judged different may still be alike.
 
 Shapes: n posts, or of images n pictures of posts; an item is a distinct text (set of words) or a distinct image, of
 which each has one or none.
@@ -18,12 +19,14 @@ import pyarrow as pa
 from pipeline.running.errors import UserError
 from pipeline.split.exact_search import Found
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL
-from pipeline.tables.split import CLOSE
+from pipeline.tables.split import BELOW, CLOSE, DIFFERENT
 
 SIDES = (TEST, TRAIN, VAL)
 AGAINST = {TEST: (VAL, TRAIN), VAL: (TRAIN,)}
-SHOWN = 10
-"""Closest pairs told, per kind and verdict."""
+SHOWN, SAMPLE = 10, 60
+"""Closest pairs told that are below the threshold, and pairs judged different, drawn at random; per kind."""
+
+MOST = {BELOW: SHOWN, DIFFERENT: SAMPLE}
 
 Search = Callable[[np.ndarray, np.ndarray], Found]
 Confirm = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -54,7 +57,8 @@ def across(
     threshold, and says which are copies, (p,) bool (default: all).
     """
     excluded = np.zeros(len(side), bool)
-    counts, copies, close = {}, [np.empty((0, 2), np.int64)], [CLOSE.empty()]
+    counts, copies = {}, [np.empty((0, 2), np.int64)]
+    close = [CLOSE.empty().append_column("rank", pa.array([], pa.float64()))]
     example = None
     for held_out, others in AGAINST.items():
         asking = np.flatnonzero((item >= 0) & (side == held_out))
@@ -83,10 +87,13 @@ def across(
                 f"{shown_query[int(found.query[pair])]} of {held_out}",
                 f"{shown_target[int(found.target[pair])]}",
             )
-        different = found.query[~copy], found.target[~copy], found.similarity[~copy]
-        below = grey, found.nearest[grey], found.nearest_similarity[grey]
-        for verdict, (query, target, similarity) in (("below", below), ("different", different)):
-            top = np.lexsort((target, query, -similarity))[:SHOWN]
+        apart = np.flatnonzero(~copy)
+        chance = np.random.default_rng([len(apart), SIDES.index(held_out)]).random(len(apart))
+        for verdict, rank, query, target, similarity in (
+            (BELOW, -found.nearest_similarity[grey], grey, found.nearest[grey], found.nearest_similarity[grey]),
+            (DIFFERENT, chance, found.query[apart], found.target[apart], found.similarity[apart]),
+        ):
+            top = np.lexsort((target, query, rank))[: MOST[verdict]]
             columns = {
                 "kind": pa.repeat(kind, len(top)),
                 "held_out_id": shown_query.take(pa.array(query[top])),
@@ -94,16 +101,17 @@ def across(
                 "similarity": similarity[top].astype(np.float32),
                 "verdict": pa.repeat(verdict, len(top)),
             }
-            close.append(pa.table(columns).cast(CLOSE.schema))
-    return Finding(excluded, np.concatenate(copies), example, counts, _closest(pa.concat_tables(close)))
+            close.append(pa.table(columns).cast(CLOSE.schema).append_column("rank", pa.array(rank[top], pa.float64())))
+    return Finding(excluded, np.concatenate(copies), example, counts, _first(pa.concat_tables(close)))
 
 
-def _closest(close: pa.Table) -> pa.Table:
-    """The closest pairs of each verdict over both held-out sides."""
-    order = [("similarity", "descending"), ("held_out_id", "ascending"), ("other_id", "ascending")]
-    ordered = close.group_by(close.column_names).aggregate([]).sort_by(order)
+def _first(close: pa.Table) -> pa.Table:
+    """Of each verdict the first over both held-out sides, by rank."""
+    order = [("rank", "ascending"), ("held_out_id", "ascending"), ("other_id", "ascending")]
+    ordered = close.group_by(CLOSE.schema.names).aggregate([("rank", "min")]).rename_columns(close.column_names)
+    ordered = ordered.sort_by(order).drop_columns(["rank"])
     verdict = ordered["verdict"].to_numpy(zero_copy_only=False)
-    rows = np.concatenate([np.flatnonzero(verdict == name)[:SHOWN] for name in ("below", "different")])
+    rows = np.concatenate([np.flatnonzero(verdict == name)[:most] for name, most in MOST.items()])
     return ordered.take(pa.array(rows))
 
 

@@ -1,9 +1,10 @@
 """The audit's own look at two pictures: nothing of it is what binds pictures into groups (`pipeline.copies`).
 
 There points are SIFT's and a similarity takes them over; here corners are ORB's (Rublee et al., 2011; OpenCV's), with
-bits for numbers, a homography takes them over, and the pictures have to correlate where they then lie on each other.
-Pictures without corners are the same where their thumbnails are. Of pictures that this calls different nobody knows:
-the audit counts them, and shows a sample to be looked at.
+bits for numbers, a homography takes them over, and where the pictures then lie on each other they have to correlate,
+block by block too wherever either shows something: two road signs in one frame correlate as a whole, and not in what
+the frame holds. Pictures without corners are the same where their thumbnails are. Of pictures that this calls different
+nobody knows: the audit counts them, and keeps a sample to be looked at.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -27,9 +28,12 @@ cv2.setNumThreads(1)  # threads of ours look at pairs side by side
 CORNERS, SIDE = 500, 320
 RATIO, NEAR, LEAST = 0.8, 4.0, 15
 """A match has to be nearer than this share of the second nearest, and within so many pixels; so many have to be."""
-THUMB = 64
+THUMB = 96
 OVERLAP, CORRELATION = 0.3, 0.7
 """Of either picture this share has to lie on the other, and correlate so there."""
+CELL, DRAWN, ALIKE, AGREEING = 8, 8.0, 0.6, 0.9
+"""Blocks of so many pixels of the thumbnails show something where grey deviates by so much in either, and are alike
+where they correlate so; of those that show something this share has to be."""
 MOST_DIFFERENT = 16
 """Of thumbnails that are the same, in any pixel and channel."""
 AT_ONCE = 4096
@@ -95,7 +99,23 @@ def _laid(one: Sketch, other: Sketch, face: int) -> bool:
     if share < OVERLAP or over.sum() < 100:
         return False
     a, b = laid[over] - laid[over].mean(), other.grey[over] - other.grey[over].mean()
-    return bool((a * b).sum() >= CORRELATION * np.sqrt((a * a).sum() * (b * b).sum()))
+    whole = bool((a * b).sum() >= CORRELATION * np.sqrt((a * a).sum() * (b * b).sum()))
+    return whole and _agreeing(np.asarray(laid, np.float32), other.grey, over) >= AGREEING
+
+
+def _agreeing(one: NDArray[np.float32], other: NDArray[np.float32], over: NDArray[np.bool_]) -> float:
+    """Of the blocks of two thumbnails (h, w) that lie `over` each other and show something, the share that is alike."""
+    height, width = (side // CELL for side in one.shape)
+
+    def blocks(pixels: NDArray[Any]) -> NDArray[Any]:
+        cut = pixels[: height * CELL, : width * CELL].reshape(height, CELL, width, CELL)
+        return cut.transpose(0, 2, 1, 3).reshape(height * width, CELL * CELL)
+
+    a, b = (block - block.mean(axis=1, keepdims=True) for block in (blocks(one), blocks(other)))
+    spreads = np.sqrt((a * a).mean(axis=1)), np.sqrt((b * b).mean(axis=1))
+    shown = blocks(over).all(axis=1) & (np.maximum(*spreads) > DRAWN)
+    alike = (a * b).mean(axis=1) >= ALIKE * spreads[0] * spreads[1]
+    return float((alike & shown).sum() / max(1, shown.sum()))
 
 
 def _apart(places: NDArray[np.float32]) -> int:

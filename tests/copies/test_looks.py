@@ -74,6 +74,13 @@ def framed(image: Image.Image) -> Image.Image:
     return frame
 
 
+def in_a_thick_frame(image: Image.Image) -> Image.Image:
+    """More than half of what is drawn is the frame, as of a road sign."""
+    frame = scene(98, 480)
+    frame.paste(image.resize((320, 240)), (80, 60))
+    return frame
+
+
 def shown_by_an_application(image: Image.Image) -> Image.Image:
     screen = Image.new("RGB", (400, 420), "white")
     pen = ImageDraw.Draw(screen)
@@ -85,7 +92,7 @@ def shown_by_an_application(image: Image.Image) -> Image.Image:
     return screen
 
 
-@pytest.mark.parametrize("around", [watermarked, framed, shown_by_an_application])
+@pytest.mark.parametrize("around", [watermarked, framed, in_a_thick_frame, shown_by_an_application])
 def test_what_stands_around_two_pictures_does_not_bind_them(around) -> None:
     assert kind(around(scene(1)), around(scene(2))) is None
     assert kind(around(scene(1)), scene(1)) is not None

@@ -7,6 +7,7 @@ import pytest
 from pipeline.running.checkpoints import keep_in, made
 from pipeline.running.errors import UserError
 from pipeline.split import exact_search
+from pipeline.split.as_written import written_words
 from pipeline.split.audit import across, check_groups_whole, exclude, remaining
 from pipeline.split.exact_search import Found, search_images, search_texts, unit, word_sets
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL
@@ -179,6 +180,27 @@ def test_pairs_that_the_second_check_tells_apart_stay_and_are_counted_apart():
     assert (found.counts[TEST]["judged_different"], found.counts[VAL]["judged_different"]) == (1, 1)
     different = found.close.filter(pa.compute.equal(found.close["verdict"], "different"))
     assert set(different["held_out_id"].to_pylist()) == {"p1", "p6"}
+
+
+def test_of_what_is_judged_different_a_random_sample_is_kept_of_both_sides():
+    side = np.repeat(np.array([TEST, VAL, TRAIN], object), [300, 100, 400])
+    ids = pa.chunked_array([[f"p{i:03}" for i in range(800)]])
+
+    def near(asking, asked):
+        query, target = np.divmod(np.arange(2 * len(asking)), 2)
+        none, nothing = np.zeros(len(asking), int), np.zeros(len(asking))
+        return Found(query, target, np.linspace(0.8, 1, len(query)), none, none - 1, nothing)
+
+    close = across("image", side, np.arange(800), ids, near, lambda held, other: np.zeros(len(held), bool)).close
+    assert len(close) == 60 and set(close["verdict"].to_pylist()) == {"different"}
+    assert 5 <= sum(name >= "p300" for name in close["held_out_id"].to_pylist()) <= 27  # a quarter are of val
+    assert 0.87 < np.mean(close["similarity"].to_numpy()) < 0.93  # not the nearest
+
+
+def test_texts_as_written_know_nothing_of_the_cleaning():
+    texts = pa.chunked_array([["That's WHAT she said! https://a.example/b #so_true", None], ["猫が好き", "unasked"]])
+    words = written_words(texts, pa.array([True, True, True, False]))
+    assert words.to_pylist() == [["that", "s", "what", "she", "said", "so", "true"], [], ["猫", "が", "好", "き"], []]
 
 
 def test_too_many_exclusions_fail_with_an_example():

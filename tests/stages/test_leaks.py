@@ -199,6 +199,31 @@ def test_an_edge_that_the_grouping_missed_is_found_and_its_train_post_excluded(p
     assert not fitted & {post for post, side in sides().items() if side != "train"}
 
 
+def test_texts_that_are_one_as_written_and_two_once_cleaned_are_found(params):
+    params(max_excluded_share=0.1)
+    split.main()
+    assigned = ASSIGNED.read(DATA / "split/assigned")
+    worded = set(WORDS.read(DATA / "text/words")["post_id"].to_pylist())
+    of = {
+        side: [
+            i for i, s in zip(assigned["post_id"].to_pylist(), assigned["split"].to_pylist(), strict=True) if s == side
+        ]
+        for side in ("test", "train")
+    }
+    held_out, other = (next(i for i in of[side] if i in worded) for side in ("test", "train"))
+    posts = POSTS.read(DATA / "corpus/posts")
+    texts = [
+        "one and the same as they wrote it" if i in (held_out, other) else None for i in posts["post_id"].to_pylist()
+    ]
+    shutil.rmtree(DATA / "corpus/posts")
+    at = posts.column_names.index("text")
+    POSTS.write(posts.set_column(at, "text", pa.array(texts, pa.string())), DATA / "corpus/posts")
+    audit_split.main()
+    found = json.loads(Path("metrics/audit.json").read_text())
+    assert found["texts_as_written"]["test"]["copies"] == 1 and found["excluded"]["by_text"] == 1
+    assert sides()[other] == "excluded" and sides()[held_out] == "test"
+
+
 def test_words_fitted_on_test_posts_and_users_averaged_over_them_are_caught(params):
     split.main()
     audit_split.main()

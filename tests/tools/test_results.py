@@ -33,7 +33,7 @@ def test_the_table_holds_what_the_metrics_hold(run, capsys):
     assert rows["random"] == ["12.5", "12.5", "12.5", "1.56"]
     assert rows["Avg-Text"][1:] == ["-", "-", "-"] and rows["Avg-Image"][0] == "-"
     assert f"Report: {(run / 'report/index.html').resolve()}" in out
-    assert "no near-copy of held-out content on another side (1 found, 1 posts left out)" in out
+    assert "nothing is left of 1 near-copies that it found across sides (1 posts left out)" in out
     assert all(len(line) <= 100 for line in out.splitlines() if not line.startswith("Report"))
 
 
