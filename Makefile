@@ -46,6 +46,13 @@ lint: .venv/.synced  ## Linters, types, and dvc.yaml held against the code
 	@mypy
 	@python -m tools.contract
 
+share: .venv/.synced  ## Report, metrics, cards in share/share.zip; refuses while a name is in them; VECTORS=1, NAMES=1
+	@python -m tools.share $(if $(VECTORS),--vectors) $(if $(NAMES),--names)
+
+sbom: | $(UV)  ## What requirements.lock installs, as CycloneDX: sbom.cdx.json
+	@$(UV) tool run --quiet --from 'cyclonedx-bom==7.2.*' cyclonedx-py requirements requirements.lock \
+	    --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.cdx.json 2>/dev/null
+
 # USER is also the login name that the environment has: only one that is typed counts.
 erase: .venv/.synced  ## Take a person, or posts, out of everything: make erase USER=anna, LIST=ids.txt or POST=123
 	@python -m tools.erase $(if $(filter command line,$(origin USER)),--user '$(USER)') \
@@ -87,4 +94,4 @@ lock:  ## Compile requirements.lock anew from pyproject.toml
 	@python3 -m venv .uv
 	@.uv/bin/python -m pip install --quiet uv
 
-.PHONY: erase help env repro mend paper test bench lint check-lock pr-report scale lock explore ask
+.PHONY: erase help sbom share env repro mend paper test bench lint check-lock pr-report scale lock explore ask

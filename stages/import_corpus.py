@@ -15,7 +15,7 @@ export is converted here, in the private folder, so that no output holds a name.
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -93,6 +93,29 @@ def _opened(corpus: Corpus, seed: int, mentions: str) -> Iterator[tuple[Source, 
             yield DiscreetSource(source, tombstones, key, mentions == "keyed", named, left), {"converted": told}
     else:
         yield DiscreetSource(_source(corpus, seed), tombstones, key, mentions == "keyed"), {}
+
+
+def named_by_source() -> set[str]:
+    """Ids of users and posts, names of users and of pictures' files, as the source has them: what must not be shown.
+
+    Reads the source again, an export too. For `tools.share`, which holds them in memory alone.
+    """
+    params = load("seed", "corpus")
+    found: set[str] = set()
+    with ExitStack() as stack:
+        if params.corpus.source == "export":
+            folder = stack.enter_context(_private_scratch())
+            convert_corpus.converted(params.corpus, folder, folder)
+            found |= set(pq.read_table(folder / "users.parquet")["name"].drop_null().to_pylist())
+            source: Source = ExportedCorpus(folder)
+        else:
+            source = _source(params.corpus, params.seed)
+        for rows, refused in source.rows():
+            for name in ("post_id", "user_id"):
+                found |= set(rows[name].drop_null().to_pylist())
+            found |= {Path(name).name for name in rows["image"].drop_null().to_pylist()}
+            found |= set(refused["id"].to_pylist())
+    return found
 
 
 def _rejected(folder: Path) -> list[dict[str, object]]:

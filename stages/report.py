@@ -27,7 +27,7 @@ from pipeline.report.page import Grid, Note, Part, Section, Table, render
 from pipeline.report.pictures import thumbnail
 from pipeline.report.wording import count
 from pipeline.running.files import write_text
-from pipeline.running.params import validate
+from pipeline.running.params import load, validate
 from pipeline.tables.corpus import IMAGES, POSTS, pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED, CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
@@ -74,6 +74,7 @@ log = logging.getLogger("report")
 
 
 def main() -> None:
+    load("report.people")  # declared by itself, though the whole file is a dep: `dvc params diff` tells it
     params, source = validate(), validate().corpus.source
     measured = {name: read_metrics(METRICS / f"{name}.json") for name in MEASURED}
     read, split, audit, retrieval = (measured[name] for name in ("import", "split", "audit", "retrieval"))
@@ -94,6 +95,7 @@ def main() -> None:
         + [pa.chunked_array([group], pa.string()) for group in copied_images]
         + [largest["image_id"].drop_null()],
         users=[_of(asked, "user", "value"), _of(answers, "user", "id")],
+        people=params.report.people,
     )
 
     texts = WORDS.count(WORDS_PATH) + duplicates.num_rows
@@ -164,7 +166,9 @@ def _card() -> list[Part]:
     ]
 
 
-def _shelf(posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: list[pa.ChunkedArray]) -> Shelf:
+def _shelf(
+    posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: list[pa.ChunkedArray], people: str
+) -> Shelf:
     """What the page shows of these posts, images and users, by their ids."""
     post_ids, image_ids, user_ids = ({i for ids in many for i in ids.to_pylist()} for many in (posts, images, users))
     image_of_user = _first(CONTENT.batches(TRAIN_PATH, ["user_id", "image_id"]), "user_id", "image_id", user_ids)
@@ -175,7 +179,7 @@ def _shelf(posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: l
     pictures = IMAGES.find(IMAGES_PATH, image_ids, ["bytes", "width"])
     # A made vector (corpus.synthetic.images: features) is no picture: it is without a width.
     thumbnails = {image: thumbnail(row["bytes"]) for image, row in pictures.items() if row["width"]}
-    return Shelf(found, thumbnails, post_of_image, image_of_user)
+    return Shelf(found, thumbnails, post_of_image, image_of_user, people)
 
 
 def _by_picture(posts: pa.Table) -> pa.Table:

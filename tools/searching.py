@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 _DEEP = 4
 """Packings within one another that are opened."""
 _PIECE = 64 << 20
+_MANY, _BEGIN, _WINDOW = 200, 5, 4 << 20
+"""From how many forms on these are sifted first, by how many of their letters, in how many bytes at once."""
 
 
 class Hit(NamedTuple):
@@ -55,6 +58,7 @@ class Search:
             forms = {form.encode("utf-8", "surrogatepass") for form in written}
             forms |= {name.encode("utf-16-le", "surrogatepass")}
             self._forms += [(number, form.lower()) for form in forms if form]
+        self._codes = np.array([int.from_bytes(form[:_BEGIN], "little") for _, form in self._forms], np.uint64)
         self._longest = max((len(form) for _, form in self._forms), default=1)
         self._files = self._size = 0
         self._hits: dict[Hit, None] = {}
@@ -138,9 +142,22 @@ class Search:
     def _look(self, data: bytes, told: str, inside: str) -> None:
         self._size += len(data)
         lowered = data.lower()
-        for number, form in self._forms:
+        for number, form in self._likely(lowered):
             if form in lowered:
                 self._hits[Hit(number, told, inside)] = None
+
+    def _likely(self, data: bytes) -> list[tuple[int, bytes]]:
+        """The forms whose first letters stand anywhere in `data`: with many names, few are looked for to the end."""
+        if len(self._forms) < _MANY:
+            return self._forms
+        found = np.array([len(form) < _BEGIN for _, form in self._forms])
+        for begin in range(0, len(data), _WINDOW):
+            letters = np.frombuffer(data[begin : begin + _WINDOW + _BEGIN - 1], np.uint8).astype(np.uint64)
+            codes = np.zeros(max(0, len(letters) - _BEGIN + 1), np.uint64)
+            for at in range(_BEGIN):
+                codes |= letters[at : at + len(codes)] << np.uint64(8 * at)
+            found |= np.isin(self._codes, codes)
+        return [self._forms[at] for at in np.flatnonzero(found)]
 
     def end(self) -> Searched:
         """What was looked through and found so far."""

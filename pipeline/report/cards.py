@@ -1,5 +1,6 @@
 """What the page shows of the corpus: posts and images by id, as cards."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,12 +24,26 @@ def clip(text: str | None, longest: int = LONGEST) -> str:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Posts by post_id (user_id, text, image_id), thumbnails by image_id, a post of each image, an image of a user."""
+    """Posts by post_id (user_id, text, image_id), thumbnails by image_id, a post of each image, an image of a user.
+
+    `people`: shown, initials or hidden.
+    """
 
     posts: Mapping[str, Mapping[str, Any]]
     thumbnails: Mapping[str, str]
     post_of_image: Mapping[str, str]
     image_of_user: Mapping[str, str]
+    people: str = "shown"
+
+    def called(self, user_id: str | None, longest: int = 40) -> str:
+        """What the page calls a user: the id, its initials, or nobody's name, as `report.people` says."""
+        if self.people == "hidden":
+            return "a user"
+        name = clip(user_id, longest)
+        if self.people == "shown":
+            return name
+        words = re.findall(r"[^\W\d_]+", name)
+        return " ".join(f"{word[0].upper()}." for word in words[:3]) or "?"
 
     def post(self, post_id: str, note: str = "") -> Card:
         """A post: its picture, its text, its author."""
@@ -36,7 +51,7 @@ class Shelf:
         return Card(
             clip(post.get("text")) or "(no text)",
             self.thumbnails.get(post.get("image_id") or ""),
-            f"by {clip(post.get('user_id'), 40)}" if post else "",
+            f"by {self.called(post.get('user_id'))}" if post else "",
             note,
         )
 
@@ -51,4 +66,4 @@ class Shelf:
 
     def user(self, user_id: str, note: str = "") -> Card:
         """A user, with one of the user's images."""
-        return Card(clip(user_id, 40), self.thumbnails.get(self.image_of_user.get(user_id, "")), note=note)
+        return Card(self.called(user_id), self.thumbnails.get(self.image_of_user.get(user_id, "")), note=note)

@@ -16,6 +16,8 @@ from pipeline.report.wording import count, number, percent, plural
 Metrics = Mapping[str, Any]
 NAMED = 12
 """Users that a cluster names."""
+FEWEST = 3
+"""Users of a cluster, below which it is not described where people are not shown: it would be one's own."""
 KINDS = {"image": "images", "user": "users", "text": "texts"}
 TITLES = {
     "text": "Close questions side by side: the difference of a word should show in the answers",
@@ -33,18 +35,22 @@ def clusters(
         return [Note(f"Not clustered: {found['not_measured']}.")]
     members = users.to_pandas().sort_values(["similarity", "user_id"], ascending=[False, True])
     said, seen = words.to_pandas(), images.to_pandas()
-    shown, rows = [], []
+    shown, rows, told = [], [], list[int]()
     for cluster, group in members.groupby("cluster"):
         own = said[said["cluster"] == cluster]
         telling, frequent = (own[own["measure"] == measure] for measure in ("log_odds", "frequency"))
-        names, rest = [clip(name, 32) for name in group["user_id"].head(NAMED)], max(0, len(group) - NAMED)
+        if shelf.people != "shown" and len(group) < FEWEST:
+            told.append(len(group))
+            continue
+        named = 0 if shelf.people == "hidden" else NAMED
+        names, rest = [shelf.called(name, 32) for name in group["user_id"].head(named)], max(0, len(group) - named)
         shown.append(
             Cluster(
                 _first_words(telling, 3),
                 f"{plural(len(group), 'user')}, mean cosine to the centre {number(group['similarity'].mean(), 2)}",
                 cloud(dict(zip(telling["word"], telling["weight"], strict=True))),
                 [shelf.image(image) for image in seen.loc[seen["cluster"] == cluster, "image_id"]],
-                ", ".join(names) + (f" and {count(rest)} more" if rest else ""),
+                ", ".join(names) + (f" and {count(rest)} more" if rest and names else ""),
             )
         )
         rows.append([str(cluster), count(len(group)), _first_words(telling, 8), _first_words(frequent, 8)])
@@ -56,7 +62,8 @@ def clusters(
             Grid(header, rows, words=(0, 2, 3)),
             "In a cloud, size says how strongly a word tells the cluster from the others (log-odds); the table has "
             f"the most frequent too, without the {common} commonest of the corpus, as in the paper. Pictures are those "
-            "nearest to the centre, one of each group of copies.",
+            "nearest to the centre, one of each group of copies."
+            + (f" Not shown: {plural(len(told), 'cluster')} of fewer than {FEWEST} users." if told else ""),
         )
     ]
 

@@ -267,6 +267,7 @@ class Map(_Section):
 
 class Report(_Section):
     queries: list[list[str]] | None
+    people: Literal["shown", "initials", "hidden"]
     top: PositiveInt
 
 

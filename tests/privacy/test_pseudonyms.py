@@ -333,3 +333,14 @@ def test_a_whole_run_has_no_planted_name(tmp_path):
     printed = run(folder, YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"])
     assert (folder / "report/index.html").exists()
     assert found(folder, printed) == []
+
+    # What is packed for others is searched for what the source has, and refused once a name is in it.
+    environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
+    share = [sys.executable, "-m", "tools.share", "--vectors"]
+    done = subprocess.run(share, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert found(folder, done.stdout) == []  # share/share.zip is among what is searched
+    (folder / "metrics/note.json").write_text(json.dumps({"by": PEOPLE[1]}))
+    done = subprocess.run(share, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "metrics/note.json: 1 ids or names of files" in done.stderr
+    assert found_printed(done.stderr) == []

@@ -1,0 +1,76 @@
+"""What is packed for others has no name; the search by which it is told finds what is planted, among many names too."""
+
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.tables.corpus import POSTS
+from stages import report
+from tools import share
+from tools.searching import Search
+
+
+@pytest.fixture
+def project(fabricated, tmp_path, monkeypatch):
+    """A run with its cards, and a function that renders its page with people shown, by initials, or hidden."""
+    shutil.copytree(fabricated, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    for name in ("model-card", "datasheet"):
+        (tmp_path / f"data/card/{name}.md").write_text("# Card\n")
+
+    def rendered(people):
+        params = YAML().load(tmp_path / "params.yaml")
+        params["report"]["people"] = people
+        YAML().dump(params, tmp_path / "params.yaml")
+        report.main()
+
+    return rendered
+
+
+def users():
+    return set(POSTS.read(Path("data/corpus/posts"))["user_id"].to_pylist())
+
+
+def test_a_page_with_names_is_refused_and_none_is_told(project):
+    project("shown")
+    with pytest.raises(
+        SystemExit, match=r"report/index\.html: \d+ ids or names of files.*report\.people: hidden"
+    ) as error:
+        share.main([])
+    assert not any(user in str(error.value) for user in users()) and not share.PACK.exists()
+
+
+@pytest.mark.parametrize("people", ["initials", "hidden"])
+def test_without_names_it_is_packed(project, people):
+    project(people)
+    assert share.main([]) == 0
+    with zipfile.ZipFile(share.PACK) as pack:
+        assert {"report/index.html", "data/card/model-card.md", "data/card/run.md"} <= set(pack.namelist())
+        page = pack.read("report/index.html").decode()
+    assert not any(re.search(rf"\b{re.escape(user)}\b", page) for user in users())
+
+
+def test_an_address_or_a_number_in_a_text_is_refused_too(project):
+    project("hidden")
+    page = Path("report/index.html")
+    page.write_text(page.read_text().replace("</main>", "<p>anna@example.org, +49 171 5550123</p></main>", 1))
+    with pytest.raises(SystemExit, match=r"1 emails; .*1 telephone numbers"):
+        share.main([])
+
+
+def test_what_is_missing_is_named(project):
+    with pytest.raises(SystemExit, match=r"report/index\.html is not there"):
+        share.main([])
+
+
+def test_many_names_are_found_as_few_are(tmp_path):
+    names = [f"person number {n:05}" for n in range(3000)] + ["ab", "Zoë"]
+    text = b"x" * 5_000_000 + "PERSON NUMBER 02999 and zoë; person number 99999".encode() + b"y" * 1000
+    (tmp_path / "page.bin").write_bytes(text)
+    search = Search(names)
+    search.file(tmp_path / "page.bin")
+    assert {names[hit.name] for hit in search.end().hits} == {"person number 02999", "Zoë"}

@@ -1,0 +1,168 @@
+"""Pack what may be shown to others, and refuse while it has a name: `make share`; `make share VECTORS=1`.
+
+share/share.zip holds the report, metrics and plots, the model card and the datasheet with what the run took, and, by
+choice, the vectors of users, images and texts. Every byte of it is first searched for the ids of users and posts and,
+as the source has them, names of files, and for e-mail addresses and telephone numbers. What a name is, is decided by
+your own files, which have to be where params.yaml says. It says in which file how many were found, and never which.
+"""
+
+import argparse
+import json
+import re
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Iterable
+from html.parser import HTMLParser
+from pathlib import Path
+
+from pipeline.privacy import texts
+from pipeline.running.errors import UserError
+from pipeline.running.files import atomic_file
+from pipeline.running.params import load
+from pipeline.tables.corpus import POSTS
+from pipeline.tables.embedding import VOCABULARY
+from tools.searching import Search
+
+PACK = Path("share/share.zip")
+ALWAYS = ("report/index.html", "metrics/*.json", "plots/*.csv", "data/card/*.md", "paper/tables.md", "sbom.cdx.json")
+VECTORS = ("data/embeddings/*/*.parquet",)
+NEEDED = ("report/index.html", "data/card/model-card.md", "data/card/datasheet.md")
+SHORTEST, DIGITS = 5, 8
+"""Letters of an id from which on it is searched for, and of one of digits alone, which may be any number."""
+WATTS = 10
+"""Assumed of a core at work: a rough figure, for the order of magnitude."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """Search and pack; exit status 1 where something has a name."""
+    parser = argparse.ArgumentParser(description="Pack report, metrics and cards, and refuse while a name is in them.")
+    parser.add_argument("--vectors", action="store_true", help="the vectors too")
+    parser.add_argument(
+        "--names", action="store_true", help="names of users may be in it: they agreed, or are credited"
+    )
+    asked = parser.parse_args(words)
+    try:
+        files = _files(asked.vectors)
+        names, skipped = _names(asked.names)
+        _refuse(files, names)
+    except UserError as error:
+        sys.exit(f"share: {error}")
+    took = _took()
+    with atomic_file(PACK) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as pack:
+        for path in files:
+            pack.write(path, str(path))
+        pack.writestr("data/card/run.md", took)
+    sys.stdout.write(
+        f"{PACK}: {len(files) + 1} files, {PACK.stat().st_size / 1e6:.1f} MB, searched for {len(names)} names"
+        + (f"; {skipped} that are words of the corpus too, or short, were not looked for" if skipped else "")
+        + ". Texts and pictures in it are as people posted them. Answer what stands in brackets in the cards.\n"
+    )
+    return 0
+
+
+def _files(vectors: bool) -> list[Path]:
+    if missing := [name for name in NEEDED if not Path(name).exists()]:
+        raise UserError(f"{missing[0]} is not there; `dvc repro` makes it.")
+    patterns = (*ALWAYS, *(VECTORS if vectors else ()))
+    return [path for pattern in patterns for path in sorted(Path().glob(pattern))]
+
+
+def _names(agreed: bool) -> tuple[list[str], int]:
+    """Ids to search for, of the corpus and of the source behind pseudonyms; how many are too like a word to tell."""
+    corpus = load("corpus").corpus
+    found: set[str] = set()
+    if corpus.source == "synthetic":
+        return [], 0
+    if corpus.pseudonyms == "keyed":
+        found |= _of_source()
+    else:
+        held = POSTS.read(Path("data/corpus/posts"), ["post_id", "user_id"])
+        found |= set(held["post_id"].to_pylist()) | (set() if agreed else set(held["user_id"].to_pylist()))
+    words = {word.lower() for part in _vocabulary() for word in part}
+    names = [
+        name for name in sorted(found)
+        if len(name) >= (DIGITS if name.isdigit() else SHORTEST) and name.lower() not in words
+    ]  # fmt: skip
+    return names, len(found) - len(names)
+
+
+def _vocabulary() -> Iterable[list[str]]:
+    path = Path("data/words/vocabulary")
+    return (part["word"].to_pylist() for part in VOCABULARY.batches(path, ["word"])) if path.is_dir() else ()
+
+
+def _of_source() -> set[str]:
+    """Ids and names of pictures' files, as the source has them."""
+    from stages.import_corpus import named_by_source
+
+    return named_by_source()
+
+
+class _Said(HTMLParser):
+    """The text of a page, without its pictures and styles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self._style = False
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self._style = tag in ("style", "svg")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._style = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._style:
+            self.text.append(data)
+
+
+def _refuse(files: list[Path], names: list[str]) -> None:
+    """Raise UserError, with counts by file, where a name, an address or a telephone number is found."""
+    found: Counter[tuple[str, str]] = Counter()
+    search = Search(names)
+    for path in files:
+        search.file(path)
+        if path.suffix in (".html", ".md"):
+            page = _Said()
+            page.feed(path.read_text(encoding="utf-8"))
+            counts: Counter[str] = Counter()
+            for said in page.text:
+                texts.without(said, str, counts)
+            for kind in (texts.EMAILS, texts.PHONES):
+                found[str(path), kind.replace("_", " ")] += counts[kind]
+    for hit in search.end().hits:
+        if _is_whole(Path(hit.path), names[hit.name]):
+            found[hit.path, "ids or names of files"] += 1
+    told = [f"{path}: {count} {kind}" for (path, kind), count in sorted(found.items()) if count]
+    if told:
+        raise UserError(
+            "nothing is packed, as it would tell who people are: "
+            + "; ".join(told)
+            + ". Set report.people: hidden, or "
+            "corpus.pseudonyms: keyed, and run `dvc repro`; where people agreed or are to be credited, --names "
+            "(make share NAMES=1) lets names of users stand."
+        )
+
+
+def _is_whole(path: Path, name: str) -> bool:
+    """Whether a name stands by itself, not within a longer word; of what is no text it is taken to."""
+    if path.suffix not in (".html", ".md", ".json", ".csv"):
+        return True
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return bool(re.search(rf"(?<![\w/+-]){re.escape(name)}(?![\w/+-])", text, re.IGNORECASE)) or not name.isascii()
+
+
+def _took() -> str:
+    """What the run took, by `timings/`: of this machine, so in no stage's output."""
+    held = {path.stem: json.loads(path.read_text()) for path in sorted(Path("timings").glob("*.json"))}
+    hours = sum(one["cpu_s"] for one in held.values()) / 3600
+    return (
+        f"# What the run took\n\n{len(held)} stages, {hours:.2f} hours of a core: some {hours * WATTS / 1000:.4f} kWh "
+        f"at an assumed {WATTS} W a core. Stages that DVC's cache gave count as when they last ran here.\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
