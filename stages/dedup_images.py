@@ -54,7 +54,7 @@ def main() -> None:
     about = IMAGES.read(IMAGES_PATH, ["image_id", "width", "height"])
     if not about["image_id"].equals(ids):
         raise ValueError(f"{FEATURES_PATH} and {IMAGES_PATH} do not hold the same images")
-    vectors = np.concatenate([matrix(part["vector"]) for part in FEATURES.batches(FEATURES_PATH, ["vector"])])
+    vectors = _features(len(ids))
     pixels = about["width"].to_numpy().astype(np.int64) * about["height"].to_numpy()
 
     with resumable("dedup_images") as folder:
@@ -118,6 +118,18 @@ def main() -> None:
         METRICS,
     )
     log.info("%d images, %d unique; largest group %d", len(pixels), len(sizes), sizes.max(initial=0))
+
+
+def _features(count: int) -> np.ndarray:
+    """The vectors (m, D_I) of the `count` images, in memory once and a shard."""
+    found, begin = np.empty((0, 0), np.float32), 0
+    for part in FEATURES.batches(FEATURES_PATH, ["vector"]):
+        values = matrix(part["vector"])
+        if not begin:
+            found = np.empty((count, values.shape[1]), values.dtype)
+        found[begin : begin + len(values)] = values
+        begin += len(values)
+    return found
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from pipeline.encoding.sentences import chosen_encoder
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.space.own_words import own_questions
-from pipeline.space.search import KINDS, Query, answer, parse, row_of
+from pipeline.space.search import Query, answer, parse, row_of
 from pipeline.space.spelling import known_parts, spelled
 from pipeline.tables.corpus import pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED
@@ -65,7 +65,8 @@ def main() -> None:
     params = load("seed", "text", "sentences", "report.queries", "report.top")
     trained = load_model(MODEL)
     active = CONTENT.read(TRAIN, ["user_id"])["user_id"].unique()
-    space = {name: Vectors.read(EMBEDDED / f"{name}s", active if name == "user" else None) for name in KINDS}
+    space = {name: Vectors.stored(EMBEDDED / f"{name}s") for name in ("image", "text")}
+    space["user"] = Vectors.read(EMBEDDED / "users", active)
     unseen = pictures_of(CONTENT.read(TEST, ["image_id", "more_images"]))[1].unique()
 
     asking = params.report.queries

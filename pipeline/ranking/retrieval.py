@@ -8,7 +8,7 @@ All methods are asked the same. Where one has no vector of what asks, or of the 
 that of chance, and the metrics count how often.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numba
@@ -85,6 +85,24 @@ def rank_task(
         "at_chance": {reason: int(rows.sum()) for reason, rows in at_chance.items()},
     }
     return found, left, count
+
+
+def rank_texts(queries: pa.Table, users: Vectors, pieces: Iterable[Vectors]) -> tuple[pa.Table, Left, int]:
+    """What `rank_task` finds for text_to_user, with the texts in `pieces`, one at a time: memory stays at one."""
+    nothing = Vectors(pa.array([], pa.string()), np.empty((0, users.values.shape[1]), np.float32))
+    found, waiting = [], queries
+    for piece in pieces:
+        here = pc.is_in(waiting["post_id"], piece.ids)
+        found.append(rank_task("text_to_user", waiting.filter(here), users, nothing, piece))
+        waiting = waiting.filter(pc.invert(here))
+    found.append(rank_task("text_to_user", waiting, users, nothing, nothing))
+    rows = pa.concat_tables(table for table, _, _ in found)
+    place = positions(queries["post_id"], rows["query_id"])
+    left: Left = {
+        what: {reason: sum(of[what][reason] for _, of, _ in found) for reason in reasons}
+        for what, reasons in found[0][1].items()
+    }
+    return rows.take(pa.array(place[place >= 0])), left, found[0][2]
 
 
 def told(left: Mapping[str, Left]) -> dict[str, dict[str, dict[str, int]]]:

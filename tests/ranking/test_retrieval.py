@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.ranking.bootstrap import resamples
-from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, joint_performance, rank_task, summarize
-from pipeline.ranking.vectors import Vectors
+from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, joint_performance, rank_task, rank_texts, summarize
+from pipeline.ranking.vectors import Stored, Vectors
 from pipeline.running.errors import UserError
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS
@@ -231,3 +231,43 @@ def test_vectors_are_read_shard_by_shard_all_of_them_or_those_asked_for(tmp_path
     assert some.ids.to_pylist() == ["p1", "p2", "p7"]
     np.testing.assert_array_equal(some.values, values[[1, 2, 7]])
     assert len(Vectors.read(tmp_path / "t", pa.array([], pa.string())).ids) == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+def test_texts_in_pieces_rank_as_they_do_at_once(size):
+    random = np.random.default_rng(0)
+    users = Vectors(pa.array([f"u{i}" for i in range(6)]), random.normal(size=(6, 4)).astype(np.float32))
+    texts = Vectors(pa.array([f"p{i:02}" for i in range(20)]), random.normal(size=(20, 4)).astype(np.float32))
+    queries = pa.table({  # of some texts, some that have no vector, some by users unknown, and not in order
+        "post_id": [f"p{i:02}" for i in random.permutation(26)[:15]],
+        "user_id": [f"u{i}" for i in random.integers(0, 8, 15)],
+        "image_id": pa.nulls(15, pa.string()),
+    })  # fmt: skip
+    pieces = [Vectors(texts.ids[at : at + size], texts.values[at : at + size]) for at in range(0, 20, size)]
+    nothing = Vectors(pa.array([], pa.string()), np.empty((0, 4), np.float32))
+    wanted = rank_task("text_to_user", queries, users, nothing, texts)
+    assert sum(sum(reasons.values()) for reasons in wanted[1].values()) > 2
+    assert rank_texts(queries, users, iter(pieces)) == wanted
+    for left_out in (0, 15):  # no query; no text
+        some, given = queries.slice(0, left_out), pieces if not left_out else []
+        assert rank_texts(some, users, given) == rank_task("text_to_user", some, users, nothing, nothing)
+
+
+def test_stored_vectors_are_those_read_at_once(tmp_path, monkeypatch):
+    values = np.random.default_rng(0).normal(size=(23, 3)).astype(np.float32)
+    ids = [f"p{i:02}" for i in range(23)]
+    table = replace(EMBEDDINGS, shard_rows=5)
+    table.write(pa.table({"id": ids, "vector": vector_column(values)}), tmp_path / "t")
+    stored = Vectors.stored(tmp_path / "t")
+    assert isinstance(stored.values, Stored) and len(stored.values) == 23 and stored.ids.to_pylist() == ids
+    for begin, end in ((0, 23), (0, 5), (4, 6), (5, 20), (22, 30), (23, 23), (7, 7)):
+        np.testing.assert_array_equal(stored.values[begin:end], values[begin:end])
+    for row in (0, 4, 5, 22):
+        np.testing.assert_array_equal(stored.values[row], values[row])
+    pieces = list(Vectors.pieces(tmp_path / "t", pa.array(["p01", "p17", "zzz"])))
+    assert [name for piece in pieces for name in piece.ids.to_pylist()] == ["p01", "p17"]
+    broken = values.copy()
+    broken[12, 1] = np.nan
+    table.write(pa.table({"id": ids, "vector": vector_column(broken)}), tmp_path / "u")
+    with pytest.raises(UserError, match="the vector of p12 holds numbers that are not finite"):
+        Vectors.stored(tmp_path / "u").values[10:]

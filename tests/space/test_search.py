@@ -4,7 +4,10 @@ import pytest
 
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.errors import UserError
+from pipeline.space import search
 from pipeline.space.search import Query, answer, nearest, parse, row_of
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.table import vectors as column
 
 
 def vectors(rows):
@@ -68,3 +71,13 @@ def test_nothing_that_can_be_answered_gives_an_empty_table(space):
 def test_equal_cosines_come_in_order_of_the_rows_and_no_more_than_asked_for():
     among = vectors({name: [1, 1] for name in "abcdef"})
     assert nearest(np.ones((1, 2)), among, 3)[0][0] == ["a", "b", "c"]
+
+
+def test_the_nearest_of_stored_vectors_are_those_of_vectors_in_memory(tmp_path, monkeypatch):
+    random = np.random.default_rng(0)
+    ids, values = pa.array([f"p{i:02}" for i in range(40)]), random.normal(size=(40, 3)).astype(np.float32)
+    EMBEDDINGS.write(pa.table({"id": ids, "vector": column(values)}), tmp_path / "t")
+    monkeypatch.setattr(search, "BLOCK", 16)
+    asks, group = random.normal(size=(4, 3)), random.integers(0, 20, 40)
+    found = nearest(asks, Vectors.stored(tmp_path / "t"), 5, group, [1, 2, -1, -1])
+    assert found == nearest(asks, Vectors(ids, values), 5, group, [1, 2, -1, -1])
