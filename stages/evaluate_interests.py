@@ -68,10 +68,15 @@ def main() -> None:
         },
     }
     if labels:
-        found = predict(vectors, labels, truth, wanted.c, wanted.folds, wanted.repeats, params.seed)
+        found = predict(vectors, labels, truth, wanted.c, wanted.folds, wanted.repeats, params.seed, wanted.scaling)
         metrics = evaluate(found, params.retrieval.bootstrap, params.seed)
         table = counts(found)
-        facts |= {"folds": wanted.folds, "repeats": wanted.repeats, "unconverged_fits": found.unconverged}
+        facts |= {
+            "folds": wanted.folds,
+            "repeats": wanted.repeats,
+            "unconverged_fits": found.unconverged,
+            "scaling": found.scaling,
+        }
         log.info("macro F1: %s", metrics["macro"])
     else:
         reason = "no user has interests" if not left_out else "no interest has enough positive and negative users"

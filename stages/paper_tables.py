@@ -84,7 +84,10 @@ def interests(rows: Mapping[str, Lambdas], settings: Interests, count: int, seed
     labels, truth, _ = targets(people["interests"].to_pylist(), max(settings.min_positives, settings.folds))
     if not labels:
         return {"title": "F1 of user interests", "not_measured": "no interest has enough users", "claims": []}
-    found = predict({"random": random, **vectors}, labels, truth, settings.c, settings.folds, settings.repeats, seed)
+    found = predict(
+        {"random": random, **vectors}, labels, truth, settings.c, settings.folds, settings.repeats, seed,
+        settings.scaling,
+    )  # fmt: skip
     return table_3(found, count, seed)
 
 

@@ -263,6 +263,8 @@ def _interest_note(found: Metrics) -> str:
     if test := found.get("significance"):
         note += f" Against {METHODS[test['against']]}: difference {number(test['difference'], 2)}, "
         note += f"p {number(test['p'], 2)} ({test['test']})."
+    if len(found.get("scaling", {}).get("model", ())) > 1:
+        note += " Each method's vectors are scaled as folds of the training users choose, label by label."
     if found["unconverged_fits"]:
         note += f" {plural(found['unconverged_fits'], 'fit')} stopped short of converging."
     if few := found["labels_left_out"]["few_have_it"]:

@@ -246,6 +246,7 @@ class Interests(_Section):
     c: PositiveFloat
     folds: Annotated[int, Field(ge=2)]
     repeats: PositiveInt
+    scaling: Literal["chosen", "standardised", "unit", "whitened"]
     min_positives: PositiveInt
 
 

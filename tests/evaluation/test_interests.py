@@ -5,6 +5,7 @@ from sklearn.metrics import f1_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from pipeline.evaluation import interests
 from pipeline.evaluation.interests import (
     Predictions,
     corrected_t_test,
@@ -71,6 +72,31 @@ def test_predictions_are_those_of_a_scaler_and_an_svm_that_never_saw_the_held_ou
         said[test] = svm.predict(scaler.transform(rows[test]))
     np.testing.assert_array_equal(found.said[0, 0, 0], said)
     assert found.unconverged == 0
+
+
+def test_each_method_gets_the_scaling_that_suits_it_chosen_without_the_held_out():
+    """Who is wanted is told by one number among few: large ones hide it unless standardised, small noise if it is."""
+    rng = np.random.default_rng(0)
+    wanted = np.arange(120) % 3 == 0
+    sign = np.where(wanted, 1.0, -1.0)[:, None]
+    loud = np.hstack([sign + 0.3 * rng.standard_normal((120, 1)), 1000 * rng.standard_normal((120, 5))])
+    noisy = np.hstack([10 * sign + 3 * rng.standard_normal((120, 1)), 0.3 * rng.standard_normal((120, 400))])
+    vectors = {"loud": loud, "noisy": noisy, "none": np.ones((120, 3))}
+    ways = ("standardised", "unit", "chosen")
+    by = {name: predict(vectors, ["l"], wanted[None], 1.0, 4, 2, 7, name) for name in ways}
+    f1_of = {name: dict(zip(vectors, scores(found)[:, 0], strict=True)) for name, found in by.items()}
+    assert f1_of["standardised"]["loud"] > 0.95 > 0.8 > f1_of["unit"]["loud"]
+    assert f1_of["unit"]["noisy"] > f1_of["standardised"]["noisy"] + 0.1
+    for method in ("loud", "noisy"):
+        assert f1_of["chosen"][method] > max(f1_of[name][method] for name in ways[:2]) - 0.03
+    assert by["chosen"].scaling["none"] == {"standardised": 8, "unit": 0, "whitened": 0}
+    assert sum(by["chosen"].scaling["noisy"].values()) == 8 and by["unit"].scaling["loud"] == {"unit": 8}
+    # A fold is chosen for by its training users alone: who the held-out ones are changes nothing.
+    held = np.arange(120) >= 90
+    said, _, chosen = interests._one(noisy, wanted, held.astype(int), 1.0, tuple(interests.SCALINGS))
+    again, _, same = interests._one(noisy, wanted ^ held, held.astype(int), 1.0, tuple(interests.SCALINGS))
+    assert chosen[1] == same[1]
+    np.testing.assert_array_equal(said[held], again[held])
 
 
 @pytest.mark.parametrize(
