@@ -1,6 +1,7 @@
 """Stage `membership`: can one tell from the vectors alone whose post was in train?
 
 Reads   data/model               the trained model, which gives a text of train its vector
+        data/text/vectors        a text's sentence vector, where the model reads these
         data/split/train, data/split/test   posts: author, words, pictures
         data/embeddings/users    a user with posts in train
         data/embeddings/images   an image
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.common.hashing import unit_hash
 from pipeline.common.metrics import write_metrics
-from pipeline.embedding.batches import Array, tokens
+from pipeline.embedding.batches import Array, sentence_vectors, tokens, told
 from pipeline.embedding.model import Trained
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_texts
@@ -30,6 +31,7 @@ from stages.runner import run
 
 MODEL, TRAIN, TEST = Path("data/model"), Path("data/split/train"), Path("data/split/test")
 USERS, IMAGES = Path("data/embeddings/users"), Path("data/embeddings/images")
+SENTENCES = Path("data/text/vectors")
 METRICS = Path("metrics/membership.json")
 MOST = 20_000
 """Posts of a side that are asked: more are left out by a hash of their ids."""
@@ -76,11 +78,13 @@ def _side(path: Path, trained: Trained, users: Vectors, images: Vectors, seed: i
         rows = rows.take(pa.array(np.sort(np.argsort(place, kind="stable")[:MOST])))
     author = positions(rows["user_id"], users.ids)
     token = tokens(rows["words"], trained.vocabulary, trained.model.shape.text_length)
-    said = np.flatnonzero(token[:, 0])
+    read = trained.model.shape.sentence
+    sentence = sentence_vectors(SENTENCES, rows["post_id"]) if read else np.empty((rows.num_rows, 0))
+    said = np.flatnonzero((token[:, 0] > 0) | told(sentence))
     shown = np.flatnonzero(rows["image_id"].is_valid().to_numpy())
     place = positions(rows["image_id"].take(pa.array(shown)), images.ids)
     return Side(
-        embed_texts(trained.model, token[said]).astype(np.float32),
+        embed_texts(trained.model, token[said], sentence[said]).astype(np.float32),
         author[said],
         images.values[place].astype(np.float32),
         author[shown],

@@ -1,9 +1,15 @@
 """Membership: AUC against counting all pairs by hand, what is planted found, and chance where there is nothing."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 from pipeline.evaluation.membership import LEAST, among_the_users, closeness, told_apart, unit_means
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.split import CONTENT
+from stages import membership
 
 
 def unit(values):
@@ -64,3 +70,17 @@ def test_of_few_people_nothing_is_told(people):
     user = np.arange(people)
     found = told_apart(np.ones(people), user, np.ones(people), user, 100, 1)
     assert found == {"not_measured": f"{people} people have posts on both sides, of {LEAST} needed"}
+
+
+def test_the_stage_asks_every_post_of_a_known_author(fabricated_space, tmp_path, monkeypatch):
+    shutil.copytree(fabricated_space, tmp_path, dirs_exist_ok=True, symlinks=True)
+    monkeypatch.chdir(tmp_path)
+    CONTENT.write(CONTENT.read(tmp_path / "data/split/train").slice(3, 30), tmp_path / "data/split/test")
+    membership.main()
+    found = json.loads((tmp_path / "metrics/membership.json").read_text())
+    users = EMBEDDINGS.read(tmp_path / "data/embeddings/users")["id"].to_pylist()
+    for side in ("train", "test"):
+        authors = CONTENT.read(tmp_path / "data/split" / side)["user_id"].to_pylist()
+        assert found["posts"][side] == sum(author in users for author in authors) > 0
+    assert found["text"].keys() == found["image"].keys() == {"own", "any"}
+    assert 0 <= found["user"]["any"].get("auc", 0.5) <= 1
