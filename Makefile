@@ -29,9 +29,9 @@ paper: .venv/.synced  ## The paper's Tables 2, 3 and 4 on the corpus at hand: pa
 	@dvc repro --force --single-item report
 
 # A process a core, with one thread of torch and numpy each: at the size of a test, more threads cost more than they do.
-# Fixtures are of a file, so a file stays with a process.
+# Fixtures are of a file, so a file stays with a process. tests/conftest.py puts those that take longest first.
 test: .venv/.synced  ## All unit tests
-	@MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	@MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 env: .venv/.synced  ## The environment by itself, in .venv
 

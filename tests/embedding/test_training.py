@@ -138,7 +138,7 @@ shape = Shape(dim=256, image=128, word=32, text_length=12, windows=(2, 3), filte
 words, users = torch.randn(300, 32), torch.randn(5, 32)
 for loss, precision in (("hinge", "float32"), ("hinge", "bfloat16"), ("infonce", "float32")):
     settings = Train(margin=0.2, loss=loss, learning_rate=0.01, decay_every=9, decay_by=10.0,
-                     schedule="steps", user_rate=1.0, batch_size=300, epochs=4, patience=4, precision=precision)
+                     schedule="steps", user_rate=1.0, batch_size=300, epochs=2, patience=2, precision=precision)
     ends = []
     for _ in range(2):
         model = JointModel(shape, words, users, seed=1)
@@ -152,7 +152,8 @@ for loss, precision in (("hinge", "float32"), ("hinge", "bfloat16"), ("infonce",
 
 def test_same_seed_same_weights_also_with_two_threads():
     two = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "2")
-    environment = {**os.environ, **two, "PYTHONPATH": str(ROOT)}
+    patient = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}  # threads that spin cost minutes on a busy machine
+    environment = {**os.environ, **two, **patient, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", TWICE], env=environment, check=True)
 
 

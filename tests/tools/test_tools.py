@@ -40,8 +40,7 @@ def base(tmp_path_factory):
 @pytest.fixture
 def project(base):
     yield base
-    run("git", "checkout", "-q", ".", at=base)
-    run("dvc", "checkout", "-q", at=base)
+    run("git", "checkout", "-q", ".", at=base)  # each DVC command takes seconds: whoever changes outputs restores them
 
 
 def edit(project, old, new):
@@ -84,3 +83,5 @@ def test_a_reviewer_reads_the_change_of_a_metric_and_its_parameter(project):
     assert ["`metrics/echo.yaml`", "`lambda1`", "0.1", "0.3"] in rows
     assert ["`params.yaml`", "`lambda1`", "0.1", "0.3"] in rows
     assert "nosuch is no revision here" in run(*report, "nosuch", at=project, status=1)
+    run("git", "checkout", "-q", ".", at=project)
+    run("dvc", "checkout", "-q", at=project)
