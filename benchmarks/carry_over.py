@@ -54,7 +54,6 @@ TRIALS: dict[str, Trial] = {
     "former best": OWN,
     "both": {**OWN, "text_encoder": "both"},
     "both, users slow": {**OWN, "text_encoder": "both", "user_rate": 1.0},
-    "both, all slow": {**OWN, "text_encoder": "both", "user_rate": 1.0, "learning_rate": 3.0e-4},
 }
 RESAMPLES = 1000
 

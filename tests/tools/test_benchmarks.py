@@ -6,9 +6,13 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import benchmarks
+from benchmarks.carry_over import judged
+from pipeline.evaluation.encoder_means import METHODS
+from pipeline.ranking.estimates import Estimate
 from tools import rooms
 
 ROOT = Path(__file__).parents[2]
@@ -55,3 +59,21 @@ def test_make_bench_knows_the_benchmarks_and_asks_for_a_name():
     names = {path.stem for path in (ROOT / "benchmarks").glob("*.py")} - {"__init__"}
     (listed,) = [line for line in nameless.stdout.splitlines() if "one of:" in line]
     assert names <= set(listed.replace('"', " ").replace(";", " ").split())
+
+
+def test_what_is_chosen_without_a_corpus_does_not_look_at_it():
+    def ranks(value):
+        return {"text_to_user": Estimate(value, np.array([value, value]))}
+
+    figures = {"paper": (50, 50, 50), "carries": (20, 20, 40), "fits": (30, 30, 10)}
+    corpora = ("a", "b", "c")
+    drawn = {
+        corpus: {row: ranks(float(values[i])) for row, values in figures.items()} | {m: ranks(30.0) for m in METHODS}
+        for i, corpus in enumerate(corpora)
+    }
+    rows, choices = judged(drawn, {corpus: {"text_to_user": 100} for corpus in corpora})
+    # "fits" is best by far on c, and on a and c together; it is "carries" that is best on a and b.
+    assert {choice["left out"]: choice["chosen"] for choice in choices} == {"a": "fits", "b": "fits", "c": "carries"}
+    assert choices[2]["text_to_user less encoder_mean"] == "+10.0 (+10.0 to +10.0)"
+    assert choices[2]["joint, of paper's"].startswith("-20%")
+    assert len(rows) == 3 * (len(figures) + len(METHODS))

@@ -1,0 +1,51 @@
+"""Texts per second and core by the sentence encoder of params.yaml, by length, and of texts that are kept already.
+
+    python -m benchmarks.sentences [--texts 200]
+
+Texts are words drawn from the paragraph below: what they say costs nothing, how many tokens they have does. One thread,
+as texts run side by side on others. Vectors of kept texts are read by hash (pipeline.encoding.sentences).
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import ROOT, print_table, result
+from pipeline.encoding.sentences import chosen_encoder, encode_texts
+from pipeline.running.params import validate
+
+LENGTHS = (5, 15, 40, 150)
+PARAGRAPH = (
+    "a morning walk along the river with coffee and an old camera photos of boats birds and bridges in autumn light "
+    "friends came over for dinner we made bread soup and talked about books trains music and the garden next summer"
+)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--texts", type=int, default=200, help="texts of each length")
+    wanted = arguments.parse_args()
+    encoder = chosen_encoder(validate().sentences, ROOT / "models/minilm")
+    random, rows = np.random.default_rng(7), []
+    with tempfile.TemporaryDirectory() as folder:
+        for length in LENGTHS:
+            texts = [" ".join(random.choice(PARAGRAPH.split(), length)) for _ in range(wanted.texts)]
+            begun = time.process_time()
+            for text in texts:
+                encoder.encode(text)
+            seconds = time.process_time() - begun
+            encode_texts(texts, encoder, Path(folder))
+            begun = time.process_time()
+            encode_texts(texts, encoder, Path(folder))
+            again = time.process_time() - begun
+            rows.append({"words": length, "texts a second and core": wanted.texts / seconds,
+                         "kept": wanted.texts / again})  # fmt: skip
+    print_table(rows)
+    result({"by_length": rows, "dim": encoder.dim}, {})
+
+
+if __name__ == "__main__":
+    main()
