@@ -25,7 +25,7 @@ from PIL import Image
 
 from benchmarks import need, print_table, result
 from pipeline.copies.groups import distinct, group_images, near_pairs, ranked, unit
-from pipeline.copies.looks import Looks
+from pipeline.copies.looks import PIECE, Looks
 from pipeline.copies.planted import KINDS, SHOW_OTHERS, planted
 from pipeline.copies.votes import voted_pairs
 from pipeline.encoding.encoders import load_encoder
@@ -61,18 +61,30 @@ def png(image: Image.Image) -> bytes:
     return stream.getvalue()
 
 
-def bound(pictures: list[bytes], vectors: np.ndarray) -> np.ndarray:
-    """Pairs (e, 2) of rows that ours binds, copies and derived."""
-    n = len(pictures)
+def bound(pictures: list[bytes], vectors: np.ndarray, among: int) -> np.ndarray:
+    """Pairs (e, 2) of rows that ours binds, copies and derived; the first `among` are originals, then copies by KINDS.
+
+    Two kinds are searched for at a time: of a picture with fourteen copies each would find others than its source.
+    """
+    sides = np.ones(len(pictures), np.int32)
+    names = [f"{row:09}" for row in range(len(pictures))]
     with tempfile.TemporaryDirectory() as folder:
-        sides = np.ones(n, np.int32)
-        columns = {"image_id": [f"{row:09}" for row in range(n)], "bytes": pictures, "width": sides, "height": sides}
+        columns = {"image_id": names, "bytes": pictures, "width": sides, "height": sides}
         IMAGES.write(pa.table(columns), Path(folder) / "images")
-        looks = Looks.of(Path(folder) / "images", Path(folder) / "looks")
-        near = near_pairs(vectors, MIN_COSINE, 7, NEIGHBOURS)
+        Looks.of(Path(folder) / "images", Path(folder) / "looks")
+        records = np.concatenate([np.load(path) for path in sorted((Path(folder) / "looks").glob("*.npy"))])
+    kind = np.arange(len(pictures) - among) % len(KINDS)
+    half, edges = len(KINDS) // 2, []
+    for turn in range(half):
+        rows = np.concatenate([np.arange(among), among + np.flatnonzero(kind % half == turn)])
+        n = len(rows)
+        looks = Looks([records[rows[begin : begin + PIECE]] for begin in range(0, n, PIECE)])
+        near = near_pairs(vectors[rows], MIN_COSINE, 7, NEIGHBOURS)
         left, right, _ = voted_pairs(looks, NEIGHBOURS, 7, made)
         keys = distinct(np.concatenate([near.left * n + near.right, left * n + right]))
-        return group_images(n, ranked(vectors, *np.divmod(keys, n)), looks.judge).edges
+        keys = keys[(keys // n < among) & (keys % n >= among)]  # an original and a copy: others are not asked for
+        edges.append(rows[group_images(n, ranked(vectors[rows], *np.divmod(keys, n)), looks.judge).edges])
+    return np.concatenate(edges)
 
 
 def main() -> None:
@@ -117,7 +129,7 @@ def main() -> None:
     for name, hashed in hashes.items():
         scores[name] = hamming(bits(copies, hashed), bits(originals, hashed))
 
-    edges = bound([*stored, *files], np.concatenate([vectors, planted_vectors]))
+    edges = bound([*stored, *files], np.concatenate([vectors, planted_vectors]), len(rows))
     edges = edges[(edges[:, 0] < len(rows)) & (edges[:, 1] >= len(rows))]
     original, copy = edges[:, 0], edges[:, 1] - len(rows)
     hits = np.isin(np.arange(len(copies)), copy[source[copy] == original])

@@ -19,7 +19,9 @@ from PIL import Image
 SIDE = 320
 """Longer side, in pixels, at which points are looked for."""
 POINTS = 400
-"""Points kept of a picture, those of the strongest contrast."""
+"""Points kept of a picture: of the LOOKED_AT of the strongest contrast, those that are spread over it."""
+LOOKED_AT, GRID, AT_ONCE = 800, 4, 12
+"""Seeds, letters or leaves would have all points of a collage: of each of GRID × GRID cells AT_ONCE come in turn."""
 CONTRAST = 0.01
 """What a point has to stand out by; a quarter of OpenCV's default, for flat and for faded pictures."""
 RATIO = 0.8
@@ -60,15 +62,25 @@ def points_of(image: Image.Image) -> Points:
     filtered = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     grey = np.asarray(image.convert("L").resize((width, height), filtered))
     sift: Any = cv2
-    found, numbers = sift.SIFT_create(POINTS, contrastThreshold=CONTRAST).detectAndCompute(grey, None)
+    found, numbers = sift.SIFT_create(LOOKED_AT, contrastThreshold=CONTRAST).detectAndCompute(grey, None)
     if numbers is None:
         return Points(np.empty((0, 2), np.float32), np.empty((0, 128), np.uint8), width / SIDE)
     place: Places = np.array([point.pt for point in found], np.float32) / np.float32(SIDE)
     strength = np.array([(point.response, point.angle) for point in found])
-    order = np.lexsort((strength[:, 1], place[:, 1], place[:, 0], -strength[:, 0]))[:POINTS]
+    order = np.lexsort((strength[:, 1], place[:, 1], place[:, 0], -strength[:, 0]))
+    order = order[_spread(place[order])][:POINTS]
     numbers = numbers[order]
     roots = np.sqrt(numbers / np.maximum(numbers.sum(axis=1, keepdims=True), 1))
     return Points(place[order], np.minimum(np.rint(roots * LENGTH), 255).astype(np.uint8), width / SIDE)
+
+
+def _spread(places: Places) -> NDArray[np.int64]:
+    """The order (p,) in which cells of GRID × GRID take turns, AT_ONCE places (p, 2) each; the strongest come first."""
+    cell = np.minimum((places * GRID).astype(np.int64), GRID - 1) @ [GRID, 1]
+    by_cell = np.argsort(cell, kind="stable")
+    rank = np.empty(len(cell), np.int64)
+    rank[by_cell] = np.arange(len(cell)) - np.searchsorted(cell[by_cell], cell[by_cell])
+    return np.argsort(rank // AT_ONCE, kind="stable")
 
 
 @dataclass(frozen=True)

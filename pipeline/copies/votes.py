@@ -22,7 +22,7 @@ from pipeline.running.progress import bar
 VOTERS = 200
 DIMENSIONS = 32
 NEIGHBOURS = 6
-MIN_VOTES = 3
+MIN_VOTES = 5
 PROBES = 4
 LEARNT = 200_000
 """Points that principal axes and cells are learnt from."""
