@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.running.errors import UserError
+from pipeline.running.private import keep_out_of_git
 
 FOLDER, KEY = ".private", "key"
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -42,6 +43,7 @@ def private_folder() -> Path:
             f"{folder} is followed by Git: have Git forget it (git rm -r --cached {folder}) and, as the key may be in "
             "commits that others have, take a new one (remove the key; all pseudonyms change)."
         )
+    keep_out_of_git({"DU2MCE_PRIVATE": folder})
     return folder
 
 

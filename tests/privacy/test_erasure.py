@@ -24,6 +24,7 @@ from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
 from tools import erase
 from tools.searching import Search
 
+pytestmark = pytest.mark.timeout(600)  # processes with torch, on a machine that others use too
 GONE = PEOPLE[1]
 
 
@@ -110,6 +111,19 @@ def test_whom_to_erase_has_to_be_said_and_agreed_to(fabricated, tmp_path, monkey
     monkeypatch.chdir(planted(tmp_path))
     with pytest.raises(SystemExit, match=r"missing\.txt is no file"):
         erase.main(["--list", "missing.txt"])
+
+
+def test_where_the_rerun_fails_what_held_them_is_gone_all_the_same(tmp_path, monkeypatch):
+    folder = keep(planted(tmp_path))
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DU2MCE_CACHE", str(folder / "cache"))
+    run(folder, FIRST)
+    (folder / ".checkpoints/train").mkdir(parents=True)
+    (folder / ".checkpoints/train/part").write_text(GONE)
+    assert hits(folder, [GONE])
+    (told,) = erase._remove_outputs()
+    assert "data/corpus/posts" in told and ".checkpoints" in told
+    assert hits(folder, [GONE, "wolpertinger"]) == []
 
 
 @pytest.fixture

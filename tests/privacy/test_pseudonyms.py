@@ -25,6 +25,7 @@ from pipeline.running.errors import UserError
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
 from tools.searching import Search
 
+pytestmark = pytest.mark.timeout(600)  # processes with torch, on a machine that others use too
 ROOT = Path(__file__).parents[2]
 FIRST = ("check_params", "fetch_corpus", "list_corpus", "convert_corpus", "import_corpus", "clean_text")
 PEOPLE = ("Änne_Quastenflosser", "bert.wolpertinger", "chlodwig-76", "dorothea_zwirbel")
@@ -286,6 +287,15 @@ def test_a_damaged_key_and_one_in_git_are_refused_without_being_shown(tmp_path, 
         subprocess.run(["git", *command], check=True)
     with pytest.raises(UserError, match="followed by Git"):
         Key.held()
+
+
+def test_a_private_folder_that_git_does_not_ignore_yet_is_kept_out_of_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
+    monkeypatch.setenv("DU2MCE_PRIVATE", str(tmp_path / "mine"))
+    Key.held()
+    subprocess.run(["git", "add", "-A"], check=True)
+    assert subprocess.run(["git", "ls-files"], check=True, capture_output=True).stdout == b""
 
 
 def test_an_experiment_in_a_copy_uses_the_projects_key(tmp_path, monkeypatch):
