@@ -4,11 +4,15 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.encoding import sentences
 from pipeline.encoding.sentences import MINILM_SHA256, encode_texts, load_sentence_encoder
 from pipeline.running.errors import UserError
+from pipeline.tables.corpus import POSTS
+from pipeline.tables.text import TEXT_VECTORS
+from stages import text_vectors
 
 MODELS = Path(__file__).parents[2] / "models" / "minilm"
 
@@ -56,6 +60,19 @@ def test_what_is_kept_is_not_encoded_again_and_a_kill_costs_a_piece(minilm, tmp_
     before = len(asked)
     encode_texts(texts, encoder, tmp_path)
     assert len(asked) == before
+
+
+def test_of_posts_without_texts_there_are_no_vectors(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").symlink_to(MODELS.parent)
+    (tmp_path / "params.yaml").symlink_to(MODELS.parents[1] / "params.yaml")
+    posts = [
+        {"post_id": "a", "user_id": "u", "text": None, "image_id": "1"},
+        {"post_id": "b", "user_id": "u", "text": "@u"},
+    ]
+    POSTS.write(pa.Table.from_pylist(posts, schema=POSTS.schema), text_vectors.POSTS_PATH)
+    text_vectors.main()
+    assert TEXT_VECTORS.count(text_vectors.VECTORS) == 0
 
 
 def test_files_that_are_no_encoder_are_named(tmp_path):
