@@ -36,6 +36,7 @@ CORPUS, MARKS = Path("data/corpus/posts"), Path("data/marks.csv")
 BEFORE = ("check_params", "fetch_corpus", "list_corpus")
 """Stages whose outputs hold nobody: what was fetched is the source itself, and is told as such."""
 LEFT = (".checkpoints", ".scale", "timings", "report", "contact_sheet.png", "data/paper", "paper/dvc.lock", "share")
+FAILED = "NOT DONE"
 SHORTEST, TEXT = 4, 25
 """Characters from which on an id, and a text, is searched for."""
 
@@ -87,6 +88,7 @@ def _erase(users: list[str], posts: list[str], stages: list[str], yes: bool) -> 
         raise UserError("corpus.source is synthetic, which holds nobody; set it to the source of whom to erase.")
     experiments = _dvc("exp", "list", "--all-commits", "--names-only").split()
     cache = Path(_dvc("cache", "dir").strip() or ".dvc/cache")
+    remotes = [line.split()[0] for line in _dvc("remote", "list").splitlines() if line.strip()]
     inside = cache.resolve().is_relative_to(Path.cwd().resolve())
     _tell(
         f"{len(users)} people and {len(posts)} posts are taken out, for good. All that was made with them goes and is "
@@ -107,14 +109,15 @@ def _erase(users: list[str], posts: list[str], stages: list[str], yes: bool) -> 
     done.append(
         "`dvc repro` made everything anew without them."
         if finished
-        else "`dvc repro` FAILED, as it says above. What held them is gone all the same; mend that, and run it again."
+        else f"{FAILED}: `dvc repro`, as it says above. What held them is gone all the same; mend it, and run again."
     )
     if inside:
-        _dvc("gc", "--workspace", "--force")
+        failed = _tried("gc", "--workspace", "--force")
         shutil.rmtree(cache / "runs", ignore_errors=True)
-        done.append("DVC's cache: all but what the workspace uses now is removed, and its list of earlier runs.")
+        done.append(failed or "DVC's cache: all but what the workspace uses is removed, and its list of earlier runs.")
+    finished = finished and not any(FAILED in one for one in done)
     searched = _search(traces, params.corpus, cache if inside else None)
-    receipt = _receipt(hashes, done, traces, searched, params.corpus, None if inside else cache)
+    receipt = _receipt(hashes, done, traces, searched, params.corpus, None if inside else cache, remotes)
     folder = private_folder() / "erasures"
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-{hashes[0][:8]}.md"
@@ -148,12 +151,13 @@ def _traces(users: list[str], posts: list[str]) -> Traces:
 
 def _remove_experiments(experiments: list[str]) -> Iterator[str]:
     if experiments:
-        _dvc("exp", "remove", "--all-commits")
-        yield f"{len(experiments)} experiments are removed, as their models saw these people."
+        yield _tried("exp", "remove", "--all-commits") or (
+            f"{len(experiments)} experiments are removed, as their models saw these people."
+        )
     if Path(".dvc/tmp/exps").exists():
-        _dvc("queue", "remove", "--all")
+        failed = _tried("queue", "remove", "--all")
         shutil.rmtree(".dvc/tmp/exps", ignore_errors=True)
-        yield "The queue of experiments, its logs and copies are removed."
+        yield failed or "The queue of experiments, its logs and copies are removed."
 
 
 def _remove_outputs() -> Iterator[str]:
@@ -215,7 +219,13 @@ def _own(corpus: Any) -> list[Path]:
 
 
 def _receipt(
-    hashes: list[str], done: Iterable[str], traces: Traces, searched: Searched, corpus: Any, shared: Path | None
+    hashes: list[str],
+    done: Iterable[str],
+    traces: Traces,
+    searched: Searched,
+    corpus: Any,
+    shared: Path | None,
+    remotes: list[str],
 ) -> str:
     found: dict[str, int] = {}
     for hit in searched.hits:
@@ -231,7 +241,11 @@ def _receipt(
         f"alone. Names under {SHORTEST} and texts under {TEXT} characters are not searched for."
     )
     lines += [f"- not unpacked, searched as it is: {path}" for path in searched.unread]
-    lines += ["", f"Found: {len(found) or 'nothing'}.", *(f"- {where}: {n} of the names" for where, n in found.items())]
+    lines += [
+        "",
+        f"Found: {f'in {len(found)} place(s)' if found else 'nothing'}.",
+        *(f"- {where}: {n} of the names" for where, n in found.items()),
+    ]
     if any("Git" in where for where in found):
         lines.append(
             "What Git holds stays in its history until it is rewritten: `git filter-repo --replace-text FILE`, then "
@@ -243,7 +257,6 @@ def _receipt(
         lines.append("- The source itself, `data/fetched`, is as Debian distributes it.")
     if shared is not None:
         lines.append(f"- DVC's cache {shared} is shared with other projects: `dvc gc --workspace -p OTHER_PROJECT …`.")
-    remotes = [line.split()[0] for line in _dvc("remote", "list").splitlines() if line.strip()]
     lines += [f"- DVC's remote {name}: `dvc gc --workspace --cloud --remote {name}`." for name in remotes]
     lines += [
         "- Others' clones, forks and caches: `git pull`, `make erase` with the same people, there.",
@@ -260,6 +273,15 @@ def _dvc(*words: str) -> str:
     if done.returncode and words[:2] != ("exp", "list"):
         raise UserError(f"dvc {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout if done.returncode == 0 else ""
+
+
+def _tried(*words: str) -> str:
+    """What went wrong, for the receipt; nothing where all went well. What else there is to do is done all the same."""
+    try:
+        _dvc(*words)
+    except UserError as error:
+        return f"{FAILED}: {error}"
+    return ""
 
 
 def _tell(text: str) -> None:

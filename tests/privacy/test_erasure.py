@@ -197,3 +197,36 @@ def test_a_person_is_erased_from_data_cache_experiments_and_marks(project, monke
     command("dvc", "repro", target, at=project)
     rejected = json.loads((project / "metrics/import.json").read_text())["rejected"]
     assert rejected[REASON] == len(said) + 1
+
+
+@pytest.mark.parametrize("works", [True, False], ids=["all goes well", "dvc fails"])
+def test_each_step_is_done_and_told_also_where_dvc_fails(works, tmp_path, monkeypatch, capsys):
+    """With a stand-in for dvc, so that it takes a second: what is removed, searched and told, and the exit status."""
+    folder = keep(planted(tmp_path, count=8))
+    stand_in = folder / "bin/dvc"
+    stand_in.parent.mkdir()
+    fails = "" if works else "repro*|gc*|exp\\ remove*) echo broken >&2; exit 1;;"
+    stand_in.write_text(
+        f'#!/bin/sh\necho "$*" >> {folder}/called\ncase "$*" in {fails}\n'
+        'exp\\ list*) echo mine;; cache\\ dir*) echo .dvc/cache;; remote*) echo "store /mnt/store";; esac\n'
+    )
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stand_in.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("DU2MCE_CACHE", str(folder / "cache"))
+    monkeypatch.chdir(folder)
+    said = f"a text of {GONE} that is long enough to be told"
+    columns = {"post_id": ["p1", "p2"], "user_id": [GONE, "other"], "text": [said, "another text"]}
+    nothing = {"image_id": pa.nulls(2, pa.string()), "created_at": pa.nulls(2, pa.timestamp("us"))}
+    POSTS.write(pa.table({**columns, **nothing}), Path("data/corpus/posts"))
+    left = Path("notes.txt")  # of no stage: the search finds it, and nobody removes it
+    left.write_text(f"ask {GONE} about it")
+    assert erase.main(["--user", GONE, "--yes"]) == 1
+    told = capsys.readouterr().out
+    assert "Found: in 1 place(s)" in told and "notes.txt" in told and "--remote store" in told
+    assert (told.count(erase.FAILED) == 0) == works
+    assert not Path("data/corpus/posts").exists() and Tombstones.held().user(GONE)
+    called = Path("called").read_text()
+    assert all(step in called for step in ("exp remove --all-commits", "repro", "gc --workspace --force"))
+    left.unlink()
+    assert erase.main(["--user", GONE, "--yes"]) == (0 if works else 1)
+    assert GONE not in "".join(path.read_text() for path in Path(".private/erasures").iterdir())
