@@ -1,11 +1,13 @@
 """Remove what is damaged, so that `dvc repro` makes it anew: `python -m tools.mend`; with --lock, of dvc.lock alone.
 
 - A dvc.lock that a kill left empty or half-written stops every DVC command. The one of HEAD takes its place: what ran
-  since then is in DVC's run cache, and comes back with the same bytes.
+  since then is in DVC's run cache, and comes back with the same bytes. So does a half-written .dvc/tmp/rwlock, in which
+  DVC notes who reads and writes what; it goes.
 - An output whose bytes are not those of its hash. DVC takes what it once hashed for whole, and where data/ is linked to
   its cache, both are the same bytes; so it is the cache that is searched too.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 LOCKS = (Path("dvc.lock"), Path("paper/dvc.lock"))
+HELD = Path(".dvc/tmp/rwlock")
 
 
 def main() -> int:
     """Mend; tell what was."""
     told = [sentence for lock in LOCKS if lock.exists() for sentence in mend_lock(lock)]
+    told += mend_held(HELD)
     if "--lock" not in sys.argv:
         told += list(remove_damaged())
         told.append("Run `dvc repro`: it makes anew what is missing." if told else "Nothing is damaged.")
@@ -37,6 +41,17 @@ def mend_lock(lock: Path) -> Iterator[str]:
     else:
         lock.unlink()
         yield f"{lock} was damaged, and Git has no sound one: it is removed."
+
+
+def mend_held(held: Path) -> Iterator[str]:
+    """Remove DVC's notes of who reads and writes what where DVC cannot read them."""
+    try:
+        json.loads(held.read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        held.unlink()
+        yield f"{held} was damaged, as by a kill while DVC wrote it: it is removed."
 
 
 def _is_lock(content: bytes) -> bool:

@@ -59,6 +59,19 @@ def test_a_lock_that_a_kill_cut_off_is_that_of_head_again(project):
     assert (project / "runs").read_text() == "ran\n"
 
 
+def test_notes_of_dvc_that_a_kill_cut_off_go(project):
+    notes = project / ".dvc/tmp/rwlock"
+    for left in ("", '{"data/t": {"wri'):
+        notes.write_text(left)
+        assert "rwlock was damaged" in run(*MEND, "--lock", at=project) and not notes.exists()
+    notes.write_text("")
+    run("dvc", "repro", at=project, status=255)  # what it mends
+    run(*MEND, "--lock", at=project)
+    notes.write_text("{}")
+    assert run(*MEND, "--lock", at=project) == "" and notes.exists()
+    run("dvc", "repro", at=project)
+
+
 def test_a_flipped_bit_in_data_and_cache_is_found_and_the_stage_makes_it_anew(project):
     before = contents(project)
     part = project / "data/t/part-00002.parquet"
