@@ -8,7 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
-from pipeline.corpus.debian import fetch_packages
+from pipeline.corpus.sources.debian import fetch_packages
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_folder
 from pipeline.running.machine import cache_folder

@@ -22,11 +22,12 @@ import pyarrow.parquet as pq
 
 from pipeline.common.metrics import write_metrics
 from pipeline.corpus.discreet import DiscreetSource
-from pipeline.corpus.exported import ExportedCorpus
-from pipeline.corpus.importing import Source, as_they_are, import_corpus
-from pipeline.corpus.openclipart import MAX_POSTS, Openclipart
-from pipeline.corpus.synthetic import SyntheticCorpus
-from pipeline.corpus.table import TableCorpus
+from pipeline.corpus.importing import import_corpus
+from pipeline.corpus.rows import Source, as_they_are
+from pipeline.corpus.sources.exported import ExportedCorpus
+from pipeline.corpus.sources.openclipart import MAX_POSTS, Openclipart
+from pipeline.corpus.sources.synthetic import SyntheticCorpus
+from pipeline.corpus.sources.table import TableCorpus
 from pipeline.privacy.erased import Tombstones
 from pipeline.privacy.guard import guarded
 from pipeline.privacy.keys import Key, private_folder

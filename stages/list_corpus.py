@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 
 from pipeline.corpus.listing import listing, listing_of_exports, places
-from pipeline.corpus.table import TableCorpus
+from pipeline.corpus.sources.table import TableCorpus
 from pipeline.privacy.erased import Tombstones
 from pipeline.privacy.guard import guarded
 from pipeline.privacy.keys import Key

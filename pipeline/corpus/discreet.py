@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.links import LINK, MENTION
-from pipeline.corpus.importing import CANDIDATES, Source, rejected_rows
 from pipeline.corpus.names import folded
+from pipeline.corpus.rows import CANDIDATES, Source, rejected_rows
 from pipeline.pictures.finding import MISSING
 from pipeline.pictures.reading import Picture, Rejected
 from pipeline.privacy import erased, texts

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.corpus.table import TableCorpus
+from pipeline.corpus.sources.table import TableCorpus
 
 
 def listing(source: TableCorpus) -> dict[str, object]:

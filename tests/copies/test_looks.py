@@ -13,7 +13,7 @@ from pipeline.copies.looks import Looks
 from pipeline.copies.planted import KINDS
 from pipeline.copies.points import MIRROR, lie, points_of
 from pipeline.copies.votes import voted_pairs
-from pipeline.corpus.drawing import CHANGES, Hand, draw
+from pipeline.corpus.sources.drawing import CHANGES, Hand, draw
 from pipeline.running.checkpoints import made
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import COPY, DERIVED

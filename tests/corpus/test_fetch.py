@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from packages import deb
 
-from pipeline.corpus import debian
-from pipeline.corpus.debian import fetch_packages, opened
+from pipeline.corpus.sources import debian
+from pipeline.corpus.sources.debian import fetch_packages, opened
 from pipeline.running.errors import UserError
 
 ROOT = Path(__file__).parents[2]

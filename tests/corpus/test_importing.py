@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from pipeline.common.hashing import unit_hash
-from pipeline.corpus import importing
-from pipeline.corpus.importing import CANDIDATES, import_corpus
+from pipeline.corpus import choosing, importing
+from pipeline.corpus.importing import import_corpus
+from pipeline.corpus.rows import CANDIDATES
 from pipeline.corpus.spill import Spill
 from pipeline.pictures.reading import Picture, Rejected
 from pipeline.running.errors import UserError
@@ -353,7 +354,7 @@ def test_nothing_is_said_where_little_is_lost_and_users_that_match_nobody_are_to
 
 
 def test_more_text_than_a_column_holds_is_written_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(importing, "_PIECE_BYTES", 1000)
+    monkeypatch.setattr(choosing, "_PIECE_BYTES", 1000)
     rows = [(f"p{at:02}", f"user{at % 2}", "x" * (400 if at % 3 else 3000), None) for at in range(40)]
     _, read = run(Given(rows), tmp_path)
     assert [(row["post_id"], row["text"]) for row in read["posts"]] == [(row[0], row[2]) for row in rows]

@@ -8,7 +8,7 @@ from packages import deb
 from PIL import Image
 
 from pipeline.corpus.importing import import_corpus
-from pipeline.corpus.openclipart import Openclipart, person, read_drawing, texts
+from pipeline.corpus.sources.openclipart import Openclipart, person, read_drawing, texts
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
 
 FREE = "http://web.resource.org/cc/PublicDomain"

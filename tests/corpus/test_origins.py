@@ -18,7 +18,7 @@ import zstandard
 from pipeline.corpus import files, streams
 from pipeline.corpus.cells import LOST, MAX_TEXT, NO_TIME, split_lists
 from pipeline.corpus.rounded import ROUNDED
-from pipeline.corpus.table import TableCorpus
+from pipeline.corpus.sources.table import TableCorpus
 from pipeline.running.errors import UserError
 
 HEADER = "post_id,user_id,text,image\n"

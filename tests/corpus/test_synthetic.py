@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 import pytest
 from PIL import Image
 
-from pipeline.corpus import drawing, synthetic
-from pipeline.corpus.importing import CANDIDATES
-from pipeline.corpus.lexicon import Lexicon
-from pipeline.corpus.synthetic import IMAGE_CHANGES, INTERESTS, TEXT_CHANGES, SyntheticCorpus
+from pipeline.corpus.rows import CANDIDATES
+from pipeline.corpus.sources import drawing, synthetic
+from pipeline.corpus.sources.lexicon import Lexicon
+from pipeline.corpus.sources.synthetic import IMAGE_CHANGES, INTERESTS, TEXT_CHANGES, SyntheticCorpus
 from pipeline.evaluation import interests
 from pipeline.pictures.reading import intake
 from pipeline.ranking.vectors import Vectors

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus import streams
-from pipeline.corpus.table import TableCorpus
+from pipeline.corpus.sources.table import TableCorpus
 from pipeline.pictures.reading import Rejected
 from pipeline.running.errors import UserError
 

@@ -9,7 +9,7 @@ from fabricate import TOPICS
 
 from examples import new_user, own_posts, question
 from pipeline.corpus.importing import import_corpus
-from pipeline.corpus.table import TableCorpus
+from pipeline.corpus.sources.table import TableCorpus
 from pipeline.space.space import Space
 
 

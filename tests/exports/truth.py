@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.corpus import drawing
+from pipeline.corpus.sources import drawing
 
 BRAND = 9
 """The number of the account that is a brand's."""

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline.corpus import cells, files
 from pipeline.corpus.files import Pieces
-from pipeline.corpus.importing import CANDIDATES, joined, rejected_rows
+from pipeline.corpus.rows import CANDIDATES, joined, rejected_rows
 from pipeline.pictures.finding import Pictures, opened
 from pipeline.pictures.reading import Rejected
 from pipeline.running.params import Corpus
@@ -30,7 +30,7 @@ UNREADABLE_USER = "unreadable row of users"
 
 
 class TableCorpus:
-    """The files as a source of posts (`pipeline.corpus.importing.Source`)."""
+    """The files as a source of posts (`pipeline.corpus.rows.Source`)."""
 
     def __init__(self, posts: Path, images: Path, users: Path, links_into: Path | None = None) -> None:
         self.name = posts.name

@@ -23,8 +23,8 @@ import pyarrow as pa
 from ftfy import fix_text
 from lxml import etree
 
-from pipeline.corpus.debian import opened
-from pipeline.corpus.importing import CANDIDATES
+from pipeline.corpus.rows import CANDIDATES
+from pipeline.corpus.sources.debian import opened
 from pipeline.pictures.reading import Rejected
 from pipeline.tables.corpus import REJECTED, USERS
 
@@ -64,7 +64,7 @@ class Drawing:
 
 
 class Openclipart:
-    """The corpus as a source of posts (`pipeline.corpus.importing.Source`), from the two package files in `folder`.
+    """The corpus as a source of posts (`pipeline.corpus.rows.Source`), from the two package files in `folder`.
 
     A category is an interest of the people who have at least `interest_posts` drawings in it, and at least the share
     `interest_share` of theirs.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.corpus.drawing import THINGS
+from pipeline.corpus.sources.drawing import THINGS
 
 # Of each thing that pictures show: nouns | verbs that are inflected by rule.
 _ABOUT = {

@@ -25,8 +25,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.corpus import drawing
-from pipeline.corpus.lexicon import EMOJI, Lexicon
+from pipeline.corpus.sources import drawing
+from pipeline.corpus.sources.lexicon import EMOJI, Lexicon
 from pipeline.pictures.reading import Picture
 from pipeline.running.params import Synthetic
 from pipeline.tables.corpus import REJECTED, USERS
@@ -71,7 +71,7 @@ class _Block:
 
 
 class SyntheticCorpus:
-    """A source of `params.posts` posts (`pipeline.corpus.importing.Source`); user ids and post ids sort by number."""
+    """A source of `params.posts` posts (`pipeline.corpus.rows.Source`); user ids and post ids sort by number."""
 
     name = "the synthetic corpus"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.corpus.table import TableCorpus
+from pipeline.corpus.sources.table import TableCorpus
 from pipeline.pictures.finding import opened
 from pipeline.pictures.reading import Rejected
 
