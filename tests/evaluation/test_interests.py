@@ -93,10 +93,16 @@ def test_each_method_gets_the_scaling_that_suits_it_chosen_without_the_held_out(
     assert sum(by["chosen"].scaling["noisy"].values()) == 8 and by["unit"].scaling["loud"] == {"unit": 8}
     # A fold is chosen for by its training users alone: who the held-out ones are changes nothing.
     held = np.arange(120) >= 90
-    said, _, chosen = interests._one(noisy, wanted, held.astype(int), 1.0, tuple(interests.SCALINGS))
-    again, _, same = interests._one(noisy, wanted ^ held, held.astype(int), 1.0, tuple(interests.SCALINGS))
+    given = interests._as_scaled(noisy, tuple(interests.SCALINGS))
+    said, _, chosen = interests._one(given, wanted, held.astype(int), 1.0)
+    again, _, same = interests._one(given, wanted ^ held, held.astype(int), 1.0)
     assert chosen[1] == same[1]
     np.testing.assert_array_equal(said[held], again[held])
+    # Where there are more numbers than users, what is scaled in fewer dimensions is told as in all.
+    for name in interests.ROTATES:
+        (told, _), (whole, _) = (interests._said(name, r[~held], wanted[~held], r, 1.0) for r in (given[name], noisy))
+        assert given[name].shape == (120, 120)
+        np.testing.assert_array_equal(told, whole)
 
 
 @pytest.mark.parametrize(
