@@ -43,6 +43,8 @@ SCALINGS: dict[str, Callable[[], Any]] = {
 """By name, what is fitted on training users and then scales all; the first wins where several are as good."""
 ROTATES = {"unit", "whitened"}
 """Scalings that see lengths and angles alone: rows in fewer dimensions that keep these are scaled alike, and faster."""
+FEW = 50
+"""Repetitions, over all methods and labels, that one process makes alone."""
 INNER = 3
 """Folds of the training users, to choose a scaling by."""
 
@@ -111,8 +113,10 @@ def predict(
     inputs = [_as_scaled(rows.astype(np.float64), scalings) for rows in vectors.values()]
     jobs = [(s, i, r) for s in range(len(vectors)) for i in range(len(labels)) for r in range(repeats)]
     unconverged, times = 0, {name: Counter[str]() for name in vectors}
-    with threadpool_limits(1, "blas"):  # the threads are those of the repetitions
-        done = Parallel(n_jobs=cores(), prefer="threads", return_as="generator")(
+    # Processes: of few users an SVM is more Python than arithmetic. Not worth their start for a few repetitions.
+    workers = cores() if len(jobs) > FEW else 1
+    with threadpool_limits(1, "blas"):
+        done = Parallel(n_jobs=workers, return_as="generator")(
             delayed(_one)(inputs[s], truth[i], fold[i, r], c) for s, i, r in jobs
         )
         for job, (found, stopped, chosen) in zip(
