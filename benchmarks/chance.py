@@ -1,4 +1,4 @@
-"""What the page calls no better than chance (pipeline.space.chance), held against truth and questions about nothing.
+"""What the page says may be chance (pipeline.space.chance), held against truth and questions about nothing.
 
 Run where `dvc repro` has made the tables. Asked with are the texts of the test side, of which the author is known,
 mixtures of eight of them, and random directions.

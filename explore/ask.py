@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"\n{kind}\n")
         for row in rows:
             said = "; ".join(clip(post["text"], 40) for post in row.get("because", ())) or clip(row.get("text", ""), 80)
-            remarks = ["no better than chance"] * (not row["above_chance"]) + ["held out"] * row["held_out"]
+            remarks = ["may be chance"] * (not row["above_chance"]) + ["held out"] * row["held_out"]
             name = row["id"][:12] if row["kind"] == "image" else clip(row["id"], 60)
             told = f"  ({', '.join(remarks)})" if remarks else ""
             sys.stdout.write(f"  {row['cosine']:6.2f}  {name}  {said}{told}\n")
