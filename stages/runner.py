@@ -7,6 +7,7 @@ import errno
 import json
 import logging
 import os
+import re
 import resource
 import sys
 import time
@@ -19,6 +20,8 @@ from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 
 TIMINGS = Path("timings")
+_CUT = re.compile(r"\d+ requested and \d+ written$")
+"""What numpy says where a file takes no more, and nothing else."""
 
 
 def run(stage: str, main: Callable[[], None]) -> None:
@@ -77,10 +80,15 @@ def declared(stage: str, home: Path = Path()) -> tuple[list[Path], dict[str, obj
 
 def _about_disk(error: BaseException | None) -> str | None:
     """A sentence on a disk that is full or refuses, if that is what `error`, or what led to it, tells."""
-    while error is not None and not (isinstance(error, OSError) and error.errno is not None):
+    while error is not None and not (isinstance(error, OSError) and (error.errno or _CUT.match(str(error)))):
         error = error.__cause__ or error.__context__
     if error is None:
         return None
+    if error.errno is None:
+        return (
+            f"no space is left, on the disk or by `ulimit -f` ({error}); what earlier stages made is whole, and "
+            "finished shards are kept."
+        )
     where = error.filename or "the disk"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"no space is left for {where}; what earlier stages made is whole, and finished shards are kept."

@@ -23,7 +23,7 @@ SMALL = {
     "retrieval": {"bootstrap": 100},
     "interests": {"folds": 2, "repeats": 1, "min_positives": 2},
     "clusters": {"k": 3},
-    "split": {"max_excluded_share": 1.0},
+    "split": {"max_excluded_share": 1.0, "allow_empty": True},
 }
 
 

@@ -1,0 +1,44 @@
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import runner
+
+
+def refused(error):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as told:
+        runner.run("split", main)
+    return str(told.value)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_numpys_own_word_for_a_full_disk_is_a_sentence_too():
+    """/dev/full takes nothing, as a full disk does."""
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="requested") as error:
+        np.ones(100_000).tofile(full)
+    assert error.value.errno is None  # else this test, and what it is of, can go
+    assert "no space is left" in refused(error.value)
+
+
+def test_a_full_disk_is_a_sentence_also_behind_another_error():
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device", "data/x")
+        except OSError as cause:
+            raise ValueError("could not write") from cause
+    except ValueError as error:
+        assert refused(error).startswith("split: no space is left for data/x")
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), OSError("12 requested"), OSError("nothing to do with disks")])
+def test_other_errors_keep_their_traceback(error):
+    def main():
+        raise error
+
+    with pytest.raises(type(error)):
+        runner.run("split", main)
