@@ -11,6 +11,7 @@ Writes  data/converted        posts.parquet, users.parquet, rejected.parquet (id
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -55,7 +56,7 @@ def at_the_import(corpus: Corpus) -> bool:
     return corpus.source == "export" and (corpus.pseudonyms == "keyed" or bool(Tombstones.held()))
 
 
-def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, object]:
+def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, Any]:
     """Convert into `folder`, which will be called `name`; returns the metrics."""
     settings = Settings(
         columns=_mapped(corpus.columns),
@@ -71,6 +72,12 @@ def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, object]:
         raise UserError(f"params.yaml: corpus.posts is {corpus.posts!r}, where there is nothing.")
     metrics = convert(posts, images, folder, name, settings)
     log.info("%s: %s of %s rows", *(metrics[k] for k in ("recognised", "rows_out", "rows_in")))
+    if not metrics["rows_out"]:
+        why = ", ".join(f"{reason} {count}" for reason, count in metrics["rejected"].items()) or "there are none"
+        kinds = ", ".join(metrics["recognised"])
+        raise UserError(
+            f"params.yaml: corpus.posts: none of the {metrics['rows_in']} rows of {kinds} is a post ({why})."
+        )
     return metrics
 
 

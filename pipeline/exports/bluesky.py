@@ -18,6 +18,7 @@ from pipeline.exports.posts import (
     Post,
     Shown,
     dig,
+    each,
     ids,
     known,
     micros,
@@ -65,8 +66,7 @@ def is_view(record: Json) -> bool:
 
 def view(record: Json) -> Found:
     """The posts of an answer; a repost is told as such, parents of replies are no posts of the collection."""
-    for item in record.get("feed") or record.get("posts") or ():
-        yield from view(item)
+    yield from each(record.get("feed") or record.get("posts") or (), view)
     if "subject" in record:
         who = record["subject"]["did"]
         yield from (Edge(who, other["did"], "follow") for other in record.get("follows") or ())

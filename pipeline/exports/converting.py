@@ -82,7 +82,7 @@ class _Writer:
         self._file.close()
 
 
-def convert(paths: list[Path], images: list[Path], folder: Path, name: Path, settings: Settings) -> dict[str, object]:
+def convert(paths: list[Path], images: list[Path], folder: Path, name: Path, settings: Settings) -> dict[str, Any]:
     """Write posts, users and rejected (Parquet) under `folder`, which will be called `name`; returns the metrics.
 
     Raises UserError where nothing is recognised.

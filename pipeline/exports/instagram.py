@@ -4,7 +4,21 @@ import lzma
 import re
 from typing import Any
 
-from pipeline.exports.posts import NOT_A_POST, UNREADABLE, Edge, Found, Json, Left, Post, Shown, dig, ids, known, micros
+from pipeline.exports.posts import (
+    NOT_A_POST,
+    UNREADABLE,
+    Edge,
+    Found,
+    Json,
+    Left,
+    Post,
+    Shown,
+    dig,
+    each,
+    ids,
+    known,
+    micros,
+)
 from pipeline.exports.sources import Tree, document
 from pipeline.exports.zeeschuimer import instagram
 
@@ -86,23 +100,26 @@ def download(tree: Tree) -> Found:
         if isinstance(held, dict):  # 2020
             held = [{"media": [dict(p, uri=p["path"], title=p.get("caption"), creation_timestamp=p.get("taken_at"))]}
                     for p in held.get("photos") or ()]  # fmt: skip
-        for post in held:
-            media = post.get("media") or []
-            first: Json = media[0] if media else {}
-            text = post.get("title") or (first.get("title") if len(media) == 1 else None)
-            shown = tuple(
-                Shown(ids(tree.picture(m["uri"]), m["uri"]), m["uri"].lower().endswith((".mp4", ".mov"))) for m in media
-            )
-            if not media:
-                yield Left(f"{owner} {post.get('creation_timestamp')}", NOT_A_POST, "no picture")
-                continue
-            when = post.get("creation_timestamp") or first.get("creation_timestamp")
-            yield Post(f"{owner}/{first['uri']}", None, owner, mended(text), micros(when), shown)
+        yield from each(held, lambda post: _own_post(post, owner, tree))
     for name in tree.matching(r"following\.json"):
         for item in dig(tree.json(name), "relationships_following") or ():
             target = dig(item, "string_list_data", 0, "value") or item.get("title")
             if target and owner:
                 yield Edge(owner, str(target), "follow")
+
+
+def _own_post(post: Json, owner: str, tree: Tree) -> Found:
+    media = post.get("media") or []
+    first: Json = media[0] if media else {}
+    text = post.get("title") or (first.get("title") if len(media) == 1 else None)
+    shown = tuple(
+        Shown(ids(tree.picture(m["uri"]), m["uri"]), m["uri"].lower().endswith((".mp4", ".mov"))) for m in media
+    )
+    if not media:
+        yield Left(f"{owner} {post.get('creation_timestamp')}", NOT_A_POST, "no picture")
+        return
+    when = post.get("creation_timestamp") or first.get("creation_timestamp")
+    yield Post(f"{owner}/{first['uri']}", None, owner, mended(text), micros(when), shown)
 
 
 def _owner(tree: Tree) -> str:

@@ -14,6 +14,7 @@ from pipeline.exports.posts import (
     Post,
     Shown,
     dig,
+    each,
     ids,
     known,
     last,
@@ -66,8 +67,7 @@ def is_collection(record: Json) -> bool:
 
 def collection(record: Json) -> Found:
     """The statuses of an account, and whom it follows."""
-    for one in record["statuses"]:
-        yield from status({"account": record["account"], **one})
+    yield from each(record["statuses"], lambda one: status({"account": record["account"], **one}))
     who = record["account"].get("uri") or record["account"].get("url") or record["account"].get("acct")
     yield from (
         Edge(str(who), str(f.get("uri") or f.get("url") or f["acct"]), "follow") for f in record.get("following") or ()
@@ -82,7 +82,8 @@ def is_archive(tree: Tree) -> bool:
 def archive(tree: Tree) -> Found:
     """Public notes of the outbox; boosts are told, and what was for followers alone is left out."""
     actor = tree.json(tree.matching(r"actor\.json")[0])
-    for item in tree.json(tree.matching(r"outbox\.json")[0])["orderedItems"]:
+
+    def read(item: Json) -> Found:
         note = item.get("object")
         if item.get("type") == "Announce":
             yield Left(str(item.get("id")), REPOST, str(note))
@@ -92,6 +93,8 @@ def archive(tree: Tree) -> Found:
             yield Left(note["id"], PRIVATE, "for followers, or those named, alone")
         else:
             yield _note(note, item, actor, tree)
+
+    yield from each(tree.json(tree.matching(r"outbox\.json")[0])["orderedItems"], read)
     for name in tree.matching(r"following_accounts\.csv"):
         with tree.open(name) as stream:
             rows = stream.read().decode("utf-8-sig").splitlines()[1:]

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -66,6 +66,8 @@ class Edge(NamedTuple):
 
 Found = Iterator[Post | Left | Deleted | Edge]
 
+ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+"""What a reader raises at a record that is not as its tool writes it."""
 UNREADABLE, REPOST, UNKNOWN = "unreadable row", "repost", "author unknown"
 PRIVATE, NOT_A_POST, ROUNDED = "private", "not a post", "id was rounded by a spreadsheet"
 NOBODY = {"", "[deleted]", "[removed]", "redacted", "none", "null", "deleted account"}
@@ -80,6 +82,17 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _RFC = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d [+-]\d{4} \d{4}$")
+
+
+def each(items: Iterable[Any], read: Callable[[Any], Found]) -> Found:
+    """What `read` finds in each of the items of one document; an odd one is left out alone, not all with it."""
+    for number, item in enumerate(items, start=1):
+        try:
+            yield from list(read(item))
+        except ODD as error:
+            held = item if isinstance(item, dict) else {}
+            name = held.get("id") or held.get("uri") or "?"
+            yield Left(str(name), UNREADABLE, f"item {number} of its list: {type(error).__name__} {error}")
 
 
 def rounded(post_id: str) -> bool:

@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 
 from pipeline.exports import bluesky, columns, instagram, mastodon, reddit, telegram, twitter, zeeschuimer
 from pipeline.exports.aside import Aside, arrow_rows
-from pipeline.exports.posts import NOT_A_POST, UNREADABLE, Found, Json, Left
+from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.sources import Tree, records, table, unpacked
 from pipeline.running.errors import UserError
@@ -194,7 +194,7 @@ def _read(rows: Iterator[tuple[int, Any]], kind: _Kind, path: str) -> Found:
             continue
         try:
             yield from list(reader.read(record))
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except ODD as error:
             yield Left(place, UNREADABLE, f"{place}: {type(error).__name__} {error}")
 
 

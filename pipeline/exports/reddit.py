@@ -13,6 +13,7 @@ from pipeline.exports.posts import (
     Shown,
     count,
     dig,
+    each,
     ids,
     known,
     last,
@@ -75,10 +76,11 @@ def is_captions(record: Json) -> bool:
 
 def captions(record: Json) -> Found:
     """The pairs of a file of RedCaps; the caption as it was written."""
-    for one in record["annotations"]:
+
+    def read(one: Json) -> Found:
         if not one.get("image_id"):
             yield Left("?", NOT_A_POST, "no image_id")
-            continue
+            return
         name = str(one["image_id"])
         file = f"{one.get('subreddit', '').lower()}/{name}.jpg"
         yield Post(
@@ -86,3 +88,5 @@ def captions(record: Json) -> Found:
             micros(one.get("created_utc")), (Shown(ids(file, name, last(one.get("url")))),), (), None,
             f"https://www.reddit.com{one.get('permalink', '')}", count(one.get("score")), None,
         )  # fmt: skip
+
+    yield from each(record["annotations"], read)

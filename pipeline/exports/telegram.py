@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from pipeline.exports.posts import NOT_A_POST, PRIVATE, Found, Json, Left, Post, Shown, known, micros
+from pipeline.exports.posts import NOT_A_POST, PRIVATE, Found, Json, Left, Post, Shown, each, known, micros
 from pipeline.exports.sources import Tree
 
 ALBUM = "picture of an album, which is one post"
@@ -43,17 +43,21 @@ def _chat(chat: Json, tree: Tree | None, folder: str) -> Found:
     if chat.get("type") not in OPEN:
         yield from (Left(f"{chat['id']}-{m.get('id')}", PRIVATE, str(chat.get("type"))) for m in chat["messages"])
         return
-    for _, together in groupby(chat["messages"], key=_album):
-        album = list(together)
+
+    def read(album: list[Json]) -> Found:
         if len(album) > 1 and all(m.get("photo") for m in album) and sum(bool(_text(m)) for m in album) <= 1:
             yield _post(chat, album, tree, folder)
             yield from (Left(f"{chat['id']}-{m['id']}", ALBUM, f"of {chat['id']}-{album[0]['id']}") for m in album[1:])
         else:
-            for message in album:
-                if message.get("type") == "message":
-                    yield _post(chat, [message], tree, folder)
-                else:
-                    yield Left(f"{chat['id']}-{message.get('id')}", NOT_A_POST, str(message.get("type")))
+            yield from each(album, alone)
+
+    def alone(message: Json) -> Found:
+        if message.get("type") == "message":
+            yield _post(chat, [message], tree, folder)
+        else:
+            yield Left(f"{chat['id']}-{message.get('id')}", NOT_A_POST, str(message.get("type")))
+
+    yield from each((list(together) for _, together in groupby(chat["messages"], key=_album)), read)
 
 
 def _album(message: Json) -> tuple[Any, ...]:

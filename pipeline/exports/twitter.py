@@ -20,6 +20,7 @@ from pipeline.exports.posts import (
     Shown,
     count,
     dig,
+    each,
     ids,
     known,
     last,
@@ -42,7 +43,8 @@ def page(record: Json) -> Found:
     users = {u.get("id"): u for u in includes.get("users") or ()}
     about = re.search(r"/2/users/(\d+)/(followers|following)", dig(record, "__twarc", "url") or "")
     collected = micros(dig(record, "__twarc", "retrieved_at")) or 0
-    for item in data:
+
+    def read(item: Json) -> Found:
         if about and "text" not in item:
             pair = (item["id"], about[1]) if about[2] == "followers" else (about[1], item["id"])
             yield Edge(pair[0], pair[1], "follow")
@@ -50,6 +52,8 @@ def page(record: Json) -> Found:
             yield _v2(item, users.get(item.get("author_id")) or {}, media, collected)
         else:
             yield Left(str(item.get("id", "?")), NOT_A_POST, "a user")
+
+    yield from each(data, read)
 
 
 def is_flat(record: Json) -> bool:
@@ -128,8 +132,10 @@ def archive(tree: Tree) -> Found:
         if note.get("tweetId")
     }
     for name in tree.matching(r"(tweets?|community-tweet)(-part\d+)?\.js"):
-        for item in tree.json(name):
-            yield from (_in_archive(post, tree, notes) for post in _of_archive(item.get("tweet", item), owner))
+        yield from each(
+            tree.json(name),
+            lambda item: (_in_archive(post, tree, notes) for post in _of_archive(item.get("tweet", item), owner)),
+        )
 
 
 def _of_archive(tweet: Json, owner: Json) -> Iterator[Post | Left]:

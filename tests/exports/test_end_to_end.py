@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from exports.truth import truth
-from exports.writers import WRITERS, fourcat_csv, twarc_pages
+from exports.writers import WRITERS, appview, fourcat_csv, twarc_pages
 from ruamel.yaml import YAML
 
 from benchmarks import lay_out, write_params
@@ -67,6 +67,16 @@ def test_an_export_becomes_a_corpus_with_all_pictures_and_interests(writer, tmp_
     users = USERS.read(tmp_path / "data/corpus/users").to_pylist()
     labelled = [user for user in users if user["interests"] == ["sports"]]
     assert len(labelled) == (1 if writer is twarc_pages else 0)  # who answered the brand
+
+
+def test_an_export_without_a_post_says_what_its_rows_were(tmp_path):
+    prepared(tmp_path, appview)
+    feed = json.loads((tmp_path / "export/feed.json").read_text())
+    for item in feed["feed"]:
+        item["reason"] = {"$type": "app.bsky.feed.defs#reasonRepost", "by": {"did": "did:plc:77"}}
+    (tmp_path / "export/feed.json").write_text(json.dumps(feed))
+    with pytest.raises(AssertionError, match=rf"none of the {len(feed['feed'])} rows of Bluesky.* is a post \(repost "):
+        run(tmp_path, ["check_params", "fetch_corpus", "list_corpus", "convert_corpus"])
 
 
 def test_for_another_source_nothing_is_converted(tmp_path):

@@ -81,7 +81,7 @@ def twarc_pages(folder: Path, posts: list[Truth]) -> Written:
             "data": [tweet for tweet, _, _ in part],
             "includes": {"users": [u for _, users, _ in part for u in users], "media": [m for *_, ms in part for m in ms],
                          "tweets": [{"id": "1", "text": "another's", "author_id": "2"}]},
-            "__twarc": {"url": "https://api.example/2/tweets/search", "retrieved_at": f"2022-01-01T00:{k:02}:00Z"},
+            "__twarc": {"url": "https://api.example/2/tweets/search", "retrieved_at": f"2022-01-01T{k // 60:02}:{k % 60:02}:00Z"},
         })  # fmt: skip
     lines(folder / "results.jsonl", pages)
     return Written(folder / "results.jsonl", x_files(folder, posts), kind="twarc, pages of API v2", broken=1, **X)
@@ -94,7 +94,7 @@ def twarc_flat(folder: Path, posts: list[Truth]) -> Written:
         if media:
             tweet["attachments"]["media"] = media
         rows.append({**tweet, "author": users[0] if users else {},
-                     "__twarc": {"retrieved_at": f"2022-01-01T00:{k:02}:00Z"}})  # fmt: skip
+                     "__twarc": {"retrieved_at": f"2022-01-01T{k // 60:02}:{k % 60:02}:00Z"}})  # fmt: skip
     lines(folder / "flat.jsonl.gz", rows, opener=gzip.open)
     images = x_files(folder, posts, lambda post, k: f"{post.big}-{base(post, k)}")
     return Written(folder / "flat.jsonl.gz", images, kind="twarc, flat tweets of API v2", broken=1, **X)
@@ -249,7 +249,7 @@ def appview(folder: Path, posts: list[Truth]) -> Written:
     for k, post in enumerate(posts):
         item = {"post": {"uri": bsky_id(post), "cid": "b", "author": {"did": f"did:plc:{post.user}", "handle": handle(post.user)},
                          "record": bsky_record(post), "likeCount": post.likes, "replyCount": 1,
-                         "indexedAt": f"2024-01-01T00:{k:02}:00Z"}}  # fmt: skip
+                         "indexedAt": f"2024-01-01T{k // 60:02}:{k % 60:02}:00Z"}}  # fmt: skip
         if post.trap == "repost":
             item["reason"] = {"$type": "app.bsky.feed.defs#reasonRepost", "by": {"did": "did:plc:77"}}
         feed.append(item)
