@@ -103,6 +103,9 @@ def _about_disk(error: BaseException | None) -> str | None:
 
 
 def _write_timing(stage: str, seconds: float) -> None:
+    # What a process took is counted once it has ended, and joblib's wait for more. Asking joblib for them starts some.
+    if workers := getattr(sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None):
+        workers.shutdown(wait=True)
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     facts = {
         "wall_s": round(seconds, 2),

@@ -1,8 +1,12 @@
 import errno
+import json
+import resource
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 
 from stages import runner
 
@@ -42,3 +46,17 @@ def test_other_errors_keep_their_traceback(error):
 
     with pytest.raises(type(error)):
         runner.run("split", main)
+
+
+def busy(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def test_what_processes_took_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    of_others = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    runner.run("split", lambda: Parallel(n_jobs=2)(delayed(busy)(0.7) for _ in range(2)))
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    assert json.loads((tmp_path / "timings/split.json").read_text())["cpu_s"] > own + of_others + 1.2
