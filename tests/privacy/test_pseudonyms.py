@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exports import test_end_to_end
 from exports.truth import truth
 from exports.writers import fourcat_csv, twarc_pages
 from PIL import Image
@@ -34,14 +35,9 @@ PLANTED = (
     "quastenflosser", "wolpertinger", "zwirbel",  # also in addresses, files' names and ids of posts
     "nobody_at_all", "emil_ohnepost", "+49 171 5550123", "0171/5550123", "(555) 010-7788", "17:23:41", "a1b2c3d4",
 )  # fmt: skip
-SMALL = {
-    "model": {"dim": 32, "windows": [2], "filters": [16]},
-    "words": {"size": 16, "epochs": 2, "min_count": 1},
-    "train": {"epochs": 2, "batch_size": 50},
-    "retrieval": {"bootstrap": 100},
-    "interests": {"folds": 2, "repeats": 1, "min_positives": 2},
+SMALL = test_end_to_end.SMALL | {
     "clusters": {"k": 2},
-    "split": {"max_excluded_share": 1.0, "allow_empty": True, "max_group_share": 1.0, "test": 0.3, "val": 0.3},
+    "split": test_end_to_end.SMALL["split"] | {"max_group_share": 1.0, "test": 0.3, "val": 0.3},
 }
 
 

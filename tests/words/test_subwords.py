@@ -1,22 +1,17 @@
 import numpy as np
-import pyarrow as pa
 import pytest
 from gensim.models import FastText
 from gensim.models.fasttext_inner import ft_hash_bytes
+from words.test_vectors import PARAMS as WITHOUT
+from words.test_vectors import killed_and_run_again, texts_of
 
-from pipeline.running.params import Words
 from pipeline.words import subwords
 from pipeline.words import vectors as word_vectors
 from pipeline.words.subwords import Parts, ngrams
 from pipeline.words.vectors import distinct, learn
 
-PARAMS = Words(min_count=3, size=12, skip_gram=True, window=5, epochs=5, negative=5, usage=0, subwords=True, workers=1)
-LISTS = pa.list_(pa.string())
+PARAMS = WITHOUT.model_copy(update={"subwords": True})
 TOPICS = ("flower", "engine")
-
-
-def texts(rows):
-    return pa.chunked_array([pa.array(rows, LISTS)])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,7 +31,7 @@ def posts():
 
 @pytest.fixture(scope="module")
 def learned(posts, tmp_path_factory):
-    return learn([texts(posts)], PARAMS, 7, tmp_path_factory.mktemp("learned"))
+    return learn([texts_of(posts)], PARAMS, 7, tmp_path_factory.mktemp("learned"))
 
 
 def test_the_parts_of_a_word():
@@ -67,28 +62,14 @@ def test_an_unseen_word_is_the_sum_that_gensim_makes_less_the_parts_that_nothing
 
 
 def test_a_killed_run_goes_on_after_its_last_pass_with_the_same_vectors(posts, learned, tmp_path, monkeypatch):
-    monkeypatch.setattr(word_vectors, "CHECKPOINT_EVERY", 0.0)
-    train, passes = FastText.train, []
-
-    def killed(model, **kwargs):
-        if len(passes) == 3:
-            raise KeyboardInterrupt
-        passes.append(train(model, **kwargs))
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(FastText, "train", killed)
-        learn([texts(posts)], PARAMS, 7, tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(FastText, "train", lambda model, **kwargs: passes.append(train(model, **kwargs)))
-        again = learn([texts(posts)], PARAMS, 7, tmp_path)
-    assert len(passes) == PARAMS.epochs
+    again = killed_and_run_again(FastText, [texts_of(posts)], PARAMS, tmp_path, monkeypatch)
     np.testing.assert_array_equal(again.vectors, learned.vectors)
     np.testing.assert_array_equal(again.parts.vectors, learned.parts.vectors)
 
 
 def test_words_of_other_posts_are_spelled_and_change_nothing_that_was_learned(posts, learned):
-    elsewhere = distinct([texts([["flowerz", "flowera"], ["qqqq"]]), texts([["rareflower"], []])])
-    whole = learned.with_spelled(elsewhere, [texts([*posts, ["rareflower"]])])
+    elsewhere = distinct([texts_of([["flowerz", "flowera"], ["qqqq"]]), texts_of([["rareflower"], []])])
+    whole = learned.with_spelled(elsewhere, [texts_of([*posts, ["rareflower"]])])
     words = whole.words.to_pylist()
     assert words == sorted([*learned.words.to_pylist(), "flowerz", "rareflower"])
     rows = [words.index(word) for word in learned.words.to_pylist()]

@@ -47,9 +47,10 @@ def test_the_same_arguments_give_the_same_vectors_and_another_seed_others(topica
     assert not np.allclose(first.vectors, learned_from([texts_of(topical)], 8).vectors)
 
 
-def test_a_killed_run_goes_on_after_its_last_pass_with_the_same_vectors(topical, tmp_path, monkeypatch):
+def killed_and_run_again(kind, texts, params, folder, monkeypatch):
+    """What is learned by a model of gensim's `kind` whose training was killed after three passes and begun again."""
     monkeypatch.setattr(word_vectors, "CHECKPOINT_EVERY", 0.0)
-    train, passes = Word2Vec.train, []
+    train, passes = kind.train, []
 
     def killed(model, **kwargs):
         if len(passes) == 3:
@@ -57,12 +58,17 @@ def test_a_killed_run_goes_on_after_its_last_pass_with_the_same_vectors(topical,
         passes.append(train(model, **kwargs))
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Word2Vec, "train", killed)
-        learn([texts_of(topical)], PARAMS, 7, tmp_path)
+        patch.setattr(kind, "train", killed)
+        learn(texts, params, 7, folder)
     with monkeypatch.context() as patch:
-        patch.setattr(Word2Vec, "train", lambda model, **kwargs: passes.append(train(model, **kwargs)))
-        again = learn([texts_of(topical)], PARAMS, 7, tmp_path)
-    assert len(passes) == PARAMS.epochs
+        patch.setattr(kind, "train", lambda model, **kwargs: passes.append(train(model, **kwargs)))
+        again = learn(texts, params, 7, folder)
+    assert len(passes) == params.epochs
+    return again
+
+
+def test_a_killed_run_goes_on_after_its_last_pass_with_the_same_vectors(topical, tmp_path, monkeypatch):
+    again = killed_and_run_again(Word2Vec, [texts_of(topical)], PARAMS, tmp_path, monkeypatch)
     np.testing.assert_array_equal(again.vectors, learned_from([texts_of(topical)], 7).vectors)
 
 
