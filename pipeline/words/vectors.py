@@ -52,7 +52,11 @@ class WordVectors:
         """
         others = pc.filter(words, pc.invert(pc.is_in(words, value_set=self.words))).to_pylist()
         spelled, vectors = self.parts.spell(others)
-        counted = Counter(word for texts in fitted for word in pc.list_flatten(texts).to_pylist())
+        counted, wanted = Counter[str](), pa.array(spelled, pa.string())
+        for texts in fitted:
+            said = pc.list_flatten(texts)
+            found = said.filter(pc.is_in(said, value_set=wanted)).value_counts()
+            counted.update(dict(zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True)))
         names = [*self.words.to_pylist(), *spelled]
         order = sorted(range(len(names)), key=names.__getitem__)
         counts = np.append(self.counts, [counted[word] for word in spelled]).astype(np.int64)
