@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
-from pipeline.exports import bluesky, columns, instagram, mastodon, reddit, telegram, twitter, zeeschuimer
+from pipeline.exports import columns
 from pipeline.exports.aside import Aside, arrow_rows
+from pipeline.exports.platforms import bluesky, instagram, mastodon, reddit, telegram, twitter, zeeschuimer
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.sources import Tree, records, table, unpacked

@@ -6,7 +6,7 @@ import pytest
 from exports.truth import truth
 from exports.writers import bsky_id, bsky_record, handle, v1_tweet, v2_tweet
 
-from pipeline.exports import bluesky, twitter
+from pipeline.exports.platforms import bluesky, twitter
 
 POSTS = [post for post in truth() if not post.trap]
 WHOLE = {"description": "", "location": "", "verified": False, "protected": False, "name": "N", "url": None}

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.exports.posts import (
     NOT_A_POST,
+    ODD,
     UNREADABLE,
     Edge,
     Found,
@@ -49,8 +50,8 @@ def item(record: Json) -> Found:
     else:
         try:
             found = readers[platform](data)
-        except (KeyError, TypeError, AttributeError) as error:
-            found = Left(name, UNREADABLE, f"an item of {platform} without {error}")
+        except ODD as error:
+            found = Left(name, UNREADABLE, f"an item of {platform}: {type(error).__name__} {error}")
         yield found._replace(collected=collected) if isinstance(found, Post) else found
 
 

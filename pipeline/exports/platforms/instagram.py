@@ -4,6 +4,7 @@ import lzma
 import re
 from typing import Any
 
+from pipeline.exports.platforms.zeeschuimer import instagram
 from pipeline.exports.posts import (
     NOT_A_POST,
     UNREADABLE,
@@ -20,7 +21,6 @@ from pipeline.exports.posts import (
     micros,
 )
 from pipeline.exports.sources import Tree, document
-from pipeline.exports.zeeschuimer import instagram
 
 META = r"[^/]+\.json(\.xz)?"
 PICTURE = r"\.(jpe?g|webp|png|heic)"
