@@ -20,7 +20,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from benchmarks import Measured, measure, need, print_table, result
-from pipeline.text.join import Pairs, Sets, distinct_sets, near_pairs, pairs_of_posts
+from pipeline.join.pairs import Pairs, near_pairs, pairs_of_posts
+from pipeline.join.sets import Sets, distinct_sets
 
 THRESHOLD = 0.8
 VOCABULARY = 200_000

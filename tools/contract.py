@@ -26,8 +26,8 @@ DVC_FILES = (Path("dvc.yaml"), Path("paper/dvc.yaml"))
 ROOMS = tuple(
     f"pipeline/{room}"
     for room in (
-        *("corpus", "exports", "pictures", "encoding", "copies", "text", "words", "split", "embedding", "ranking"),
-        *("privacy", "report"),
+        *("corpus", "exports", "pictures", "encoding", "copies", "join", "text", "words", "split", "embedding"),
+        *("ranking", "privacy", "report"),
     )
 )
 """Rooms that are deps as a whole."""

@@ -2,7 +2,7 @@
 
 It finds all pairs at a threshold, and per query the number of targets, and the nearest of them, between a lower `floor`
 and the threshold: the grey zone. No index is approximate; a pair is skipped only by a bound that it cannot meet. The
-code shares nothing with that which makes the groups (`pipeline.text.join`, `pipeline.copies.groups`).
+code shares nothing with that which makes the groups (`pipeline.join`, `pipeline.copies.groups`).
 
 - Texts: Jaccard of word sets, o / (s + t - o) for an overlap of o words. A pair at Jaccard f has a common word among
   the rarest s - ⌈f s⌉ + 1 words of either set (prefix filter: Chaudhuri et al., 2006), and its sets differ in at most

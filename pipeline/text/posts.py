@@ -13,18 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.groups import components
+from pipeline.join.keeping import keep_first
+from pipeline.join.pairs import copies, edges_of_posts, near_pairs, overlaps, pairs_of_posts
+from pipeline.join.sets import distinct_sets
 from pipeline.tables.table import positions, strings
 from pipeline.tables.text import COPY, DERIVED
 from pipeline.text import cleaning as text
-from pipeline.text.join import (
-    copies,
-    distinct_sets,
-    edges_of_posts,
-    keep_first,
-    near_pairs,
-    overlaps,
-    pairs_of_posts,
-)
 from pipeline.text.stopwords import stopwords
 
 Array = np.ndarray[Any, Any]
@@ -162,7 +156,7 @@ def written(shards: Sequence[Path], post_ids: pa.ChunkedArray) -> tuple[Array, A
 def find_copies(
     posts: Posts, spelled: tuple[Array, Array], min_overlap: float, min_written: float, same_user: bool
 ) -> Copies:
-    """Removes near-copies by the rule of `pipeline.text.join.keep_first`, and binds them to what is kept.
+    """Removes near-copies by the rule of `pipeline.join.keeping`, and binds them to what is kept.
 
     `spelled`: the posts' words as `written`. Two relations: the split binds what is near by cleaned words; removed is
     what is near by the words as written too, since after stopwords and lemmas many a short text is one word. With

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.common.groups import components
-from pipeline.text import join as text_join
-from pipeline.text.join import copies, distinct_sets, edges_of_posts, keep_first, near_pairs, overlaps, pairs_of_posts
+from pipeline.join import pairs as join_pairs
+from pipeline.join.keeping import keep_first
+from pipeline.join.pairs import copies, edges_of_posts, near_pairs, overlaps, pairs_of_posts
+from pipeline.join.sets import distinct_sets
 
 
 def flat(posts):
@@ -90,7 +92,7 @@ def test_a_very_long_post_beside_short_ones():
 def test_cores_and_blocks_change_nothing(monkeypatch):
     posts = crowded(2_000, 60, 12, seed=3)
     whole = joined(posts, 0.6, workers=1)[1]
-    monkeypatch.setattr(text_join, "BLOCK", 37)
+    monkeypatch.setattr(join_pairs, "BLOCK", 37)
     for left, right in zip(whole, joined(posts, 0.6, workers=3)[1], strict=True):
         np.testing.assert_array_equal(left, right)
 
@@ -117,8 +119,8 @@ def test_a_word_that_is_in_every_post_is_not_looked_up(threshold):
     words = np.unique(rare, return_inverse=True)[1].reshape(rare.shape).astype(np.int32) + 1
     posts = np.hstack([np.zeros((50_000, 1), np.int32), words])
     sets = distinct_sets(np.arange(0, posts.size + 1, 7), posts.reshape(-1))
-    *_, indexed = text_join._bounds(7, threshold)
-    starts, entries, _ = text_join._index(sets.offsets, sets.tokens, indexed)
+    *_, indexed = join_pairs._bounds(7, threshold)
+    starts, entries, _ = join_pairs._index(sets.offsets, sets.tokens, indexed)
     # A post meets those alone that share one of its rare words, a handful of the 50,000.
     assert len(entries) >= 50_000 and np.diff(starts).max() < 10
     assert len(near_pairs(sets, threshold).left) == 0

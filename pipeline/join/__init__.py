@@ -1,0 +1,1 @@
+"""Near-copies among texts, by the sets of their words: a set similarity join."""
