@@ -90,7 +90,7 @@ def engines(pictures: list[bytes]) -> list[dict[str, object]]:
 
     batch = np.stack([fitted(to_rgb(stored), 224, Image.Resampling.BICUBIC) for stored in pictures[:BATCH]])
     ways = {
-        "torch": lambda network: _in_torch(network, HALVES, HALVES, torch.float32),
+        "torch": lambda network: _in_torch(network, 224, HALVES, HALVES, torch.float32),
         "torch.compile": lambda network: compiled(network, HALVES, HALVES),
         "ONNX Runtime": lambda network: _in_onnxruntime(_from_pixels(network, HALVES, HALVES), 224),
     }

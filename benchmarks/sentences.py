@@ -35,7 +35,7 @@ def main() -> None:
             texts = [" ".join(random.choice(PARAGRAPH.split(), length)) for _ in range(wanted.texts)]
             begun = time.process_time()
             for text in texts:
-                encoder.encode(text)
+                encoder.encode([text])
             seconds = time.process_time() - begun
             encode_texts(texts, encoder, Path(folder))
             begun = time.process_time()

@@ -9,7 +9,8 @@ Writes  data/encoder_means/METHOD/{text,image}   a user: the mean of the vectors
         metrics/encoder_means.json     per method what metrics/retrieval.json has, and the model's mean median rank less
                                        the method's, with paired 95 % intervals
 
-Methods: encoder_mean, encoder_mean_centred (pipeline.evaluation.encoder_means).
+Methods: encoder_mean, encoder_mean_centred (pipeline.evaluation.encoder_means). Image to text is asked where one
+network encodes both.
 """
 
 import logging
@@ -23,7 +24,7 @@ import pyarrow.compute as pc
 from pipeline.common.metrics import write_metrics
 from pipeline.embedding.batches import Array
 from pipeline.embedding.starts import common, mean_by_user
-from pipeline.evaluation.encoder_means import METHODS
+from pipeline.evaluation.encoder_means import METHODS, one_space
 from pipeline.ranking.estimates import estimates
 from pipeline.ranking.retrieval import evaluate, rank_task
 from pipeline.ranking.vectors import Vectors
@@ -55,7 +56,9 @@ KINDS: dict[str, tuple[str, Table, Path]] = {
 
 
 def main() -> None:
-    params = load("seed", "sentences.encoder", "retrieval")
+    params = load(
+        "seed", "images.encoder", "images.weights_sha256", "sentences.encoder", "sentences.weights_sha256", "retrieval"
+    )
     content = {
         side: CONTENT.read(SPLIT / side, ["post_id", "user_id", "image_id", "more_images"])
         for side in ("train", "test")
@@ -65,6 +68,10 @@ def main() -> None:
     posts = np.bincount(positions(content["train"]["user_id"], users), minlength=len(users))
     active = dict(zip(users.to_pylist(), posts.tolist(), strict=True))
 
+    together = one_space(
+        (params.images.encoder, params.images.weights_sha256),
+        (params.sentences.encoder, params.sentences.weights_sha256),
+    )
     metrics: dict[str, Any] = {}
     ranked = {"model": RANKS.read(MODEL_RANKS)}
     known = {
@@ -75,7 +82,7 @@ def main() -> None:
     author = positions(content["train"]["user_id"], users)
     with atomic_folder(MEANS) as target:
         for method in METHODS:
-            found = {}
+            found, posted = {}, {}
             for kind, (ids, values) in known.items():
                 post, shown = _shown(kind, content["train"])
                 rows = positions(shown, ids)
@@ -84,8 +91,12 @@ def main() -> None:
                     values = values - common(values, rows)
                 means = Vectors(users, mean_by_user(values, rows, author[post], len(users), params.seed))
                 task, asking = KINDS[kind][0], Vectors(ids, values)
+                posted[kind] = asking
                 found[task] = rank_task(task, queries[task], means, asking, asking)
                 EMBEDDINGS.write(pa.table({"id": users, "vector": vectors(means.values)}), target / method / kind)
+            if together:
+                task = "image_to_text"
+                found[task] = rank_task(task, queries[task], means, posted["image"], posted["text"])
             ranked[method] = pa.concat_tables([rows for rows, _, _ in found.values()])
             RANKS.write(ranked[method], target / method / "ranks")
             metrics[method] = evaluate(

@@ -91,7 +91,7 @@ def main() -> None:
     said = None
     if trained.model.shape.sentence:
         encoder = chosen_encoder(params.sentences, MINILM)
-        said = np.stack([encoder.encode(prose(q.value)) for q in queries]).astype(np.float16)
+        said = encoder.encode([prose(q.value) for q in queries]).astype(np.float16)
     texts = embed_texts(trained.model, token, said)
     answerable = np.ones(len(token), bool) if said is not None else token[:, 0] > 0
     vectors = [

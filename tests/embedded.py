@@ -69,7 +69,7 @@ def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
     FEATURES.write(FEATURES.empty(), data / "images/style")
     said_in = np.empty((len(posts), 0), np.float16)
     if sentences:
-        said_in = np.stack([sentence_encoder().encode(prose(text)) for text in posts["text"].to_pylist()]).astype("f2")
+        said_in = sentence_encoder().encode([prose(text) for text in posts["text"].to_pylist()]).astype("f2")
         TEXT_VECTORS.write(pa.table({"post_id": posts["post_id"], "vector": vectors(said_in)}), data / "text/vectors")
     dim = DIM + said_in.shape[1]
     shape = Shape(dim=dim, image=features.shape[1], word=WORD, text_length=8, windows=(), filters=(), dropout=0.0,

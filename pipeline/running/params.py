@@ -21,6 +21,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Cosine = Annotated[float, Field(ge=0, le=1)]
 Precision = Literal["float32", "bfloat16"]
 Stored = Literal["float16", "float32"]
+TWO_TOWER = r"open_clip:[A-Za-z0-9_.-]+"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -91,23 +92,27 @@ class Text(_Section):
 
 
 class Sentences(_Section):
-    encoder: Literal["none", "minilm", "onnx"]
+    encoder: Annotated[str, Field(pattern=rf"^(none|minilm|onnx|{TWO_TOWER})$")]
     weights: str | None
     weights_sha256: Sha256 | None
     tokenizer: str | None
 
     @model_validator(mode="after")
-    def _files_are_given_for_onnx(self) -> Self:
+    def _files_are_given_for_who_takes_them(self) -> Self:
         given = [value is not None for value in (self.weights, self.weights_sha256, self.tokenizer)]
-        if given != [self.encoder == "onnx"] * 3:
-            raise ValueError("encoder: onnx needs weights, weights_sha256 and tokenizer; else these have to be null")
+        onnx, two_tower = self.encoder == "onnx", self.encoder.startswith("open_clip:")
+        if given != [onnx or two_tower, onnx or two_tower, onnx]:
+            raise ValueError(
+                "encoder: onnx needs weights, weights_sha256 and tokenizer, open_clip:NAME the first two; what is not "
+                "needed has to be null"
+            )
         return self
 
 
 class Images(_Section):
     max_pixels: PositiveInt
     max_side: Annotated[int, Field(ge=224)]
-    encoder: Annotated[str, Field(pattern=r"^(efficientnet_lite0|resnet152|stored|timm:[A-Za-z0-9_.-]+)$")]
+    encoder: Annotated[str, Field(pattern=rf"^(efficientnet_lite0|resnet152|stored|timm:[A-Za-z0-9_.-]+|{TWO_TOWER})$")]
     style: bool
     weights: str | None
     weights_sha256: Sha256 | None
@@ -121,6 +126,8 @@ class Images(_Section):
     def _weights_are_verified(self) -> Self:
         if (self.weights is None) != (self.weights_sha256 is None):
             raise ValueError("weights and weights_sha256 have to be given together, or both be null")
+        if self.encoder.startswith("open_clip:") and self.weights is None:
+            raise ValueError(f"encoder: {self.encoder} needs weights and weights_sha256, a local file")
         return self
 
 

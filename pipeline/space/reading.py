@@ -123,7 +123,7 @@ class Reader:
             found = np.zeros((len(texts), self._sentence_encoder.dim), np.float16)
             for row, text in enumerate(texts):
                 if text and (said := prose(text)):
-                    found[row] = self._sentence_encoder.encode(said)
+                    found[row] = self._sentence_encoder.encode([said])[0]
         if found.shape[1] != self.trained.model.shape.sentence:
             raise UserError(
                 f"a text is {found.shape[1]} numbers by sentences.encoder, and the model was trained on "

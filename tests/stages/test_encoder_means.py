@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from ruamel.yaml import YAML
 
 from pipeline.embedding.starts import mean_by_user
 from pipeline.tables.embedding import EMBEDDINGS
@@ -41,8 +42,9 @@ def planted(tmp_path, monkeypatch):
     asked = [("test", task, post) for task in ("text_to_user", "image_to_text", "image_to_user")
              for post, is_test in zip(posts, test, strict=True) if is_test]  # fmt: skip
     SETS.write(SETS.of(sorted(asked)), Path("data/split/sets"))
-    model = [(task, post, users[posts.index(post)], users[posts.index(post)], 6.0)
-             for _, task, post in sorted(asked) if task != "image_to_text"]  # fmt: skip
+    author = dict(zip(posts, users, strict=True))
+    model = [(task, post, post if task == "image_to_text" else author[post], author[post], 6.0)
+             for _, task, post in sorted(asked)]  # fmt: skip
     RANKS.write(RANKS.of(sorted(model)), Path("data/evaluation/ranks"))
     return values, np.array(users), test
 
@@ -72,6 +74,28 @@ def test_without_sentence_vectors_images_alone_are_asked(planted):
     encoder_means.main()
     metrics = json.loads(Path("metrics/encoder_means.json").read_text())
     assert "text_to_user" not in metrics["encoder_mean"] and metrics["encoder_mean"]["image_to_user"]["queries"]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_image_to_text_is_asked_where_one_network_of_the_same_weights_made_both(planted, same):
+    """Images and texts lie apart by what all images share; centred, each text is its image's nearest again."""
+    values, _, _ = planted
+    held = FEATURES.read(Path("data/images/features"))
+    apart = values + 20 * np.random.default_rng(4).normal(size=DIM)
+    FEATURES.write(held.set_column(1, "vector", vectors(apart.astype(np.float32))), Path("data/images/features"))
+    yaml = YAML()
+    params = yaml.load(Path("params.yaml"))
+    tower = {"encoder": "open_clip:ViT-B-32", "weights": "w.safetensors"}
+    params["images"].update(tower, weights_sha256="0" * 64)
+    params["sentences"].update(tower, weights_sha256=("0" if same else "1") * 64)
+    yaml.dump(params, Path("params.yaml"))
+    encoder_means.main()
+    metrics = json.loads(Path("metrics/encoder_means.json").read_text())
+    if same:
+        assert metrics["encoder_mean_centred"]["image_to_text"]["mean_median_rank"] == 1
+        assert metrics["encoder_mean"]["image_to_text"]["mean_median_rank"] > 1
+    else:
+        assert "image_to_text" not in metrics["encoder_mean_centred"]
 
 
 def test_who_has_no_vector_gets_a_random_one_among_the_others():
