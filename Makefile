@@ -33,12 +33,17 @@ paper: .venv/.synced  ## The paper's Tables 2, 3 and 4 on the corpus at hand: pa
 test: .venv/.synced  ## All unit tests
 	@MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+test-cluster: .venv/.clustered  ## The tests of ENGINE=ray, on nodes that are processes of this machine
+	@pytest -m cluster
+
 env: .venv/.synced  ## The environment by itself, in .venv
 
 bench: .venv/.synced  ## A benchmark and its peers: make bench NAME=text_join (docs/benchmarks.md; more by ARGS=…)
 	@[ -n "$(NAME)" ] || { echo "make bench NAME=…, one of: $(BENCHMARKS)"; exit 1; }
 	@$(MAKE) --no-print-directory .venv/.benched
 	@python -m benchmarks.$(NAME) $(ARGS)
+
+cluster: .venv/.clustered  ## Ray, beside what is locked: then ENGINE=ray RAY_ADDRESS=head:6379 dvc repro (docs/scale.md)
 
 lint: .venv/.synced  ## Linters, types, and dvc.yaml held against the code
 	@ruff check .
@@ -73,9 +78,11 @@ pr-report: .venv/.synced  ## Markdown for a reviewer: what changed in metrics an
 scale: .venv/.synced  ## The stages at a size: make scale POSTS=100000 (several sizes: POSTS='10000 100000')
 	@python -m benchmarks.scale $(POSTS)
 
-lock:  ## Compile requirements.lock anew from pyproject.toml
+lock:  ## Compile requirements.lock and cluster.lock anew from pyproject.toml
 	$(UV) pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header -o requirements.lock
+	grep -o 'ray==[0-9.]*' pyproject.toml | $(UV) pip compile --quiet - --constraint requirements.lock --universal \
+	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o cluster.lock
 
 .venv/.synced: requirements.lock | $(UV)
 	@echo "Making .venv from requirements.lock (several GB, once) …"
@@ -89,9 +96,15 @@ lock:  ## Compile requirements.lock anew from pyproject.toml
 	@$(UV) pip install --quiet --python .venv/bin/python --constraint requirements.lock --requirement pyproject.toml --extra bench
 	@touch $@
 
+# Ray with what it needs, each version that is locked as it is; the next sync takes it out, and this puts it back.
+.venv/.clustered: cluster.lock .venv/.synced
+	@echo "Installing Ray (the extra cluster) …"
+	@$(UV) pip install --quiet --require-hashes --python .venv/bin/python --requirement cluster.lock
+	@touch $@
+
 # Only where no uv is installed.
 .uv/bin/uv:
 	@python3 -m venv .uv
 	@.uv/bin/python -m pip install --quiet uv
 
-.PHONY: erase help sbom share env repro mend paper test bench lint check-lock pr-report scale lock explore ask
+.PHONY: cluster test-cluster erase help sbom share env repro mend paper test bench lint check-lock pr-report scale lock explore ask

@@ -9,8 +9,12 @@ class Damaged(UserError):
     """A file does not hold what was written: it is cut off, overwritten, or a bit of it flipped."""
 
     def __init__(self, path: object, found: object) -> None:
+        self.about = path, found
         about = " ".join(str(found).split())
         super().__init__(
             f"{path} is damaged ({about[:200]}): `python -m tools.mend` removes what is, from DVC's cache too, and "
             "`dvc repro` makes it anew."
         )
+
+    def __reduce__(self) -> tuple[type["Damaged"], tuple[object, object]]:
+        return type(self), (str(self.about[0]), str(self.about[1]))  # as one process tells another

@@ -1,18 +1,18 @@
 """The one way in which work is spread over processes: a function, called once per shard, resumable.
 
-A thin layer over joblib's process pool. Each call writes its shard atomically and returns a small JSON-able result,
-which is kept beside the shard as its completion marker, with a sum of both: a rerun skips the shards whose marker
-fits.
+A thin layer over `pipeline.running.engines`. Each call writes its shard atomically and returns a small JSON-able
+result, which is kept beside the shard as its completion marker, with a sum of both: a rerun skips the shards whose
+marker fits.
 """
 
 import json
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed
-
+from pipeline.running.engines import spread
 from pipeline.running.files import atomic_folder, digest, write_text
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
@@ -32,15 +32,14 @@ def map_shards(
     """Call `function(shard, folder / shard.name)` for each shard; returns the results, in order of `shards`.
 
     `function`, with what is bound to it by functools.partial, is pickled; it runs in `workers` processes (default:
-    one per core; in this process where that is one). An exception in any call ends the whole; finished shards stay.
+    one per core; in this process where that is one), or on the cluster of the engine that is chosen. An exception in
+    any call ends the whole; finished shards stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     waiting = [shard for shard in shards if _result(folder, shard) is None]
     workers = min(workers or cores(), max(1, len(waiting)))
     with bar(description, "shards", total=len(shards), initial=len(shards) - len(waiting)) as shown:
-        for _ in Parallel(n_jobs=workers, return_as="generator_unordered")(
-            delayed(_one)(function, shard, folder) for shard in waiting
-        ):
+        for _ in spread(partial(_one, function, folder), waiting, workers=workers):
             shown.update()
     return [json.loads(_marker(folder, shard).read_text())["result"] for shard in shards]
 
@@ -49,7 +48,7 @@ def _marker(folder: Path, shard: Path) -> Path:
     return folder / f"{shard.stem}.done.json"
 
 
-def _one(function: Callable[[Path, Path], Result], shard: Path, folder: Path) -> None:
+def _one(function: Callable[[Path, Path], Result], folder: Path, shard: Path) -> None:
     result = function(shard, folder / shard.name)
     about = {"result": result, "sum": digest(folder / shard.name, json.dumps(result))}
     write_text(json.dumps(about), _marker(folder, shard))

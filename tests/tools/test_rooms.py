@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 ARROWS = rooms.arrows(ROOT)
 
 # What passes work on and computes nothing of it. numpy: checkpoints store arrays as they are.
-HARMLESS = {"joblib", "numpy", "pydantic", "ruamel", "tqdm"}
+HARMLESS = {"joblib", "numpy", "pydantic", "ray", "ruamel", "tqdm"}
 
 
 @pytest.mark.parametrize("room", sorted(ARROWS))

@@ -1,0 +1,292 @@
+"""Where spread work runs: in this process, over the cores of this machine, or over the machines of a Ray cluster.
+
+`spread` calls one function for many jobs, each by itself. The environment's ENGINE says by what:
+
+serial    one after the other, in this process
+joblib    over the cores of this machine (default)
+ray       over the cluster that RAY_ADDRESS names, else over a Ray of this machine's own; needs the extra `cluster`
+
+No engine changes a result, so it is no param, and makes nothing stale: the same functions get the same jobs, and their
+results are taken in order. In a Ray cluster the folder of the run has to be at the same path on each machine, from
+storage that all share: each task makes sure of it before it works.
+"""
+
+import logging
+import os
+import resource
+import sys
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+from pipeline.running.errors import UserError
+from pipeline.running.machine import cores
+
+Result = TypeVar("Result")
+Engine = Literal["serial", "joblib", "ray"]
+
+ENGINES = ("serial", "joblib", "ray")
+AHEAD = 2
+"""Jobs that run or wait, or whose results wait, for each worker: what bounds the memory that results take."""
+RETRIES = 3
+"""How often a job begins anew whose worker died."""
+SEEN = ".checkpoints/.shared"
+"""What a run on a cluster writes, so that each machine can tell whether it sees the same storage."""
+
+log = logging.getLogger("engines")
+
+elsewhere = {"cpu_s": 0.0}
+"""What jobs on a cluster took: nothing of it is in this process's own account."""
+
+
+def chosen() -> Engine:
+    """The engine that the environment names. Raises UserError for another name."""
+    name = os.environ.get("ENGINE") or "joblib"
+    if name not in ENGINES:
+        raise UserError(f"ENGINE is {name!r} in the environment; it has to be one of: {', '.join(ENGINES)}.")
+    return cast(Engine, name)
+
+
+def spread(
+    function: Callable[..., Result],
+    jobs: Iterable[Any],
+    shared: Sequence[Any] = (),
+    workers: int | None = None,
+    threads: bool = False,
+    cpus: int = 1,
+    gpu: bool = False,
+) -> Iterator[Result]:
+    """Yield `function(job, *shared)` for each of `jobs`, in their order; a few of them are taken ahead.
+
+    On this machine in `workers` (default: one a core), which are threads of this process or, by default, processes. On
+    a cluster as tasks of `cpus` cores and threads each, with a GPU of their own where `gpu` and the cluster has any;
+    `shared` is laid out once a machine. A function that writes has to do so atomically, as it may be called again.
+
+    An exception of any call ends the whole, and is raised as it was there.
+    """
+    engine = chosen()
+    workers = workers or cores()
+    if engine == "ray":
+        yield from _by_ray(function, jobs, shared, cpus, gpu)
+    elif engine == "serial" or workers == 1:
+        for job in jobs:
+            yield function(job, *shared)
+    elif threads:
+        with ThreadPoolExecutor(workers) as pool:
+            yield from in_order(lambda job: pool.submit(function, job, *shared).result, jobs, lambda: AHEAD * workers)
+    else:
+        from joblib import Parallel, delayed
+
+        yield from Parallel(n_jobs=workers, return_as="generator")(delayed(function)(job, *shared) for job in jobs)
+
+
+def in_order(
+    submit: Callable[[Any], Callable[[], Result]], jobs: Iterable[Any], ahead: Callable[[], int]
+) -> Iterator[Result]:
+    """The results of `jobs`, which `submit` begins and whose results it gives a function for, `ahead` of them begun."""
+    waiting: deque[Callable[[], Result]] = deque()
+    for job in jobs:
+        while len(waiting) >= ahead():
+            yield waiting.popleft()()
+        waiting.append(submit(job))
+    while waiting:
+        yield waiting.popleft()()
+
+
+# ---------------------------------------------------------------- Ray
+
+
+def _by_ray(
+    function: Callable[..., Result], jobs: Iterable[Any], shared: Sequence[Any], cpus: int, gpu: bool
+) -> Iterator[Result]:
+    ray = cluster()
+    root = str(Path.cwd())
+    about = ray.put((root, _token(root), ray.cloudpickle.dumps(function)))
+    given = [ray.put(value) for value in shared]
+    gpus = 1 if gpu and ray.cluster_resources().get("GPU") else 0
+    options = {
+        "num_cpus": cpus, "num_gpus": gpus, "max_retries": RETRIES, "runtime_env": {"env_vars": _environment(cpus)}
+    }  # fmt: skip
+    task = ray.remote(_task()).options(**options)
+    begun: set[Any] = set()
+
+    def submit(job: Any) -> Callable[[], Result]:
+        reference = task.remote(about, job, *given)
+        begun.add(reference)
+
+        def result() -> Result:
+            value, used = _told(ray, reference)
+            begun.discard(reference)
+            elsewhere["cpu_s"] += used
+            return cast(Result, value)
+
+        return result
+
+    try:
+        yield from in_order(submit, jobs, _ahead(ray, cpus))
+    finally:
+        for reference in begun:
+            ray.cancel(reference, force=True)
+
+
+def _ahead(ray: Any, cpus: int) -> Callable[[], int]:
+    """How many jobs to have begun, by the cores that the cluster has now: machines come and go."""
+    asked, found = 0.0, 1
+
+    def ahead() -> int:
+        nonlocal asked, found
+        if time.monotonic() - asked > 1:
+            asked, found = time.monotonic(), max(1, int(ray.cluster_resources().get("CPU", 1)) // cpus)
+        return AHEAD * found
+
+    return ahead
+
+
+def _environment(cpus: int) -> dict[str, str]:
+    """Of a worker: the modules that this process has, as many threads as its task has cores, and no engine."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+    return {"ENGINE": "serial", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | dict.fromkeys(names, str(cpus))
+
+
+def _task() -> Callable[..., tuple[Any, float]]:
+    # A function within a function is sent as it is: a worker that does not see the storage can still say so.
+    def task(about: tuple[str, str, bytes], job: Any, *shared: Any) -> tuple[Any, float]:
+        import os
+        import socket
+
+        root, token, function = about
+        if not os.path.exists(os.path.join(root, token)):  # noqa: PTH110, PTH118
+            raise FileNotFoundError(f"{socket.gethostname()} does not see {root}/{token}")
+        os.chdir(root)
+        from pipeline.running.engines import call
+
+        return call(function, job, shared)
+
+    return task
+
+
+def call(function: bytes, job: Any, shared: Sequence[Any]) -> tuple[Any, float]:
+    """What a worker does: the result of a pickled function, and the CPU seconds that it took."""
+    before = _cpu()
+    return _unpickled(function)(job, *shared), _cpu() - before
+
+
+@lru_cache(1)
+def _unpickled(function: bytes) -> Callable[..., Any]:
+    import pickle
+
+    found: Callable[..., Any] = pickle.loads(function)
+    return found
+
+
+def _cpu() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _told(ray: Any, reference: Any) -> tuple[Any, float]:
+    """The result of a task. Raises what it raised, and UserError where it could not be run."""
+    try:
+        found: tuple[Any, float] = ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, FileNotFoundError) and SEEN in str(error.cause):
+            raise _unshared(str(error.cause)) from None
+        raise error.cause from error
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError) as error:
+        raise UserError(
+            f"a job was begun {RETRIES + 1} times and its worker died each time; the last time: "
+            f"{' '.join(str(error).split())[:400]} Finished shards are kept."
+        ) from error
+    return found
+
+
+def cluster() -> Any:
+    """The module ray, in touch with the cluster, each of whose machines sees this folder.
+
+    Raises UserError where there is no Ray, no cluster, or a machine that does not see the folder or has other versions.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError:
+        raise UserError("ENGINE=ray needs the extra `cluster`: `make cluster` installs it.") from None
+    if not ray.is_initialized():
+        _connect(ray)
+    return ray
+
+
+def _connect(ray: Any) -> None:
+    address = os.environ.get("RAY_ADDRESS")
+    if address and address.startswith("ray://"):
+        raise UserError(
+            f"RAY_ADDRESS is {address}, Ray's client; run on a machine of the cluster, with its host:port instead."
+        )
+    own: dict[str, Any] = {} if address else {"num_cpus": cores(), "include_dashboard": False}
+    try:
+        ray.init(address=address or "local", logging_level=logging.ERROR, log_to_driver=False, **own)
+    except (ConnectionError, RuntimeError, TimeoutError) as error:
+        raise UserError(
+            f"no Ray cluster answers at RAY_ADDRESS {address} ({' '.join(str(error).split())}); one that was started "
+            "with a token needs RAY_AUTH_MODE=token here too."
+        ) from error
+    _check(ray)
+    log.info("%d cores of %d machines", ray.cluster_resources().get("CPU", 0), len(ray.nodes()))
+
+
+def _check(ray: Any) -> None:
+    """Each machine sees what is written here, and has the versions that this one has."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from pipeline.running.checkpoints import LIBRARIES
+
+    root = str(Path.cwd())
+    here = f"{root}/{_token(root)}"
+    mine = {name: version(name) for name in LIBRARIES}
+
+    def look(path: str, names: list[str]) -> tuple[bool, dict[str, str]]:
+        import os
+        from importlib.metadata import distributions
+
+        found = {name: [one.version for one in distributions(name=name)] for name in names}
+        return os.path.exists(path), {name: (held or ["none"])[0] for name, held in found.items()}  # noqa: PTH110
+
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    looks = {
+        node["NodeManagerHostname"] + " " + node["NodeID"][:8]: ray.remote(look)
+        .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
+        .remote(here, list(mine))
+        for node in nodes
+    }
+    for node, reference in looks.items():
+        seen, theirs = ray.get(reference)
+        if not seen:
+            raise _unshared(f"{node} does not see {here}")
+        if theirs != mine:
+            other = ", ".join(f"{name} {theirs[name]} for {mine[name]}" for name in mine if theirs[name] != mine[name])
+            raise UserError(f"the machine {node} has other versions: {other}; install the same locked ones on each.")
+
+
+def _unshared(what: str) -> UserError:
+    return UserError(
+        f"{what}: a cluster needs the folder of the run at the same path on each machine, from storage that all "
+        "share (docs/scale.md)."
+    )
+
+
+@lru_cache(1)
+def _token(root: str) -> str:
+    """The path, from the folder `root` of the run, of a file that this process wrote there."""
+    import atexit
+
+    name = f"{SEEN}-{uuid.uuid4().hex}"
+    path = Path(root) / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    atexit.register(path.unlink, missing_ok=True)
+    return name

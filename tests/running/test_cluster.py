@@ -1,0 +1,127 @@
+"""Ray: nodes as processes of this machine. `make test-cluster` installs the extra `cluster` and runs these."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from spread_work import dies, dies_once, large, noted, refuses, scaled, shouted, slow, threads
+
+from pipeline.running import engines
+from pipeline.running.engines import spread
+from pipeline.running.errors import UserError
+from pipeline.running.shards import map_shards, publish
+
+ray = pytest.importorskip("ray", reason="needs the extra `cluster`: make test-cluster")
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+STORE = 100 << 20
+"""Bytes of a node's object store."""
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory):
+    """Two nodes of two cores each, and a folder that they see."""
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    cluster = Cluster()
+    for _ in range(2):
+        cluster.add_node(num_cpus=2, object_store_memory=STORE, include_dashboard=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def run(nodes, tmp_path, monkeypatch):
+    """The folder of a run on the cluster."""
+    monkeypatch.setenv("ENGINE", "ray")
+    monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_results_are_those_of_a_loop_in_order(run):
+    values = np.arange(5.0)
+    np.testing.assert_array_equal(list(spread(scaled, range(20), (values,))), [values * job for job in range(20)])
+
+
+def test_an_error_is_the_same_sentence_as_here(run):
+    with pytest.raises(UserError, match=r"^posts.csv, row 3: no user\.$"):
+        list(spread(refuses, range(9)))
+
+
+def test_a_worker_has_the_threads_of_its_task_and_the_folder_of_the_run(run):
+    for cpus in (1, 2):
+        assert list(spread(threads, range(2), cpus=cpus)) == [[str(cpus), str(cpus), cpus, "serial", str(run)]] * 2
+
+
+def test_a_killed_worker_s_job_is_done_again(run):
+    assert list(spread(dies_once, range(6), (run,))) == list(range(6))
+    assert len(list(run.glob("002-*"))) == 2
+
+
+def test_what_kills_each_worker_is_told(run):
+    with pytest.raises(UserError, match="begun 4 times"):
+        list(spread(dies, range(1)))
+
+
+def test_shards_are_the_same_bytes_and_a_rerun_skips_what_is_done(run, monkeypatch):
+    shards = [run / "in" / f"part-{i:05}.parquet" for i in range(7)]
+    (run / "in").mkdir()
+    for i, shard in enumerate(shards):
+        shard.write_text(f"shard {i}")
+    found = map_shards(shouted, shards, run / "far", "far")
+    monkeypatch.setenv("ENGINE", "serial")
+    assert map_shards(shouted, shards, run / "near", "near") == found == map_shards(shouted, shards, run / "far", "far")
+    for folder in ("far", "near"):
+        publish(run / folder, run / f"{folder}-table")
+    bytes_of = [[path.read_bytes() for path in sorted((run / f"{f}-table").iterdir())] for f in ("far", "near")]
+    assert bytes_of[0] == bytes_of[1] and len(bytes_of[0]) == 7
+
+
+def test_results_outgrow_no_object_store(run, nodes):
+    """60 results of 8 MB pass through stores of 100 MB, taken slowly: few wait at a time, and none goes to the disk."""
+    for taken, found in enumerate(spread(large, range(60), (run,))):
+        assert found[0] == taken
+        time.sleep(0.05)
+        assert len(list(run.glob("*-*-*"))) - taken <= engines.AHEAD * 4
+        assert not list(Path(nodes.head_node.get_session_dir_path()).glob("ray_spilled_objects*/*"))
+
+
+def test_a_node_is_lost_and_one_joins_while_it_runs(run, nodes):
+    lost = nodes.list_all_nodes[-1]
+    lost_id = lost.node_id
+
+    def change():
+        while len(list(run.glob("*-*-*"))) < 8:
+            time.sleep(0.05)
+        nodes.remove_node(lost, allow_graceful=False)
+        nodes.add_node(num_cpus=2, object_store_memory=STORE)
+
+    other = threading.Thread(target=change)
+    other.start()
+    where = list(spread(slow, range(80), (run,)))
+    other.join()
+    assert len(where) == 80
+    joined = {node["NodeID"] for node in ray.nodes() if node["Alive"]} - {nodes.head_node.node_id}
+    assert joined & set(where) and lost_id not in where[40:]
+
+
+def test_a_machine_that_does_not_see_the_folder_is_named(run, monkeypatch):
+    monkeypatch.setattr(engines, "_token", lambda root: ".checkpoints/.shared-elsewhere")
+    with pytest.raises(UserError, match=r"does not see .*\.shared-elsewhere: a cluster needs the folder"):
+        list(spread(noted, range(2), (run,)))
+    with pytest.raises(UserError, match="at the same path on each machine"):
+        engines._check(ray)
+
+
+def test_a_cluster_that_is_not_there_is_told(run, monkeypatch):
+    ray.shutdown()
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(UserError, match=r"127\.0\.0\.1:1"):
+        list(spread(noted, range(2), (run,)))

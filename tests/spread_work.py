@@ -1,0 +1,70 @@
+"""Jobs to spread: functions that another process, on this machine or in a cluster, can import."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.running.errors import Damaged, UserError
+
+
+def scaled(job: int, values: np.ndarray) -> np.ndarray:
+    return values * job
+
+
+def noted(job: int, folder: Path) -> int:
+    """Leaves a file that tells that the job was begun."""
+    (folder / f"{job:03}-{os.getpid()}-{time.monotonic_ns()}").touch()
+    return job
+
+
+def refuses(job: int) -> int:
+    if job == 3:
+        raise UserError("posts.csv, row 3: no user.")
+    return job
+
+
+def damaged(job: int) -> int:
+    raise Damaged("data/words", "cut\noff")
+
+
+def dies_once(job: int, folder: Path) -> int:
+    """Job 2 is killed as kill -9 does, the first time."""
+    noted(job, folder)
+    if job == 2 and len(list(folder.glob("002-*"))) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return job
+
+
+def dies(job: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return job
+
+
+def slow(job: int, folder: Path) -> str:
+    """Where the job ran."""
+    noted(job, folder)
+    time.sleep(0.3)
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
+
+
+def threads(job: int) -> list[str | int | None]:
+    from pipeline.running.engines import chosen
+    from pipeline.running.machine import cores
+
+    return [os.environ.get("OMP_NUM_THREADS"), os.environ.get("MKL_NUM_THREADS"), cores(), chosen(), str(Path.cwd())]
+
+
+def large(job: int, folder: Path) -> np.ndarray:
+    noted(job, folder)
+    return np.full(1 << 20, job, np.float64)  # 8 MB
+
+
+def shouted(source: Path, target: Path) -> dict[str, int]:
+    """A shard's work."""
+    target.write_bytes(source.read_bytes().upper())
+    return {"bytes": len(source.read_bytes())}
