@@ -118,10 +118,3 @@ def test_a_machine_that_does_not_see_the_folder_is_named(run, monkeypatch):
         list(spread(noted, range(2), (run,)))
     with pytest.raises(UserError, match="at the same path on each machine"):
         engines._check(ray)
-
-
-def test_a_cluster_that_is_not_there_is_told(run, monkeypatch):
-    ray.shutdown()
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
-    with pytest.raises(UserError, match=r"127\.0\.0\.1:1"):
-        list(spread(noted, range(2), (run,)))

@@ -72,3 +72,14 @@ def test_ray_s_client_is_refused(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
     with pytest.raises(UserError, match="host:port"):
         engines._connect(None)
+
+
+def test_a_cluster_that_does_not_answer_is_told(monkeypatch):
+    class Silent:
+        @staticmethod
+        def init(**_):
+            raise ConnectionError("Failed to connect")
+
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    with pytest.raises(UserError, match=r"no Ray cluster answers at RAY_ADDRESS head:6379 \(Failed to connect\)"):
+        engines._connect(Silent)
