@@ -4,16 +4,14 @@ Read only, but for a picture that one asks with (kept in memory alone) and marks
 own, and a Content-Security-Policy forbids both, and every other host, whatever a post says.
 """
 
-import csv
 import hashlib
-import hmac
 import io
 import json
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
-from functools import lru_cache
+from dataclasses import replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -27,37 +25,25 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from explore.marks import Marks, how_well_told, more_like
-from explore.views import MAPPED, NotFound, Views, address, flat, rows_of
+from explore.forms import Wrong, as_csv, filters_of, flat, listed, rows_of, short, suffix, whole, with_query
+from explore.guard import Guard
+from explore.marks import Mark, Marks, how_well_told, more_like
+from explore.plane import MAPPED, Plane
+from explore.views import NotFound, Views, address
 from pipeline.pictures.reading import Rejected
 from pipeline.pictures.storing import to_rgb
 from pipeline.report import cards, wording
 from pipeline.running.errors import UserError
-from pipeline.space.question import spelled
 from pipeline.space.space import KINDS, Asked, Filters, Space
 
 HERE = Path(__file__).parent
 REPORT_STYLE = Path(wording.__file__).with_name("style.css")
-SIDES = ("train", "val", "test")
-TOPS = (12, 24, 48, 100)
 MOST_BYTES = 64 << 20
 """Of a picture that one asks with."""
 KEPT = 32
 """Pictures that were asked with, which stay for as long as the server runs."""
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-FILES = ("page.js", "map.js", "explore.css", "icon.svg")
-
-
-class Wrong(Exception):
-    """What was asked cannot be understood: the message says why."""
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/schema+json"}
+FILES = ("page.js", "map.js", "explore.css", "icon.svg", "schema.json")
 
 
 class Pages:
@@ -65,6 +51,7 @@ class Pages:
 
     def __init__(self, space: Space, metrics: Path) -> None:
         self.space, self.views = space, Views(space, metrics)
+        self.plane, self.people = Plane(self.views), self.views.people
         self.marks = Marks(space.data / "marks.csv")
         self.own: OrderedDict[str, bytes] = OrderedDict()
         self._templates = Environment(
@@ -73,7 +60,7 @@ class Pages:
         )  # fmt: skip
         self._templates.filters |= {"clip": cards.clip, "count": wording.count, "plural": wording.plural,
                                     "percent": wording.percent, "number": wording.number}  # fmt: skip
-        self._templates.globals |= {"address": address, "spelled": spelled, "with_query": with_query, "kinds": KINDS,
+        self._templates.globals |= {"address": address, "with_query": with_query, "kinds": KINDS,
                                     "flat": flat, "listed": listed}  # fmt: skip
         self._asked = lru_cache(256)(self._ask)
         self._thumbnail = lru_cache(4096)(self._small)
@@ -87,17 +74,28 @@ class Pages:
             return Response(as_csv(rows_of(page, dict(data))), status, media_type="text/csv; charset=utf-8")
         held = request.query_params
         query = {name: values[0] if len(values := held.getlist(name)) == 1 else values for name in held}
-        about = {"languages": self._languages(), "clusters": self._clusters(), "posts_listed": data.get("posts")}
-        about["marked"] = self.marks.collections()
+        about = {
+            "languages": self._languages, "clusters": self._clusters, "posts_listed": data.get("posts"),
+            "marked": self._marked(), "shown": self.people.shown,
+        }  # fmt: skip
         text = self._templates.get_template(f"{page}.html").render(
             about | dict(data) | {"page": page, "query": query, "path": request.url.path}
         )
         return Response(text, status, media_type="text/html; charset=utf-8")
 
+    def _marked(self) -> dict[str, list[Mark]]:
+        """The collections, by what stands for the things in them."""
+        return {
+            name: [mark._replace(id=self.people.public(mark.kind, mark.id)) for mark in marks]
+            for name, marks in self.marks.collections().items()
+        }
+
+    @cached_property
     def _languages(self) -> list[str]:
         found = self.space.library.languages
         return [] if found is None else sorted({name for name in found.tolist() if name})
 
+    @cached_property
     def _clusters(self) -> list[dict[str, Any]]:
         return list(self.views.clusters()["clusters"])
 
@@ -123,24 +121,31 @@ class Pages:
         """Answers to a question."""
         query, form = request.query_params, suffix(request)
         question = query.get("q", "").strip()
-        top = _whole(query.get("top"), 12, 1, 1000)
+        top = whole(query.get("top"), 12, 1, 1000)
         kinds = tuple(kind for kind in KINDS if kind in query.getlist("kind")) or KINDS
         picture = query.get("picture") or None
         if picture is not None and picture not in self.own:
             raise NotFound("That picture is no longer here: it was kept in memory alone. Please choose it again.")
         asked = self._asked(question, picture)
-        data = self.views.search(question, asked, top, filters_of(query), kinds)
+        data = self.views.search(question, asked, top, self._filters(query), kinds)
         narrowed = bool(
             {"side", "cluster", "language", "from", "to", "by", "least"} & {k for k, v in query.items() if v}
         )
         return self._shown(request, "search", data | {"picture": picture, "narrowed": narrowed}, form)
 
     def _ask(self, question: str, picture: str | None) -> Asked:
-        return self.space.ask(question, self.own[picture] if picture else None)
+        return self.space.ask(self.views.terms(question), self.own[picture] if picture else None)
+
+    def _filters(self, query: Any) -> Filters:
+        found = filters_of(query)
+        if found.user is None:
+            return found
+        user = self.people.find("user", found.user)
+        return replace(found, user="\0" if user is None else user)
 
     async def upload(self, request: Request) -> Response:
         """Take in a picture, as the import does, and go on to what it finds."""
-        _short(request, MOST_BYTES)
+        short(request, MOST_BYTES)
         async with request.form(max_files=1, max_fields=30) as form:
             file = form.get("picture")
             data = await file.read() if isinstance(file, UploadFile) else b""
@@ -159,7 +164,7 @@ class Pages:
 
     def user(self, request: Request) -> Response:
         """A user."""
-        page = _whole(request.query_params.get("page"), 1, 1, 10**6)
+        page = whole(request.query_params.get("page"), 1, 1, 10**6)
         return self._thing(request, "user", lambda name: self.views.user(name, page))
 
     def image(self, request: Request) -> Response:
@@ -196,7 +201,7 @@ class Pages:
 
     def users(self, request: Request) -> Response:
         """All users."""
-        page = _whole(request.query_params.get("page"), 1, 1, 10**6)
+        page = whole(request.query_params.get("page"), 1, 1, 10**6)
         return self._shown(
             request, "users", self.views.users(page, request.query_params.get("begins", "").strip()), suffix(request)
         )
@@ -212,28 +217,36 @@ class Pages:
         if kind not in MAPPED:
             raise Wrong(f"{kind[:40]} has no map; there are {', '.join(MAPPED)}.")
         if form != "html" and query.get("rows"):
-            rows = [_whole(row, 0, 0, 10**8) for row in query["rows"].split(",")[:400]]
-            return self._shown(request, "map_rows", self.views.map_rows(kind, rows), "json")
+            rows = [whole(row, 0, 0, 10**8) for row in query["rows"].split(",")[:400]]
+            return self._shown(request, "map_rows", self.plane.map_rows(kind, rows), "json")
         if form == "html":
-            count = len(self.views.map(kind)["x"])
+            count = len(self.plane.map(kind)["x"])
             return self._shown(request, "map", {"kind": kind, "points": count}, form)
-        return self._shown(request, "map", self.views.map(kind), form)
+        return self._shown(request, "map", self.plane.map(kind), form)
 
     async def mark(self, request: Request) -> Response:
         """Put a thing into a collection, or take it out, and go back."""
-        _short(request, 1 << 16)
+        short(request, 1 << 16)
         async with request.form(max_files=0, max_fields=10) as form:
             told = {name: str(form.get(name, "")) for name in ("collection", "kind", "id", "do", "back")}
-        await run_in_threadpool(self.marks.change, told["collection"], told["kind"], told["id"], told["do"] != "remove")
+        await run_in_threadpool(self._mark, told["collection"], told["kind"], told["id"], told["do"] != "remove")
         back = told["back"]
         inside = back.startswith("/") and not back.startswith("//") and "\\" not in back and back.isprintable()
         return RedirectResponse(back if inside else "/marks", 303)
 
+    def _mark(self, collection: str, kind: str, public: str, add: bool) -> None:
+        name = self.people.find(kind, public)
+        if name is None:  # what is no longer in the corpus can still be taken out
+            held = {self.people.public(mark.kind, mark.id): mark.id for mark in self.marks.read() if mark.kind == kind}
+            name = held.get(public)
+        if name is None:
+            raise NotFound(f"There is no {kind} {public[:60]}.")
+        self.marks.change(collection, kind, name, add)
+
     def collections(self, request: Request) -> Response:
         """All collections."""
         rows = [
-            {"collection": mark.collection, "kind": mark.kind, "id": mark.id, "href": address(mark.kind, mark.id)}
-            for mark in self.marks.read()
+            mark._asdict() | {"href": address(mark.kind, mark.id)} for held in self._marked().values() for mark in held
         ]
         return self._shown(request, "marks", {"marks": rows}, suffix(request))
 
@@ -252,9 +265,9 @@ class Pages:
         for mark in held[name]:
             row = of[mark.kind](mark.id)
             told = show[mark.kind](row) if row >= 0 else {"href": None}
-            members.append({"kind": mark.kind, "id": mark.id, **told})
+            members.append({"kind": mark.kind, "id": self.people.public(mark.kind, mark.id), **told})
         asked = more_like(self.space, held[name])
-        top = _whole(request.query_params.get("top"), 12, 1, 1000)
+        top = whole(request.query_params.get("top"), 12, 1, 1000)
         data = {
             "collection": name,
             "members": members,
@@ -266,7 +279,7 @@ class Pages:
     # ------------------------------------------------------------ files
     def thumb(self, request: Request) -> Response:
         """A picture of the corpus, small or as stored."""
-        side = _whole(request.query_params.get("side"), 240, 32, 1024)
+        side = whole(request.query_params.get("side"), 240, 32, 1024)
         data = self._thumbnail(request.path_params["id"], 240 if side <= 240 else 1024)
         if data is None:
             return Response(b"", 404)
@@ -302,122 +315,6 @@ def small(stored: bytes, side: int) -> bytes:
     packed = io.BytesIO()
     image.save(packed, "WEBP", quality=80, method=2)
     return packed.getvalue()
-
-
-def with_query(path: str, query: Mapping[str, Any], **changes: Any) -> str:
-    """`path` with the query as it is but for `changes`; None takes a key out."""
-    changed = {name: value for name, value in (dict(query) | changes).items() if value not in (None, "")}
-    return f"{path}?{urlencode(changed, doseq=True)}" if changed else path
-
-
-def listed(query: Mapping[str, Any], name: str) -> list[str]:
-    """The values of one key of a query."""
-    value = query.get(name, [])
-    return value if isinstance(value, list) else [value]
-
-
-def suffix(request: Request) -> str:
-    """html, json or csv, by how the address ends."""
-    end = request.url.path.rpartition(".")[2]
-    return end if end in ("json", "csv") else "html"
-
-
-def filters_of(query: Any) -> Filters:
-    """The filters of a search's address. Raises Wrong for a value that is none."""
-    try:
-        return Filters(
-            sides=tuple(side for side in SIDES if side in query.getlist("side")) or None,
-            clusters=(int(query["cluster"]),) if query.get("cluster") else None,
-            languages=(query["language"],) if query.get("language") else None,
-            since=date.fromisoformat(query["from"]) if query.get("from") else None,
-            until=date.fromisoformat(query["to"]) if query.get("to") else None,
-            user=query.get("by") or None,
-            least=float(query["least"]) if query.get("least") else None,
-        )
-    except ValueError as error:
-        raise Wrong(f"A filter cannot be read: {error}.") from None
-
-
-def as_csv(rows: Any) -> str:
-    """Rows as CSV; lists joined by a semicolon. What a spreadsheet would run as a formula gets a quote before it."""
-    rows = [{name: _cell(value) for name, value in row.items()} for row in rows]
-    written = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    sheet = csv.DictWriter(written, names, restval="", lineterminator="\r\n")
-    sheet.writeheader()
-    sheet.writerows(rows)
-    return written.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return ";".join(str(v.get("post_id", v) if isinstance(v, dict) else v) for v in value)
-    if isinstance(value, str):
-        return "'" + value if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-    return "" if value is None else value
-
-
-def _short(request: Request, most: int) -> None:
-    length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > most:
-        raise Wrong(f"What is sent may have {most >> 10:,} kB at most.")
-
-
-def _whole(text: str | None, otherwise: int, least: int, most: int) -> int:
-    if not text:
-        return otherwise
-    if not text.isdecimal() or len(text) > 9:
-        raise Wrong(f"{text[:40]} is no number from {least} to {most}.")
-    return min(max(int(text), least), most)
-
-
-class Guard:
-    """Who may ask: this machine by its own name, or whoever has the token. Every answer gets HEADERS.
-
-    A page elsewhere that calls itself by this machine's address (DNS rebinding) has another Host; a form of another
-    site has another Origin.
-    """
-
-    def __init__(self, app: Any, token: str | None) -> None:
-        self.app, self.token = app, token
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        request = Request(scope)
-
-        async def send_with_headers(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                held = {name.lower() for name, _ in message["headers"]}
-                extra = [(n.lower().encode(), v.encode()) for n, v in HEADERS.items() if n.lower().encode() not in held]
-                message = {**message, "headers": [*message["headers"], *extra]}
-            await send(message)
-
-        refused = self._refused(request)
-        await (refused or self.app)(scope, receive, send_with_headers)
-
-    def _refused(self, request: Request) -> Response | None:
-        host = request.headers.get("host", "")
-        if self.token is None and host.rpartition(":")[0] not in ("127.0.0.1", "localhost", "[::1]"):
-            return Response("This page answers 127.0.0.1 and localhost alone.", 403, media_type="text/plain")
-        if request.method not in ("GET", "HEAD", "POST"):
-            return Response("", 405)
-        if request.method == "POST" and request.headers.get("origin") not in (f"http://{host}", f"https://{host}"):
-            return Response("A form of another site is not taken.", 403, media_type="text/plain")
-        if self.token is not None:
-            given = request.query_params.get("token")
-            if given is not None and hmac.compare_digest(given.encode(), self.token.encode()):
-                # Out of the address, into a cookie.
-                rest = urlencode([(n, v) for n, v in request.query_params.multi_items() if n != "token"])
-                answer = RedirectResponse(request.url.path + (f"?{rest}" if rest else ""), 303)
-                answer.set_cookie("token", self.token, httponly=True, samesite="strict")
-                return answer
-            if not hmac.compare_digest(request.cookies.get("token", "").encode(), self.token.encode()):
-                return Response("This page needs its token: open the address that was printed.", 401,
-                                media_type="text/plain")  # fmt: skip
-        return None
 
 
 def application(space: Space, metrics: Path, token: str | None = None) -> Any:

@@ -23,8 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = asked.parse_args(arguments)
     try:
         space = Space.open(given.data)
-        question = space.ask(given.question, given.image.read_bytes() if given.image else None)
         views = Views(space, given.data.resolve().parent / "metrics")
+        question = space.ask(views.terms(given.question), given.image.read_bytes() if given.image else None)
         found = views.search(given.question, question, given.top, Filters(), tuple(given.kind or KINDS))
     except (UserError, OSError, ValueError) as error:
         sys.stderr.write(f"ask: {error}\n")
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         for row in rows:
             said = "; ".join(clip(post["text"], 40) for post in row.get("because", ())) or clip(row.get("text", ""), 80)
             remarks = ["may be chance"] * (not row["above_chance"]) + ["held out"] * row["held_out"]
-            name = row["id"][:12] if row["kind"] == "image" else clip(row["id"], 60)
+            name = row["id"][:12] if row["kind"] == "image" else clip(row["name" if kind == "users" else "id"], 60)
             told = f"  ({', '.join(remarks)})" if remarks else ""
             sys.stdout.write(f"  {row['cosine']:6.2f}  {name}  {said}{told}\n")
     return int(not found["answered"])

@@ -46,7 +46,10 @@ class Marks:
             rows = csv.DictReader(stream)
             if rows.fieldnames != COLUMNS:
                 raise UserError(f"{self.path} has columns {rows.fieldnames}; they have to be {', '.join(COLUMNS)}.")
-            return sorted({Mark(*(row[name] or "" for name in COLUMNS)) for row in rows})
+            marks = sorted({Mark(*(row[name] or "" for name in COLUMNS)) for row in rows})
+        if wrong := next((mark.kind for mark in marks if mark.kind not in KINDS), None):
+            raise UserError(f"{self.path} has a mark of kind {wrong[:40]!r}; marks are of {', '.join(KINDS)}.")
+        return marks
 
     def change(self, collection: str, kind: str, name: str, add: bool) -> None:
         """Put a thing into a collection, or take it out. Raises ValueError for a name that cannot be one."""
@@ -107,11 +110,13 @@ def how_well_told(space: Space, marks: Sequence[Mark]) -> Mapping[str, Any]:
             f"and {least} not (interests.min_positives and interests.folds of params.yaml)"
         }
     found = predict(
-        {"model": users.values}, ["collection"], truth[None], wanted.c, wanted.folds, wanted.repeats, params.seed
-    )
+        {"model": users.values}, ["collection"], truth[None], wanted.c, wanted.folds, wanted.repeats, params.seed,
+        wanted.scaling,
+    )  # fmt: skip
     measured = evaluate(found, params.retrieval.bootstrap, params.seed)["labels"]["collection"]
     return {
         "users": int(truth.sum()),
+        "scaling": dict(found.scaling["model"]),
         "f1": measured["model"],
         "interval_95": measured["interval_95"]["model"],
         "always_yes": measured["always_yes"],

@@ -15,6 +15,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from explore.people import People
 from pipeline.report.cards import clip
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
@@ -35,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = asked.parse_args(arguments)
     try:
         space = Space.open(given.data)
-        nodes, edges = users(space) if given.of == "users" else hashtags(space)
+        people = People.of(space)
+        nodes, edges = users(space, people) if given.of == "users" else hashtags(space, people)
     except UserError as error:
         sys.stderr.write(f"networks: {error}\n")
         return 1
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def users(space: Space) -> tuple[list[Node], list[Edge]]:
+def users(space: Space, people: People) -> tuple[list[Node], list[Edge]]:
     """Users, and the cosine of those pairs of which one is nearer to the other than chance explains."""
     held, library = space.vectors("user"), space.library
     names = held.ids.to_pylist()
@@ -56,26 +58,24 @@ def users(space: Space) -> tuple[list[Node], list[Edge]]:
             for other in np.flatnonzero(cosines > threshold(others)):
                 if other != row:
                     edges[min(row, int(other)), max(row, int(other))] = float(cosines[other])
-    return [_user(library, name) for name in names], [
-        (f"user:{names[left]}", f"user:{names[right]}", round(weight, 4))
-        for (left, right), weight in sorted(edges.items())
-    ]
+    nodes = [_user(library, people, name) for name in names]
+    found = [(nodes[left][0], nodes[right][0], round(weight, 4)) for (left, right), weight in edges.items()]
+    return sorted(nodes), sorted(found)
 
 
-def hashtags(space: Space) -> tuple[list[Node], list[Edge]]:
+def hashtags(space: Space, people: People) -> tuple[list[Node], list[Edge]]:
     """Users and their hashtags, and in how many posts a user has each."""
     library = space.library
     tags, post, tag = library.hashtags
     pairs = np.unique(np.stack([post, tag]), axis=1) if len(post) else np.empty((2, 0), np.int64)
     together, counts = np.unique(np.stack([library.author[pairs[0]], pairs[1]]), axis=1, return_counts=True)
-    people = sorted(set(together[0].tolist()))
-    nodes = [_user(library, library.users[row].as_py()) for row in people]
+    nodes = sorted(_user(library, people, library.users[row].as_py()) for row in set(together[0].tolist()))
     nodes += [(f"tag:{name}", f"#{name}", {"kind": "hashtag"}) for name in tags.to_pylist()]
     edges = [
-        (f"user:{library.users[int(user)].as_py()}", f"tag:{tags[int(name)].as_py()}", float(n))
+        (f"user:{people.public('user', library.users[int(user)].as_py())}", f"tag:{tags[int(name)].as_py()}", float(n))
         for user, name, n in zip(*together, counts, strict=True)
     ]
-    return nodes, edges
+    return nodes, sorted(edges)
 
 
 def gexf(nodes: Iterable[Node], edges: Iterable[Edge]) -> str:
@@ -98,10 +98,14 @@ def gexf(nodes: Iterable[Node], edges: Iterable[Edge]) -> str:
     return "\n".join([*lines, "</edges></graph></gexf>"]) + "\n"
 
 
-def _user(library: Any, name: str) -> Node:
+def _user(library: Any, people: People, name: str) -> Node:
     row = library.row_of_user(name)
     cluster = int(library.cluster[row]) if row >= 0 else -1
-    return f"user:{name}", clip(name, 80), {"kind": "user", "cluster": cluster if cluster >= 0 else ""}
+    return (
+        f"user:{people.public('user', name)}",
+        clip(people.name(name), 80),
+        {"kind": "user", "cluster": cluster if cluster >= 0 else ""},
+    )
 
 
 def _quoted(text: str) -> str:

@@ -1,11 +1,11 @@
 """What each page tells, as plain data: the HTML, the JSON and the CSV of an address are made of the same.
 
-Ids are given as they are; `href` is the address of a thing. Cosines have four digits.
+Ids are given as they are, or as `people` has it; `href` is the address of a thing. Cosines have four digits.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,17 @@ from urllib.parse import quote
 
 import numpy as np
 
-from pipeline.common.log_odds import log_odds
-from pipeline.running.params import validate
+from explore.forms import Data
+from explore.people import People
+from explore.words import MOST, Telling
+from pipeline.report.people import FEWEST
 from pipeline.space.library import HELD_OUT
-from pipeline.space.question import Term, spelled
+from pipeline.space.question import Term, not_known, parse, spelled
 from pipeline.space.space import KINDS, Answer, Asked, Filters, Space
 
-Data = dict[str, Any]
 CONTEXT = 3
 """Posts before and after one, by its author."""
 NEIGHBOURS = 10
-WORDS = 20
-MAPPED = ("user", "image")
 PAGE = 60
 """Posts, users or images of one page of a list."""
 
@@ -41,20 +40,42 @@ def address(kind: str, name: str) -> str:
 
 
 class Views:
-    """The pages of one space. `metrics` is the folder of what the stages measured."""
+    """The pages of one space. `metrics` is the folder of what the stages measured.
+
+    Things are asked for by what stands for them in addresses (`explore.people`).
+    """
 
     def __init__(self, space: Space, metrics: Path) -> None:
         self.space, self.library, self.metrics = space, space.library, metrics
+        self.people, self.telling = People.of(space), Telling(space.library)
+
+    def address(self, kind: str, name: str) -> str:
+        """The address of the thing with this id."""
+        return address(kind, self.people.public(kind, name))
+
+    def row(self, kind: str, public: str) -> int:
+        """The row of a user, an image or a post. Raises NotFound where there is none."""
+        library = self.library
+        of = {"user": library.row_of_user, "image": library.row_of_image, "post": library.row_of_post}[kind]
+        name = self.people.find(kind, public)
+        row = -1 if name is None else of(name)
+        if row < 0:
+            raise NotFound(f"There is no {kind} {public}.")
+        return row
+
+    def _author(self, user_id: str) -> Data:
+        """A user as posts, images and answers name one."""
+        public = self.people.public("user", user_id)
+        return {"user_id": public, "name": self.people.name(user_id), "user_href": address("user", public)}
 
     # ------------------------------------------------------------ things in short
     def post(self, row: int) -> Data:
         """A post in short."""
         post = self.library.post(row)
         return {
-            "post_id": post.post_id,
-            "href": address("post", post.post_id),
-            "user_id": post.user_id,
-            "user_href": address("user", post.user_id),
+            "post_id": self.people.public("post", post.post_id),
+            "href": self.address("post", post.post_id),
+            **self._author(post.user_id),
             "text": post.text,
             "created_at": post.created_at.isoformat(sep=" ", timespec="minutes") if post.created_at else None,
             "side": post.side,
@@ -68,10 +89,11 @@ class Views:
         posts = library.by_user.rows(row)
         image = next((int(i) for post in posts[:50] for i in library.images_of_post(int(post)) if i >= 0), None)
         return {
-            "user_id": name,
-            "href": address("user", name),
+            "user_id": self.people.public("user", name),
+            "name": self.people.name(name),
+            "href": self.address("user", name),
             "posts": len(posts),
-            "cluster": int(library.cluster[row]) if library.cluster[row] >= 0 else None,
+            "cluster": self._described(int(library.cluster[row])),
             "image": library.images[image].as_py() if image is not None else None,
         }
 
@@ -83,7 +105,7 @@ class Views:
             "image_id": name,
             "href": address("image", name),
             "text": post.text if post else "",
-            "user_id": post.user_id if post else None,
+            "user_id": self.people.public("user", post.user_id) if post else None,
             "posts": len(posts),
         }
 
@@ -91,7 +113,7 @@ class Views:
         """An answer with what a reader needs to know of it."""
         told: Data = {
             "kind": answer.kind,
-            "id": answer.id,
+            "id": self.people.public("post" if answer.kind == "text" else answer.kind, answer.id),
             "cosine": round(answer.cosine, 4),
             "above_chance": answer.above_chance,
             "copies": answer.copies,
@@ -99,15 +121,12 @@ class Views:
         }
         library = self.library
         if answer.kind == "user":
-            row = library.row_of_user(answer.id)
-            told |= self.person(row) if row >= 0 else {"href": address("user", answer.id), "image": None}
+            told |= self.person(library.row_of_user(answer.id))
             told["because"] = [self.post(library.row_of_post(name)) for name in answer.because]
         elif answer.kind == "image":
-            row = library.row_of_image(answer.id)
-            told |= self.image(row) if row >= 0 else {"href": address("image", answer.id), "text": ""}
+            told |= self.image(library.row_of_image(answer.id))
         else:
-            row = library.row_of_post(answer.id)
-            told |= self.post(row) if row >= 0 else {"href": address("post", answer.id), "text": ""}
+            told |= self.post(library.row_of_post(answer.id))
         return told
 
     def answers(self, asked: Asked, top: int, filters: Filters, kinds: Sequence[str] = KINDS) -> Data:
@@ -117,24 +136,29 @@ class Views:
             for kind in kinds
         }
 
+    def terms(self, question: str) -> list[Term]:
+        """The terms of a question, by ids; what nobody goes by is a name that nothing has."""
+        found = [(term, self.people.find(term.kind, term.value)) for term in parse(question)]
+        return [term._replace(value="\0" if name is None else name) for term, name in found]
+
     # ------------------------------------------------------------ pages
     def search(self, question: str, asked: Asked, top: int, filters: Filters, kinds: Sequence[str]) -> Data:
-        """What lies nearest to a question."""
+        """What lies nearest to a question, as it was typed; `asked` is what `terms` made of it."""
+        typed = parse(question)
         return {
             "question": question,
-            "terms": [{"sign": term.sign, "kind": term.kind, "value": term.value} for term in asked.terms],
-            "notes": list(asked.notes),
+            "terms": [{"sign": term.sign, "kind": term.kind, "value": term.value} for term in typed],
+            "notes": [not_known(typed[place]) for place in asked.left_out],
             "unknown": {word: list(alike) for word, alike in asked.unknown.items()},
             "from_parts": {word: list(near) for word, near in asked.from_parts.items()},
             "answered": asked.vector is not None,
             "answers": self.answers(asked, top, filters, kinds),
         }
 
-    def user(self, name: str, page: int) -> Data:
+    def user(self, public: str, page: int) -> Data:
         """A user: words, neighbours, cluster, interests, posts by time."""
-        library, row = self.library, self.library.row_of_user(name)
-        if row < 0:
-            raise NotFound(f"There is no user {name}.")
+        library, row = self.library, self.row("user", public)
+        name = library.users[row].as_py()
         rows = library.by_user.rows(row)
         times = library.times[rows]
         rows = rows[np.lexsort((rows, times, np.isnat(times)))]
@@ -142,20 +166,21 @@ class Views:
         asked = Asked((Term(1, "user", name),), vector, "user")
         found = self.answers(asked, NEIGHBOURS, Filters(), ("user", "image"))
         for near in found["users"]:
-            near["shared_words"] = self.shared_words(row, library.row_of_user(near["id"]))
-        interests, cluster = library.interests.get(name, []), int(library.cluster[row])
+            near["shared_words"] = self.telling.shared_words(row, self.row("user", near["id"]))
+        interests, cluster = library.interests.get(name, []), self._described(int(library.cluster[row]))
         return {
-            "user_id": name,
-            "spelled": spelled("user", name),
+            "user_id": self.people.public("user", name),
+            "name": self.people.name(name),
+            "spelled": spelled("user", self.people.public("user", name)),
             "posts_in_all": len(rows),
             "trained_on": int((library.side[rows] == "train").sum()),
             "held_out": int(np.isin(library.side[rows], HELD_OUT).sum()),
             "from": _day(times.min()) if len(times) and not np.isnat(times).any() else None,
             "to": _day(times.max()) if len(times) and not np.isnat(times).any() else None,
-            "words": self.words_of(row),
+            "words": self.telling.words_of(row),
             "interests": list(interests),
             "predicted": self.predicted(asked),
-            "cluster": self.cluster_in_short(cluster) if cluster >= 0 else None,
+            "cluster": self.cluster_in_short(cluster) if cluster is not None else None,
             "has_vector": vector is not None,
             "nearest": found,
             "posts": [self.post(int(r)) for r in _page(rows, page)],
@@ -164,9 +189,7 @@ class Views:
 
     def image_page(self, name: str) -> Data:
         """An image: who posted it, copies, what lies nearest."""
-        library, row = self.library, self.library.row_of_image(name)
-        if row < 0:
-            raise NotFound(f"There is no image {name}.")
+        library, row = self.library, self.row("image", name)
         whole = library.images[row].as_py()
         asked = Asked((Term(1, "image", whole),), self.space.vector("image", whole), "image")
         return {
@@ -177,11 +200,10 @@ class Views:
             "nearest": self.answers(asked, NEIGHBOURS, Filters()),
         }
 
-    def post_page(self, name: str) -> Data:
+    def post_page(self, public: str) -> Data:
         """A post in its context, and what lies nearest to it."""
-        library, row = self.library, self.library.row_of_post(name)
-        if row < 0:
-            raise NotFound(f"There is no post {name}.")
+        library, row = self.library, self.row("post", public)
+        name = library.post_ids[row].as_py()
         own = library.by_user.rows(int(library.author[row]))
         times = library.times[own]
         own = own[np.lexsort((own, times, np.isnat(times)))]
@@ -189,7 +211,7 @@ class Views:
         asked = Asked((Term(1, "post", name),), self.space.post_vector(row), "text")
         return {
             "post": self.post(row),
-            "spelled": spelled("post", name),
+            "spelled": spelled("post", self.people.public("post", name)),
             "exported": self._exported(name),
             "by_time": bool(not np.isnat(times).all()),
             "before": [self.post(int(r)) for r in own[max(0, at - CONTEXT) : at]],
@@ -199,26 +221,31 @@ class Views:
         }
 
     def _exported(self, name: str) -> Data:
-        """What an export told of a post; an address only if a browser may follow it, who is answered only if known."""
+        """What an export told of a post; an address only if a browser may follow it, who is answered only if known.
+
+        An address as a rule has its author's name.
+        """
         told = self.library.exported(name)
         if told:
-            answered = told["reply_to"] if self.library.row_of_user(told["reply_to"] or "") >= 0 else None
-            told |= {"reply_to": answered, "reply_to_href": answered and address("user", answered)}
-            told["url"] = told["url"] if (told["url"] or "").startswith(("https://", "http://")) else None
+            answered, url = told.pop("reply_to") or "", told["url"] or ""
+            told["reply_to"] = self._author(answered) if self.library.row_of_user(answered) >= 0 else None
+            told["url"] = url if self.people.shown and url.startswith(("https://", "http://")) else None
         return told
 
     def cluster(self, number: int) -> Data:
         """A cluster: its members, words, images, posts over time, and what parts it from its neighbours."""
         library = self.library
         members = np.flatnonzero(library.cluster == number)
-        if not len(members):
-            raise NotFound(f"There is no cluster {number}.")
+        if not len(members) or self._described(number) is None:
+            few = f" that has {FEWEST} users, and of fewer nothing is told where people are not shown"
+            raise NotFound(f"There is no cluster {number}{'' if self.people.shown else few}.")
         order = members[np.argsort(-library.cluster_similarity[members], kind="stable")]
         centre = self.centres[number]
         asked = Asked((), centre, "user")
         inside = np.isin(library.author, members)
         others = sorted(
-            (other for other in self.centres if other != number), key=lambda other: -float(self.centres[other] @ centre)
+            (other for other in self.described if other != number),
+            key=lambda other: -float(self.centres[other] @ centre),
         )[:5]
         return {
             **self.cluster_in_short(number),
@@ -230,28 +257,37 @@ class Views:
             "neighbours": [
                 self.cluster_in_short(other)
                 | {"cosine": round(float(self.centres[other] @ centre), 4)}
-                | dict(zip(("here", "there"), self.parting_words(number, other), strict=True))
+                | dict(zip(("here", "there"), self.telling.parting_words(number, other), strict=True))
                 for other in others
             ],
         }
 
     def clusters(self) -> Data:
         """All clusters in short."""
-        return {"clusters": [self.cluster_in_short(number) for number in sorted(self.centres)]}
+        return {"clusters": [self.cluster_in_short(number) for number in self.described]}
 
     def users(self, page: int, begins: str = "") -> Data:
         """All users, those who post most first."""
-        library = self.library
-        counts = library.by_user.counts()
-        rows = np.argsort(-counts, kind="stable")
+        rows = self._by_posts
         if begins:
             wanted = begins.casefold()
-            rows = np.array([r for r in rows if wanted in library.users[int(r)].as_py().casefold()], np.int64)
+            rows = np.array([r for r in rows if wanted in self._names[r].casefold()], np.int64)
         return {"begins": begins, "users": [self.person(int(r)) for r in _page(rows, page)], **_pages(len(rows), page)}
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [self.people.name(user) for user in self.library.users.to_pylist()]
+
+    @cached_property
+    def _by_posts(self) -> Any:
+        """Rows of users, those who post most first."""
+        counts = self.library.by_user.counts()
+        order = np.array(self.people.sorted("user", self.library.users.to_pylist()), np.int64)
+        return order[np.argsort(-counts[order], kind="stable")]
 
     def about(self) -> Data:
         """What ran: the settings that matter, what was measured, and how the model was made."""
-        params = validate(self.metrics.parent / "params.yaml")
+        params = self.space.reader.params
         model = json.loads((self.space.data / "model/config.json").read_text(encoding="utf-8"))
         return {
             "source": params.corpus.source,
@@ -271,40 +307,6 @@ class Views:
             },
         }
 
-    # ------------------------------------------------------------ the map
-    @cached_property
-    def _points(self) -> dict[str, Any]:
-        return {kind: self.library.points(kind).combine_chunks() for kind in MAPPED}
-
-    def map(self, kind: str) -> Data:
-        """The points of a kind as whole numbers from 0 to 65535, row by row; names where clusters lie."""
-        table = self._points[kind]
-        x, y = (table[name].to_numpy() for name in ("x", "y"))
-        of = table["cluster"].to_numpy()
-        names = [
-            {
-                "cluster": number,
-                "name": self.cluster_in_short(number)["name"],
-                "x": int((np.median(x[of == number]) + 1) / 2 * 65535),
-                "y": int((np.median(y[of == number]) + 1) / 2 * 65535),
-            }
-            for number in sorted(set(of.tolist()) - {-1})
-        ]
-        return {
-            "kind": kind,
-            "x": ((x + 1) / 2 * 65535).astype(int).tolist(),
-            "y": ((y + 1) / 2 * 65535).astype(int).tolist(),
-            "cluster": of.tolist(),
-            "names": names,
-        }
-
-    def map_rows(self, kind: str, rows: Sequence[int]) -> Data:
-        """What lies at some rows of the map."""
-        ids = self._points[kind]["id"]
-        library = self.library
-        told, of = (self.person, library.row_of_user) if kind == "user" else (self.image, library.row_of_image)
-        return {"things": [told(of(ids[row].as_py())) | {"row": row} for row in rows if 0 <= row < len(ids)]}
-
     # ------------------------------------------------------------ words
     @cached_property
     def centres(self) -> dict[int, Any]:
@@ -318,6 +320,20 @@ class Views:
             found[number] = mean / max(1e-9, float(np.linalg.norm(mean)))
         return found
 
+    def _described(self, number: int) -> int | None:
+        """A cluster's number; None where there is none, or too few are in it to tell of it, so that nobody is shown."""
+        few = not self.people.shown and self._sizes[number] < FEWEST
+        return None if number < 0 or few else number
+
+    @cached_property
+    def _sizes(self) -> Any:
+        return np.bincount(self.library.cluster[self.library.cluster >= 0], minlength=1)
+
+    @cached_property
+    def described(self) -> list[int]:
+        """The clusters that have a page."""
+        return [number for number in sorted(self.centres) if self._described(number) is not None]
+
     def cluster_in_short(self, number: int) -> Data:
         """A cluster by its number, size and words."""
         words = self.library.cluster_words.get(number, [])
@@ -325,47 +341,9 @@ class Views:
             "number": number,
             "href": f"/cluster/{number}",
             "name": ", ".join(words[:3]) or f"cluster {number}",
-            "words": words[:WORDS],
-            "users": int((self.library.cluster == number).sum()),
+            "words": words[:MOST],
+            "users": int(self._sizes[number]),
         }
-
-    @cached_property
-    def _used(self) -> tuple[Any, Any, Any]:
-        """The author of each occurrence of a word, the word's row, and how often each is used in all."""
-        names, post, word = self.library.words
-        return self.library.author[post], word, np.bincount(word, minlength=len(names))
-
-    def _telling(self, counts: Any, top: int) -> list[str]:
-        names = self.library.words[0]
-        z = np.zeros(counts.shape[1])
-        used = counts.sum(axis=0) > 0
-        z[used] = log_odds(counts[:, used])[0]
-        order = np.argsort(-z, kind="stable")[:top]
-        return [names[int(i)].as_py() for i in order if z[i] > 0 and counts[0, i] > 0]
-
-    def words_of(self, user: int) -> list[str]:
-        """The words that tell a user from everybody else, the strongest first."""
-        author, word, total = self._used
-        if not len(total):
-            return []
-        own = np.bincount(word[author == user], minlength=len(total))
-        return self._telling(np.stack([own, total - own]), WORDS)
-
-    def shared_words(self, left: int, right: int, top: int = 5) -> list[str]:
-        """Words that tell two users together from everybody else, of those that both use."""
-        author, word, total = self._used
-        if not len(total) or right < 0:
-            return []
-        own, other = (np.bincount(word[author == user], minlength=len(total)) for user in (left, right))
-        both = np.minimum(own, other)
-        return self._telling(np.stack([both, total - both]), top)
-
-    def parting_words(self, left: int, right: int, top: int = 6) -> tuple[list[str], list[str]]:
-        """The words that tell one cluster from another, and the other from the one."""
-        author, word, total = self._used
-        of = self.library.cluster[author]
-        here, there = (np.bincount(word[of == number], minlength=len(total)) for number in (left, right))
-        return self._telling(np.stack([here, there]), top), self._telling(np.stack([there, here]), top)
 
     def predicted(self, asked: Asked) -> list[Data]:
         """Interests that are commoner among the nearest users than in the corpus; the user's own are not looked at."""
@@ -382,35 +360,6 @@ class Views:
             {"interest": name, "of_nearest": -share, "of_all": everybody[name] / len(library.interests)}
             for share, name in sorted(told)
         ]
-
-
-def rows_of(page: str, data: Data) -> Iterable[Data]:
-    """The table that stands for a page in CSV: its answers, or the posts, members or things that it lists."""
-    if page == "search":
-        return [row for rows in data["answers"].values() for row in rows]
-    if page == "post":
-        return [
-            *(row | {"place": "before"} for row in data["before"]),
-            data["post"] | {"place": "this"},
-            *(row | {"place": "after"} for row in data["after"]),
-            *(row | {"place": "copy"} for row in data["copies"]),
-        ]
-    if page == "map":
-        return [{"x": x, "y": y, "cluster": of} for x, y, of in zip(data["x"], data["y"], data["cluster"], strict=True)]
-    if page == "about":
-        return [{"metric": name, "value": value} for name, value in flat(data["metrics"])]
-    lists = {"user": "posts", "image": "posted", "cluster": "members", "collection": "members"}
-    listed: list[Data] = data[lists.get(page, page)]
-    return listed
-
-
-def flat(values: Data, before: str = "") -> Iterable[tuple[str, Any]]:
-    """Names, joined by dots, and values of nested data."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value
 
 
 def _page(rows: Any, page: int) -> Any:

@@ -119,7 +119,7 @@ async function start() {
       link.href = thing.href;
       if (image) { const shown = document.createElement("img"); shown.src = `/thumb/${image}`; shown.alt = ""; shown.loading = "lazy"; link.append(shown); }
       text.className = "text";
-      text.textContent = thing.user_id && kind === "user" ? thing.user_id : (thing.text || "no text").slice(0, 60);
+      text.textContent = kind === "user" ? thing.name : (thing.text || "no text").slice(0, 60);
       link.append(text);
       item.append(link);
       tiles.append(item);
@@ -140,7 +140,7 @@ async function start() {
       canvas.style.cursor = i < 0 ? "" : "pointer";
       if (i >= 0 && !asked.has(i)) await look([i]);
       const thing = things.get(i);
-      tip.textContent = thing ? (kind === "user" ? thing.user_id : thing.text || "no text").slice(0, 120) : "";
+      tip.textContent = thing ? (kind === "user" ? thing.name : thing.text || "no text").slice(0, 120) : "";
       return;
     }
     moved = moved || Math.hypot(a - held[0], b - held[1]) > 4;

@@ -22,6 +22,17 @@ def clip(text: str | None, longest: int = LONGEST) -> str:
     return (head.rsplit(" ", 1)[0] if " " in head[longest // 2 :] else head).rstrip(" ,.;:") + " …"
 
 
+def called(user_id: str | None, people: str, longest: int = 40) -> str:
+    """What a page calls a user: the id, its initials, or nobody's name, as `people` (`report.people`) says."""
+    if people == "hidden":
+        return "a user"
+    name = clip(user_id, longest)
+    if people == "shown":
+        return name
+    words = re.findall(r"[^\W\d_]+", name)
+    return " ".join(f"{word[0].upper()}." for word in words[:3]) or "?"
+
+
 @dataclass(frozen=True)
 class Shelf:
     """Posts by post_id (user_id, text, image_id), thumbnails by image_id, a post of each image, an image of a user.
@@ -36,14 +47,8 @@ class Shelf:
     people: str = "shown"
 
     def called(self, user_id: str | None, longest: int = 40) -> str:
-        """What the page calls a user: the id, its initials, or nobody's name, as `report.people` says."""
-        if self.people == "hidden":
-            return "a user"
-        name = clip(user_id, longest)
-        if self.people == "shown":
-            return name
-        words = re.findall(r"[^\W\d_]+", name)
-        return " ".join(f"{word[0].upper()}." for word in words[:3]) or "?"
+        """What the page calls a user."""
+        return called(user_id, self.people, longest)
 
     def post(self, post_id: str, note: str = "") -> Card:
         """A post: its picture, its text, its author."""

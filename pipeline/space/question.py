@@ -56,5 +56,12 @@ def spelled(kind: str, name: str) -> str:
     return f"{kind}:{quoted}"
 
 
+def not_known(term: Term) -> str:
+    """A sentence that says that a term was left out, and why."""
+    if term.kind == "text":
+        return f"\u201c{term.value}\u201d has no word that the model knows, so it was left out."
+    return f"There is no {term.kind} {term.value} with a vector, so it was left out."
+
+
 def _bare(name: str) -> str:
     return name[1:-1] if len(name) > 1 and name[0] == name[-1] == '"' else name

@@ -28,7 +28,7 @@ from pipeline.ranking.vectors import Vectors, unit
 from pipeline.running.errors import UserError
 from pipeline.space.chance import threshold
 from pipeline.space.library import HELD_OUT, Library, Post
-from pipeline.space.question import Term, parse
+from pipeline.space.question import Term, not_known, parse
 from pipeline.space.reading import Reader
 from pipeline.tables.table import positions
 
@@ -79,7 +79,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question with its vector; None where nothing of it is known. `notes` tell what could not be understood."""
+    """A question with its vector; None where nothing of it is known."""
 
     terms: tuple[Term, ...]
     vector: Array | None
@@ -88,7 +88,13 @@ class Asked:
     """Words that the model does not know, each with known ones that are spelled nearly so."""
     from_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Words that it knows by their parts alone, each with the known ones that lie nearest to it."""
-    notes: tuple[str, ...] = ()
+    left_out: tuple[int, ...] = ()
+    """The terms, by their place, of which nothing is known."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that tell what could not be understood."""
+        return tuple(not_known(self.terms[i]) for i in self.left_out)
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,14 @@ class Space:
     def _rows(self) -> dict[str, Array]:
         """For each kind, the row of each vector's thing in the library: of its user, image or post."""
         own = {"user": self.library.users, "image": self.library.images, "text": self.library.post_ids}
-        return {kind: positions(self.ids(kind), own[kind]) for kind in KINDS}
+        found = {kind: positions(self.ids(kind), own[kind]) for kind in KINDS}
+        for kind, rows in found.items():
+            if (rows < 0).any():
+                raise UserError(
+                    f"{self.data / 'embeddings'} has {(rows < 0).sum()} {kind}s that {self.data / 'corpus'} has not: "
+                    "they are of different runs. `dvc repro` makes them anew, `dvc checkout` restores what was."
+                )
+        return found
 
     @cached_property
     def _places(self) -> dict[str, Array]:
@@ -171,10 +184,10 @@ class Space:
         return unit(np.mean(held, axis=0)[None])[0] if held else None
 
     # ------------------------------------------------------------ questions
-    def ask(self, question: str = "", image: bytes | None = None) -> Asked:
+    def ask(self, question: str | Sequence[Term] = "", image: bytes | None = None) -> Asked:
         """The vector of a question, of a picture, or of both together. Raises UserError for a picture that is none."""
-        terms = parse(question)
-        notes: list[str] = []
+        terms = parse(question) if isinstance(question, str) else list(question)
+        left_out: list[int] = []
         parts: list[tuple[str, Array]] = []
         if image is not None:
             (taken,) = self.reader.take_in([image])
@@ -184,12 +197,10 @@ class Space:
         said = [term.value for term in terms if term.kind == "text"]
         read = self.reader.texts(said) if said else None
         texts = iter(read.vectors if read else ())
-        for term in terms:
+        for place, term in enumerate(terms):
             vector = next(texts) if term.kind == "text" else self._vector_of(term)
             if vector is None or not vector.any():
-                no_word = f"\u201c{term.value}\u201d has no word that the model knows"
-                none = f"There is no {term.kind} {term.value} with a vector"
-                notes.append(f"{no_word if term.kind == 'text' else none}, so it was left out.")
+                left_out.append(place)
             else:
                 parts.append(("text" if term.kind == "post" else term.kind, term.sign * vector))
         total = np.sum([vector for _, vector in parts], axis=0, dtype=np.float64)
@@ -197,7 +208,7 @@ class Space:
         unknown = {word: self.spelled_nearly(word) for words in (read.unknown if read else ()) for word in words}
         return Asked(
             tuple(terms), np.asarray(total / length, np.float32) if length > 1e-6 else None,
-            parts[0][0] if parts else "text", unknown, read.from_parts if read else {}, tuple(notes),
+            parts[0][0] if parts else "text", unknown, read.from_parts if read else {}, tuple(left_out),
         )  # fmt: skip
 
     def _vector_of(self, term: Term) -> Array | None:
@@ -272,7 +283,7 @@ class Space:
         if kind == "user":
             people = np.zeros(len(library.users), bool)
             people[library.author[posts]] = True
-            return people[self._rows["user"]] & (self._rows["user"] >= 0)
+            return people[self._rows["user"]]
         seen = np.zeros(len(library.images) + 1, bool)
         of_post, image = library.shown
         seen[image[posts[of_post]]] = True
@@ -300,8 +311,6 @@ class Space:
     def _answer(self, kind: str, place: int, cosine: float, chance: float, vector: Array) -> Answer:
         library, row = self.library, int(self._rows[kind][place])
         name, above = self.ids(kind)[place].as_py(), cosine > chance
-        if row < 0:
-            return Answer(kind, name, cosine, above)
         if kind == "user":
             return Answer(kind, name, cosine, above, because=tuple(self.explain(row, vector)))
         if kind == "image":

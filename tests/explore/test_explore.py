@@ -1,143 +1,38 @@
-"""The page, served by its real server to a real browser: every address, hostile content, who may ask, load."""
+"""The page, served by its real server to a real browser: every address, hostile content, who may ask."""
 
-import concurrent.futures
-import contextlib
 import csv
-import http.client
 import io
 import json
 import shutil
-import threading
-import time
 import urllib.parse
 from pathlib import Path
 
-import browser
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from embedded import fabricate_space
 
-uvicorn = pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
+pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
-from explore import ask, networks, new_users  # noqa: E402
-from explore.__main__ import main as serve_command  # noqa: E402
-from explore.app import HEADERS, application, as_csv  # noqa: E402
-from explore.views import address  # noqa: E402
-from pipeline.exports.converting import POSTS as CONVERTED  # noqa: E402
-from pipeline.space.space import Space  # noqa: E402
-from pipeline.tables.corpus import IMAGES, POSTS  # noqa: E402
-from pipeline.tables.layout import POINTS  # noqa: E402
+from serving import POST, USER, form, pages, serving
 
-ROOT = Path(__file__).parents[2]
-USER = "<b onclick=alert(3)>=cmd/..\u202e" + "W" * 120
-POST = (
-    "</p><script>document.title='owned'</script><img src=\"http://evil.invalid/x.png\" onerror=alert(1)> "
-    "tiger {{ 7 * 7 }}"
-)
-
-
-class Served:
-    """A server on a free port of the loopback, of a space in `folder`."""
-
-    def __init__(self, folder, token=None):
-        self.space = Space.open(folder / "data")
-        self.app = application(self.space, folder / "metrics", token)
-        config = uvicorn.Config(self.app, port=0, log_level="error", access_log=False)
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
-        self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
-        self.port = self.server.servers[0].sockets[0].getsockname()[1]
-
-    def get(self, path, method="GET", body=None, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
-        answer = connection.getresponse()
-        data = answer.read()
-        connection.close()
-        return answer.status, dict(answer.getheaders()), data
-
-    def json(self, path):
-        status, _, data = self.get(path)
-        assert status == 200, (path, data[:300])
-        return json.loads(data)
-
-    def url(self, path):
-        return f"http://127.0.0.1:{self.port}{path}"
-
-
-@contextlib.contextmanager
-def serving(folder, token=None):
-    served = Served(folder, token)
-    try:
-        yield served
-    finally:
-        served.server.should_exit = True
-        served.thread.join(10)
-
-
-def export(folder, told):
-    """As if the corpus's fourth post came in an export that tells so much of it."""
-    post = POSTS.read(folder / "data/corpus/posts")["post_id"][3].as_py()
-    (folder / "data/converted").mkdir()
-    pq.write_table(
-        pa.Table.from_pylist([{"post_id": post, **told}], CONVERTED), folder / "data/converted/posts.parquet"
-    )
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("explore")
-    fabricate_space(folder)
-    (folder / "models").symlink_to(ROOT / "models")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def served(run):
-    with serving(run) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hostile")
-    fabricate_space(folder, text=POST, user=USER)
-    (folder / "models").symlink_to(ROOT / "models")
-    export(folder, {"url": "javascript:alert(1)", "reply_to": USER, "likes": 7, "replies": 1, "alt": [POST]})
-    with serving(folder) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def tab():
-    path = browser.find()
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    with browser.browser(path) as page:
-        yield page
-
-
-def pages(served):
-    library = served.space.library
-    image, post, user = library.images[3].as_py(), library.post_ids[3].as_py(), library.users[0].as_py()
-    query = urllib.parse.urlencode({"q": "tiger xyzzy + user:user-02", "least": "-1"})
-    return [
-        "/", f"/search?{query}", "/search?q=", "/users", "/users?begins=user-0", "/clusters", "/cluster/0", "/about",
-        "/map", "/marks",
-        address("user", user), address("image", image), address("post", post), "/nowhere", "/user/eve",
-    ]  # fmt: skip
+from explore import ask, networks, new_users
+from explore.__main__ import main as serve_command
+from explore.forms import as_csv
+from explore.guard import HEADERS
+from explore.people import People
+from explore.views import address
+from pipeline.space.space import Space
+from pipeline.tables.corpus import IMAGES
+from pipeline.tables.layout import POINTS
 
 
 def test_a_post_of_an_export_has_what_the_export_tells_and_no_address_that_is_none(hostile):
     post = hostile.space.library.post_ids[3].as_py()
     told = hostile.json(address("post", post) + ".json")["exported"]
     assert (told["likes"], told["replies"], told["alt"], told["language"]) == (7, 1, [POST], None)
-    assert (told["url"], told["reply_to"], told["reply_to_href"]) == (None, USER, address("user", USER))
+    assert told["url"] is None
+    assert told["reply_to"] == {"user_id": USER, "name": USER, "user_href": address("user", USER)}
     page = hostile.get(address("post", post))[2].decode()
     assert "7 likes · 1 reply" in page and "javascript:alert" not in page and "<script>document" not in page
     assert hostile.space.library.exported("no-post") == {}
@@ -319,12 +214,6 @@ def test_any_name_has_an_address(name):
     assert query.get("id", [urllib.parse.unquote(parts.path.removeprefix("/user/"))]) == [name]
 
 
-def form(served, path, **fields):
-    body = urllib.parse.urlencode(fields).encode()
-    kind = "application/x-www-form-urlencoded"
-    return served.get(path, "POST", body, Origin=f"http://127.0.0.1:{served.port}", Content_Type=kind)
-
-
 def test_marks_become_a_table_more_like_these_and_an_interest(run, tmp_path):
     folder = shutil.copytree(run, tmp_path / "run", symlinks=True)
     with serving(folder) as served:
@@ -432,39 +321,8 @@ def test_networks_are_well_formed_weighted_and_the_same_again(run, hostile, tmp_
     edges = list(tree.iter("{*}edge"))
     assert len(nodes) == 24 and all({e.get("source"), e.get("target")} <= nodes for e in edges)
     assert all(-1 <= float(edge.get("weight")) <= 1 for edge in edges)
-    etree.fromstring(networks.gexf(*networks.users(hostile.space)).encode())
-    etree.fromstring(networks.gexf(*networks.hashtags(hostile.space)).encode())
-
-
-def load(served, seconds, rate=50):
-    """Ask at `rate` a second, whatever the answers take; the statuses, and the times in seconds."""
-    paths = ["/search.json?q=tiger", "/user/user-03", "/search?q=user:user-05", "/clusters", "/thumb/" + "0" * 64]
-    served.get(paths[0])
-
-    def one(i, due):
-        time.sleep(max(0, due - time.monotonic()))
-        begun = time.monotonic()
-        return served.get(paths[i % len(paths)])[0], time.monotonic() - begun
-
-    begun = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(64) as threads:
-        done = [threads.submit(one, i, begun + i / rate) for i in range(int(seconds * rate))]
-        found = [future.result() for future in done]
-    statuses, times = zip(*found, strict=True)
-    return statuses, times
-
-
-def test_fifty_questions_a_second_without_an_error(served):
-    statuses, _ = load(served, 3)
-    assert set(statuses) == {200}
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_fifty_questions_a_second_for_a_minute(served):
-    statuses, times = load(served, 60)
-    assert set(statuses) == {200}
-    assert np.quantile(times, 0.95) < 2
+    etree.fromstring(networks.gexf(*networks.users(hostile.space, People.of(hostile.space))).encode())
+    etree.fromstring(networks.gexf(*networks.hashtags(hostile.space, People.of(hostile.space))).encode())
 
 
 def test_axe_finds_no_serious_fault(served, tab, tmp_path):
