@@ -21,7 +21,8 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.evaluation.interests import counts, evaluate, everywhere, predict, targets
+from pipeline.evaluation.interests import counts, evaluate, predict, targets
+from pipeline.evaluation.methods import everywhere
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import write_text
 from pipeline.running.params import load

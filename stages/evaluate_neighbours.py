@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.common.metrics import write_metrics
-from pipeline.evaluation.interests import everywhere
+from pipeline.evaluation.methods import everywhere
 from pipeline.evaluation.neighbours import Array, evaluate, interests_of
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load

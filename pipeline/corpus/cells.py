@@ -30,7 +30,6 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -207,6 +206,8 @@ def instants(column: pa.ChunkedArray, path: Path) -> Cells:
 
 def _otherwise(written: pa.ChunkedArray, asked: pa.ChunkedArray) -> list[datetime | None]:
     """Times in other ways than ISO 8601, of the rows that are `asked`."""
+    import pandas as pd  # half a second, and times are mostly ISO 8601
+
     values = pd.Series(written.to_pylist(), dtype=object).where(pd.Series(asked.to_pylist()))
     twitter = pd.to_datetime(values, format=_TWITTER, errors="coerce", utc=True).dt.tz_localize(None)
     found: list[datetime | None] = [None if pd.isna(t) else t.to_pydatetime() for t in twitter]

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.lib.format import open_memmap
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from pipeline.embedding.processes import ALONE, Processes
@@ -251,6 +250,8 @@ def image_features(features: Path, style: Path, folder: Path) -> tuple[pa.Array,
 
 def spread(values: Array, rows: Array) -> tuple[Tensor, Tensor]:
     """The mean and the standard deviation (d,) of `values` (n, d) over `rows`, read in pieces; of a constant, 1."""
+    from sklearn.preprocessing import StandardScaler  # a second, which most that import this module need not wait
+
     scaler = StandardScaler()
     for piece in chunks(len(rows), 4096):
         scaler.partial_fit(values[rows[piece]].astype(np.float64))

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from joblib import Parallel, delayed
 from scipy import stats
 from scipy.optimize import minimize
@@ -27,11 +26,10 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.common.names import distinct
 from pipeline.ranking.bootstrap import interval, resamples, rounded
-from pipeline.ranking.vectors import Vectors
 from pipeline.running.machine import cores
 from pipeline.running.progress import progress
 from pipeline.tables.evaluation import INTERESTS
-from pipeline.tables.table import positions, strings
+from pipeline.tables.table import strings
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -63,14 +61,6 @@ class Predictions:
     unconverged: int
     scaling: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By method, how often each scaling was chosen."""
-
-
-def everywhere(users: pa.Table, methods: Mapping[str, Vectors]) -> tuple[pa.Table, dict[str, Array]]:
-    """The rows of USERS `users`, brands left out, that every method has a vector of; and these vectors, each (n, d)."""
-    people = users.filter(pc.invert(users["brand"]))
-    rows = {name: positions(people["user_id"], held.ids) for name, held in methods.items()}
-    known = np.all([at >= 0 for at in rows.values()], axis=0)
-    return people.filter(pa.array(known)), {name: held.values[rows[name][known]] for name, held in methods.items()}
 
 
 def targets(interests: Sequence[Sequence[str]], minimum: int) -> tuple[list[str], Array, dict[str, int]]:

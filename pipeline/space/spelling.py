@@ -1,15 +1,17 @@
 """Words that are asked and that no post has, by their parts (`words.subwords`)."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.embedding.model import Trained
+from pipeline.embedding.model import JointModel, Trained
 from pipeline.tables.embedding import PARTS
 from pipeline.tables.table import matrix, positions, strings
 from pipeline.words.subwords import Parts
@@ -42,8 +44,15 @@ def spelled(trained: Trained, parts: Parts, words: pa.ListArray) -> tuple[Traine
     made = torch.from_numpy(vectors).to(model.device)
     rarest = model.word_weights.max().expand(len(names))
     asked = model.with_words(torch.cat([model.word_rows[rows], made]), torch.cat([model.word_weights[rows], rarest]))
-    cosine = F.normalize(made) @ F.normalize(model.word_rows[1:]).T
+    cosine = F.normalize(made) @ model.word_rows[1:].T / _lengths(model)
     nearest = cosine.topk(min(NEAREST, cosine.shape[1])).indices.tolist()
     near = [tuple(trained.vocabulary.take(pa.array(own)).to_pylist()) for own in nearest]
     vocabulary = strings([*known.to_pylist(), *names])
     return Trained(asked, trained.users, vocabulary), dict(zip(names, near, strict=True))
+
+
+@lru_cache(maxsize=1)
+def _lengths(model: JointModel) -> Tensor:
+    """The lengths (v,) of the known words' rows: of a model that is asked again and again, once."""
+    lengths: Tensor = model.word_rows[1:].norm(dim=1)
+    return lengths.clamp_min(1e-12)

@@ -14,16 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.running.errors import Damaged, UserError
 from pipeline.running.files import atomic_file, atomic_folder
+
+if TYPE_CHECKING:
+    import pandas as pd  # which takes half a second
 
 VECTOR = pa.list_(pa.float32())
 """Declares a vector column: in the file a fixed-size list of float16 or float32, of any length but one per table."""
@@ -40,7 +42,7 @@ class Table:
     optional: tuple[str, ...] = ()
     """Columns that a writer may lack: they are null then."""
 
-    def write(self, rows: pa.Table | pd.DataFrame, path: Path) -> int:
+    def write(self, rows: "pa.Table | pd.DataFrame", path: Path) -> int:
         """Sort `rows` by the key, check them, write them in the place of `path`. Returns the number of rows."""
         table = self._conform(rows)
         if not self._ascending(table, strict=False):
@@ -55,7 +57,7 @@ class Table:
         with atomic_folder(path) as folder, ShardWriter(self, folder, path) as writer:
             yield writer
 
-    def write_shard(self, rows: pa.Table | pd.DataFrame, path: Path) -> int:
+    def write_shard(self, rows: "pa.Table | pd.DataFrame", path: Path) -> int:
         """Write one shard file, atomically: for work that is spread over shards (`pipeline.running.shards`)."""
         table = self._conform(rows)
         self._check_order(table, path)
@@ -114,8 +116,8 @@ class Table:
         columns = list(zip(*rows, strict=True)) or [()] * len(self.schema)
         return pa.table([pa.array(c, f.type) for c, f in zip(columns, self.schema, strict=True)], schema=self.schema)
 
-    def _conform(self, rows: pa.Table | pd.DataFrame) -> pa.Table:
-        table = pa.Table.from_pandas(rows, preserve_index=False) if isinstance(rows, pd.DataFrame) else rows
+    def _conform(self, rows: "pa.Table | pd.DataFrame") -> pa.Table:
+        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
         for name in set(self.optional) - set(table.column_names):
             table = table.append_column(name, pa.nulls(table.num_rows, self.schema.field(name).type))
         missing = set(self.schema.names) - set(table.column_names)
@@ -183,7 +185,7 @@ class ShardWriter:
         self._shards = 0
         self._last: tuple[Any, ...] | None = None
 
-    def write(self, rows: pa.Table | pd.DataFrame) -> None:
+    def write(self, rows: "pa.Table | pd.DataFrame") -> None:
         """Add rows whose keys are above all those before."""
         table = self._table._conform(rows)
         if not table.num_rows:

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from gensim.models.fasttext import FastText, compute_ngrams
-from gensim.models.fasttext_inner import ft_hash_bytes
+
+if TYPE_CHECKING:
+    from gensim.models.fasttext import FastText
 
 SHORTEST, LONGEST = 3, 6
 """Characters of an n-gram, as fastText has them."""
@@ -23,6 +25,8 @@ SHARED = 2
 
 def ngrams(word: str) -> list[str]:
     """The distinct n-grams of a word, sorted."""
+    from gensim.models.fasttext import compute_ngrams
+
     return sorted(set(compute_ngrams(word, SHORTEST, LONGEST)))
 
 
@@ -34,8 +38,10 @@ class Parts:
     vectors: np.ndarray
 
     @classmethod
-    def of_model(cls, model: FastText) -> "Parts":
+    def of_model(cls, model: "FastText") -> "Parts":
         """The n-grams that at least `SHARED` words of a trained model have."""
+        from gensim.models.fasttext_inner import ft_hash_bytes
+
         counted = Counter(ngram for word in model.wv.index_to_key for ngram in ngrams(word))
         kept = sorted(ngram for ngram, words in counted.items() if words >= SHARED)
         return cls(kept, model.wv.vectors_ngrams[[ft_hash_bytes(ngram.encode()) % BUCKETS for ngram in kept]])

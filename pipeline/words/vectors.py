@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from gensim.models import FastText, Word2Vec
 from scipy.sparse import coo_array, csr_array
-from sklearn.utils.extmath import randomized_svd
 
 from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
@@ -201,6 +200,8 @@ def usage(counts: csr_array, size: int) -> tuple[np.ndarray, np.ndarray]:
     share = np.maximum(counts.sum(axis=0), 1) / counts.sum()
     used = (counts / (SMOOTHING * share)).log1p().tocsr()
     active = np.log1p(counts.sum(axis=1) / SMOOTHING)
+    from sklearn.utils.extmath import randomized_svd
+
     left, values, right = randomized_svd(used, min(size, *counts.shape), random_state=0)
     users, users_rest = np.linalg.qr(np.column_stack([left * values, -active]))
     words, words_rest = np.linalg.qr(np.column_stack([right.T, np.ones(right.shape[1])]))

@@ -14,6 +14,7 @@ from pipeline.corpus.sources import drawing, synthetic
 from pipeline.corpus.sources.lexicon import Lexicon
 from pipeline.corpus.sources.synthetic import IMAGE_CHANGES, INTERESTS, TEXT_CHANGES, SyntheticCorpus
 from pipeline.evaluation import interests
+from pipeline.evaluation.methods import everywhere
 from pipeline.pictures.reading import intake
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import validate
@@ -168,7 +169,7 @@ def test_the_planted_mixtures_tell_interests_far_better_than_calling_everyone_po
     made = make(tmp_path, posts=200, users=400)
     users, _ = made.corpus.users(pa.table({"user_id": made.users["user_id"]}))
     mixtures = np.array(made.users["topics"].to_pylist())
-    people, vectors = interests.everywhere(users, {"planted": Vectors(made.users["user_id"], mixtures)})
+    people, vectors = everywhere(users, {"planted": Vectors(made.users["user_id"], mixtures)})
     labels, truth, _ = interests.targets(people["interests"].to_pylist(), 10)
     macro = interests.evaluate(interests.predict(vectors, labels, truth, 1.0, 5, 1, 1), 100, 1)["macro"]
     assert len(labels) == len(INTERESTS) and macro["planted"] > macro["always_yes"] + 0.15

@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.common.groups import components
 from pipeline.evaluation import interests
+from pipeline.evaluation.methods import everywhere
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load, paper_rows
 from pipeline.tables.corpus import POSTS, USERS
@@ -266,7 +267,7 @@ def test_the_claims_on_interests(made, tmp_path, monkeypatch):
     truth = flow.table(TRUTH_USERS, "truth/users")
     planted_of = Vectors(truth["user_id"], np.array(truth["topics"].to_pylist(), np.float32))
     methods = {"planted": planted_of, "model": Vectors.read(flow.folder / "data/paper/all-even/users")}
-    known, held = interests.everywhere(flow.table(USERS, "corpus/users"), methods)
+    known, held = everywhere(flow.table(USERS, "corpus/users"), methods)
     labels, wanted, _ = interests.targets(known["interests"].to_pylist(), 10)
     settings, mixtures = params.interests, {"planted mixtures": held["planted"]}
     said = interests.predict(mixtures, labels, wanted, settings.c, settings.folds, settings.repeats, params.seed)
@@ -336,7 +337,7 @@ def test_a_control_without_a_relation_scores_as_chance(made, kind, tasks):
         vectors = flow.table(EMBEDDINGS, "paper/all-best/users")
         model = Vectors(vectors["id"], matrix(vectors["vector"]))
         noise = Vectors(vectors["id"], np.random.default_rng(1).standard_normal(model.values.shape))
-        known, held = interests.everywhere(people, {"model": model, "noise": noise})
+        known, held = everywhere(people, {"model": model, "noise": noise})
         labels, truth, _ = interests.targets(known["interests"].to_pylist(), 10)
         macro = interests.evaluate(interests.predict(held, labels, truth, 1.0, 5, 3, 1), 1000, 1)["macro"]
         print("interests:", macro)
