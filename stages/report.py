@@ -88,7 +88,7 @@ def main() -> None:
     copied_texts, copied_images = corpus.text_copies(duplicates), corpus.image_copies(groups)
     shelf = _shelf(
         posts=[copied_texts["post_id"], copied_texts["duplicate_of"], _of(answers, "text", "id")]
-        + [_of(close, "text", name) for name in ("held_out_id", "other_id")]
+        + [_of(close, kind, name) for kind in ("text", "written") for name in ("held_out_id", "other_id")]
         + [largest["post_id"]],
         images=[cluster_images["image_id"], _of(asked, "image", "value"), _of(answers, "image", "id")]
         + [_of(close, "image", name) for name in ("held_out_id", "other_id")]

@@ -123,6 +123,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
         ("image", next(iter(images)), list(images)[50], 0.94, "below"),
         ("image", list(images)[5], list(images)[61], 0.961, "different"),
         ("text", posts[0], posts[3], 0.71, "below"),
+        ("written", posts[165], posts[168], 0.66, "below"),
     ]
     CLOSE.write(pa.table([list(c) for c in zip(*close, strict=True)], schema=CLOSE.schema), data / "split/close")
 

@@ -52,17 +52,17 @@ class Shelf:
 
     def post(self, post_id: str, note: str = "") -> Card:
         """A post: its picture, its text, its author."""
-        post = self.posts.get(post_id, {})
+        post = self.posts[post_id]
         return Card(
-            clip(post.get("text")) or "(no text)",
-            self.thumbnails.get(post.get("image_id") or ""),
-            f"by {self.called(post.get('user_id'))}" if post else "",
+            clip(post["text"]) or "(no text)",
+            self.thumbnails.get(post["image_id"] or ""),
+            f"by {self.called(post['user_id'])}",
             note,
         )
 
     def text(self, post_id: str, note: str = "") -> Card:
         """A post's text alone."""
-        return Card(clip(self.posts.get(post_id, {}).get("text")) or "(no text)", note=note)
+        return Card(clip(self.posts[post_id]["text"]) or "(no text)", note=note)
 
     def image(self, image_id: str, note: str = "") -> Card:
         """An image, with the text of a post that has it."""
