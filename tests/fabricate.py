@@ -148,7 +148,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
     RANKS.write(pa.concat_tables(ranks.values()), data / "evaluation/ranks")
     active = {u: int((author[train] == i).sum()) for i, u in enumerate(users)}
     candidates = dict.fromkeys(TASKS, PEOPLE)
-    told = {"not_asked": {"author_not_in_train": 0}, "at_chance": {"text_without_known_word": 1}}
+    told = {"not_asked": {"author_not_in_train": 0}, "at_chance": {"text_without_known_word": 1}, "ranked_last": {}}
     measured = {what: dict.fromkeys(TASKS, found) for what, found in told.items()}
     measured |= evaluate(ranks, candidates, active, [6, 8], 100, 1)
     write_metrics(measured, root / "metrics/retrieval.json")

@@ -52,7 +52,7 @@ class Queries:
 
 
 Ranked = dict[str, tuple[pa.Table, Left, int]]
-"""By task: rows of RANKS, numbers of queries not asked and at chance, by reason, number of candidates."""
+"""By task: rows of RANKS, numbers of queries by `Left`, number of candidates."""
 
 
 def rank_queries(queries: Queries, model: JointModel, users: pa.Array) -> Ranked:

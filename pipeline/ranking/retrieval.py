@@ -4,8 +4,8 @@ text_to_user   asks with a post's text for its author, among all users that have
 image_to_user  asks with a post's image for its author, among the same users
 image_to_text  asks with the image of a post for its text, among the texts of all the pairs that are asked with
 
-All methods are asked the same. Where one has no vector of what asks, or of the text that is looked for, its rank is
-that of chance, and the metrics count how often.
+All methods are asked the same. Where one has no vector of what asks, the rank is that of chance; a text that it has no
+vector of stands behind all that it has, as it would never be shown. The metrics count how often.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,8 +30,10 @@ ACTIVITY = ("few", "some", "many")
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+LEFT = ("not_asked", "at_chance", "ranked_last")
 Left = dict[str, dict[str, int]]
-"""Numbers of queries by reason: those `not_asked`, of any method, and those that a method ranks `at_chance`."""
+"""Numbers of queries by reason: those `not_asked`, of any method; `at_chance`, as a method has nothing to ask with; and
+those whose truth is `ranked_last`, as it has nothing to find it by."""
 
 
 def rank_task(
@@ -39,11 +41,11 @@ def rank_task(
 ) -> tuple[pa.Table, Left, int]:
     """Rank the ground truth of each of `queries`, rows with post_id, user_id and images, in one of TASKS.
 
-    Each image of a post is a query of its own. Texts are looked up by post_id. Every method is asked the same: a text
-    or an image without a vector ties with all m candidates, at rank (m + 1) / 2, and so does a text without one that is
-    looked for; as a candidate beside others, it ties with what is looked for. An author without posts in train is no
-    candidate, and is not asked for. Returns rows of RANKS, the numbers of queries not asked and ranked at chance, and
-    of candidates.
+    Each image of a post is a query of its own. Texts are looked up by post_id. Every method is asked the same. Of m
+    candidates u are texts without a vector: they stand behind the others and tie, at rank m - (u - 1) / 2. Asked with a
+    text or an image without one, the others tie, at (m - u + 1) / 2. So the first ranks are what a person would see,
+    and a method that tells nothing apart has a mean rank of chance, whatever it knows. An author without posts in train
+    is no candidate, and is not asked for. Returns rows of RANKS, the numbers of queries by `Left`, and of candidates.
     """
     asks, _, wants = task.partition("_to_")
     queries = queries.append_column("query_id", queries["post_id"])
@@ -64,8 +66,9 @@ def rank_task(
         values, truth = values[rows[unknown:]], truth - unknown
         count = pc.count_distinct(queries["post_id"]).as_py()
     scored = asked & (asking >= 0) & (truth >= 0)
-    rank = np.full(len(truth), (count + 1) / 2)
-    rank[scored] = ranks(vectors.values, values, truth[scored], rows=asking[scored]) + (count - len(values)) / 2
+    last = asked & (truth < 0)
+    rank = np.where(last, (len(values) + count + 1) / 2, (len(values) + 1) / 2)
+    rank[scored] = ranks(vectors.values, values, truth[scored], rows=asking[scored])
     chosen = queries.filter(pa.array(asked))
     found = pa.table(
         {
@@ -77,12 +80,10 @@ def rank_task(
         },
         schema=RANKS.schema,
     )
-    at_chance = {no_query: asked & (asking < 0)}
-    if wants == "text":
-        at_chance[no_truth] = (asking >= 0) & (truth < 0)
     left = {
         "not_asked": {} if wants == "text" else {no_truth: int((~asked).sum())},
-        "at_chance": {reason: int(rows.sum()) for reason, rows in at_chance.items()},
+        "at_chance": {no_query: int((asked & ~last & (asking < 0)).sum())},
+        "ranked_last": {no_truth: int(last.sum())} if wants == "text" else {},
     }
     return found, left, count
 
@@ -106,8 +107,8 @@ def rank_texts(queries: pa.Table, users: Vectors, pieces: Iterable[Vectors]) -> 
 
 
 def told(left: Mapping[str, Left]) -> dict[str, dict[str, dict[str, int]]]:
-    """What `rank_task` left, by task, as metrics have it: not_asked and at_chance, each by task."""
-    return {what: {task: found[what] for task, found in left.items()} for what in ("not_asked", "at_chance")}
+    """What `rank_task` left, as metrics have it: each of `Left`, by task."""
+    return {what: {task: found[what] for task, found in left.items()} for what in LEFT}
 
 
 def _image_by_image(posts: pa.Table) -> pa.Table:

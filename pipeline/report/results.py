@@ -217,6 +217,7 @@ def _every_measure(model: Metrics, asked: Sequence[str]) -> Table:
     rows = [[name, *(_with_ends(model[task], key) for task in asked)] for key, name in MEASURES.items()]
     rows.append(["Not asked", *(reasons(model["not_asked"][task]) for task in asked)])
     rows.append(["Ranked at chance", *(reasons(model["at_chance"][task]) for task in asked)])
+    rows.append(["Looked for, ranked last", *(reasons(model["ranked_last"][task]) for task in asked)])
     return Table(
         "Every measure of this model, with 95 % intervals", Grid(["Measure", *(TASKS[task] for task in asked)], rows)
     )

@@ -39,7 +39,9 @@ def test_text_to_user_asks_with_a_text_without_a_known_word_too_at_chance(corpus
         {"task": "text_to_user", "query_id": "p2", "truth_id": "ann", "user_id": "ann", "rank": 2.0},
         {"task": "text_to_user", "query_id": "p3", "truth_id": "bob", "user_id": "bob", "rank": 1.5},
     ]
-    assert left == {"not_asked": {"author_not_in_train": 1}, "at_chance": {"text_without_known_word": 1}}
+    assert left == {
+        "not_asked": {"author_not_in_train": 1}, "at_chance": {"text_without_known_word": 1}, "ranked_last": {}
+    }  # fmt: skip
     assert candidates == 2
 
 
@@ -48,7 +50,7 @@ def test_image_to_user_asks_what_every_method_is_asked(corpus):
     found, left, candidates = rank_task("image_to_user", *corpus)
     assert found["rank"].to_pylist() == [1, 2, 1.5]
     # eve has no posts in train; her image has no vector either, which is no reason of its own.
-    assert left == {"not_asked": {"author_not_in_train": 1}, "at_chance": {"image_without_vector": 0}}
+    assert left["not_asked"] == {"author_not_in_train": 1} and left["at_chance"] == {"image_without_vector": 0}
     fewer = Vectors(images.ids.slice(0, 1), images.values[:1])
     found, left, candidates = rank_task("image_to_user", queries, users, fewer, texts)
     assert found["rank"].to_pylist() == [1, 1.5, 1.5] and candidates == 2
@@ -58,10 +60,12 @@ def test_image_to_user_asks_what_every_method_is_asked(corpus):
 def test_image_to_text_ranks_among_all_the_texts_of_the_set_and_no_others(corpus):
     found, left, candidates = rank_task("image_to_text", *corpus)
     assert found["truth_id"].to_pylist() == ["p1", "p2", "p3", "p4"]
-    # Of p1 to p4, but not p9. p3 has no vector: it ties with p1 and with p2. i2 is nearest to p4, then p2. i3 looks for
-    # p3, and i4, which looks for p4, has no vector: both at the middle of four.
-    assert found["rank"].to_pylist() == [1.5, 2.5, 2.5, 2.5]
-    assert left == {"not_asked": {}, "at_chance": {"image_without_vector": 1, "text_without_known_word": 1}}
+    # Of p1 to p4, but not p9. i2 is nearest to p4, then p2. i3 looks for p3, which has no vector and stands behind the
+    # others. i4, which looks for p4, has none: in the middle of three.
+    assert found["rank"].to_pylist() == [1, 2, 4, 2]
+    assert left == {
+        "not_asked": {}, "at_chance": {"image_without_vector": 1}, "ranked_last": {"text_without_known_word": 1}
+    }  # fmt: skip
     assert candidates == 4
 
 
@@ -81,11 +85,11 @@ def test_each_image_of_a_post_asks_and_a_text_counts_by_its_median(corpus):
     assert found["rank"].to_pylist() == [1, 2, 1.5, 2, 1.5, 2]
     assert left["not_asked"] == {"author_not_in_train": 1}
     found, _, candidates = rank_task("image_to_text", queries, users, images, texts)
-    # p1 is asked for by i1, i2 and i3, at ranks 1, 3 and 1 or 2 of p1, p2, p4; p2 by i2 alone. p3 ties with all.
+    # p1 is asked for by i1, i2 and i3, at ranks 1, 3 and 1 or 2 of p1, p2, p4; p2 by i2 alone. p3 stands behind these.
     assert found["truth_id"].to_pylist() == ["p1", "p1", "p1", "p2", "p3", "p3", "p4"] and candidates == 4
     rank = found["rank"].to_pylist()
-    assert rank[:2] == [1.5, 3.5] and rank[3:] == [2.5] * 4
-    assert summarize(found, candidates)["mean_median_rank"] == (np.median(rank[:3]) + 3 * 2.5) / 4
+    assert rank[:2] == [1, 3] and rank[3:] == [2, 4, 4, 2]
+    assert summarize(found, candidates)["mean_median_rank"] == (np.median(rank[:3]) + 2 + 4 + 2) / 4
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
