@@ -170,7 +170,9 @@ def fabricate(root: Path, text=None, user=None) -> None:
     write_metrics({**means, "model_less": dict.fromkeys(means, gaps)}, root / "metrics/encoder_means.json")
 
     vectors = rng.normal(size=(PEOPLE, 8)).astype(np.float32) + 3 * np.eye(8, dtype=np.float32)[topic]
-    methods = {"model": vectors} | {name: vectors + 2 * rng.normal(size=vectors.shape) for name in one}
+    methods = {"model": vectors} | {
+        name: vectors + 2 * rng.normal(size=vectors.shape) for name in (*one, "encoder_mean")
+    }
     names, truth, left_out = interests.targets(wanted, 5)
     found = interests.predict(methods, names, truth, 1.0, 5, 1, 1)
     write_metrics(

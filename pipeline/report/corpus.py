@@ -262,8 +262,8 @@ def copied_images(groups: pa.Table, examples: Sequence[Sequence[str]], min_cosin
         Pairs(
             "Images taken for copies: the largest groups first, then those joined on the least likeness",
             rows,
-            note=f"Joined from a cosine of {number(min_cosine)} between the images' features on, where a second check "
-            "agrees. A group stays on one side of the split.",
+            note=f"Proposed from a cosine of {number(min_cosine)} between the images' features on, or by points that "
+            "they share, and confirmed on the pictures. A group stays on one side of the split.",
         ),
     ]
 

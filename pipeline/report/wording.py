@@ -47,7 +47,7 @@ METHODS = {
     "bridging": "Bridging",
     "merged": "Merged",
     "encoder_mean_text": "Mean of sentence vectors",
-    "encoder_mean": "Means of sentence vectors and image features",
+    "encoder_mean": "Means of sentence and image vectors",
     "model": "This model",
 }
 

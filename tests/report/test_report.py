@@ -343,6 +343,16 @@ OVERFLOWING = """
 """Elements that reach beyond the window, or beyond their chart; what may be scrolled sideways is let be."""
 
 
+OVERLAPPING = """
+[...document.querySelectorAll('svg')].flatMap(svg => {
+  const names = [...svg.querySelectorAll('text.name')].map(e => [e.getBoundingClientRect(), e.textContent]);
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 4 && b.top < a.bottom - 4;
+  return names.filter(([a], i) => a.width && names.slice(0, i).some(([b]) => meet(a, b))).map(([, text]) => text);
+})
+"""
+"""Names and values in charts that lie on one another."""
+
+
 @pytest.fixture(scope="module")
 def tab():
     path = browser.find()
@@ -366,6 +376,7 @@ def test_in_a_browser_nothing_is_asked_for_logged_or_cut_off(tab, page, fabricat
     assert shown == tab.evaluate("document.images.length") > 20
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.evaluate(OVERFLOWING) == []
+    assert tab.evaluate(OVERLAPPING) == []
     assert tab.console == []
     assert [url for url in tab.requests if not url.startswith("data:")] == [file.resolve().as_uri()]
 
