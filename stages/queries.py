@@ -24,13 +24,14 @@ import pyarrow as pa
 
 from pipeline.common.groups import image_groups
 from pipeline.common.metrics import write_metrics
-from pipeline.embedding.batches import tokens
+from pipeline.embedding.batches import tokens, told
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_texts
 from pipeline.encoding.sentences import chosen_encoder
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.space.own_words import own_questions
+from pipeline.space.reading import sentences
 from pipeline.space.search import Query, answer, parse, row_of
 from pipeline.space.spelling import known_parts, spelled
 from pipeline.tables.corpus import pictures_of
@@ -39,7 +40,7 @@ from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CONTENT
 from pipeline.tables.text import WORDS
 from pipeline.text.asking import asked_words
-from pipeline.text.cleaning import lists, prose
+from pipeline.text.cleaning import lists
 from pipeline.text.lemmas import models
 from stages.runner import run
 
@@ -91,9 +92,9 @@ def main() -> None:
     said = None
     if trained.model.shape.sentence:
         encoder = chosen_encoder(params.sentences, MINILM)
-        said = encoder.encode([prose(q.value) for q in queries]).astype(np.float16)
+        said = sentences(encoder, [q.value if q.kind == "text" else None for q in queries])
     texts = embed_texts(trained.model, token, said)
-    answerable = np.ones(len(token), bool) if said is not None else token[:, 0] > 0
+    answerable = (token[:, 0] > 0) | (said is not None and told(said))
     vectors = [
         (texts[i] if answerable[i] else None) if q.kind == "text" else space[q.kind].values[row_of(q, space[q.kind])]
         for i, q in enumerate(queries)

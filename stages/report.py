@@ -57,6 +57,7 @@ PAGE = Path("report/index.html")
 PICTURED = ("post_id", "image_id", "more_images")
 MEASURED = (
     "import",
+    "text",
     "split",
     "audit",
     "words",
@@ -111,7 +112,9 @@ def main() -> None:
         ],
         "What went in": [corpus.funnel(read, split, audit)],
         "Copies": [
-            *corpus.copied_texts(copied_texts, duplicates.num_rows, texts, params.text.min_overlap, shelf),
+            *corpus.copied_texts(
+                copied_texts, duplicates.num_rows, texts, params.text.min_overlap, measured["text"], shelf
+            ),
             *corpus.copied_images(groups, copied_images, params.images.min_cosine, shelf),
             *corpus.evidence(pd.read_csv(PLANTED), measured["image_copies"], params.images.min_cosine),
         ],

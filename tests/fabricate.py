@@ -291,6 +291,13 @@ def fabricate(root: Path, text=None, user=None) -> None:
         },
         root / "metrics/audit.json",
     )
+    write_metrics(
+        {
+            "not_compared": {"no text": 4, "nothing left after cleaning": 2},
+            "compared_as_they_are": {"few words": 3, "letters without spaces that nothing splits": 0},
+        },
+        root / "metrics/text.json",
+    )
     write_metrics({"distinct_words": {"in": 20, "kept": 16, "too_rare": 4}}, root / "metrics/words.json")
     epochs = pd.DataFrame({"epoch": range(1, 9)})
     for name, top in (("loss_text_user", 40), ("loss_image_text", 30), ("loss_image_user", 50)):

@@ -1,4 +1,4 @@
-"""Ten posts in ten languages and the words made of them, as docs/words.md shows: `python -m tools.words`."""
+"""Posts in fourteen languages and the words made of them, as docs/words.md shows: `python -m tools.words`."""
 
 import sys
 
@@ -6,21 +6,25 @@ import numpy as np
 
 from pipeline.tables.table import strings
 from pipeline.text.by_language import ENGLISH, rules
-from pipeline.text.cleaning import stretches
+from pipeline.text.cleaning import lists, stretches
 from pipeline.text.inflection import lemmas_of, words_of
 from pipeline.text.languages import Guesses, decide
 
 POSTS = (
-    "RT @ann: Two dogs on the beach! https://t.co/AbC1 #SunSet 😀",
-    "L'école d'été était belle, merci @luc https://t.co/x",
+    "RT @ann: Two dogs on the beach! https://t.co/AbC1 #SunSet 👍🏽",
+    "L’école d'été était belle &amp; calme, merci @luc https://t.co/x",
     "Die schönsten Häuser der Stadt #Wien",
-    "Los niños juegan en las playas de Cádiz",
-    "Dell'arte e della musica nelle città italiane",
-    "Москва: новые дома и старые улицы https://t.…",
-    "今日は@kuma_9さんと公園を散歩した、https://t.co/AbC",
-    "我喜欢在公园里散步看书example.com",
-    "วันนี้อากาศดีมาก ไปเที่ยวทะเล",
-    "İstanbul'da güzel evler",
+    "Москва: новые дома, зелёные ёлки и старые улицы https://t.…",
+    "Σήμερα ο καιρός είναι υπέροχος στις πόλεις",
+    "İstanbul'da güzel evler, IŞIK",
+    "\u200fذهبنا إلى المَدْرَسَة والبيوت القديمة، مـــرحبا",
+    "שָׁלוֹם לכולם! הילדים משחקים ב-2024",
+    "बच्चे किताबें पढ़ रहे हैं क्\u200dयोंकि परीक्षा है",
+    "오늘 친구와 공원에서 산책 ㅋㅋㅋㅋ @minsu_k님",
+    "今日は@kuma_9さんと映画を見ました、すごーーーい ＡＢＣ https://t.co/AbC",
+    "我们昨天去了北京的公园散步看书example.com",
+    "วันนี้ไปเที่ยวทะเลกับเพื่อนๆ สนุกมากกกกก",
+    "Ho\u0302m nay tro\u031b\u0300i \u0111e\u0323p qua\u0301, di cho\u031bi o\u031b\u0309 Ha\u0300 No\u0323\u0302i",
 )
 
 
@@ -28,7 +32,7 @@ def main() -> int:
     """Print a table in Markdown. English words stand as they are before Stanza's lemmas."""
     found = [stretches(post, emoji=True) for post in POSTS]
     tokens = [[token for stretch in post for token in stretch.tokens] for post in found]
-    languages = decide(Guesses.of(tokens), np.arange(len(POSTS)), None).to_pylist()
+    languages = decide(Guesses.of(lists(tokens)), np.arange(len(POSTS)), None).to_pylist()
     sys.stdout.write("| post | language | words | lemmas |\n|---|---|---|---|\n")
     for post, stretched, spelled, language in zip(POSTS, found, tokens, languages, strict=True):
         words = [word for stretch in stretched for word in stretch.words]

@@ -207,11 +207,13 @@ def image_copies(groups: pa.Table, shown: int = 8) -> list[list[str]]:
     return [members.get_group(group).head(6).tolist() for group in chosen]
 
 
-def copied_texts(examples: pa.Table, removed: int, texts: int, threshold: float, shelf: Shelf) -> list[Part]:
-    """Posts removed as near-copies of an earlier text, by `examples` of them."""
+def copied_texts(
+    examples: pa.Table, removed: int, texts: int, threshold: float, cleaned: Metrics, shelf: Shelf
+) -> list[Part]:
+    """Posts removed as near-copies of an earlier text, by `examples` of them; and texts that none can be found of."""
     title = f"{count(removed)} of {count(texts)} texts repeat an earlier one, and leave"
     if not examples.num_rows:
-        return [Note(f"{title}.")]
+        return [Note(f"{title}. {not_compared(cleaned)}")]
     pairs = [
         (
             f"{percent(row['overlap'])} of the words in common",
@@ -224,9 +226,15 @@ def copied_texts(examples: pa.Table, removed: int, texts: int, threshold: float,
             f"{title}: examples from the least overlap found to the most",
             pairs,
             note=f"Overlap is |A ∩ B| / |A ∪ B| of the two sets of cleaned words, at least {number(threshold)}. "
-            "A copy with a picture of its own stays.",
+            f"A copy with a picture of its own stays. {not_compared(cleaned)}",
         )
     ]
+
+
+def not_compared(cleaned: Metrics) -> str:
+    """How many texts have no near-copy that could be found, and why, in a sentence."""
+    none, whole = reasons(cleaned["not_compared"]), reasons(cleaned["compared_as_they_are"])
+    return f"Not compared: {none}. Compared, but found only where all words are the same: {whole}."
 
 
 CLASSES = (("2", 2, 2), ("3 to 5", 3, 5), ("6 to 10", 6, 10), ("11 to 50", 11, 50), ("more than 50", 51, 10**12))

@@ -39,6 +39,17 @@ class Texts:
     """Known by their parts alone, each with the words that the model has nearest to it; not among the unknown."""
 
 
+def sentences(encoder: "SentenceEncoder", texts: Sequence[str | None]) -> Array:
+    """The sentence vectors (n, S) of n texts, as posts have them; zeros where links and mentions are all."""
+    from pipeline.text.cleaning import prose
+
+    found = np.zeros((len(texts), encoder.dim), np.float16)
+    said = [prose(text) if text else "" for text in texts]
+    if rows := [row for row, text in enumerate(said) if text]:
+        found[rows] = encoder.encode([said[row] for row in rows])
+    return found
+
+
 class Reader:
     """Reads with the model in `data`/model, as the params.yaml beside `data` says that posts were read."""
 
@@ -117,13 +128,8 @@ class Reader:
         """
         if not self.trained.model.shape.sentence:
             return None
-        from pipeline.text.cleaning import prose
-
         with self._lock:
-            found = np.zeros((len(texts), self._sentence_encoder.dim), np.float16)
-            for row, text in enumerate(texts):
-                if text and (said := prose(text)):
-                    found[row] = self._sentence_encoder.encode([said])[0]
+            found = sentences(self._sentence_encoder, texts)
         if found.shape[1] != self.trained.model.shape.sentence:
             raise UserError(
                 f"a text is {found.shape[1]} numbers by sentences.encoder, and the model was trained on "

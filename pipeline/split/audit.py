@@ -73,6 +73,7 @@ def across(
         copies.append(pairs[copy])
         grey = np.flatnonzero(found.close)
         counts[held_out] = {
+            "nothing_to_compare": int(((item < 0) & (side == held_out)).sum()),
             "searched": len(queries),
             "among": len(targets),
             "copies": int(copy.sum()),

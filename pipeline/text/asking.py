@@ -29,7 +29,7 @@ def asked_words(
     if len(shares) > 1:
         guesses = Guesses.of(cleaned.tokens)
         spoken = decide(guesses, np.zeros(len(texts), np.int64), list(shares), dict(shares)).to_pylist()
-    for row, (language, tokens) in enumerate(zip(spoken, cleaned.tokens, strict=True)):
+    for row, (language, tokens) in enumerate(zip(spoken, cleaned.tokens.to_pylist(), strict=True)):
         if language != ENGLISH:
             found = lemmas_of(pa.array(words_of(tokens, language), pa.string()), language).to_pylist()
             words[row] = [word for word in found if word not in stopwords(language)]

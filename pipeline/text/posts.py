@@ -173,6 +173,8 @@ def find_copies(
     removed = np.flatnonzero(kept.duplicate_of >= 0)
     original = kept.duplicate_of[removed]
     exact = int((sets.of[removed] == sets.of[original]).sum())
+    words = np.diff(sets.offsets)
+    few = int((words[sets.of] < fewest_words(min_overlap)).sum())
     sizes = np.bincount(group)
     sizes = sizes[sizes > 1]
     return Copies(
@@ -193,6 +195,7 @@ def find_copies(
         ),
         {
             "exact": exact,
+            "few": few,
             "near": len(removed) - exact,
             "pairs": pairs_of_posts(sets, pairs),
             "groups": len(sizes),
@@ -201,6 +204,12 @@ def find_copies(
             "edges": {COPY: int(copied.sum()), DERIVED: int((~copied).sum())},
         },
     )
+
+
+def fewest_words(min_overlap: float) -> int:
+    """The least size of a set of words that may be near another one; a smaller one is the same, or not near."""
+    sizes = range(1, 1_000)
+    return next((size for size in sizes if size / (size + 1) >= min_overlap), len(sizes) + 1)
 
 
 def kept_words(shards: Sequence[Path], vocabulary: Vocabulary, copies: Copies) -> Iterator[pa.Table]:
@@ -220,7 +229,9 @@ def kept_words(shards: Sequence[Path], vocabulary: Vocabulary, copies: Copies) -
 def facts(
     shards: Sequence[Mapping[str, int]], vocabulary: Vocabulary, posts: Posts, copies: Copies
 ) -> dict[str, object]:
-    """What the stage reports: posts in, out and left out by reason; pairs, groups and words."""
+    """What the stage reports: posts in, out and left out by reason; texts that near-copies of cannot be found, and why;
+    pairs, groups and words.
+    """
     rows_in = sum(shard["posts"] for shard in shards)
     no_text = sum(shard[text.NO_TEXT] for shard in shards)
     with_words, counts = len(posts.post_id), copies.counts
@@ -232,6 +243,12 @@ def facts(
             text.NOTHING_LEFT: rows_in - no_text - with_words,
             "exact duplicate": counts["exact"],
             "near duplicate": counts["near"],
+        },
+        "not_compared": {text.NO_TEXT: no_text, text.NOTHING_LEFT: rows_in - no_text - with_words},
+        # Their copies are found where they are the same word for word.
+        "compared_as_they_are": {
+            "few words": counts["few"],
+            text.UNSPLIT: sum(shard[text.UNSPLIT] for shard in shards),
         },
         "pairs": counts["pairs"],
         "groups": counts["groups"],

@@ -9,6 +9,7 @@ contractions alone, contractions typed without their apostrophe where that spell
 retweet.
 """
 
+import unicodedata
 from functools import cache
 
 STOPWORDS = frozenset(
@@ -27,12 +28,30 @@ STOPWORDS = frozenset(
 )
 
 
+_MORE = {
+    "he": "ב ה ו כ ל מ ש",  # prefixes, where a hyphen parts them from their word
+    "ja": "ます まし ました ません です でし でした だっ した しか する てる てい ない なかっ たい たく "
+    "さん ちゃん くん",
+    "ko": "님 씨",
+}
+"""What stopwords-iso has not: prefixes, the pieces that ICU splits verbs' endings into, and what follows a name."""
+
+
 @cache
 def stopwords(language: str) -> frozenset[str]:
-    """The stopwords of a language, by its two letters, lower-cased; of one without a list, a retweet's mark alone."""
+    """The stopwords of a language, by its two letters, as `folded`; of one without a list, a retweet's mark alone."""
     if language == "en":
         return STOPWORDS
     import stopwordsiso
 
     listed = stopwordsiso.stopwords(language) if stopwordsiso.has_lang(language) else ()
-    return frozenset({"rt"} | {word.lower().replace("'", "").replace("’", "") for word in listed})
+    words = {word.lower().replace("'", "").replace("’", "") for word in (*listed, *_MORE.get(language, "").split())}
+    return frozenset({"rt", *words, *(folded(word, language) for word in words)})
+
+
+def folded(word: str, language: str) -> str:
+    """A word as stopwords are compared: Greek without its accents, which its list has only now and then."""
+    if language != "el":
+        return word
+    letters = unicodedata.normalize("NFD", word)
+    return unicodedata.normalize("NFC", letters.replace("\u0301", ""))

@@ -151,6 +151,7 @@ def test_every_copy_on_a_later_side_is_excluded_and_the_grey_zone_told():
     assert found.copies.tolist() == [[0, 3], [1, 2], [5, 5]]
     assert found.example == ("p0 of test", "p3")
     assert found.counts[TEST] == {
+        "nothing_to_compare": 0,
         "searched": 2,
         "among": 4,
         "copies": 2,
@@ -159,6 +160,7 @@ def test_every_copy_on_a_later_side_is_excluded_and_the_grey_zone_told():
         "grey_pairs": 1,
     }
     assert found.counts[VAL] == {
+        "nothing_to_compare": 0,
         "searched": 2,
         "among": 3,
         "copies": 1,

@@ -4,6 +4,7 @@ import time
 import unicodedata
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -142,6 +143,12 @@ def test_what_the_sentence_mode_asks_for_are_the_words_of_the_other(posts):
     assert with_case == clean(column)
 
 
+def test_arrow_parts_texts_where_python_does():
+    characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
+    parted = pc.list_value_length(pc.utf8_split_whitespace(pa.array([f"a{c}b" for c in characters])))
+    assert not [c for c, parts in zip(characters, parted.to_pylist(), strict=True) if parts > 1 and not c.isspace()]
+
+
 ENGLISH = pa.array(["en"] * 3).dictionary_encode()
 
 
@@ -199,7 +206,7 @@ def test_a_shard_keeps_posts_with_words_and_counts_the_others(tmp_path):
     )
     shard = tmp_path / "posts" / "part-00000.parquet"
     counts = text.clean_shard(shard, tmp_path / "out" / shard.name)
-    assert counts == {"posts": 4, text.NO_TEXT: 1}
+    assert counts == {"posts": 4, text.NO_TEXT: 1, text.UNSPLIT: 0}
     tokens = text.TOKENS.read(tmp_path / "out")
     assert tokens["post_id"].to_pylist() == ["a", "c", "d"]
     assert tokens["words"].to_pylist() == [["two", "cats", "cats"], [], ["sun"]]

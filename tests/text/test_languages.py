@@ -15,7 +15,7 @@ ITALIAN = ["Il gatto dorme sul divano", "Che bella giornata di sole", "La mia ca
 
 def spoken(posts, authors, allowed=None, shares=None):
     tokens = [[token for stretch in text.stretches(post) for token in stretch.tokens] for post in posts]
-    return decide(Guesses.of(tokens), np.array(authors), allowed, shares).to_pylist()
+    return decide(Guesses.of(text.lists(tokens)), np.array(authors), allowed, shares).to_pylist()
 
 
 def test_a_corpus_in_one_language_is_not_torn_apart_and_an_author_of_another_keeps_theirs():
@@ -46,6 +46,14 @@ def test_only_languages_that_are_allowed():
         ("ar", "مـــرحبا", "مرحبا"),
         ("uk", "м’ята", "мята"),
         ("ja", "今日は橋", "今日 橋"),
+        ("ja", "すごーーーい映画を見ました", "すごい 映画 見"),
+        ("th", "สนุกมากกกกก เพื่อนๆ", "สนุก เพื่อน"),
+        ("ko", "정말 ㅋㅋㅋㅋ ㅠㅠ", "정말"),
+        ("ar", "مَدْرَسَة", "مدرسة"),
+        ("fa", "كتاب", "کتاب"),
+        ("he", "שָׁלוֹם ב-2024", "שלום 2024"),
+        ("el", "είναι υπέροχος", "υπέροχος"),
+        ("ca", "l'escola col·legi", "escola collegi"),
         ("und", "the Xyz", "the xyz"),
     ],
 )
@@ -60,6 +68,8 @@ def test_lemmas_of_other_languages_and_a_language_without_any():
         "joli",
         "xyzzy",
     ]
+    assert inflection.lemmas_of(pa.array(["किताबें", "दोस्तों"]), "hi").to_pylist() == ["किताब", "दोस्त"]
+    assert inflection.lemmas_of(pa.array(["ёлки", "елки", "мёд"]), "ru").to_pylist() == ["елка", "елка", "мед"]
     assert inflection.lemmas_of(pa.array(["猫", "พูด"]), "ja").to_pylist() == ["猫", "พูด"]
     assert by_language.rules("fr") == {"lemmas": "simplemma", "stopwords": True}
     assert by_language.rules("km") == {"lemmas": "none", "stopwords": False}

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from pipeline.split.as_written import written_words
+from pipeline.split.exact_search import search_texts, word_sets
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import strings
 from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
@@ -178,3 +180,42 @@ def test_the_stage_in_sentence_mode_has_the_words_of_the_same_posts(workplace):
     words = WORDS.read(clean_text.WORDS_PATH)
     assert set(pc.unique(words["words"].combine_chunks().flatten()).to_pylist()) >= {"cat", "red", "house", "dog"}
     assert words["post_id"].to_pylist() == ["a", "b", "c", "e", "h", "i"]
+
+
+NEAR = {
+    "ja": (
+        "昨日の夜は友達と東京の公園で桜の花を見ながら美味しいお弁当を食べて写真を撮りました",
+        "昨日の夜は友達と京都の公園で桜の花を見ながら美味しいお弁当を食べて写真を撮りました",
+    ),
+    "th": (
+        "วันนี้เราไปเที่ยวทะเลกับเพื่อนกินอาหารอร่อยถ่ายรูปสวยแล้วกลับบ้านตอนเย็น",
+        "เมื่อวานเราไปเที่ยวทะเลกับเพื่อนกินอาหารอร่อยถ่ายรูปสวยแล้วกลับบ้านตอนเย็น",
+    ),
+    "zh": (
+        "昨天晚上我们一起去北京的公园散步看见很多漂亮的花然后在饭店吃晚饭拍照片",
+        "昨天晚上我们一起去上海的公园散步看见很多漂亮的花然后在饭店吃晚饭拍照片",
+    ),
+}
+
+
+def test_near_copies_of_texts_without_spaces_are_found_by_the_join_and_by_the_audit(tmp_path):
+    rows = []
+    for at, (language, (one, other)) in enumerate(NEAR.items()):
+        rows += [(f"{language}1", "u", one, None, DAY.replace(day=1 + at)), (f"{language}2", "v", other, None, None)]
+    _, copies, facts = passes(tmp_path, rows, 100, min_written=0.7)
+    assert copies.duplicates["post_id"].to_pylist() == ["ja2", "th2", "zh2"]
+    assert facts["not_compared"] == {text.NO_TEXT: 0, text.NOTHING_LEFT: 0}
+
+    told = pa.chunked_array([[row[2] for row in rows]])
+    sets, text_of = word_sets(written_words(told, pa.array([True] * len(rows))))
+    found = search_texts(sets.take(text_of[::2]), sets.take(text_of[1::2]), 0.8, 0.6)
+    assert found.query.tolist() == found.target.tolist() == [0, 1, 2]
+
+
+def test_texts_that_are_not_compared_or_word_for_word_alone_are_counted_with_the_reason(tmp_path):
+    said = ["🙂", None, "cat house sun", "one cat house sun wind", "ꦲꦏ꧀ꦱꦫꦗꦮ cat house sun rain"]
+    rows = [(str(number), "u", post, None, DAY) for number, post in enumerate(said)]
+    _, _, facts = passes(tmp_path, rows, 100)
+    assert facts["not_compared"] == {text.NO_TEXT: 1, text.NOTHING_LEFT: 1}
+    assert facts["compared_as_they_are"] == {"few words": 1, text.UNSPLIT: 1}
+    assert [text_posts.fewest_words(overlap) for overlap in (0.5, 0.8, 1.0)] == [1, 4, 1000]
