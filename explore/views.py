@@ -212,7 +212,9 @@ class Views:
         return {
             "post": self.post(row),
             "spelled": spelled("post", self.people.public("post", name)),
-            "exported": self._exported(name),
+            "exported": self._exported(row),
+            "answers": self.post(int(library.parents[row])) if library.parents[row] >= 0 else None,
+            "answered_by": [self.post(int(r)) for r in library.answers_to(row)[:PAGE]],
             "by_time": bool(not np.isnat(times).all()),
             "before": [self.post(int(r)) for r in own[max(0, at - CONTEXT) : at]],
             "after": [self.post(int(r)) for r in own[at + 1 : at + 1 + CONTEXT]],
@@ -220,13 +222,14 @@ class Views:
             "nearest": self.answers(asked, NEIGHBOURS, Filters()),
         }
 
-    def _exported(self, name: str) -> Data:
-        """What an export told of a post; an address only if a browser may follow it, who is answered only if known.
+    def _exported(self, row: int) -> Data:
+        """What its source told of a post; an address only if a browser may follow it, who is answered only if known.
 
         An address as a rule has its author's name.
         """
-        told = self.library.exported(name)
+        told = self.library.told(row)
         if told:
+            del told["post_id"], told["answers"]
             answered, url = told.pop("reply_to") or "", told["url"] or ""
             told["reply_to"] = self._author(answered) if self.library.row_of_user(answered) >= 0 else None
             told["url"] = url if self.people.shown and url.startswith(("https://", "http://")) else None

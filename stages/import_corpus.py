@@ -3,6 +3,7 @@
 Reads   data/fetched; or, as data/listing saw them, corpus.posts, corpus.images and corpus.users; or data/converted and
         the pictures that it names
 Writes  data/corpus/posts      one row per post: post_id, user_id, text?, image_id?, created_at? (UTC)
+        data/corpus/details    one row per post of which more is told: language?, url?, likes?, who is answered? …
         data/corpus/users      one row per user with posts: user_id, interests, brand
         data/corpus/images     one row per distinct image file: image_id (SHA-256), bytes, width, height
         data/corpus/rejected   one row per thing left out: id, reason, detail

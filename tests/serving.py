@@ -8,14 +8,13 @@ import time
 import urllib.parse
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import uvicorn
 
 from explore.app import application
 from explore.views import address
-from pipeline.exports.converting import POSTS as CONVERTED
 from pipeline.space.space import Space
 from pipeline.tables.corpus import POSTS
+from pipeline.tables.details import DETAILS
 
 USER = "<b onclick=alert(3)>=cmd/..\u202e" + "W" * 120
 POST = (
@@ -85,10 +84,8 @@ def pages(served):
     ]  # fmt: skip
 
 
-def export(folder, told):
-    """As if the corpus's fourth post came in an export that tells so much of it."""
-    post = POSTS.read(folder / "data/corpus/posts")["post_id"][3].as_py()
-    (folder / "data/converted").mkdir()
-    pq.write_table(
-        pa.Table.from_pylist([{"post_id": post, **told}], CONVERTED), folder / "data/converted/posts.parquet"
-    )
+def tell(folder, told):
+    """As if the source told so much of the corpus's fourth post, and that the fifth answers it."""
+    ids = POSTS.read(folder / "data/corpus/posts")["post_id"].to_pylist()
+    rows = [{"post_id": ids[3], **told}, {"post_id": ids[4], "answers": ids[3]}]
+    DETAILS.write(pa.Table.from_pylist(rows, DETAILS.schema), folder / "data/corpus/details")

@@ -1,9 +1,10 @@
 """A source of posts without its people's names, or without people who were erased: what the import is given then.
 
 With a key (`corpus.pseudonyms: keyed`) every id that a source gives becomes a pseudonym here, before the import writes,
-counts or tells anything: of users, posts, pictures, of names of files and of what is rejected. Texts lose links,
-addresses and telephone numbers, and a mention becomes that person's pseudonym, or goes. Times become days. Errors of
-the source are told without what they quote. Whatever comes after the import knows the pseudonyms alone.
+counts or tells anything: of users, posts, pictures, of who and what is answered, of names of files and of what is
+rejected. Texts, also of pictures, lose links, addresses and telephone numbers, and a mention becomes that person's
+pseudonym, or goes; a post's own link goes. Times become days. Errors of the source are told without what they quote.
+Whatever comes after the import knows the pseudonyms alone.
 
 Rows of who or what was erased go first, with the keyed hash in the place of the id; mentions of them and links to
 them go too.
@@ -29,6 +30,7 @@ from pipeline.privacy.erased import Tombstones
 from pipeline.privacy.guard import guarded
 from pipeline.privacy.keys import Key, Kind
 from pipeline.tables.corpus import REJECTED
+from pipeline.tables.details import TOLD
 
 _STEPS = re.compile(r"[/?&=#:@]+")
 Chunked = Any
@@ -113,6 +115,7 @@ class DiscreetSource:
     def _renamed(self, rows: pa.Table) -> pa.Table:
         columns = {name: rows[name] for name in rows.column_names}
         columns["text"] = self._texts(rows["text"])
+        columns |= self._details(rows)
         if self._key is None:
             return pa.table(columns)
         columns["user_id"] = self._users.pseudonyms(_named(rows["user_id"]))
@@ -129,6 +132,38 @@ class DiscreetSource:
             columns["more_images"] = pa.array(held, CANDIDATES.field("more_images").type)
         columns["created_at"] = pc.floor_temporal(rows["created_at"], unit="day")
         return pa.table(columns)
+
+    def _details(self, rows: pa.Table) -> dict[str, Chunked]:
+        """What is told of posts, as far as it may stay: who and what is answered by pseudonyms, no links."""
+        found = {name: rows[name] for name in TOLD if name in rows.column_names}
+        if "alt" in found:
+            held, kind = found["alt"].to_pylist(), found["alt"].type
+            changed = [None if one is None else self._texts(pa.chunked_array([one], pa.string())) for one in held]
+            lists = [None if one is None else one.to_pylist() for one in changed]
+            found["alt"] = pa.chunked_array([pa.array(lists, kind)])
+        for name, kept in (("reply_to", self._answered), ("answers", self._answer), ("url", self._link)):
+            if name in found:
+                encoded = found[name].combine_chunks().dictionary_encode()
+                made = pa.array([kept(one) for one in encoded.dictionary.to_pylist()], pa.string())
+                found[name] = pa.chunked_array([made.take(encoded.indices)])
+        if {"reply_to", "answers"} <= set(found):  # a post's id may tell whose it is
+            gone = pc.and_(rows["reply_to"].is_valid(), found["reply_to"].is_null())
+            found["answers"] = pc.if_else(gone, pa.scalar(None, pa.string()), found["answers"])
+        return found
+
+    def _answered(self, name: str) -> str | None:
+        user = self._ids.get(erased.same(name), name)
+        if self._tombstones.user(user) or self._tombstones.user(self._handles.get(user, name)):
+            return None
+        return self._key.pseudonym("user", user) if self._key else name
+
+    def _answer(self, post_id: str) -> str | None:
+        if self._tombstones.post(post_id) or self._leads_to_erased(post_id):
+            return None
+        return self._key.pseudonym("post", post_id) if self._key else post_id
+
+    def _link(self, url: str) -> str | None:
+        return None if self._key or self._leads_to_erased(url) else url
 
     def _texts(self, column: Chunked) -> Chunked:
         if self._key is not None:
@@ -147,8 +182,11 @@ class DiscreetSource:
 
     def _unless_erased(self, found: Any) -> str:
         """A mention, or a link or address, that leads to nobody who was erased; else nothing."""
-        parts = (part for part in _STEPS.split(found[0]) if part)
-        return " " if any(self._tombstones.user(part) for part in parts) else str(found[0])
+        return " " if self._leads_to_erased(found[0]) else str(found[0])
+
+    def _leads_to_erased(self, address: str) -> bool:
+        parts = {*_STEPS.split(address), *address.split("/")}  # did:plc:… is one name
+        return any(self._tombstones.user(part) for part in parts if part)
 
     def pictures(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | Picture | Rejected]]:
         """The files of these names, which are pseudonyms where there are any."""

@@ -24,6 +24,7 @@ from pipeline.corpus.cells import LISTS
 from pipeline.corpus.streams import Csv, Told, dialect_of
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import REJECTED
+from pipeline.tables.details import TOLD
 
 BATCH = 1 << 16
 PIECE_BYTES = 256 << 20
@@ -242,6 +243,8 @@ def _cell(name: str, value: object) -> str | None:
     """A value of JSON as text; a list as JSON. Raises ValueError where that is not what the column holds."""
     if value is None:
         return None
+    if name in TOLD:  # decides nothing: what is no text and no number is none
+        return json.dumps(value) if name == "alt" and isinstance(value, list) else _told(value)
     if isinstance(value, list) and name in LISTS and all(isinstance(label, str | None) for label in value):
         return json.dumps([label for label in value if label])
     if isinstance(value, int) and isinstance(value, bool) == (name == "brand"):
@@ -250,6 +253,12 @@ def _cell(name: str, value: object) -> str | None:
         raise ValueError(f"{name} is of the kind {'float' if isinstance(value, _Written) else type(value).__name__}")
     value.encode()  # half of a surrogate pair has no UTF-8: UnicodeEncodeError is a ValueError
     return str(value)
+
+
+def _told(value: object) -> str | None:
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return None
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _no_rows(columns: Sequence[str]) -> pa.Table:

@@ -26,9 +26,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.corpus import names, telling
+from pipeline.corpus import details, names, telling
 from pipeline.corpus.choosing import TAKEN, Choice, Rows
-from pipeline.corpus.rows import CANDIDATES, Rejects, Source, as_they_are, joined, rejected_rows
+from pipeline.corpus.rows import CANDIDATES, WITH_DETAILS, Rejects, Source, as_they_are, joined, rejected_rows
 from pipeline.corpus.spill import Spill
 from pipeline.pictures.finding import MISSING
 from pipeline.pictures.reading import Picture, Rejected, intake
@@ -36,6 +36,7 @@ from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.progress import bar
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
+from pipeline.tables.details import DETAILS, TOLD
 
 log = logging.getLogger("import_corpus")
 
@@ -65,7 +66,7 @@ def import_corpus(
     image_id: Callable[[str], str] = str,
     as_read: Callable[[str, pa.Array], pa.Array] = as_they_are,
 ) -> dict[str, Any]:
-    """Write `posts`, `users`, `images` and `rejected` under `folder`; returns the metrics of the import.
+    """Write `posts`, `details`, `users`, `images` and `rejected` under `folder`; returns the metrics of the import.
 
     `image_id` names a picture by the hash of its file, `as_read` tells what ids of a column (post_id, user_id) were in
     the source, by which rounded ones are known. `scratch` is a folder for what waits; the parts of pictures that
@@ -74,7 +75,7 @@ def import_corpus(
     """
     with Spill(scratch / "rejected.arrow", REJECTED.schema) as spilled_rejects:
         rejects = Rejects(spilled_rejects)
-        with Spill(scratch / "rows.arrow", CANDIDATES) as rows:
+        with Spill(scratch / "rows.arrow", WITH_DETAILS) as rows:
             rows_in = _check_rows(source, rows, rejects)
         choice = Choice(rows, source.name, rejects)
         choice.drop_rounded(as_read)
@@ -100,7 +101,7 @@ def import_corpus(
 
     _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected", why_missing)
 
-    _write_posts(choice, rows, kept, folder / "posts")
+    told = _write_posts(choice, rows, kept, folder / "posts", folder / "details")
     USERS.write(users, folder / "users")
     images = _write_images(pictures, choice.all_images(), folder / "images")
     has_text, shown = choice.has_text[kept], choice.pictures_held()[kept]
@@ -115,6 +116,7 @@ def import_corpus(
             "with_both": int((has_text & has_image).sum()),
             "with_several_images": int((shown > 1).sum()),
         },
+        "told_of_posts": told,
         "pictures_left_out_of_posts_that_stay": _most_first(rejects.pictures),
         "images": images,
         "users_in": choice.users_in,
@@ -162,7 +164,7 @@ def _well_formed(rows: pa.Table, name: str, rejects: Rejects) -> pa.Table:
     for field in ("post_id", "user_id", "image", "text"):
         blank = pc.equal(pc.utf8_trim_whitespace(columns[field]), "")
         columns[field] = pc.if_else(blank, pa.scalar(None, pa.string()), columns[field])
-    rows = pa.table(columns)
+    rows = details.with_details(pa.table(columns))
     for reason, missing in (
         ("missing post_id", ["post_id"]),
         ("missing user", ["user_id"]),
@@ -282,13 +284,19 @@ def _ask_for_enough(
     )
 
 
-def _write_posts(choice: Choice, spill: Spill, kept: Rows, path: Path) -> None:
-    with POSTS.writer(path) as writer:
+def _write_posts(choice: Choice, spill: Spill, kept: Rows, path: Path, beside: Path) -> dict[str, int]:
+    """Write POSTS, and `beside` them DETAILS; returns how many posts each detail is known of."""
+    known: Counter[str] = Counter()
+    with POSTS.writer(path) as writer, DETAILS.writer(beside) as told:
         for rows in choice.in_pieces(kept):
             first, others = choice.images(rows)
-            part = spill.take(rows).drop_columns("more_images")
-            part = part.append_column("image_id", first).append_column("more_images", others)
-            writer.write(part.select(POSTS.schema.names))
+            part = spill.take(rows)
+            found = details.known(part)
+            told.write(found)
+            known.update({name: found.num_rows - found[name].null_count for name in TOLD})
+            part = part.drop_columns("more_images").append_column("image_id", first)
+            writer.write(part.append_column("more_images", others).select(POSTS.schema.names))
+    return {name: known[name] for name in TOLD}
 
 
 def _write_images(taken: Spill, used: pa.Array, path: Path) -> int:

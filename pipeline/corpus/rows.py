@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipeline.corpus.spill import Spill
 from pipeline.pictures.reading import Picture, Rejected
 from pipeline.tables.corpus import REJECTED
+from pipeline.tables.details import DETAILS, TOLD
 
 CANDIDATES = pa.schema(
     [
@@ -23,6 +24,8 @@ CANDIDATES = pa.schema(
 )
 """A row as a source gives it: `row` is its number there, from 1; `image` names a picture of the source, `more_images`
 the further ones of the post, and may be left out."""
+WITH_DETAILS = pa.schema([*CANDIDATES, *(DETAILS.schema.field(name) for name in TOLD)])
+"""The same with what is told of a post beside its content; each of these columns may be left out."""
 
 PIECE = 1 << 18
 """Rows that are held and written at once."""

@@ -53,6 +53,7 @@ class Mapped(BaseModel):
     likes: Names = []
     replies: Names = []
     reply_to: Names = []
+    answers: Names = []
     alt: Names = []
     images: Names = []
     separated: str | None = None
@@ -71,7 +72,7 @@ class Mapped(BaseModel):
     def asked(self) -> set[str]:
         """The columns, or what their names begin with, that hold anything of this."""
         own = ("post_id", "user_id", "handle", "text", "created_at", "language", "url", "likes", "replies", "reply_to",
-               "alt", "images", "names")  # fmt: skip
+               "answers", "alt", "images", "names")  # fmt: skip
         every = [getattr(self, name) for name in own]
         return {name for names in every for name in listed(names)} | {*self.repost, *self.leave_out, *self.video}
 
@@ -128,7 +129,7 @@ def _post(row: Mapping[str, Any], mapped: Mapped, place: str) -> Post | Left:
         micros(_first(row, mapped.created_at)), shown or (None if not mapped.images or mapped.names else ()),
         ids(own, *(_first(row, name) for name in listed(mapped.names))), _language(_first(row, mapped.language)),
         _first(row, mapped.url), count(_first(row, mapped.likes)), count(_first(row, mapped.replies)),
-        known(_first(row, mapped.reply_to)), _any(row, mapped.repost),
+        known(_first(row, mapped.reply_to)), _any(row, mapped.repost), answers=_first(row, mapped.answers),
     )  # fmt: skip
 
 

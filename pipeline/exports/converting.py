@@ -8,8 +8,9 @@ Rows are streamed. Of each, its id and when it was collected are held in memory.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,14 @@ POSTS = pa.schema(
         ("created_at", pa.timestamp("us")),
         ("more_images", pa.list_(pa.string())),
         ("alt", pa.list_(pa.string())),
-        *((name, pa.string()) for name in ("language", "url", "reply_to")),
+        *((name, pa.string()) for name in ("language", "url", "reply_to", "answers")),
         *((name, pa.int64()) for name in ("likes", "replies", "missing_images", "videos")),
         ("export", pa.string()),
     ]
 )
 """A post as the import takes it, and what pages and filters may want of it. alt: of each picture, what it is described
-by; apart from the text, as it tells what the picture shows. missing_images: listed, and not on disk."""
+by; apart from the text, as it tells what the picture shows. reply_to: who is answered, by id where the export has it;
+answers: which post. missing_images: listed, and not on disk."""
 REJECTED = pa.schema([(name, pa.string()) for name in ("id", "reason", "detail")])
 DUPLICATE, DELETED = "duplicate of a later collection", "deleted by its author"
 REPLY, EMPTY, MISSING = "reply to a brand", "no text and no picture", "picture not on disk"
@@ -147,10 +149,15 @@ class _Reading:
         for post_id, reason in others:
             why = "the one collected last is kept" if reason == DUPLICATE else self._deleted[post_id]
             self._reject(Left(post_id, reason, why))
+        for row, post_id, user in self._held.answering():
+            if stays[row] and self._interests.brand(user, self._names.get(user)):
+                stays[row] = False
+                self._reject(Left(post_id, REPLY, f"answers a post of {user}"))
         self._rejected.close()
         if self._settings.edges:
             self._interests.read(self._settings.edges)
-        users = _users(_finish(self._folder, stays, name), self._names, self._interests)
+        known = _Known(self._names, self._held.authors)
+        users = _users(_finish(self._folder, stays, name, known), self._names, self._interests)
         pq.write_table(users, self._folder / "users.parquet")
         return {
             "recognised": dict(self.kinds),
@@ -188,10 +195,10 @@ def _row(
         return Left(post.post_id, UNKNOWN, path)
     if (post.handle or "").lower() in BOTS:
         return Left(post.post_id, "a known bot", f"{post.handle}")
-    if post.reply_to:
-        interests.add(Edge(user, post.reply_to, "reply"))
-        if interests.brand(post.reply_to):
-            return Left(post.post_id, REPLY, f"{user} answers {post.reply_to}")
+    if post.reply_to or post.answers:
+        interests.add(Edge(user, post.reply_to or f"post:{post.answers}", "reply"))
+    if post.reply_to and interests.brand(post.reply_to):
+        return Left(post.post_id, REPLY, f"{user} answers {post.reply_to}")
     files, alt, missing, videos = index.of(post, settings.video_covers)
     pictures["found"] += len(files)
     pictures["listed_and_not_on_disk"] += missing
@@ -205,14 +212,28 @@ def _row(
     described = [a or "" for a in alt] if any(alt) else None
     return (
         post.post_id, user, text, files[0] if files else None, post.created_at, files[1:] or None, described,
-        post.language, post.url, post.reply_to, post.likes, post.replies, missing, videos, path,
+        post.language, post.url, post.reply_to, post.answers, post.likes, post.replies, missing, videos, path,
     )  # fmt: skip
 
 
+class _Known:
+    """Who is answered, by id: as the export says, by the name of somebody in it, or by the post that is answered."""
+
+    def __init__(self, names: Mapping[str, str | None], authors: Mapping[str, str]) -> None:
+        self._names, self._authors = names, authors
+        self._ids = {same(name): user for user, name in names.items() if name}
+
+    def answered(self, reply_to: str | None, answers: str | None) -> str | None:
+        if reply_to is None:
+            return self._authors.get(answers or "")
+        return reply_to if reply_to in self._names else self._ids.get(same(reply_to), reply_to)
+
+
 class _Held:
-    """The ids of the rows that were written, when each was collected, and whether its author is a name."""
+    """The ids of the rows that were written, when each was collected, whether its author is a name, what it answers."""
 
     def __init__(self) -> None:
+        self._parents: dict[int, str] = {}
         self._ids: list[str] = []
         self._collected: list[int] = []
         self._named: list[bool] = []
@@ -222,7 +243,22 @@ class _Held:
         self._ids.append(post.post_id)
         self._collected.append(post.collected)
         self._named.append(post.user_id is None)
-        self._users.append(post.user_id or post.handle or "")
+        self._users.append(post.user_id or same(post.handle or ""))
+        if post.answers and not post.reply_to:
+            self._parents[len(self._ids) - 1] = post.answers
+
+    @cached_property
+    def authors(self) -> Mapping[str, str]:
+        """Who wrote the posts that others answer without saying whose they are."""
+        wanted = set(self._parents.values())
+        pairs = zip(self._ids, self._users, strict=True) if wanted else ()
+        return {post_id: user for post_id, user in pairs if post_id in wanted}
+
+    def answering(self) -> Iterator[tuple[int, str, str]]:
+        """Rows that answer a post of which only here is known whose it is: row, id, and whom they answer."""
+        for row, parent in self._parents.items():
+            if (user := self.authors.get(parent)) is not None:
+                yield row, self._ids[row], user
 
     def stays(self, deleted: Mapping[str, str]) -> tuple[np.ndarray[Any, Any], list[tuple[str, str]]]:
         """Which rows stay (n,), and id and reason of the others."""
@@ -248,7 +284,7 @@ class _Held:
         return len({self._users[k] for k in np.flatnonzero(stays & np.array(self._named, bool)).tolist()})
 
 
-def _finish(folder: Path, stays: np.ndarray[Any, Any], name: Path) -> pa.Table:
+def _finish(folder: Path, stays: np.ndarray[Any, Any], name: Path, known: _Known) -> pa.Table:
     """Write the rows that stay as posts.parquet; returns their ids and authors."""
     rows, begin, parts = pq.ParquetFile(folder / "rows.parquet"), 0, []
     moved = f"{folder}/"
@@ -260,7 +296,10 @@ def _finish(folder: Path, stays: np.ndarray[Any, Any], name: Path) -> pa.Table:
             more = part["more_images"].combine_chunks()
             inner = pc.replace_substring(more.values, moved, f"{name}/") if len(more) else more.values
             lists = pa.ListArray.from_arrays(more.offsets, inner, mask=more.is_null()) if len(more) else more
-            part = part.set_column(3, "image", image).set_column(5, "more_images", lists).cast(POSTS)
+            who = list(map(known.answered, part["reply_to"].to_pylist(), part["answers"].to_pylist()))
+            for column, values in (("image", image), ("more_images", lists), ("reply_to", pa.array(who, pa.string()))):
+                part = part.set_column(part.column_names.index(column), column, values)
+            part = part.cast(POSTS)
             writer.write_table(part)
             parts.append(part.select(["post_id", "user_id"]))
     (folder / "rows.parquet").unlink()
@@ -270,7 +309,7 @@ def _finish(folder: Path, stays: np.ndarray[Any, Any], name: Path) -> pa.Table:
 def _users(posts: pa.Table, names: Mapping[str, str | None], interests: Interests) -> pa.Table:
     """user_id, name, posts, interests and brand of each user with a post."""
     if interests.waits:
-        interests.settle(dict(zip(posts["post_id"].to_pylist(), posts["user_id"].to_pylist(), strict=True)))
+        interests.settle(dict(zip(posts["post_id"].to_pylist(), posts["user_id"].to_pylist(), strict=True)), names)
     held = {row["values"]: row["counts"] for row in posts["user_id"].value_counts().to_pylist()}
     rows = [
         (user, names[user], held[user], interests.of(user, names[user]), interests.brand(user, names[user]))

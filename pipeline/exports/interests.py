@@ -52,15 +52,15 @@ class Interests:
         """Whether there are edges to posts."""
         return bool(self._pending)
 
-    def settle(self, author: Mapping[str, str]) -> None:
-        """Edges to posts, by the posts' authors."""
+    def settle(self, author: Mapping[str, str], names: Mapping[str, str | None]) -> None:
+        """Edges to posts, by the posts' authors, whom brands may list by id or by the name in `names`."""
         waiting, self._pending = self._pending, []
         for edge in waiting:
             target = author.get(edge.target.removeprefix("post:"))
             if target is None:
                 self.edges["to a post that is not there"] += 1
             else:
-                self.add(edge._replace(target=target))
+                self.add(edge._replace(target=target if self.brand(target) else names.get(target) or target))
 
     def of(self, *names: str | None) -> list[str]:
         """The interests of a user, by id and name, sorted."""

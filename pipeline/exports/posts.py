@@ -23,7 +23,8 @@ class Post(NamedTuple):
 
     `user_id` is the stable id, or None where the export has but the `handle`. `shown` is None where the export does not
     say what pictures there are: a file called by one of `names` is then taken. `created_at` and `collected` are µs
-    since 1970 in UTC. `reply_to` is the id or handle of who is answered; `repost`: of another's post.
+    since 1970 in UTC. `reply_to` is the id or handle of who is answered, `answers` the id of the post; `repost`: of
+    another's post.
     """
 
     post_id: str
@@ -40,6 +41,7 @@ class Post(NamedTuple):
     reply_to: str | None = None
     repost: bool = False
     collected: int = 0
+    answers: str | None = None
 
 
 class Left(NamedTuple):

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.tables.corpus import IMAGES, POSTS, USERS, pictures_of
+from pipeline.tables.details import DETAILS
 from pipeline.tables.evaluation import ASKED, CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.layout import POINTS
@@ -24,8 +24,6 @@ from pipeline.tables.table import Table, positions
 from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
 
 Array = np.ndarray[Any, np.dtype[Any]]
-EXPORTED = "converted/posts.parquet"
-TOLD = ("url", "reply_to", "likes", "replies", "language", "alt")
 HELD_OUT = ("val", "test")
 KEPT_SHARDS = 8
 """Shards of pictures in memory, some 40 MB each."""
@@ -285,16 +283,29 @@ class Library:
             held["post_id"], held["user_id"], held["text"] or "", images, held["created_at"], str(self.side[row])
         )
 
-    def exported(self, post_id: str) -> dict[str, Any]:
-        """What an export told of a post beside its content, by the names of TOLD; None where it did not tell.
+    def told(self, row: int) -> dict[str, Any]:
+        """What a source told of the post at `row` beside its content: a row of DETAILS; empty where it told nothing."""
+        at = self._details["post_id"].index(self.post_ids[row]).as_py()
+        return dict(self._details.slice(at, 1).to_pylist()[0]) if at >= 0 else {}
 
-        Empty for posts that came otherwise, and where people have pseudonyms.
-        """
-        path = self.data / EXPORTED
-        if not path.exists():
-            return {}
-        told = pq.read_table(path, columns=list(TOLD), filters=[("post_id", "=", post_id)]).to_pylist()
-        return told[0] if told else {}
+    @cached_property
+    def _details(self) -> pa.Table:
+        return self._read(DETAILS, "corpus/details")
+
+    @cached_property
+    def parents(self) -> Array:
+        """The row of the post that each post answers; -1 where it answers none, or one that is not here."""
+        found = np.full(len(self.post_ids), -1, np.int64)
+        found[positions(self._details["post_id"], self.post_ids)] = positions(self._details["answers"], self.post_ids)
+        return found
+
+    @cached_property
+    def _answering(self) -> Index:
+        return Index(self.parents, len(self.post_ids))
+
+    def answers_to(self, row: int) -> Array:
+        """Rows of the posts that answer the post at `row`."""
+        return self._answering.rows(row)
 
     def row_of_post(self, post_id: str) -> int:
         """The row of a post; -1 where there is none."""

@@ -34,12 +34,12 @@ def served(run):
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory):
-    from serving import POST, USER, export, serving
+    from serving import POST, USER, serving, tell
 
     folder = tmp_path_factory.mktemp("hostile")
     fabricate_space(folder, text=POST, user=USER)
     (folder / "models").symlink_to(ROOT / "models")
-    export(folder, {"url": "javascript:alert(1)", "reply_to": USER, "likes": 7, "replies": 1, "alt": [POST]})
+    tell(folder, {"url": "javascript:alert(1)", "reply_to": USER, "likes": 7, "replies": 1, "alt": [POST]})
     with serving(folder) as found:
         yield found
 

@@ -27,7 +27,7 @@ from pipeline.tables.corpus import IMAGES
 from pipeline.tables.layout import POINTS
 
 
-def test_a_post_of_an_export_has_what_the_export_tells_and_no_address_that_is_none(hostile):
+def test_a_post_has_what_its_source_tells_and_no_address_that_is_none(hostile):
     post = hostile.space.library.post_ids[3].as_py()
     told = hostile.json(address("post", post) + ".json")["exported"]
     assert (told["likes"], told["replies"], told["alt"], told["language"]) == (7, 1, [POST], None)
@@ -35,7 +35,14 @@ def test_a_post_of_an_export_has_what_the_export_tells_and_no_address_that_is_no
     assert told["reply_to"] == {"user_id": USER, "name": USER, "user_href": address("user", USER)}
     page = hostile.get(address("post", post))[2].decode()
     assert "7 likes · 1 reply" in page and "javascript:alert" not in page and "<script>document" not in page
-    assert hostile.space.library.exported("no-post") == {}
+    assert hostile.space.library.told(5) == {}
+
+
+def test_replies_stand_beside_what_they_answer(hostile):
+    asked, answer = (hostile.space.library.post_ids[row].as_py() for row in (3, 4))
+    first, second = (hostile.json(address("post", one) + ".json") for one in (asked, answer))
+    assert first["answers"] is None and [one["post_id"] for one in first["answered_by"]] == [answer]
+    assert second["answers"]["post_id"] == asked and second["answered_by"] == []
 
 
 @pytest.mark.parametrize("width", [390, 1440])

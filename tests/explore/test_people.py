@@ -13,7 +13,7 @@ pytest.importorskip("starlette")
 from embedded import fabricate_space
 from lxml import html
 from ruamel.yaml import YAML
-from serving import export, form, serving
+from serving import form, serving, tell
 
 from explore import ask, networks, schema
 from explore.people import People
@@ -34,7 +34,7 @@ def planted(tmp_path_factory):
     folder.mkdir()
     fabricate_space(folder, user=PLANTED)
     (folder / "models").symlink_to(Path(__file__).parents[2] / "models")
-    export(folder, {"url": "https://example.org/ottilie/1", "reply_to": PLANTED, "likes": 7, "replies": 1, "alt": None})
+    tell(folder, {"url": "https://example.org/ottilie/1", "reply_to": PLANTED, "likes": 7, "replies": 1, "alt": None})
     users = Space.open(folder / "data").library.users.to_pylist()
     POINTS.write(
         POINTS.of([("user", name, i / 24, 0.0, 1) for i, name in enumerate(users)]), folder / "data/map/points"

@@ -24,12 +24,14 @@ from pipeline.privacy import keys, texts
 from pipeline.privacy.keys import Key
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
+from pipeline.tables.details import DETAILS
 from tools.searching import Search
 
 pytestmark = pytest.mark.timeout(600)  # processes with torch, on a machine that others use too
 ROOT = Path(__file__).parents[2]
 FIRST = ("check_params", "fetch_corpus", "list_corpus", "convert_corpus", "import_corpus", "clean_text")
 PEOPLE = ("Änne_Quastenflosser", "bert.wolpertinger", "chlodwig-76", "dorothea_zwirbel")
+TOLD_HERE = ("url", "reply_to", "answers", "alt")
 PLANTED = (
     *PEOPLE,
     "quastenflosser", "wolpertinger", "zwirbel",  # also in addresses, files' names and ids of posts
@@ -76,11 +78,21 @@ def planted(folder, count=80):
             f"or wolpertinger.example.com, mail quastenflosser@zwirbel.example, zwirbel (at) wolpertinger [dot] de; "
             f"call +49 171 5550123, 0171/5550123 or (555) 010-7788. On 2024-05-06 about 1 000 000 saw {number}"
         )
-        rows.append((f"{person}-post-{number}", person, said, name, f"2024-05-{1 + number % 28:02}T17:23:41"))
-    rows += [("", PEOPLE[0], "no id", "", ""), ("zwirbel-late", PEOPLE[3], "odd time", "", "zwirbel o'clock")]
-    rows += [(rows[0][0], PEOPLE[0], "again", "", ""), ("zwirbel-lone", "nobody_at_all", "alone", "", "")]
+        told = (
+            f"https://photos.example/{person}/{number}",
+            other,
+            f"{other}-post-{(number + 1) % count}",
+            f"@{other} by wolpertinger.example.com",
+        )
+        rows.append((f"{person}-post-{number}", person, said, name, f"2024-05-{1 + number % 28:02}T17:23:41", *told))
+    none = ("",) * 4
+    rows += [
+        ("", PEOPLE[0], "no id", "", "", *none),
+        ("zwirbel-late", PEOPLE[3], "odd time", "", "zwirbel o'clock", *none),
+    ]
+    rows += [(rows[0][0], PEOPLE[0], "again", "", "", *none), ("zwirbel-lone", "nobody_at_all", "alone", "", "", *none)]
     with (own / "posts.csv").open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([("post_id", "user_id", "text", "image", "created_at"), *rows])
+        csv.writer(stream).writerows([("post_id", "user_id", "text", "image", "created_at", *TOLD_HERE), *rows])
     users = [(person, "music;art" if k % 2 else "art", "false") for k, person in enumerate(PEOPLE)]
     with (own / "users.csv").open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([("user_id", "interests", "brand"), *users, ("emil_ohnepost", "art", "no")])
@@ -168,6 +180,12 @@ def test_what_is_told_of_people_still_fits_together(imported):
         f"@{key.pseudonym('user', PEOPLE[1])}" in row["text"] and "On 2024-05-06 about 1 000 000 saw 0" in row["text"]
     )
     assert str(row["created_at"]) == "2024-05-01 00:00:00" and row["image_id"]
+    told = {row["post_id"]: row for row in DETAILS.read(folder / "data/corpus/details").to_pylist()}[row["post_id"]]
+    assert (told["reply_to"], told["answers"]) == (
+        key.pseudonym("user", PEOPLE[1]),
+        key.pseudonym("post", f"{PEOPLE[1]}-post-1"),
+    )
+    assert told["url"] is None and told["alt"][0].split() == [f"@{told['reply_to']}", "by"]
     assert IMAGES.count(folder / "data/corpus/images") == 76
     lost = [
         row for row in REJECTED.read(folder / "data/corpus/rejected").to_pylist() if row["reason"] == "image: missing"

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import pipeline.tables
-from pipeline.tables import corpus, embedding, evaluation, images, layout, ranking, split, text
+from pipeline.tables import corpus, details, embedding, evaluation, images, layout, ranking, split, text
 from pipeline.tables.table import TEXT, VECTOR, WORD_LIST, Table
 from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS
 from tools import contract
@@ -30,6 +30,7 @@ FENCE = re.compile(r"(?ms)^```.*?^```")
 
 PLACES = {
     "corpus/posts": corpus.POSTS,
+    "corpus/details": details.DETAILS,
     "corpus/users": corpus.USERS,
     "corpus/images": corpus.IMAGES,
     "corpus/rejected": corpus.REJECTED,

@@ -1,9 +1,9 @@
 """One's own posts: a table of posts, a folder or zip of images, and a table of users.
 
-Posts have the columns post_id, user_id, text, image (a path inside the folder or zip) and, if known, created_at; and
-more_images, the paths of a post's further images, a list. Users have user_id, interests (a list) and brand. Other
-columns are not read. What files there may be tells `pipeline.corpus.files`, what cells `pipeline.corpus.cells`. An
-empty value is none, and so is a blank one.
+Posts have the columns post_id, user_id, text, image (a path inside the folder or zip) and, if known, created_at;
+more_images, the paths of a post's further images, a list; and what `pipeline.corpus.details` names. Users have
+user_id, interests (a list) and brand. Other columns are not read. What files there may be tells
+`pipeline.corpus.files`, what cells `pipeline.corpus.cells`. An empty value is none, and so is a blank one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.corpus import cells, files
+from pipeline.corpus import cells, details, files
 from pipeline.corpus.files import Pieces
 from pipeline.corpus.rows import CANDIDATES, joined, rejected_rows
 from pipeline.pictures.finding import Pictures, opened
 from pipeline.pictures.reading import Rejected
 from pipeline.running.params import Corpus
 from pipeline.tables.corpus import REJECTED, USERS
+from pipeline.tables.details import TOLD
 
 POST = ("post_id", "user_id", "text", "image")
 USER = ("user_id", "interests", "brand")
@@ -45,7 +46,7 @@ class TableCorpus:
 
     def rows(self) -> Pieces:
         """The rows of the table of posts."""
-        for rows, refused in files.read(self._posts, POST, ("created_at", "more_images")):
+        for rows, refused in files.read(self._posts, POST, ("created_at", "more_images", *TOLD)):
             read = {
                 **{name: cells.ids(rows[name], self._posts, name) for name in ("post_id", "user_id")},
                 **{name: cells.texts(rows[name], self._posts, name) for name in ("text", "image")},
@@ -55,6 +56,8 @@ class TableCorpus:
             read["image"], read["more_images"] = _pictures(read["image"], read["more_images"])
             checked = pa.table({"row": rows["row"], **{name: values for name, (values, _) in read.items()}})
             checked = checked.select(CANDIDATES.names).cast(CANDIDATES)
+            for name, values in details.read(rows, self._posts).items():
+                checked = checked.append_column(name, values)
             again = pc.and_(pc.equal(checked["post_id"], "post_id"), pc.equal(checked["user_id"], "user_id"))
             header = pc.if_else(pc.fill_null(again, False), HEADER, pa.scalar(None, pa.string()))
             wrong = pc.coalesce(*(found for _, found in read.values()), header)

@@ -102,7 +102,7 @@ def _post(uri: str, did: str, handle: str | None, record: Json, cid: str | None,
     return Post(
         uri, known(did), handle, record.get("text"), moment, _shown(record.get("embed")), (), langs[0],
         f"https://bsky.app/profile/{did}/post/{rkey}", None, None,
-        parent.split("/")[2] if parent.startswith("at://") else None, False, collected,
+        parent.split("/")[2] if parent.startswith("at://") else None, False, collected, parent or None,
     )  # fmt: skip
 
 

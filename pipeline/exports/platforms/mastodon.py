@@ -117,5 +117,5 @@ def _note(note: Json, item: Json, actor: Json, tree: Tree) -> Post:
         note["id"], actor["id"], actor.get("preferredUsername"), text,
         micros(note.get("published") or item.get("published")),
         tuple(shown), (), next(iter(note.get("contentMap") or ()), None), note.get("url") or note["id"], None,
-        dig(note, "replies", "totalItems"), to[1] if to else None,
+        dig(note, "replies", "totalItems"), to[1] if to else None, answers=reply or None,
     )  # fmt: skip

@@ -47,8 +47,14 @@ def thing(record: Json) -> Found:
         post_id, known(record.get("author_fullname")) if author else None, author, text, micros(record["created_utc"]),
         _shown(record), (), None, f"https://www.reddit.com{link}" if link else None, count(record.get("score")),
         count(record.get("num_comments")), None, bool(record.get("crosspost_parent")),
-        micros(record.get("retrieved_on") or dig(record, "_meta", "retrieved_2nd_on")) or 0,
+        micros(record.get("retrieved_on") or dig(record, "_meta", "retrieved_2nd_on")) or 0, _parent(record),
     )  # fmt: skip
+
+
+def _parent(record: Json) -> str | None:
+    """What a comment answers; a number, as some old months have it, is no name of one."""
+    parent = str(record.get("parent_id") or "")
+    return parent if parent.startswith(("t1_", "t3_")) else None
 
 
 def _shown(record: Json) -> tuple[Shown, ...]:

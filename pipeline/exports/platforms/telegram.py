@@ -79,7 +79,7 @@ def _post(chat: Json, album: list[Any], tree: Tree | None, folder: str) -> Post:
     return Post(
         f"{chat['id']}-{first['id']}", known(author), name, text,
         micros(first.get("date_unixtime") or first.get("date")), tuple(_shown(album, tree, folder)), (), None, None,
-        likes, None, f"post:{chat['id']}-{reply}" if reply else None, bool(first.get("forwarded_from")),
+        likes, None, None, bool(first.get("forwarded_from")), answers=f"{chat['id']}-{reply}" if reply else None,
     )  # fmt: skip
 
 

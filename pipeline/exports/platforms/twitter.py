@@ -82,7 +82,7 @@ def _v2(item: Json, author: Json, media: dict[Any, Any], collected: int) -> Post
         str(item["id"]), known(item.get("author_id")), name, unescaped(item.get("text")),
         micros(item.get("created_at")), tuple(shown), (), None if lang in (None, "und", "zxx") else lang,
         f"https://x.com/{name or 'i'}/status/{item['id']}", metrics.get("like_count"), metrics.get("reply_count"),
-        item.get("in_reply_to_user_id"), "retweeted" in refs, collected,
+        item.get("in_reply_to_user_id"), "retweeted" in refs, collected, dig(refs, "replied_to", "id"),
     )  # fmt: skip
 
 
@@ -111,6 +111,7 @@ def old(record: Json, owner: Json | None = None) -> Found:
         None if lang in (None, "und", "zxx") else lang, f"https://x.com/{name or 'i'}/status/{post_id}",
         count(record.get("favorite_count")), count(record.get("reply_count")), record.get("in_reply_to_user_id_str"),
         "retweeted_status" in record or (owner is not None and (text or "").startswith("RT @")),
+        answers=record.get("in_reply_to_status_id_str"),
     )  # fmt: skip
 
 

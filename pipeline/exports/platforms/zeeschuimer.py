@@ -107,7 +107,7 @@ def x(data: Json) -> Post | Left:
         micros(legacy.get("created_at")), shown, (), None if lang in (None, "und", "zxx") else lang,
         f"https://x.com/{handle or 'i'}/status/{post_id}", count(legacy.get("favorite_count")),
         count(legacy.get("reply_count")), legacy.get("in_reply_to_user_id_str"),
-        bool(legacy.get("retweeted_status_result")),
+        bool(legacy.get("retweeted_status_result")), answers=legacy.get("in_reply_to_status_id_str"),
     )  # fmt: skip
 
 
