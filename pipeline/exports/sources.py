@@ -12,6 +12,7 @@ import json
 import lzma
 import re
 import zipfile
+from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -54,6 +55,13 @@ class Tree:
     def matching(self, pattern: str) -> list[str]:
         """The names that end in what `pattern`, a regular expression, matches, from a `/` or the beginning on."""
         return [name for name in self.names if re.search(rf"(^|/){pattern}$", name)]
+
+    def beginning(self, begin: str) -> Iterator[str]:
+        """The names that begin so, in order."""
+        for at in range(bisect_left(self.names, begin), len(self.names)):
+            if not self.names[at].startswith(begin):
+                return
+            yield self.names[at]
 
     def picture(self, name: str) -> str:
         """How the import finds a file of this tree; `.` and a leading `/` do not count."""

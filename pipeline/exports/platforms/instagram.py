@@ -69,7 +69,7 @@ def loaded(tree: Tree) -> Found:
 
 def _beside(tree: Tree, stem: str, listed: tuple[Shown, ...]) -> tuple[Shown, ...]:
     """The files of a post in order; what they show as the metadata says."""
-    own = [n for n in tree.matching(f"{re.escape(stem)}(_\\d+)?{PICTURE}") if n.startswith(stem)]
+    own = [n for n in tree.beginning(stem) if re.fullmatch(rf"(_\d+)?{PICTURE}", n[len(stem) :])]
     numbered = {int(m[1]) if (m := re.search(r"_(\d+)\.\w+$", n[len(stem) :])) else 1: n for n in own}
     shown = listed or tuple(Shown(()) for _ in numbered)
     return tuple(

@@ -1,6 +1,7 @@
 """Mastodon: statuses as the API gives them, also mastodon-archive's file, and a person's archive."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.exports.posts import (
@@ -82,6 +83,7 @@ def is_archive(tree: Tree) -> bool:
 def archive(tree: Tree) -> Found:
     """Public notes of the outbox; boosts are told, and what was for followers alone is left out."""
     actor = tree.json(tree.matching(r"actor\.json")[0])
+    held = {_tail(name): name for name in tree.names}
 
     def read(item: Json) -> Found:
         note = item.get("object")
@@ -92,7 +94,7 @@ def archive(tree: Tree) -> Found:
         elif not any(to in PUBLIC for to in [*(note.get("to") or ()), *(note.get("cc") or ())]):
             yield Left(note["id"], PRIVATE, "for followers, or those named, alone")
         else:
-            yield _note(note, item, actor, tree)
+            yield _note(note, item, actor, tree, held)
 
     yield from each(tree.json(tree.matching(r"outbox\.json")[0])["orderedItems"], read)
     for name in tree.matching(r"following_accounts\.csv"):
@@ -101,13 +103,17 @@ def archive(tree: Tree) -> Found:
         yield from (Edge(actor["id"], row.split(",")[0].strip('"'), "follow") for row in rows if row)
 
 
-def _note(note: Json, item: Json, actor: Json, tree: Tree) -> Post:
+def _tail(path: str) -> str:
+    """A path without the bucket, `system/` or folder that stands before it at times."""
+    return re.sub(r"^.*?(media_attachments/)", r"\1", path).lstrip("/")
+
+
+def _note(note: Json, item: Json, actor: Json, tree: Tree, held: Mapping[str, str]) -> Post:
     text = "\n".join(t for t in (plain(note.get("summary")), plain(note.get("content"))) if t) or None
     shown = []
     for one in note.get("attachment") or ():
-        # The path has a bucket or `system/` before it at times: its tail is what the archive has.
-        tail = re.sub(r"^.*?(media_attachments/)", r"\1", one.get("url", "")).lstrip("/")
-        inside = next((name for name in tree.names if name.endswith(tail)), tail)
+        tail = _tail(one.get("url") or "")
+        inside = held.get(tail, tail)
         kind = str(one.get("mediaType", ""))
         if kind.startswith(("image", "video")):
             shown.append(Shown(ids(tree.picture(inside), last(tail)), kind.startswith("video"), one.get("name")))

@@ -6,7 +6,7 @@ collection.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.exports.posts import (
@@ -132,10 +132,11 @@ def archive(tree: Tree) -> Found:
         for note in (item["noteTweet"] for item in tree.json(name))
         if note.get("tweetId")
     }
+    pictures = {name.rsplit("/", 1)[-1]: tree.picture(name) for name in tree.matching(r"tweets?_media/[^/]+")}
     for name in tree.matching(r"(tweets?|community-tweet)(-part\d+)?\.js"):
         yield from each(
             tree.json(name),
-            lambda item: (_in_archive(post, tree, notes) for post in _of_archive(item.get("tweet", item), owner)),
+            lambda item: (_in_archive(post, pictures, notes) for post in _of_archive(item.get("tweet", item), owner)),
         )
 
 
@@ -146,10 +147,8 @@ def _of_archive(tweet: Json, owner: Json) -> Iterator[Post | Left]:
     yield from (post for post in old(tweet, owner) if isinstance(post, Post | Left))
 
 
-def _in_archive(post: Post | Left, tree: Tree, notes: dict[str, str]) -> Post | Left:
+def _in_archive(post: Post | Left, pictures: Mapping[str, str], notes: Mapping[str, str]) -> Post | Left:
     if isinstance(post, Left):
         return post
-    media = tree.matching(rf"tweets?_media/{re.escape(post.post_id)}-[^/]+") if post.shown else []
-    by_name = {name.rsplit("/", 1)[-1]: tree.picture(name) for name in media}
-    shown = tuple(s._replace(names=ids(*(by_name.get(n) for n in s.names), *s.names)) for s in post.shown or ())
+    shown = tuple(s._replace(names=ids(*map(pictures.get, s.names), *s.names)) for s in post.shown or ())
     return post._replace(shown=shown, text=notes.get(post.post_id) or post.text)
