@@ -5,6 +5,8 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC's own index cache is shared by all users of a machine unless it is given a private place.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
+# Where the environment forbids it, as images for containers do, each process compiles all that it imports anew: seconds.
+export PYTHONDONTWRITEBYTECODE :=
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 BASE ?= main
 POSTS ?= 10000

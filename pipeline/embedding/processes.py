@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import numba
@@ -103,17 +104,19 @@ def launch(work: Callable[[Processes], None]) -> None:
     count = _wanted()
     if count == 1:
         return work(ALONE)
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    settings = LaunchConfig(
-        min_nodes=1, max_nodes=1, nproc_per_node=count, rdzv_backend="c10d", rdzv_endpoint="localhost:0",
-        local_addr="localhost", max_restarts=0, run_id="train",
-    )  # fmt: skip
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # what failed is told below
-    try:
-        elastic_launch(settings, _enter)(work, logging.getLogger().getEffectiveLevel(), max(1, cores() // count))
-    except ChildFailedError as error:
-        raise _told(list(error.failures.values())) from error
+    with TemporaryDirectory(prefix="train-") as logs:  # else torch makes one, and leaves it
+        settings = LaunchConfig(
+            min_nodes=1, max_nodes=1, nproc_per_node=count, rdzv_backend="c10d", rdzv_endpoint="localhost:0",
+            local_addr="localhost", max_restarts=0, run_id="train", logs_specs=DefaultLogsSpecs(log_dir=logs),
+        )  # fmt: skip
+        try:
+            elastic_launch(settings, _enter)(work, logging.getLogger().getEffectiveLevel(), max(1, cores() // count))
+        except ChildFailedError as error:
+            raise _told(list(error.failures.values())) from error
     return None
 
 

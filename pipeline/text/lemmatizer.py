@@ -35,7 +35,11 @@ class Lemmatizer:
         """From its file."""
         from stanza.models.lemma.trainer import Trainer
 
-        return cls(Trainer(model_file=str(model), device="cpu"))  # the same lemmas on every machine
+        # Its __init__ would make an optimizer, for which torch imports its compiler: seconds, and nothing is trained.
+        trainer = Trainer.__new__(Trainer)
+        trainer.load(str(model), None, None)  # on the CPU: the same lemmas on every machine
+        trainer.caseless = trainer.args.get("caseless", False)
+        return cls(trainer)
 
     def holds(self, words: Sequence[tuple[str, str]]) -> list[bool]:
         """Whether the dictionary has a lemma of each (word, part of speech)."""

@@ -28,7 +28,10 @@ def found(request, tmp_path_factory):
     (one / "ours").rename(other / "theirs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(WANTED, str(request.param))
+        temporary = tmp_path_factory.mktemp("temporary")
+        patch.setattr("tempfile.tempdir", str(temporary))
         launch(partial(several.every_case, other))
+        assert not list(temporary.iterdir())
     ends = [torch.load(folder / "found.pt") for folder in (one, other)]
     return *ends, several.until(other / "ours", ALONE)
 

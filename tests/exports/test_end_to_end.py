@@ -1,15 +1,13 @@
 """From an export to the tables, and, slowly, to the report: the stages themselves, as DVC runs them."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from exports.truth import truth
 from exports.writers import WRITERS, appview, fourcat_csv, twarc_pages
 from ruamel.yaml import YAML
+from started import stages, started
 
 from benchmarks import lay_out, write_params
 from pipeline.tables.corpus import POSTS, USERS, pictures_of
@@ -43,12 +41,9 @@ def prepared(folder, writer, people=6, posts=24):
     return written
 
 
-def run(folder, stages):
+def run(folder, names):
     """Run these stages in one process: what each imports is imported once."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
-    code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(f'stages.{name}').main()"
-    done = subprocess.run([sys.executable, "-c", code, *stages], cwd=folder, env=environment,
-                          capture_output=True, text=True, check=False)  # fmt: skip
+    done = started(stages, *names, at=folder, environment={"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-3000:]
 
 

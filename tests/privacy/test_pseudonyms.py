@@ -18,6 +18,7 @@ from exports.truth import truth
 from exports.writers import fourcat_csv, twarc_pages
 from PIL import Image
 from ruamel.yaml import YAML
+from started import stages, started
 
 from benchmarks import lay_out, write_params
 from pipeline.privacy import keys, texts
@@ -105,20 +106,10 @@ def planted(folder, count=80):
     return folder
 
 
-def run(folder, stages, status=0):
+def run(folder, names, status=0):
     """Run stages in one process, as DVC has them run; returns what they printed."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(folder),
-        "OMP_NUM_THREADS": "1",
-        "DU2MCE_CACHE": str(folder / "cache"),
-    }
-    code = (
-        "import importlib, sys\nfrom stages.runner import run\n"
-        "for name in sys.argv[1:]: run(name, importlib.import_module(f'stages.{name}').main)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *stages], cwd=folder, env=environment, capture_output=True,
-                          text=True, check=False)  # fmt: skip
+    environment = {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "DU2MCE_CACHE": str(folder / "cache")}
+    done = started(stages, *names, at=folder, environment=environment)
     assert done.returncode == status, done.stderr[-3000:]
     return done.stdout + done.stderr
 
