@@ -33,11 +33,14 @@ from explore.views import NotFound, Views, address
 from pipeline.pictures.reading import Rejected
 from pipeline.pictures.storing import to_rgb
 from pipeline.report import cards, wording
+from pipeline.report.pictures import blurred
 from pipeline.running.errors import UserError
 from pipeline.space.space import KINDS, Asked, Filters, Space
 
 HERE = Path(__file__).parent
 REPORT_STYLE = Path(wording.__file__).with_name("style.css")
+_HIDDEN = (200, 200, 200)
+"""The colour of a picture that is not shown."""
 MOST_BYTES = 64 << 20
 """Of a picture that one asks with."""
 KEPT = 32
@@ -287,7 +290,7 @@ class Pages:
 
     def _small(self, image: str, side: int) -> bytes | None:
         stored = self.space.library.picture(image)
-        return None if stored is None else small(stored, side)
+        return None if stored is None else small(stored, side, self.space.reader.params.report.pictures)
 
     def own_picture(self, request: Request) -> Response:
         """A picture that was asked with, encoded anew by the guarded worker."""
@@ -308,10 +311,12 @@ class Pages:
         return Response((HERE / "static" / name).read_bytes(), media_type=TYPES[Path(name).suffix])
 
 
-def small(stored: bytes, side: int) -> bytes:
-    """A stored picture with at most `side` pixels a side, as WebP."""
+def small(stored: bytes, side: int, shown: str = "shown") -> bytes:
+    """A stored picture with at most `side` pixels a side, as WebP; `shown` is that of `report.pictures`."""
     image = to_rgb(stored)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    if shown != "shown":
+        image = blurred(image) if shown == "blurred" else Image.new("RGB", image.size, _HIDDEN)
     packed = io.BytesIO()
     image.save(packed, "WEBP", quality=80, method=2)
     return packed.getvalue()

@@ -16,7 +16,7 @@ import numpy as np
 from explore.forms import Data
 from explore.people import People
 from explore.words import MOST, Telling
-from pipeline.report.people import FEWEST
+from pipeline.common.metrics import FEWEST
 from pipeline.space.library import HELD_OUT
 from pipeline.space.question import Term, not_known, parse, spelled
 from pipeline.space.space import KINDS, Answer, Asked, Filters, Space

@@ -75,7 +75,8 @@ log = logging.getLogger("report")
 
 
 def main() -> None:
-    load("report.people")  # declared by itself, though the whole file is a dep: `dvc params diff` tells it
+    # Declared by themselves, though the whole file is a dep: `dvc params diff` tells them.
+    load("report.people", "report.pictures")
     params, source = validate(), validate().corpus.source
     measured = {name: read_metrics(METRICS / f"{name}.json") for name in MEASURED}
     read, split, audit, retrieval = (measured[name] for name in ("import", "split", "audit", "retrieval"))
@@ -97,6 +98,7 @@ def main() -> None:
         + [largest["image_id"].drop_null()],
         users=[_of(asked, "user", "value"), _of(answers, "user", "id")],
         people=params.report.people,
+        pictures=params.report.pictures,
     )
 
     texts = WORDS.count(WORDS_PATH) + duplicates.num_rows
@@ -170,7 +172,11 @@ def _card() -> list[Part]:
 
 
 def _shelf(
-    posts: list[pa.ChunkedArray], images: list[pa.ChunkedArray], users: list[pa.ChunkedArray], people: str
+    posts: list[pa.ChunkedArray],
+    images: list[pa.ChunkedArray],
+    users: list[pa.ChunkedArray],
+    people: str,
+    pictures: str,
 ) -> Shelf:
     """What the page shows of these posts, images and users, by their ids."""
     post_ids, image_ids, user_ids = ({i for ids in many for i in ids.to_pylist()} for many in (posts, images, users))
@@ -179,9 +185,9 @@ def _shelf(
     post_of_image = _first(map(_by_picture, POSTS.batches(POSTS_PATH, PICTURED)), "image_id", "post_id", image_ids)
     found = POSTS.find(POSTS_PATH, post_ids | set(post_of_image.values()), ["user_id", "text", "image_id"])
     image_ids |= {found[post]["image_id"] for post in post_ids & set(found)} - {None}
-    pictures = IMAGES.find(IMAGES_PATH, image_ids, ["bytes", "width"])
+    stored = IMAGES.find(IMAGES_PATH, image_ids, ["bytes", "width"]) if pictures != "hidden" else {}
     # A made vector (corpus.synthetic.images: features) is no picture: it is without a width.
-    thumbnails = {image: thumbnail(row["bytes"]) for image, row in pictures.items() if row["width"]}
+    thumbnails = {i: thumbnail(row["bytes"], pictures == "blurred") for i, row in stored.items() if row["width"]}
     return Shelf(found, thumbnails, post_of_image, image_of_user, people)
 
 

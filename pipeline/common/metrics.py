@@ -11,6 +11,9 @@ import numpy as np
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 
+FEWEST = 3
+"""Users of a group, below which nothing is told of it but how many they are: it would be one's own."""
+
 
 def write_metrics(values: Mapping[str, object], path: Path, digits: int = 4) -> None:
     """Write `values` as indented JSON, a list of numbers on one line, floats rounded to `digits` significant digits.

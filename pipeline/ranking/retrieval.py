@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.common.metrics import FEWEST
 from pipeline.ranking.bootstrap import interval, resamples, rounded
 from pipeline.ranking.ranks import ranks
 from pipeline.ranking.vectors import Vectors
@@ -173,7 +174,8 @@ def evaluate(
     """The metrics of `found`, rows of RANKS per task, with 95 % intervals over `count` resamples of users.
 
     Per task what `summarize` gives, `interval_95` of each metric, and `by_activity` the mean_median_rank of users with
-    few posts in train, some (from activity[0] on) and many (from activity[1] on); `posts` are these per user. All
+    few posts in train, some (from activity[0] on) and many (from activity[1] on), but of fewer than FEWEST users how
+    many they are and no more; `posts` are these per user. All
     tasks share the resamples, so that joint_performance has an interval too. A number keeps the digits that its
     interval supports.
     """
@@ -192,18 +194,20 @@ def evaluate(
     for task, block in blocks.items():
         metrics[task] = _with_interval(block, drawn.get(task, {}))
         metrics[task]["by_activity"] = {
-            name: {
-                "users": len(groups[task, name]["user_id"].unique()),
-                "queries": rows.num_rows,
-                **_with_interval(
-                    {k: v for k, v in summarize(rows, candidates[task]).items() if k == "mean_median_rank"},
-                    drawn[task, name],
-                ),
-            }
+            name: _of_group(rows, candidates[task], drawn[task, name])
             for name in ACTIVITY
             if (rows := groups[task, name]).num_rows
         }
     return metrics
+
+
+def _of_group(rows: pa.Table, candidates: int, drawn: Mapping[str, Array]) -> dict[str, Any]:
+    """What is told of a group of users: of fewer than FEWEST how many they are, as metrics are in Git."""
+    users = len(rows["user_id"].unique())
+    if users < FEWEST:
+        return {"users": users}
+    block = {k: v for k, v in summarize(rows, candidates).items() if k == "mean_median_rank"}
+    return {"users": users, "queries": rows.num_rows, **_with_interval(block, drawn)}
 
 
 def _activity(rows: pa.Table, posts: Mapping[str, int], bounds: Sequence[int]) -> Array:

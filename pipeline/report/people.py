@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.common.metrics import FEWEST
 from pipeline.report.cards import Shelf, clip
 from pipeline.report.page import Answers, Card, Cluster, Clusters, Grid, Note, Part, Question
 from pipeline.report.pictures import cloud
@@ -16,8 +17,6 @@ from pipeline.report.wording import count, number, percent, plural
 Metrics = Mapping[str, Any]
 NAMED = 12
 """Users that a cluster names."""
-FEWEST = 3
-"""Users of a cluster, below which it is not described where people are not shown: it would be one's own."""
 KINDS = {"image": "images", "user": "users", "text": "texts"}
 TITLES = {
     "text": "Close questions side by side: the difference of a word should show in the answers",
@@ -39,7 +38,7 @@ def clusters(
     for cluster, group in members.groupby("cluster"):
         own = said[said["cluster"] == cluster]
         telling, frequent = (own[own["measure"] == measure] for measure in ("log_odds", "frequency"))
-        if shelf.people != "shown" and len(group) < FEWEST:
+        if len(group) < FEWEST:
             told.append(len(group))
             continue
         named = 0 if shelf.people == "hidden" else NAMED

@@ -199,6 +199,9 @@ def _by_activity(model: Metrics, asked: Sequence[str], activity: Sequence[int]) 
     for task in asked:
         shown = []
         for name, block in model[task]["by_activity"].items():
+            if "mean_median_rank" not in block:
+                rows.append([f"{TASKS[task]}, {name} posts", count(block["users"]), "", "not told of so few"])
+                continue
             label = f"{name} posts ({plural(block['users'], 'user')})"
             shown.append(_dot(label, block, "mean_median_rank", main=True))
             figures = [count(block["users"]), count(block["queries"]), _with_ends(block, "mean_median_rank")]

@@ -276,6 +276,7 @@ class Map(_Section):
 class Report(_Section):
     queries: list[list[str]] | None
     people: Literal["shown", "initials", "hidden"]
+    pictures: Literal["shown", "blurred", "hidden"]
     top: PositiveInt
 
 

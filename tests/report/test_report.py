@@ -313,6 +313,20 @@ def test_a_thumbnail_is_small():
     assert uri.startswith("data:image/webp;base64,") and len(uri) < 20_000
 
 
+def test_a_blurred_picture_keeps_the_colours_of_few_cells_and_nothing_else():
+    random = np.random.default_rng(0)
+    cells = random.integers(0, 255, (8, 8, 3), np.uint8)
+    first, second = (
+        Image.fromarray(
+            np.clip(np.kron(cells, np.ones((16, 16, 1))) + detail - detail.mean((0, 1)), 0, 255).astype("u1")
+        )
+        for detail in (np.tile(random.integers(0, 40, (16, 16, 3)), (8, 8, 1)) for _ in range(2))
+    )
+    told = [np.asarray(pictures.blurred(image)).astype(int) for image in (first, second)]
+    assert told[0].shape == (128, 128, 3) and np.abs(told[0] - told[1]).max() <= 6  # what parts the two is gone
+    assert np.abs(np.asarray(first).astype(int) - np.asarray(second)).max() > 30
+
+
 def test_colours_can_be_read_in_both_modes():
     style = (Path(corpus.__file__).parent / "style.css").read_text()
     light, dark = re.findall(r":root \{(.*?)\}", style, re.S)
