@@ -19,7 +19,6 @@ from explore.people import People
 from pipeline.report.cards import clip
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
-from pipeline.space.chance import threshold
 from pipeline.space.space import Space
 
 Node = tuple[str, str, dict[str, Any]]
@@ -51,11 +50,12 @@ def users(space: Space, people: People) -> tuple[list[Node], list[Edge]]:
     held, library = space.vectors("user"), space.library
     names = held.ids.to_pylist()
     edges: dict[tuple[int, int], float] = {}
+    null = space.nothing("user", "user")
+    common, least = held.values @ null.mean, null.surplus()
     for begin in range(0, len(names), _BLOCK):
         block = held.values[begin : begin + _BLOCK] @ held.values.T
         for row, cosines in enumerate(block, begin):
-            others = np.delete(cosines, row)
-            for other in np.flatnonzero(cosines > threshold(others)):
+            for other in np.flatnonzero(cosines - common > least):
                 if other != row:
                     edges[min(row, int(other)), max(row, int(other))] = float(cosines[other])
     nodes = [_user(library, people, name) for name in names]

@@ -68,6 +68,7 @@ class Image(_Data):
 class _Answer(_Data):
     id: str
     cosine: Cosine
+    chance: Annotated[float, Field(gt=0, le=1)]
     above_chance: bool
     copies: Count
     held_out: bool

@@ -13,6 +13,7 @@ Opening reads nothing but what is asked for, and imports no torch; the first tex
 Shapes: n things of a kind, D numbers per vector.
 """
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -26,8 +27,9 @@ import pyarrow as pa
 from pipeline.pictures.reading import Rejected
 from pipeline.ranking.vectors import Vectors, unit
 from pipeline.running.errors import UserError
-from pipeline.space.chance import threshold
+from pipeline.space.chance import SHARE, Nothing, nothing
 from pipeline.space.library import HELD_OUT, Library, Post
+from pipeline.space.nearest import Things, Wanted
 from pipeline.space.question import Term, not_known, parse
 from pipeline.space.reading import Reader
 from pipeline.tables.table import positions
@@ -67,14 +69,19 @@ class Answer:
     kind: str
     id: str
     cosine: float
-    above_chance: bool
-    """Whether it is nearer than the nearest of a kind is to nineteen in twenty questions about nothing; `chance`."""
+    chance: float
+    """The share of questions about nothing of which the nearest is as near, as `pipeline.space.chance` has it."""
     copies: int = 0
     """How many further images, or posts, are folded into this one."""
     held_out: bool = False
     """Whether it is of a post of the validation or test side, and of none that the model was trained on."""
     because: tuple[str, ...] = ()
     """Of a user: ids of the posts that lie nearest to what was asked."""
+
+    @property
+    def above_chance(self) -> bool:
+        """Whether it is nearer than the nearest is to nineteen in twenty questions about nothing."""
+        return self.chance <= SHARE
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,8 @@ class Space:
         self.library = Library(data)
         self.reader = Reader(data, params, models)
         self.data = data
+        self._nothing: dict[tuple[str, str], Nothing] = {}
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, data: str | Path = "data") -> Self:
@@ -131,11 +140,11 @@ class Space:
 
     # ------------------------------------------------------------ vectors
     @cached_property
-    def _held(self) -> dict[str, Vectors]:
+    def _held(self) -> dict[str, Things]:
         read = {kind: Vectors.read(self.data / f"embeddings/{kind}s") for kind in KINDS}
-        return {kind: Vectors(held.ids, unit(held.values)) for kind, held in read.items()}
+        return {kind: Things(held.ids, unit(held.values)) for kind, held in read.items()}
 
-    def vectors(self, kind: str) -> Vectors:
+    def vectors(self, kind: str) -> Things:
         """All things of a kind, at unit length (n, D)."""
         return self._held[kind]
 
@@ -173,15 +182,13 @@ class Space:
         rows = {"user": library.row_of_user, "image": library.row_of_image, "text": library.row_of_post}
         row = rows[kind](name)
         place = int(self._places[kind][row]) if row >= 0 else -1
-        return self.vectors(kind).values[place] if place >= 0 else None
+        return self.vectors(kind).at(np.array([place]))[0] if place >= 0 else None
 
     def post_vector(self, row: int) -> Array | None:
         """The mean of the vectors of what the post at `row` says and shows, at unit length."""
-        parts = [self._places["text"][row]]
-        held = [self.vectors("text").values[place] for place in parts if place >= 0]
-        images = self._places["image"][self.library.images_of_post(row)]
-        held += [self.vectors("image").values[place] for place in images if place >= 0]
-        return unit(np.mean(held, axis=0)[None])[0] if held else None
+        places = {"text": self._places["text"][[row]], "image": self._places["image"][self.library.images_of_post(row)]}
+        held = np.concatenate([self.vectors(kind).at(at[at >= 0]) for kind, at in places.items()])
+        return unit(held.mean(axis=0)[None])[0] if len(held) else None
 
     # ------------------------------------------------------------ questions
     def ask(self, question: str | Sequence[Term] = "", image: bytes | None = None) -> Asked:
@@ -240,18 +247,27 @@ class Space:
             raise ValueError(f"kind is {kind!r}; there are {', '.join(KINDS)}")
         if asked.vector is None:
             return []
-        scores = self.vectors(kind).values @ asked.vector
-        own = np.isin(self._group(kind), self._own(asked, kind))
-        chance = threshold(scores[~own])
-        if filters.of_posts:
-            scores = np.where(self._taken(kind, filters), scores, -np.inf)
-        scores = np.where(own, -np.inf, scores)
-        if filters.least is not None:
-            scores = np.where(scores >= filters.least, scores, -np.inf)
+        things = self.vectors(kind)
+        taken = self._taken(kind, filters) if filters.of_posts else None
+        least = -np.inf if filters.least is None else filters.least
+        wanted = Wanted(top, self._group(kind), self._own(asked, kind), taken, least)
+        rows, cosines = things.nearest(asked.vector, wanted)
+        null = self.nothing(asked.kind, kind)
+        chances = null.chance(cosines - things.at(rows) @ null.mean)
         return [
-            self._answer(kind, int(row), float(scores[row]), chance, asked.vector)
-            for row in _best(scores, self._group(kind), top)
+            self._answer(kind, int(row), float(cosine), float(chance), asked.vector)
+            for row, cosine, chance in zip(rows, cosines, chances, strict=True)
         ]
+
+    def nothing(self, asking: str, kind: str) -> Nothing:
+        """What questions about nothing, by things of the kind `asking`, find among those of `kind`."""
+        with self._lock:
+            if (asking, kind) not in self._nothing:
+                among = self.vectors(kind)
+                self._nothing[asking, kind] = nothing(
+                    self.vectors(asking), lambda asked, own: among.highest(asked, own if asking == kind else None)
+                )
+            return self._nothing[asking, kind]
 
     def _group(self, kind: str) -> Array:
         groups: dict[str, Array] = self.__dict__.setdefault("_groups", {})
@@ -310,15 +326,15 @@ class Space:
 
     def _answer(self, kind: str, place: int, cosine: float, chance: float, vector: Array) -> Answer:
         library, row = self.library, int(self._rows[kind][place])
-        name, above = self.ids(kind)[place].as_py(), cosine > chance
+        name = self.ids(kind)[place].as_py()
         if kind == "user":
-            return Answer(kind, name, cosine, above, because=tuple(self.explain(row, vector)))
+            return Answer(kind, name, cosine, chance, because=tuple(self.explain(row, vector)))
         if kind == "image":
             posts, copies = library.posts_of_image(row), len(library.copies_of_image(row)) - 1
         else:
             posts, copies = np.array([row]), len(library.copies_of_text(row)) - 1
         sides = set(library.side[posts])
-        return Answer(kind, name, cosine, above, copies, bool(sides & set(HELD_OUT)) and "train" not in sides)
+        return Answer(kind, name, cosine, chance, copies, bool(sides & set(HELD_OUT)) and "train" not in sides)
 
     def explain(self, user: int, vector: Array, top: int = WHY) -> list[str]:
         """Ids of the posts by the user at row `user` of which text or picture lies nearest to `vector` (D,)."""
@@ -335,11 +351,11 @@ class Space:
         """The cosine with `vector` of the text or picture of each post that lies nearer to it; -inf without either."""
         score = np.full(len(rows), -np.inf, np.float32)
         at = self._places["text"][rows]
-        score[at >= 0] = self.vectors("text").values[at[at >= 0]] @ vector
+        score[at >= 0] = self.vectors("text").at(at[at >= 0]) @ vector
         for i, row in enumerate(rows):
             images = self._places["image"][self.library.images_of_post(int(row))]
             if (seen := images[images >= 0]).size:
-                score[i] = max(score[i], float((self.vectors("image").values[seen] @ vector).max()))
+                score[i] = max(score[i], float((self.vectors("image").at(seen) @ vector).max()))
         return score
 
     # ------------------------------------------------------------ things
@@ -380,16 +396,3 @@ class Space:
 
         vectors, _ = Newcomers(self.reader, self.data).vectors([{"user_id": "", **post} for post in posts])
         return vectors[""]
-
-
-def _best(scores: Array, group: Array, top: int) -> Array:
-    """The rows of the `top` highest scores, one of each group; equal ones in order of the rows."""
-    wanted = 4 * top
-    while True:
-        rows = np.argpartition(-scores, wanted - 1)[:wanted] if wanted < len(scores) else np.arange(len(scores))
-        rows = rows[np.isfinite(scores[rows])]
-        rows = rows[np.lexsort((rows, -scores[rows]))]
-        first = np.sort(np.unique(group[rows], return_index=True)[1])
-        if len(first) >= top or wanted >= len(scores):
-            return rows[first[:top]]
-        wanted *= 4

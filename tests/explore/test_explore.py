@@ -162,6 +162,7 @@ def test_the_json_of_a_search_has_its_schema(served):
     assert set(found) == told
     kinds = {
         "cosine": float,
+        "chance": float,
         "above_chance": bool,
         "copies": int,
         "held_out": bool,

@@ -10,7 +10,6 @@ import pytest
 from fabricate import PEOPLE, TOPICS
 
 from pipeline.running.errors import UserError
-from pipeline.space.chance import threshold
 from pipeline.space.space import Asked, Filters, Space
 from pipeline.tables.corpus import IMAGES, POSTS
 
@@ -148,16 +147,6 @@ def test_somebody_new_lies_among_those_who_post_alike(space):
     vector = space.new_user([{"text": "tulip petal"}, {"text": "garden rose"}, {"text": None, "image": None}])
     nearest = space.nearest(Asked((), vector, "user"), "user", 3)
     assert {topic_of_user(answer.id) for answer in nearest} == {2}
-
-
-def test_chance_is_what_one_bell_curve_explains():
-    rng = np.random.default_rng(0)
-    nothing = [rng.normal(0.1, 0.05, 500) for _ in range(400)]
-    above = np.mean([draws.max() > threshold(draws) for draws in nothing])
-    assert 0.02 < above < 0.09
-    found = np.append(nothing[0], 0.6)
-    assert (found > threshold(found)).sum() == 1
-    assert threshold(np.ones(2)) == 1.0
 
 
 def test_no_space_is_one_sentence(tmp_path):
