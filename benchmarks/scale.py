@@ -3,8 +3,8 @@
 `python -m benchmarks.scale POSTS …` (`make scale POSTS=…`) runs the stages of dvc.yaml, the same scripts, in a folder
 of its own per size, `.scale/<posts>/`, on a synthetic corpus of Twitter's proportions with made features of 2048
 numbers. What a stage took is added to `benchmarks/scale.json` when it ends; a stage that is there already is not run
-again, so an interrupted run goes on (`--again STAGE …` measures these anew). Draws `benchmarks/scale.svg` and fits, for
-each stage, the exponent of its CPU time over the sizes from 100,000 posts on.
+again, but where its tables are missing, so an interrupted run goes on (`--again STAGE …` measures these anew). Draws
+`benchmarks/scale.svg` and fits, for each stage, the exponent of its CPU time over the sizes from 100,000 posts on.
 
 `--kill STAGE …` runs these once more where they were run before, kills each with SIGKILL in the middle, runs it again,
 and tells what the kill cost and whether the tables are the same. word2vec then runs on one thread, as gensim's vectors
@@ -83,11 +83,15 @@ def main() -> None:
         if arguments.kill:
             _kill(posts, folder, arguments.kill)
             continue
-        for stage in STAGES:
-            held = _read().get(str(posts), {})
-            if stage not in held or stage in arguments.again:
+        held = _read().get(str(posts), {})
+        wanted = [stage for stage in STAGES if stage not in held or stage in arguments.again]
+        for stage in STAGES[: STAGES.index(wanted[-1]) + 1] if wanted else ():
+            if stage in wanted:
                 print(f"{posts:,} posts: {stage}", file=sys.stderr, flush=True)
                 _keep(posts, stage, _measured(stage, folder))
+            elif not _is_made(stage, folder):
+                print(f"{posts:,} posts: {stage}, for its tables alone", file=sys.stderr, flush=True)
+                _measured(stage, folder)
     if not arguments.kill:
         _report()
 
@@ -124,6 +128,13 @@ def _digest(stage: str, folder: Path) -> str:
             with file.open("rb") as stream:
                 digest.update(f"{file.relative_to(folder)}".encode() + hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
+
+
+def _is_made(stage: str, folder: Path) -> bool:
+    """Whether the outputs of a stage are there, as they are not in a new clone."""
+    entry = YAML(typ="safe", pure=True).load(folder / "dvc.yaml")["stages"][stage]
+    outs = [name for out in entry.get("outs", ()) for name in ([out] if isinstance(out, str) else out)]
+    return all((folder / name).exists() for name in outs)
 
 
 def _command(stage: str, folder: Path) -> list[str]:

@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 _DEEP = 4
 """Packings within one another that are opened."""
 _PIECE = 64 << 20
-_MANY, _BEGIN, _WINDOW = 200, 5, 4 << 20
-"""From how many forms on these are sifted first, by how many of their letters, in how many bytes at once."""
+_MANY, _FEW, _WINDOW = 200, 5, 4 << 20
+"""From how many forms on these are sifted first, by how few of their letters, in how many bytes at once."""
 
 
 class Hit(NamedTuple):
@@ -58,7 +58,7 @@ class Search:
             forms = {form.encode("utf-8", "surrogatepass") for form in written}
             forms |= {name.encode("utf-16-le", "surrogatepass")}
             self._forms += [(number, form.lower()) for form in forms if form]
-        self._codes = np.array([int.from_bytes(form[:_BEGIN], "little") for _, form in self._forms], np.uint64)
+        self._codes = _rarer([form[:_FEW] for _, form in self._forms], [form[-_FEW:] for _, form in self._forms])
         self._longest = max((len(form) for _, form in self._forms), default=1)
         self._files = self._size = 0
         self._hits: dict[Hit, None] = {}
@@ -147,14 +147,14 @@ class Search:
                 self._hits[Hit(number, told, inside)] = None
 
     def _likely(self, data: bytes) -> list[tuple[int, bytes]]:
-        """The forms whose first letters stand anywhere in `data`: with many names, few are looked for to the end."""
+        """The forms whose first or last letters stand anywhere in `data`: of many names few are looked for whole."""
         if len(self._forms) < _MANY:
             return self._forms
-        found = np.array([len(form) < _BEGIN for _, form in self._forms])
+        found = np.array([len(form) < _FEW for _, form in self._forms])
         for begin in range(0, len(data), _WINDOW):
-            letters = np.frombuffer(data[begin : begin + _WINDOW + _BEGIN - 1], np.uint8).astype(np.uint64)
-            codes = np.zeros(max(0, len(letters) - _BEGIN + 1), np.uint64)
-            for at in range(_BEGIN):
+            letters = np.frombuffer(data[begin : begin + _WINDOW + _FEW - 1], np.uint8).astype(np.uint64)
+            codes = np.zeros(max(0, len(letters) - _FEW + 1), np.uint64)
+            for at in range(_FEW):
                 codes |= letters[at : at + len(codes)] << np.uint64(8 * at)
             found |= np.isin(self._codes, codes)
         return [self._forms[at] for at in np.flatnonzero(found)]
@@ -162,6 +162,16 @@ class Search:
     def end(self) -> Searched:
         """What was looked through and found so far."""
         return Searched(self._files, self._size, list(self._hits), list(self._unread))
+
+
+def _rarer(firsts: list[bytes], lasts: list[bytes]) -> np.ndarray:
+    """Of each form's first and last letters those that fewer forms share, as numbers: names may all begin alike."""
+    codes = np.array([[int.from_bytes(part, "little") for part in parts] for parts in (firsts, lasts)], np.uint64)
+    shared = []
+    for row in codes:
+        _, of, counts = np.unique(row, return_inverse=True, return_counts=True)
+        shared.append(counts[of])
+    return np.where(shared[0] <= shared[1], *codes)
 
 
 def _packing(head: bytes) -> str | None:
