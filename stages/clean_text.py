@@ -39,10 +39,10 @@ log = logging.getLogger("clean_text")
 
 
 def main() -> None:
-    params = load("text", "corpus.source")
+    params = load("text", "corpus.source", "corpus.synthetic")
     stanza = models(params.text.stanza, MODELS_PATH)
     tagged = partial(lemmatize_sentences, chosen=stanza) if params.text.lemmas == "sentence" else None
-    allowed = allowed_languages(params.text.languages, params.corpus.source)
+    allowed = allowed_languages(params.text.languages, params.corpus.source, params.corpus.synthetic.languages)
 
     with resumable("clean_text") as folder:
         clean = partial(

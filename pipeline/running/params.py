@@ -33,10 +33,17 @@ class _Section(BaseModel):
 Section = TypeVar("Section", bound=_Section)
 
 
+TRANSLATED_TOPICS = 32
+
+
 class Synthetic(_Section):
     posts: Annotated[int, Field(ge=200)]
     users: Annotated[int, Field(ge=10)]
     topics: Annotated[int, Field(ge=2)]
+    languages: Annotated[
+        list[Literal["en", "es", "ja", "ko", "pt", "it", "fr", "de", "fa", "id", "zh", "ru", "tr", "ar"]],
+        Field(min_length=1),
+    ]
     image_share: Share
     text_share: Share
     text_shown: Share
@@ -50,6 +57,8 @@ class Synthetic(_Section):
     def _posts_have_content(self) -> Self:
         if self.image_share + self.text_share < 1:
             raise ValueError("image_share and text_share have to add up to at least 1: a post has one or the other")
+        if self.languages != ["en"] and self.topics > TRANSLATED_TOPICS:
+            raise ValueError(f"languages beside en have words for {TRANSLATED_TOPICS} topics at most")
         return self
 
 

@@ -21,13 +21,20 @@ from pipeline.text.languages import Guesses, decide
 from pipeline.text.stopwords import stopwords
 
 ENGLISH = "en"
-SOURCES = {"openclipart": (ENGLISH,), "synthetic": (ENGLISH,)}
-"""Corpora whose language is known. Titles of a few drawings are Italian or Portuguese; three words say too little."""
 
 
-def allowed_languages(chosen: Literal["auto"] | Sequence[str], source: str) -> Sequence[str] | None:
-    """The languages that posts of a corpus may be in, by text.languages; None: any."""
-    return SOURCES.get(source) if chosen == "auto" else chosen
+def allowed_languages(
+    chosen: Literal["auto"] | Sequence[str], source: str, generated: Sequence[str]
+) -> Sequence[str] | None:
+    """The languages that posts of a corpus may be in, by text.languages; None: any.
+
+    openclipart is English (titles of a few drawings are Italian or Portuguese; three words say too little), and so is a
+    corpus that was `generated` in English alone.
+    """
+    if chosen != "auto":
+        return chosen
+    english = source == "openclipart" or (source == "synthetic" and list(generated) == [ENGLISH])
+    return (ENGLISH,) if english else None
 
 
 def rules(language: str) -> dict[str, str | bool]:

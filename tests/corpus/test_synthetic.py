@@ -13,11 +13,12 @@ from pipeline.corpus.rows import CANDIDATES
 from pipeline.corpus.sources import drawing, synthetic
 from pipeline.corpus.sources.lexicon import Lexicon
 from pipeline.corpus.sources.synthetic import IMAGE_CHANGES, INTERESTS, TEXT_CHANGES, SyntheticCorpus
+from pipeline.corpus.sources.translated import translated
 from pipeline.evaluation import interests
 from pipeline.evaluation.methods import everywhere
 from pipeline.pictures.reading import intake
 from pipeline.ranking.vectors import Vectors
-from pipeline.running.params import validate
+from pipeline.running.params import TRANSLATED_TOPICS, validate
 from pipeline.tables.corpus import USERS
 from pipeline.tables.table import positions
 from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS
@@ -319,3 +320,33 @@ def test_a_hundred_topics_and_the_smallest_corpus(tmp_path):
     assert len(list(many.corpus.pictures(many.rows["image"].drop_null().unique().to_pylist()[:20]))) == 20
     few = make(tmp_path, posts=200, users=10, topics=2)
     assert few.rows.num_rows == 200
+
+
+def test_each_user_writes_one_language_and_all_talk_of_the_same_topics(made, tmp_path):
+    names = ["en", "ja", "ko"]
+    spoken = make(tmp_path, posts=3000, users=60, languages=names, text_copies=0)
+    assert spoken.rows["user_id"].equals(make(tmp_path, posts=3000, users=60, text_copies=0).rows["user_id"])
+    language = dict(zip(*(spoken.users[name].to_pylist() for name in ("user_id", "language")), strict=True))
+    assert set(language.values()) == set(names)
+    topics = spoken.posts["topic"].to_pylist()
+    lexicon = Lexicon(PARAMS.topics, synthetic.COLOURS, 7, names)
+    right: dict[str, list[bool]] = {name: [] for name in names}
+    for user, text, topic in zip(*(spoken.rows[name].to_pylist() for name in ("user_id", "text")), topics, strict=True):
+        if not text:
+            continue
+        said = language[user]
+        letters = "".join(word for word in text.split() if not word.startswith(("https", "@")))
+        assert any("\uac00" <= letter <= "\ud7a3" for letter in letters) == (said == "ko")
+        hits = [
+            sum(lexicon.forms[lexicon.first[lemma]] in text for lemma in lemmas[:20])
+            for lemmas in lexicon.tongues[names.index(said)].topics
+        ]
+        right[said].append(int(np.argmax(hits)) == topic)
+    assert all(np.mean(found) > 0.5 for found in right.values())  # one of twelve by chance
+
+
+def test_a_language_has_words_of_all_topics_that_a_corpus_may_have():
+    for language in ("ja", "ko", "zh"):
+        words = translated(language, TRANSLATED_TOPICS, synthetic.COLOURS)
+        assert all(len(about) >= 5 for about in words.topics) and len(words.common) > 100
+        assert len({forms[0] for forms in words.colours}) == len(synthetic.COLOURS)

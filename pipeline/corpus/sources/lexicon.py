@@ -1,8 +1,12 @@
 """The words of the synthetic corpus: real English where lemmas are to matter, made-up words for the long tail."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 from pipeline.corpus.sources.drawing import THINGS
+from pipeline.corpus.sources.translated import SPACELESS, translated
 
 # Of each thing that pictures show: nouns | verbs that are inflected by rule.
 _ABOUT = {
@@ -45,14 +49,25 @@ _CODAS = ",l,m,n,nd,nk,r,rd,rt,sk,st,x"
 MADE_UP_COMMON, MADE_UP_TOPIC = 3000, 150
 
 
+class Tongue(NamedTuple):
+    """A language's groups of lemma numbers, the most frequent first; whether it sets spaces between words."""
+
+    common: np.ndarray
+    stop: np.ndarray
+    colours: np.ndarray
+    topics: list[np.ndarray]
+    spaces: bool = True
+
+
 class Lexicon:
     """Lemmas by what they are used for, and the forms each occurs in.
 
     `forms`: all written forms; lemma i has those from `first[i]`, `count[i]` of them. Groups of lemma numbers, the most
-    frequent first: `common`, `stop`, `foreign` (by language), `colours` (by colour), `topics` (by topic).
+    frequent first: `common`, `stop`, `foreign` (by language), `colours` (by colour), `topics` (by topic), of English;
+    `tongues` has them of each of `languages`.
     """
 
-    def __init__(self, topics: int, colours: list[str], seed: int) -> None:
+    def __init__(self, topics: int, colours: list[str], seed: int, languages: Sequence[str] = ("en",)) -> None:
         self.forms: list[str] = []
         self._first: list[int] = []
         self._count: list[int] = []
@@ -68,7 +83,17 @@ class Lexicon:
             begin = MADE_UP_COMMON + topic * MADE_UP_TOPIC
             about = _ABOUT[things[topic]] if topic < len(things) else ""
             self.topics.append(self._group(about, made_up[begin : begin + MADE_UP_TOPIC]))
+        english = Tongue(self.common, self.stop, self.colours, self.topics)
+        self.tongues = [english if name == "en" else self._translated(name, topics, colours) for name in languages]
         self.first, self.count = np.array(self._first), np.array(self._count)
+
+    def _translated(self, language: str, topics: int, colours: list[str]) -> Tongue:
+        words = translated(language, topics, colours)
+        common, stop, of_colour = (
+            np.array([self._add(forms) for forms in group]) for group in (words.common, words.stop, words.colours)
+        )
+        of_topic = [np.array([self._add(forms) for forms in about]) for about in words.topics]
+        return Tongue(common, stop, of_colour, of_topic, language not in SPACELESS)
 
     def _group(self, about: str, made_up: list[str]) -> np.ndarray:
         nouns, _, verbs = about.partition("|")

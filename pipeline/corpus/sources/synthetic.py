@@ -1,13 +1,14 @@
 """A generated corpus with planted truth, from 200 posts to millions, streamed: memory does not grow with the posts.
 
-Who posts what. A user has a mixture of topics, a taste in colours, a few pet words, a hand that shows in pictures and a
-level of activity with a long tail; a post has one topic and one colour of its user's. Its text has words of the topic,
-the colour's name, pet words, words of other topics and everyday words, each drawn by Zipf's law and inflected, with
-hashtags, links, mentions, emoji and other languages between; its picture shows the topic in the colour, by the user's
-hand, or (`text_shown`) others of the user's. A share of posts copies an earlier post's text (word for word, reordered,
-a word changed, another link) or picture (the same file, resized, cropped, encoded again, with a bar of text), which
-keeps the hand of its first author. Users follow brands of interest groups that their topics belong to, now and then
-others: their interests are labels of their own, not derived from their posts.
+Who posts what. A user has a mixture of topics, a taste in colours, a few pet words, a hand that shows in pictures
+and a level of activity with a long tail; a post has one topic and one colour of its user's. Its text has words of
+the topic, the colour's name, pet words, words of other topics and everyday words, each drawn by Zipf's law and
+inflected, in the user's language (`languages`), with hashtags, links, mentions, emoji and other languages between;
+its picture shows the topic in the colour, by the user's hand, or (`text_shown`) others of the user's. A share of
+posts copies an earlier post's text (word for word, reordered, a word changed, another link) or picture (the same
+file, resized, cropped, encoded again, with a bar of text), which keeps the hand of its first author. Users follow
+brands of interest groups that their topics belong to, now and then others: their interests are labels of their own,
+not derived from their posts.
 
 What an algorithm should find is kept apart from the corpus, in tables that tests and benchmarks alone read.
 
@@ -17,7 +18,6 @@ is made from (seed, number of its post). So any part can be made anew, in any or
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,7 +26,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.corpus.sources import drawing
-from pipeline.corpus.sources.lexicon import EMOJI, Lexicon
+from pipeline.corpus.sources.blocks import Block, draw, draw_rows, padded, user_ids, zipf
+from pipeline.corpus.sources.lexicon import Lexicon
+from pipeline.corpus.sources.texts import TEXT_CHANGES, Texts
 from pipeline.pictures.reading import Picture
 from pipeline.running.params import Synthetic
 from pipeline.tables.corpus import REJECTED, USERS
@@ -43,31 +45,9 @@ STYLES, HAND_STYLES = 128, 4
 _COLOUR_PART, _HAND_PART, _OWN_PART, _NOISE_PART = 0.7, 0.5, 1.1, 0.3
 """Of made features: lengths, the topic's being 1. A hand is told less easily than a topic, or than a colour; this was
 set before any claim was looked at. What is a picture's own is as long as it takes to keep different ones apart."""
-TEXT_CHANGES = ("same", "reordered", "word changed", "link added")
 IMAGE_CHANGES = ("repost", *drawing.CHANGES)
 
-_TOPIC, _COLOUR, _PET, _OTHER, _STOP, _COMMON = range(6)
-_KINDS = np.cumsum([0.30, 0.06, 0.08, 0.06, 0.18])
-"""Of a text's words: shares of the kinds above; the rest are everyday words."""
 _BEGIN = np.datetime64("2020-01-01T00:00:00", "us")
-
-
-@dataclass(frozen=True)
-class _Block:
-    """The posts first … first + n - 1, by column. `*_source` (n,) is the row in the block that is copied, -1: none."""
-
-    first: int
-    user: np.ndarray
-    topic: np.ndarray
-    colour: np.ndarray
-    shown_topic: np.ndarray
-    shown_colour: np.ndarray
-    has_text: np.ndarray
-    has_image: np.ndarray
-    text_source: np.ndarray
-    text_change: np.ndarray
-    image_source: np.ndarray
-    image_change: np.ndarray
 
 
 class SyntheticCorpus:
@@ -77,7 +57,7 @@ class SyntheticCorpus:
 
     def __init__(self, params: Synthetic, seed: int) -> None:
         self._params, self._seed = params, seed
-        self._lexicon = Lexicon(params.topics, COLOURS, seed)
+        self._lexicon = Lexicon(params.topics, COLOURS, seed, params.languages)
         chance = np.random.default_rng([seed, 1])
         users, topics = params.users, params.topics
         self._groups = min(len(INTERESTS), topics)
@@ -89,13 +69,14 @@ class SyntheticCorpus:
         self.mixture, self._topics = mixture, np.cumsum(mixture, axis=1)
         self._activity = np.cumsum(chance.lognormal(0, 1, users))
         self._taste = np.cumsum(chance.dirichlet(np.full(len(COLOURS), 0.4), users), axis=1)
-        self._pet_words = chance.choice(self._lexicon.common[100:], (users, 6))
-        self._language = np.where(chance.random(users) < 0.1, chance.integers(0, len(self._lexicon.foreign), users), -1)
+        pet_words = chance.choice(self._lexicon.common[100:], (users, 6))
+        mixes = np.where(chance.random(users) < 0.1, chance.integers(0, len(self._lexicon.foreign), users), -1)
+        self._speaks = np.random.default_rng([seed, 10]).integers(0, len(params.languages), users)
+        self._texts = Texts(params, seed, self._lexicon, self._speaks, mixes, pet_words)
         self._interests = self._follow()
         self._prototypes = chance.standard_normal((topics + len(COLOURS), VECTOR), np.float32)
         self._parts = chance.standard_normal((PARTS, VECTOR), np.float32)
         self._styles = chance.standard_normal((STYLES, VECTOR), np.float32)
-        self._forms = pa.array(self._lexicon.forms, pa.string())
         self._block = lru_cache(maxsize=2)(self._make_block)
 
     # ------------------------------------------------------------ what the import reads
@@ -108,8 +89,8 @@ class SyntheticCorpus:
             columns = {
                 "row": rows + 1,
                 "post_id": self._post_ids(rows),
-                "user_id": self._user_ids(self._authors(block)),
-                "text": self._texts(block),
+                "user_id": user_ids(self._authors(block)),
+                "text": self._texts.of(block),
                 "image": self._image_names(block),
                 "created_at": _BEGIN + rows * np.timedelta64(30, "s"),
             }
@@ -141,7 +122,13 @@ class SyntheticCorpus:
         users = np.arange(self._params.users)
         topics = pa.FixedSizeListArray.from_arrays(self.mixture.astype(np.float32).ravel(), self._params.topics)
         TRUTH_USERS.write(
-            pa.table({"user_id": self._user_ids(users), "topics": topics.cast(pa.list_(pa.float32()))}),
+            pa.table(
+                {
+                    "user_id": user_ids(users),
+                    "topics": topics.cast(pa.list_(pa.float32())),
+                    "language": pa.array(self._params.languages).take(pa.array(self._speaks)),
+                }
+            ),
             folder / "users",
         )
         with TRUTH_POSTS.writer(folder / "posts") as writer:
@@ -154,7 +141,7 @@ class SyntheticCorpus:
                     "colour": block.colour.astype(np.int32),
                     "shown_topic": block.shown_topic.astype(np.int32),
                     "shown_colour": block.shown_colour.astype(np.int32),
-                    "author": self._user_ids(block.user),
+                    "author": user_ids(block.user),
                 }
                 for kind, source, change, names in (
                     ("text", block.text_source, block.text_change, TEXT_CHANGES),
@@ -167,14 +154,14 @@ class SyntheticCorpus:
 
     # ------------------------------------------------------------ structure
 
-    def _make_block(self, number: int) -> _Block:
+    def _make_block(self, number: int) -> Block:
         p = self._params
         chance = np.random.default_rng([self._seed, 2, number])
         first = number * BLOCK
         n = min(BLOCK, p.posts - first)
-        user = _draw(self._activity, n, chance)
-        topic = _draw_rows(self._topics, user, chance)
-        colour = _draw_rows(self._taste, user, chance)
+        user = draw(self._activity, n, chance)
+        topic = draw_rows(self._topics, user, chance)
+        colour = draw_rows(self._taste, user, chance)
         # Text alone, image alone, or both: the shares of texts and images come out as asked for.
         u = chance.random(n)
         has_image, has_text = u < p.image_share, u >= 1 - p.text_share
@@ -196,7 +183,7 @@ class SyntheticCorpus:
         shown_topic, shown_colour = self._shown(number, user, topic, colour, has_text & has_image)
         same = copied & copies_image
         shown_topic[same], shown_colour[same] = shown_topic[source[same]], shown_colour[source[same]]
-        return _Block(
+        return Block(
             first=first,
             user=user,
             topic=topic,
@@ -219,15 +206,15 @@ class SyntheticCorpus:
         apart = captioned & (chance.random(len(user)) >= self._params.text_shown)
         if not apart.any():  # as under text_shown: 1
             return topic.copy(), colour.copy()
-        other_topic, other_colour = (_draw_rows(shares, user, chance) for shares in (self._topics, self._taste))
+        other_topic, other_colour = (draw_rows(shares, user, chance) for shares in (self._topics, self._taste))
         return np.where(apart, other_topic, topic), np.where(apart, other_colour, colour)
 
-    def _authors(self, block: _Block) -> np.ndarray:
+    def _authors(self, block: Block) -> np.ndarray:
         """The user of each post; with `users_independent` anyone, as active as users are, whoever's tastes made it."""
         if not self._params.users_independent:
             return block.user
         chance = np.random.default_rng([self._seed, 3, block.first])
-        return _draw(self._activity, len(block.user), chance)
+        return draw(self._activity, len(block.user), chance)
 
     def _follow(self) -> np.ndarray:
         """Interests (users, groups): whether a user follows a brand of the group; brands have none.
@@ -243,106 +230,16 @@ class SyntheticCorpus:
         followed[: self._brands] = False
         return followed
 
-    # ------------------------------------------------------------ text
-
-    def _texts(self, block: _Block) -> pa.Array:
-        chance = np.random.default_rng([self._seed, 4, block.first])
-        n = len(block.user)
-        topic, colour, user = block.topic, block.colour, block.user
-        if self._params.captions_independent:
-            # Captions go to other posts with an image, so that nothing of the picture or its user is in them.
-            both = np.flatnonzero(block.has_text & block.has_image)
-            given = np.arange(n)
-            given[both] = chance.permutation(both)
-            topic, colour, user = topic[given], colour[given], user[given]
-
-        length = 3 + chance.poisson(8, n)
-        post = np.repeat(np.arange(n), length)
-        lemma = self._lemmas(post, topic, colour, user, chance)
-        form = self._lexicon.first[lemma] + (chance.random(len(post)) * self._lexicon.count[lemma]).astype(np.int64)
-        offsets, form = self._copied(block, np.concatenate([[0], np.cumsum(length)]), form, chance)
-
-        words = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), self._forms.take(pa.array(form)))
-        text = pc.binary_join(words, " ")
-        text = pc.if_else(pa.array(chance.random(n) < 0.5), pc.utf8_capitalize(text), text)
-        text = pc.binary_join_element_wise(*self._decorations(block, text, topic, chance), "")
-        return pc.if_else(pa.array(block.has_text), text, pa.scalar(None, pa.string()))
-
-    def _lemmas(
-        self, post: np.ndarray, topic: np.ndarray, colour: np.ndarray, user: np.ndarray, chance: np.random.Generator
-    ) -> np.ndarray:
-        """A lemma for each word of the posts `post` (words,)."""
-        lexicon, words = self._lexicon, len(post)
-        kind = np.searchsorted(_KINDS, chance.random(words), side="right")
-        lemma: np.ndarray = lexicon.common[_zipf(len(lexicon.common), words, chance)]
-        about = np.where(kind == _OTHER, chance.integers(0, self._params.topics, words), topic[post])
-        table = _rectangle(lexicon.topics)
-        of_topic = table[about, _zipf(table.shape[1], words, chance)]
-        lemma = np.where((kind == _TOPIC) | (kind == _OTHER), of_topic, lemma)
-        lemma = np.where(kind == _COLOUR, lexicon.colours[colour[post]], lemma)
-        lemma = np.where(kind == _PET, self._pet_words[user[post], chance.integers(0, 6, words)], lemma)
-        lemma = np.where(kind == _STOP, lexicon.stop[_zipf(len(lexicon.stop), words, chance)], lemma)
-        spoken = np.where(chance.random(words) < 0.5, self._language[user[post]], -1)
-        for language, vocabulary in enumerate(lexicon.foreign):
-            foreign = (kind == _COMMON) & (spoken == language)
-            lemma[foreign] = vocabulary[_zipf(len(vocabulary), int(foreign.sum()), chance)]
-        return lemma
-
-    def _copied(
-        self, block: _Block, offsets: np.ndarray, form: np.ndarray, chance: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Words with those of copying posts in the place of their own: the source's, reordered or one changed."""
-        n = len(block.user)
-        copies = block.text_source >= 0
-        source = np.where(copies, block.text_source, np.arange(n))
-        length = np.diff(offsets)[source]
-        new_offsets = np.concatenate([[0], np.cumsum(length)])
-        post = np.repeat(np.arange(n), length)
-        place = np.arange(new_offsets[-1]) - new_offsets[post]
-        turned = np.where(copies & (block.text_change == TEXT_CHANGES.index("reordered")), chance.integers(1, 4, n), 0)
-        taken = form[offsets[source[post]] + (place + turned[post]) % length[post]]
-        changed = np.flatnonzero(copies & (block.text_change == TEXT_CHANGES.index("word changed")))
-        at = new_offsets[changed] + (chance.random(len(changed)) * length[changed]).astype(np.int64)
-        other = self._lexicon.common[chance.integers(0, len(self._lexicon.common), len(changed))]
-        taken[at] = self._lexicon.first[other]
-        return new_offsets, taken
-
-    def _decorations(
-        self, block: _Block, text: pa.Array, topic: np.ndarray, chance: np.random.Generator
-    ) -> list[pa.Array]:
-        """What stands before and after the words: mentions, punctuation, hashtags, emoji and links, or nothing.
-
-        A copy keeps the hashtags of its source.
-        """
-        n = len(topic)
-        source = np.where(block.text_source >= 0, block.text_source, np.arange(n))
-        tag = np.stack([lemmas[:5] for lemmas in self._lexicon.topics])[topic, chance.integers(0, 5, n)]
-        tags = pc.binary_join_element_wise(" #", self._forms.take(pa.array(self._lexicon.first[tag[source]])), "")
-        tagged = (chance.random(n) < 0.3)[source]
-        linked = (chance.random(n) < 0.15) | (block.text_change == TEXT_CHANGES.index("link added"))
-        codes = pa.array(chance.integers(0, 10**9, n)).cast(pa.string())
-        users = self._user_ids(chance.integers(0, self._params.users, n))
-        marks = pa.array([".", "!", "?", " ...", ""]).take(pa.array(chance.integers(0, 5, n)))
-        emoji = pa.array([f" {e}" for e in EMOJI]).take(pa.array(topic % len(EMOJI)))
-        return [
-            _where(chance.random(n) < 0.15, pc.binary_join_element_wise("@", users, " ", "")),
-            text,
-            marks,
-            _where(tagged, tags),
-            _where(chance.random(n) < 0.2, emoji),
-            _where(linked, pc.binary_join_element_wise(" https://example.org/", codes, "")),
-        ]
-
     # ------------------------------------------------------------ pictures
 
-    def _image_names(self, block: _Block) -> pa.Array:
+    def _image_names(self, block: Block) -> pa.Array:
         """The file of each post's picture, named after the post that first showed it; a repost shares its file."""
         repost = (block.image_source >= 0) & (block.image_change == IMAGE_CHANGES.index("repost"))
         owner = block.first + np.where(repost, block.image_source, np.arange(len(block.user)))
-        names = pc.binary_join_element_wise(_padded(owner, 9), ".png", "")
+        names = pc.binary_join_element_wise(padded(owner, 9), ".png", "")
         return pc.if_else(pa.array(block.has_image), names, pa.scalar(None, pa.string()))
 
-    def _origin(self, post: int) -> tuple[int, _Block, int]:
+    def _origin(self, post: int) -> tuple[int, Block, int]:
         """The post whose picture `post` shows (itself, or what it copies), its block, and its row there."""
         block = self._block(post // BLOCK)
         source = int(block.image_source[post - block.first])
@@ -364,7 +261,7 @@ class SyntheticCorpus:
         """A made feature, (VECTOR,), >= 0: of topic, colour and author's hand, and of what is the picture's own."""
         origin, block, row = self._origin(post)
         chance = np.random.default_rng([self._seed, 5, origin])
-        parts = self._parts[_zipf(PARTS, SHOWN_PARTS, chance)]
+        parts = self._parts[zipf(PARTS, SHOWN_PARTS, chance)]
         own = (parts * chance.standard_normal((SHOWN_PARTS, 1), np.float32)).sum(axis=0) / np.sqrt(SHOWN_PARTS)
         topic = self._prototypes[block.shown_topic[row]]
         colour = self._prototypes[self._params.topics + block.shown_colour[row]]
@@ -382,40 +279,4 @@ class SyntheticCorpus:
         return np.random.default_rng([self._seed, 7, author])
 
     def _post_ids(self, rows: np.ndarray) -> pa.Array:
-        return pc.binary_join_element_wise("p", _padded(rows, 9), "")
-
-    def _user_ids(self, users: np.ndarray) -> pa.Array:
-        return pc.binary_join_element_wise("u", _padded(users, 7), "")
-
-
-def _padded(numbers: np.ndarray, width: int) -> pa.Array:
-    return pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width, "0")
-
-
-def _rectangle(groups: list[np.ndarray]) -> np.ndarray:
-    """Groups of lemmas as one array, each made up to the longest with its own last, rarest lemma."""
-    widest = max(map(len, groups))
-    return np.stack([np.pad(group, (0, widest - len(group)), mode="edge") for group in groups])
-
-
-def _where(chosen: np.ndarray, values: pa.Array) -> pa.Array:
-    """`values` where chosen, nothing elsewhere."""
-    return pc.if_else(pa.array(chosen), values, "")
-
-
-def _zipf(size: int, count: int, chance: np.random.Generator) -> np.ndarray:
-    """`count` ranks below `size`, rank r with a probability in proportion to 1 / (r + 2)."""
-    return _draw(np.cumsum(1 / np.arange(2, size + 2)), count, chance)
-
-
-def _draw(cumulated: np.ndarray, count: int, chance: np.random.Generator) -> np.ndarray:
-    """`count` places, by their cumulated weights."""
-    places: np.ndarray = np.searchsorted(cumulated, chance.random(count) * cumulated[-1])
-    return places
-
-
-def _draw_rows(cumulated: np.ndarray, row: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-    """A column for each of `row` (n,), by the cumulated shares of that row."""
-    share = chance.random(len(row)) * cumulated[row, -1]
-    places: np.ndarray = (cumulated[row] <= share[:, None]).sum(axis=1)
-    return places
+        return pc.binary_join_element_wise("p", padded(rows, 9), "")
