@@ -14,6 +14,7 @@ import logging
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,8 @@ def plain_loop(pictures: list[bytes]) -> np.ndarray:
 
 def ours(images: Path, folder: Path, precision: str) -> np.ndarray:
     (folder / precision).mkdir()
-    encoder = load_encoder("efficientnet_lite0", precision=precision)
-    write_features(images, folder / f"{precision} features", encoder, BATCH, "float32", folder / precision)
+    load = partial(load_encoder, "efficientnet_lite0", precision=precision)
+    write_features(images, folder / f"{precision} features", load, BATCH, "float32", folder / precision)
     return matrix(FEATURES.read(folder / f"{precision} features")["vector"])
 
 

@@ -142,9 +142,9 @@ def _command(stage: str, folder: Path) -> list[str]:
     return [sys.executable, *command[1:]]
 
 
-def _prepare(posts: int) -> Path:
+def _prepare(posts: int, folder: Path | None = None) -> Path:
     """The folder of one size: code linked, params written; its tables stay for a rerun."""
-    folder = ROOT / ".scale" / str(posts)
+    folder = folder or ROOT / ".scale" / str(posts)
     lay_out(folder)
     size = {"posts": posts, "users": max(20, round(posts * PAPER_USERS / PAPER_POSTS))}
     write_params(folder, {**SETTINGS, "corpus.synthetic": SETTINGS["corpus.synthetic"] | size})

@@ -37,9 +37,9 @@ def main() -> None:
             for text in texts:
                 encoder.encode([text])
             seconds = time.process_time() - begun
-            encode_texts(texts, encoder, Path(folder))
+            encode_texts(texts, lambda: encoder, Path(folder))
             begun = time.process_time()
-            encode_texts(texts, encoder, Path(folder))
+            encode_texts(texts, lambda: encoder, Path(folder))
             again = time.process_time() - begun
             rows.append({"words": length, "texts a second and core": wanted.texts / seconds,
                          "kept": wanted.texts / again})  # fmt: skip

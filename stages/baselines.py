@@ -9,7 +9,7 @@ Methods: avg_text, avg_image, bridging, merged (pipeline.evaluation.baselines).
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ import pyarrow as pa
 
 from pipeline.common.metrics import write_metrics
 from pipeline.common.recipe import by_recipe
+from pipeline.embedding.batches import chunks
 from pipeline.embedding.losses import MergedObjective, Objective
 from pipeline.embedding.model import Trained
 from pipeline.embedding.starts import starting_rows
 from pipeline.embedding.vectors import embed_users
 from pipeline.evaluation.baselines import mean_images, mean_words
-from pipeline.ranking.queries import Queries, Ranked, rank_queries
-from pipeline.ranking.retrieval import evaluate, rank_task
+from pipeline.ranking.queries import AT_ONCE, Queries, Ranked, rank_queries
+from pipeline.ranking.retrieval import evaluate, rank_users
 from pipeline.ranking.retrieval import told as left_of
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import atomic_folder
@@ -82,19 +83,23 @@ def avg_text(inputs: Inputs, test: Queries, seed: int, size: int) -> Found:
     words, ids = inputs.word_vectors, inputs.lookup.users
     users = Vectors(ids, starting_rows(ids, word_means(), words.shape[1], seed).numpy()[:, :size])
     asking = np.flatnonzero(test.posts.has_words)
-    texts = Vectors(test.posts.ids.take(pa.array(asking)), mean_words(test.posts.tokens[asking], words[:, :size]))
+
+    def pieces() -> Iterator[Vectors]:
+        for part in chunks(max(1, len(asking)), AT_ONCE):
+            rows = asking[part]
+            yield Vectors(test.posts.ids.take(pa.array(rows)), mean_words(test.posts.tokens[rows], words[:, :size]))
+
     task = "text_to_user"
-    return users, {task: rank_task(task, test.tasks[task], users, texts, texts)}, {}
+    return users, {task: rank_users(task, test.tasks[task], users, pieces())}, {}
 
 
 def avg_image(inputs: Inputs, test: Queries, seed: int) -> Found:
     """Users as means of image features, without style; it can ask image-to-user alone."""
     ids, features = inputs.lookup.users, inputs.features[:, : inputs.features.shape[1] - inputs.style]
     users = Vectors(ids, mean_images(inputs.posts, features, len(ids), seed))
-    asking = np.unique(test.posts.image)
-    images = Vectors(test.image_ids.take(pa.array(asking)), features[asking].astype(np.float32))
+    pieces = (Vectors(found, features[rows].astype(np.float32)) for found, rows in test.pictures())
     task = "image_to_user"
-    return users, {task: rank_task(task, test.tasks[task], users, images, images)}, {}
+    return users, {task: rank_users(task, test.tasks[task], users, pieces)}, {}
 
 
 class Training:

@@ -13,6 +13,7 @@ Writes  data/embeddings/users    a user with posts in train
 """
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,11 @@ import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
 from pipeline.embedding.batches import Array, chunks, image_numbers, sentence_vectors, tokens, told
-from pipeline.embedding.model import Trained
+from pipeline.embedding.model import JointModel, Trained
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
+from pipeline.running.engines import spread
+from pipeline.running.machine import cores
 from pipeline.running.params import load
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.split import CONTENT, SETS
@@ -50,20 +53,35 @@ def main() -> None:
     known = np.flatnonzero((token[:, 0] > 0) | told(said))
     order = known[pc.array_sort_indices(ids.take(pa.array(known))).to_numpy()]
 
+    # Here one piece after the other, by a network that uses all cores; on a cluster a piece is a job of as many.
+    over = partial(spread, shared=(trained.model,), workers=1, cpus=cores(), gpu=True)
     users = embed_users(trained.model).astype(params.embed.dtype)
     EMBEDDINGS.write(pa.table({"id": trained.users, "vector": vectors(users)}), USERS)
     with EMBEDDINGS.writer(IMAGES) as images:
-        for found, numbers, _ in image_numbers(FEATURES_PATH, STYLE_PATH):
-            values = embed_images(trained.model, numbers).astype(params.embed.dtype)
-            images.write(pa.table({"id": found, "vector": vectors(values)}))
+        for found, values in over(embed_shard, image_numbers(FEATURES_PATH, STYLE_PATH)):
+            images.write(pa.table({"id": found, "vector": vectors(values.astype(params.embed.dtype))}))
     with EMBEDDINGS.writer(TEXTS) as written:
-        for rows in chunks(max(1, len(order)), EMBEDDINGS.shard_rows):
-            values = embed_texts(trained.model, token[order[rows]], said[order[rows]]).astype(params.embed.dtype)
-            written.write(pa.table({"id": ids.take(pa.array(order[rows])), "vector": vectors(values)}))
+        pieces = [order[rows] for rows in chunks(max(1, len(order)), EMBEDDINGS.shard_rows)]
+        for found, values in over(
+            embed_piece, ((ids.take(pa.array(rows)), token[rows], said[rows]) for rows in pieces)
+        ):
+            written.write(pa.table({"id": found, "vector": vectors(values.astype(params.embed.dtype))}))
 
     counts = {"users": len(users), "images": images.rows, "texts": len(order)}
     write_metrics({**counts, "posts_without_known_word": len(token) - len(order)}, METRICS)
     log.info("%(users)d users, %(images)d images, %(texts)d texts", counts)
+
+
+def embed_shard(images: tuple[pa.ChunkedArray, Array, int], model: JointModel) -> tuple[pa.ChunkedArray, Array]:
+    """The ids of some images, as they came, and their vectors (n, D)."""
+    ids, numbers, _ = images
+    return ids, embed_images(model, numbers)
+
+
+def embed_piece(posts: tuple[pa.Array, Array, Array], model: JointModel) -> tuple[pa.Array, Array]:
+    """The ids of some texts, as they came, and their vectors (n, D)."""
+    ids, token, said = posts
+    return ids, embed_texts(model, token, said)
 
 
 def texts(trained: Trained, sides: list[Path], asked: pa.ChunkedArray | None) -> tuple[pa.Array, Array, Array]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, rank_task, rank_texts, told
+from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, rank_task, rank_users, told
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import write_text
 from pipeline.running.params import load
@@ -45,16 +45,18 @@ def main() -> None:
     sets, test = SETS.read(ASKED), CONTENT.read(TEST, ["post_id", "user_id", "image_id", "more_images"])
     sets = sets.filter(pc.equal(sets["split"], "test"))
     users = Vectors.read(EMBEDDED / "users", pa.array(active, pa.string()))
-    images = Vectors.read(EMBEDDED / "images", pictures_of(test)[1])
 
     found, left, candidates = {}, {}, {}
     for task in TASKS:
         chosen = sets.filter(pc.equal(sets["task"], task))["post_id"]
         queries = test.filter(pc.is_in(test["post_id"], chosen))
-        if task == "text_to_user":  # by far the most, of which none is a candidate
-            ranked = rank_texts(queries, users, Vectors.pieces(EMBEDDED / "texts", chosen))
-        else:
-            ranked = rank_task(task, queries, users, images, Vectors.read(EMBEDDED / "texts", chosen))
+        asking = {"text": chosen, "image": pictures_of(queries)[1]}
+        if task == "image_to_text":
+            texts, images = (Vectors.read(EMBEDDED / f"{kind}s", ids) for kind, ids in asking.items())
+            ranked = rank_task(task, queries, users, images, texts)
+        else:  # by far the most, of which none is a candidate
+            kind = task.partition("_")[0]
+            ranked = rank_users(task, queries, users, Vectors.pieces(EMBEDDED / f"{kind}s", asking[kind]))
         found[task], left[task], candidates[task] = ranked
         log.info("%s: %d queries, %d candidates", task, found[task].num_rows, candidates[task])
     metrics = evaluate(found, candidates, active, params.retrieval.activity, params.retrieval.bootstrap, params.seed)

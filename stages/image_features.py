@@ -5,6 +5,7 @@ Writes  data/images/features    one row per image: image_id, vector (float16 or 
         metrics/features.json   the encoder, images in, vectors out, numbers per vector
 """
 
+from functools import partial
 from pathlib import Path
 
 from pipeline.common.metrics import write_metrics
@@ -30,8 +31,8 @@ def main() -> None:
     images = params.images
     weights = Path(images.weights) if images.weights is not None else None
     with resumable("image_features") as finished:
-        encoder = load_encoder(images.encoder, weights, images.weights_sha256, images.precision)
-        counts = write_features(IMAGES, FEATURES, encoder, images.batch_size, images.dtype, finished)
+        load_it = partial(load_encoder, images.encoder, weights, images.weights_sha256, images.precision)
+        counts = write_features(IMAGES, FEATURES, load_it, images.batch_size, images.dtype, finished)
     write_metrics({"encoder": images.encoder, **counts}, METRICS)
 
 

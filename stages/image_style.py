@@ -7,6 +7,7 @@ Writes  data/images/style      one row per image: image_id, vector (float16 or f
 """
 
 import logging
+from functools import partial
 from pathlib import Path
 
 from pipeline.common.metrics import write_metrics
@@ -40,8 +41,8 @@ def main() -> None:
     images = params.images
     if images.style and images.encoder != "stored":
         with resumable("image_style") as finished:
-            encoder = load_style_encoder(images.precision)
-            counts = write_features(IMAGES_PATH, STYLE, encoder, images.batch_size, images.dtype, finished)
+            load_it = partial(load_style_encoder, images.precision)
+            counts = write_features(IMAGES_PATH, STYLE, load_it, images.batch_size, images.dtype, finished)
     else:
         FEATURES.write(FEATURES.empty(), STYLE)
         counts = {"images": IMAGES.count(IMAGES_PATH), "vectors": 0, "dim": 0}

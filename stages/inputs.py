@@ -87,7 +87,7 @@ class Inputs:
         length = self.posts.tokens.shape[1]
         sentences = None if self.posts.sentence is None else SENTENCES
         posts = self.lookup.posts([content], content.num_rows, length, folder / split, sentences)
-        return Queries(asked(split, content), posts, self.lookup.images, self.features)
+        return Queries(asked(split, content.drop_columns("words")), posts, self.lookup.images, self.features)
 
     def new_model(self, params: Model, seed: int) -> Trained:
         """An untrained model for this corpus, on the GPU where there is one."""

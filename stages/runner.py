@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.running.checkpoints import checkpoint_folder, fingerprint
-from pipeline.running.engines import elsewhere
+from pipeline.running.engines import took
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 
@@ -108,9 +108,12 @@ def _write_timing(stage: str, seconds: float) -> None:
     if workers := getattr(sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None):
         workers.shutdown(wait=True)
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime + took["elsewhere"]
     facts = {
         "wall_s": round(seconds, 2),
-        "cpu_s": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime + elsewhere["cpu_s"], 2),
+        "cpu_s": round(used, 2),
         "peak_mb": round(max(own.ru_maxrss, children.ru_maxrss) / 1024),
     }
+    if took["spread"]:
+        facts["spread_cpu_s"] = round(took["spread"], 2)
     write_text(json.dumps(facts, indent=2) + "\n", TIMINGS / f"{stage}.json")

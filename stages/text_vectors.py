@@ -9,12 +9,14 @@ Keeps   .cache/sentences        vectors by hash of the text, so that a text is e
 """
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline.common.metrics import write_metrics
 from pipeline.encoding.sentences import chosen_encoder, encode_texts
+from pipeline.running.engines import Anew
 from pipeline.running.params import load
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import vectors
@@ -39,16 +41,16 @@ def main() -> None:
         write_metrics({"texts": 0, "dim": 0}, METRICS)
         log.info("sentences.encoder is none: no sentence vectors")
         return
-    encoder = chosen_encoder(chosen, MODELS)
+    load_it = Anew(partial(chosen_encoder, chosen, MODELS))
     with TEXT_VECTORS.writer(VECTORS) as written:
         for shard in POSTS.batches(POSTS_PATH, ["post_id", "text"]):
             texts = [prose(text or "") for text in shard["text"].to_pylist()]
             said = [row for row, text in enumerate(texts) if text]
-            values = encode_texts([texts[row] for row in said], encoder, KEPT)
+            values = encode_texts([texts[row] for row in said], load_it, KEPT)
             ids = shard["post_id"].take(pa.array(said, pa.int64()))  # of no texts, too
             written.write(pa.table({"post_id": ids, "vector": vectors(values)}))
-    write_metrics({"texts": written.rows, "dim": encoder.dim}, METRICS)
-    log.info("%d texts, %d numbers each", written.rows, encoder.dim)
+    write_metrics({"texts": written.rows, "dim": load_it().dim}, METRICS)
+    log.info("%d texts, %d numbers each", written.rows, load_it().dim)
 
 
 if __name__ == "__main__":

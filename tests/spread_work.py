@@ -43,13 +43,12 @@ def dies(job: int) -> int:
     return job
 
 
-def slow(job: int, folder: Path) -> str:
-    """Where the job ran."""
-    noted(job, folder)
-    time.sleep(0.3)
+def slow(job: int, folder: Path) -> tuple[int, str]:
+    """The job, and the node that it ran on."""
     import ray
 
-    return str(ray.get_runtime_context().get_node_id())
+    time.sleep(0.3)
+    return job, str(ray.get_runtime_context().get_node_id())
 
 
 def threads(job: int) -> list[str | int | None]:

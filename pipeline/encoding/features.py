@@ -1,8 +1,9 @@
 """Vectors of many pictures: decoding on threads overlaps the network, and shards finished before a kill are kept."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.encoding.encoders import Encoder
+from pipeline.running.engines import Anew, chosen, spread
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
@@ -18,40 +20,52 @@ from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES
 from pipeline.tables.table import vectors
 
+Told = Callable[[int], object]
+
 
 def write_features(
-    images: Path, features: Path, encoder: Encoder, batch_size: int, dtype: str, finished: Path
+    images: Path, features: Path, load: Callable[[], Encoder], batch_size: int, dtype: str, finished: Path
 ) -> dict[str, int]:
     """Encode the table IMAGES at `images` into FEATURES at `features`, whose name is shown; returns counts for metrics.
 
-    Each shard of `images` is encoded into one file in the folder `finished`; those that stand there are not encoded
-    again. Batches never span two shards, so a resumed run makes the same batches, and the same bytes.
+    `load` makes the encoder. Each shard of `images` is encoded into one file in the folder `finished`; those that stand
+    there are not encoded again. Batches never span two shards, so a resumed run makes the same batches, and the same
+    bytes. One shard is encoded after the other, on all cores; on a cluster each by a job that has as many.
     """
-    shards = IMAGES.shards(images)
-    with bar(f"image {features.name}", "images", total=IMAGES.count(images)) as shown:
-        for shard in shards:
-            part = finished / shard.name
-            if stands(part):
-                shown.update(IMAGES.count(shard))
-                shown.initial = shown.n
-                continue
-            table = IMAGES.read(shard, ["image_id", "bytes"])
-            values = np.empty((table.num_rows, encoder.dim), dtype)
-            done = 0
-            for batch in _prepared(table["bytes"], encoder, batch_size):
-                values[done : done + len(batch)] = encoder.encode(batch)
-                done += len(batch)
-                shown.update(len(batch))
-            if not np.isfinite(values).all():
-                row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-                raise ValueError(f"image {table['image_id'][row]}: its {dtype} features are not finite")
-            with sealed_file(part) as temporary:
-                FEATURES.write_shard(pa.table({"image_id": table["image_id"], "vector": vectors(values)}), temporary)
+    shards, load = IMAGES.shards(images), Anew(load)
+    waiting = [shard for shard in shards if not stands(finished / shard.name)]
+    total, left = IMAGES.count(images), sum(map(IMAGES.count, waiting))
+    dim = load().dim
+    with bar(f"image {features.name}", "images", total=total, initial=total - left) as shown:
+        far = chosen() == "ray"
+        encode = partial(_encode, load, batch_size, dtype, finished, told=None if far else shown.update)
+        for count in spread(encode, waiting, workers=1, cpus=cores(), gpu=True):
+            shown.update(count if far else 0)
     with FEATURES.writer(features) as writer:
         for shard in shards:
             table = FEATURES.read(finished / shard.name)
             writer.write(table)
-    return {"images": IMAGES.count(images), "vectors": FEATURES.count(features), "dim": encoder.dim}
+    return {"images": total, "vectors": FEATURES.count(features), "dim": dim}
+
+
+def _encode(
+    load: Callable[[], Encoder], batch_size: int, dtype: str, finished: Path, shard: Path, told: Told | None
+) -> int:
+    """Encode the images of a shard into the folder `finished`; returns how many there are."""
+    encoder, table = load(), IMAGES.read(shard, ["image_id", "bytes"])
+    values = np.empty((table.num_rows, encoder.dim), dtype)
+    done = 0
+    for batch in _prepared(table["bytes"], encoder, batch_size):
+        values[done : done + len(batch)] = encoder.encode(batch)
+        done += len(batch)
+        if told:
+            told(len(batch))
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        raise ValueError(f"image {table['image_id'][row]}: its {dtype} features are not finite")
+    with sealed_file(finished / shard.name) as temporary:
+        FEATURES.write_shard(pa.table({"image_id": table["image_id"], "vector": vectors(values)}), temporary)
+    return len(values)
 
 
 def _prepared(stored: pa.ChunkedArray, encoder: Encoder, batch_size: int) -> Iterator[list[NDArray[Any]]]:

@@ -14,6 +14,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.running.engines import chosen, spread
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cores
 from pipeline.running.params import Sentences
@@ -89,15 +91,15 @@ def load_sentence_encoder(bundled: Path, weights: Path | None = None, sha256: st
     return SentenceEncoder(name, len(encode_one("text")), encode)
 
 
-def chosen_encoder(chosen: Sentences, bundled: Path) -> SentenceEncoder:
+def chosen_encoder(settings: Sentences, bundled: Path) -> SentenceEncoder:
     """The encoder that the section `sentences` of params.yaml names, which is not none; see `load_sentence_encoder`."""
-    if chosen.encoder.startswith("open_clip:"):
+    if settings.encoder.startswith("open_clip:"):
         from pipeline.encoding.two_tower import texts_tower
 
-        assert chosen.weights is not None and chosen.weights_sha256 is not None  # params ask for both
-        return texts_tower(chosen.encoder, Path(chosen.weights), chosen.weights_sha256)
-    weights, tokenizer = (Path(path) if path else None for path in (chosen.weights, chosen.tokenizer))
-    return load_sentence_encoder(bundled, weights, chosen.weights_sha256, tokenizer)
+        assert settings.weights is not None and settings.weights_sha256 is not None  # params ask for both
+        return texts_tower(settings.encoder, Path(settings.weights), settings.weights_sha256)
+    weights, tokenizer = (Path(path) if path else None for path in (settings.weights, settings.tokenizer))
+    return load_sentence_encoder(bundled, weights, settings.weights_sha256, tokenizer)
 
 
 def _verified(path: Path, sha256: str | None) -> bytes:
@@ -111,33 +113,52 @@ def _verified(path: Path, sha256: str | None) -> bytes:
     return content
 
 
-def encode_texts(texts: Sequence[str], encoder: SentenceEncoder, kept: Path) -> NDArray[np.float16]:
-    """The vectors (n, dim) of `texts`, each distinct one encoded once; `kept` holds those of earlier runs, by hash."""
+def encode_texts(texts: Sequence[str], load: Callable[[], SentenceEncoder], kept: Path) -> NDArray[np.float16]:
+    """The vectors (n, dim) of `texts`, each distinct one encoded once; `kept` holds those of earlier runs, by hash.
+
+    `load` gives the encoder.
+    """
     hashes = [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts]
     first = dict(zip(hashes, texts, strict=True))
+    encoder = load()
     folder = kept / encoder.name
     done = {key for part in _parts(folder) for key in part["hash"].to_pylist()}
     waiting = sorted(key for key in first if key not in done)
-    with bar("texts", "texts", total=len(first), initial=len(first) - len(waiting)) as shown, \
-         ThreadPoolExecutor(cores()) as threads:  # fmt: skip
-        for begin in range(0, len(waiting), PIECE):
-            piece = waiting[begin : begin + PIECE]
-            values = np.empty((len(piece), encoder.dim), np.float16)
-            parts = [piece[at : at + encoder.at_once] for at in range(0, len(piece), encoder.at_once)]
-            done_rows = 0
-            for found_in in threads.map(lambda keys: encoder.encode([first[key] for key in keys]), parts):
-                values[done_rows : done_rows + len(found_in)] = found_in
-                done_rows += len(found_in)
-                shown.update(len(found_in))
-            name = hashlib.blake2b(b"".join(piece), digest_size=16).hexdigest()
-            KEPT.write_shard(pa.table({"hash": pa.array(piece, pa.binary(16)), "vector": vectors(values)}),
-                             folder / f"part-{name}.parquet")  # fmt: skip
+    with bar("texts", "texts", total=len(first), initial=len(first) - len(waiting)) as shown:
+        far = chosen() == "ray"
+        encode = partial(_encode, load, folder, told=None if far else shown.update)
+        pieces = (waiting[begin : begin + PIECE] for begin in range(0, len(waiting), PIECE))
+        for count in spread(
+            encode, ([(key, first[key]) for key in piece] for piece in pieces), workers=1, cpus=cores()
+        ):
+            shown.update(count if far else 0)
     found = np.empty((len(texts), encoder.dim), np.float16)
     wanted = pa.array(hashes, pa.binary(16))
     for part in _parts(folder):
         rows = positions(wanted, part["hash"])
         found[rows >= 0] = matrix(part["vector"])[rows[rows >= 0]]
     return found
+
+
+def _encode(
+    load: Callable[[], SentenceEncoder], folder: Path, piece: list[tuple[bytes, str]], told: Callable | None
+) -> int:
+    """Encode texts, each after its hash, on all cores, and keep them in `folder`; returns how many there are."""
+    encoder, texts = load(), [text for _, text in piece]
+    values = np.empty((len(piece), encoder.dim), np.float16)
+    done = 0
+    with ThreadPoolExecutor(cores()) as threads:
+        parts = [texts[at : at + encoder.at_once] for at in range(0, len(piece), encoder.at_once)]
+        for found in threads.map(encoder.encode, parts):
+            values[done : done + len(found)] = found
+            done += len(found)
+            if told:
+                told(len(found))
+    hashes = [key for key, _ in piece]
+    name = hashlib.blake2b(b"".join(hashes), digest_size=16).hexdigest()
+    KEPT.write_shard(pa.table({"hash": pa.array(hashes, pa.binary(16)), "vector": vectors(values)}),
+                     folder / f"part-{name}.parquet")  # fmt: skip
+    return len(piece)
 
 
 def _parts(folder: Path) -> Iterator[pa.Table]:

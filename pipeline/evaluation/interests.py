@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from joblib import Parallel, delayed
 from scipy import stats
 from scipy.linalg import cho_factor, cho_solve
 from sklearn.decomposition import PCA
@@ -26,6 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.common.names import distinct
 from pipeline.ranking.bootstrap import interval, resamples, rounded
+from pipeline.running.engines import spread
 from pipeline.running.machine import cores
 from pipeline.running.progress import progress
 from pipeline.tables.evaluation import INTERESTS
@@ -105,13 +105,16 @@ def predict(
             fold[i, j // folds, held_out] = j % folds
     said = np.empty((len(vectors), len(labels), repeats, users), bool)
     inputs = [_as_scaled(rows.astype(np.float64), scalings) for rows in vectors.values()]
-    jobs = [(s, i, r) for s in range(len(vectors)) for i in range(len(labels)) for r in range(repeats)]
+    per_method = [(i, r) for i in range(len(labels)) for r in range(repeats)]
+    jobs = [(s, i, r) for s in range(len(vectors)) for i, r in per_method]
     unconverged, times = 0, {name: Counter[str]() for name in vectors}
     # Processes: of few users an SVM is more Python than arithmetic. Not worth their start for a few repetitions.
     workers = cores() if len(jobs) > FEW else 1
     with threadpool_limits(1, "blas"):
-        done = Parallel(n_jobs=workers, return_as="generator")(
-            delayed(_one)(inputs[s], truth[i], fold[i, r], c) for s, i, r in jobs
+        done = (
+            result
+            for given in inputs
+            for result in spread(_one, ((truth[i], fold[i, r]) for i, r in per_method), (given, c), workers)
         )
         for job, (found, stopped, chosen) in zip(
             jobs, progress(done, "SVMs", "repetitions", total=len(jobs)), strict=True
@@ -129,7 +132,8 @@ def _as_scaled(rows: Array, scalings: Sequence[str]) -> dict[str, Array]:
     return {name: fewer if name in ROTATES else rows for name in scalings}
 
 
-def _one(given: Mapping[str, Array], wanted: Array, fold: Array, c: float) -> tuple[Array, int, list[str]]:
+def _one(job: tuple[Array, Array], given: Mapping[str, Array], c: float) -> tuple[Array, int, list[str]]:
+    wanted, fold = job
     said, stopped, chosen = np.empty(len(wanted), bool), 0, []
     for held_out in range(fold.max() + 1):
         test = fold == held_out

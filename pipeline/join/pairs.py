@@ -12,19 +12,17 @@ Sources: section 4.1 of the paper; Bayardo, Ma, Srikant, "Scaling Up All Pairs S
 "Efficient Similarity Joins for Near Duplicate Detection", 2008.
 """
 
-import queue
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
 from pipeline.join.sets import Sets, first_posts
-from pipeline.running.machine import cores
+from pipeline.running.engines import spread
 
 Array = np.ndarray[Any, Any]
 
-# Sets per call of the compiled join: few enough that both cores end at the same time.
+# Sets per call of the compiled join: few enough that all cores end at the same time.
 BLOCK = 8_192
 
 
@@ -52,24 +50,21 @@ def near_pairs(sets: Sets, threshold: float, workers: int | None = None) -> Pair
     needed, smallest, probed, indexed = _bounds(int(sizes[-1]), threshold)
     starts, entries, places = _index(sets.offsets, sets.tokens, indexed)
     of_size = np.searchsorted(sizes, np.arange(sizes[-1] + 2))
-    workers = workers or cores()
-    marks: queue.SimpleQueue[Array] = queue.SimpleQueue()
-    for _ in range(workers):
-        marks.put(np.full(len(sizes), -1, np.int32))
-
-    def probe(begin: int) -> tuple[Array, Array, Array]:
-        mark = marks.get()
-        found: tuple[Array, Array, Array] = _probe(
-            begin, min(begin + BLOCK, len(sizes)), sets.offsets, sets.tokens, starts, entries, places,
-            needed, smallest, probed, of_size, mark,
-        )  # fmt: skip
-        marks.put(mark)
-        return found
-
-    with ThreadPoolExecutor(workers) as pool:
-        parts = list(pool.map(probe, range(0, len(sizes), BLOCK)))
+    told = sets.offsets, sets.tokens, starts, entries, places, needed, smallest, probed, of_size
+    parts = list(spread(_partners, range(0, len(sizes), BLOCK), told, workers, threads=True))
     left, right, shared = (np.concatenate([part[i] for part in parts]) for i in range(3))
     return Pairs(left, right, shared / (sizes[left] + sizes[right] - shared))
+
+
+def _partners(begin: int, *told: Any) -> tuple[Array, Array, Array]:
+    """The pairs of the sets from `begin` on, a BLOCK of them, with those before each; and the words that they share."""
+    offsets, *_, smallest, _, of_size = told
+    size = offsets[begin + 1] - offsets[begin]
+    lowest = of_size[min(smallest[size], size)]  # sizes grow, and with them that of the smallest partner
+    end = min(begin + BLOCK, len(offsets) - 1)
+    probe: Any = _probe
+    found: tuple[Array, Array, Array] = probe(begin, end, *told, lowest, np.full(end - lowest, -1, np.int32))
+    return found
 
 
 def overlaps(sets: Sets, one: Array, other: Array) -> Array:
@@ -174,9 +169,9 @@ def _index(offsets: Array, tokens: Array, indexed: Array) -> tuple[Array, Array,
 @numba.njit(cache=True, nogil=True)
 def _probe(
     begin: int, end: int, offsets: Array, tokens: Array, starts: Array, entries: Array, places: Array,
-    needed: Array, smallest: Array, probed: Array, of_size: Array, mark: Array,
+    needed: Array, smallest: Array, probed: Array, of_size: Array, first: int, mark: Array,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """The partners, among the sets before each, of sets `begin` to `end`. mark (m,): scratch, below `begin`."""
+    """The partners, among the sets before each, of sets `begin` to `end`. mark (end - first,): -1, from set `first`."""
     room = 1024
     found = 0
     left, right, shared = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
@@ -196,10 +191,10 @@ def _probe(
             while at < stop and entries[at] < x:
                 y, place = entries[at], places[at]
                 at += 1
-                if y < lowest or mark[y] == x:
+                if y < lowest or mark[y - first] == x:
                     continue
                 # The first word met that both have is the first that both have: what they share lies from here on.
-                mark[y] = x
+                mark[y - first] = x
                 j, y_end = offsets[y] + place, offsets[y + 1]
                 need = needed[size + y_end - offsets[y]]
                 both = _shared(tokens, i, x_end, j, y_end, need)

@@ -21,6 +21,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,6 +30,7 @@ from typing import Any, NamedTuple
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from pipeline.pictures.storing import DAMAGE, plain_picture
+from pipeline.running.engines import chosen, spread
 from pipeline.running.machine import cores
 
 MAX_BYTES = 256 << 20
@@ -37,6 +39,8 @@ MAX_SECONDS = 60
 """Of processor time for one file, so that a busy machine rejects nothing. The largest allowed take a few seconds."""
 HELD_BYTES = 256 << 20
 """Bytes of files that wait to be decoded, beside one of any size."""
+PARCEL, PARCEL_BYTES = 64, 16 << 20
+"""Files that a job of a cluster takes in, or the bytes of fewer: beside seconds of work its start is little."""
 _STILL_SECONDS = 300
 """After this long without any processor time a worker is taken to be stuck."""
 
@@ -62,9 +66,14 @@ def intake(
 ) -> Iterator[tuple[str, Picture | Rejected]]:
     """Decode and shrink `files`, (name, bytes) each, in `workers` guarded processes; yields in order of input.
 
-    Of `files` no more than a few per worker are held at a time. The result does not depend on `workers`.
+    Of `files` no more than a few per worker are held at a time. The result does not depend on `workers`. On a cluster,
+    where `workers` is not given, each of its cores is one: this process reads, and passes on.
     """
-    workers = workers or cores()
+    if workers is None and chosen() == "ray":
+        for part in spread(partial(_taken, max_pixels, max_side), _parcels(files)):
+            yield from part
+        return
+    workers = workers or (1 if chosen() == "serial" else cores())
     idle: SimpleQueue[_Decoder] = SimpleQueue()
     decoders = [_Decoder(max_pixels, max_side) for _ in range(workers)]
     for decoder in decoders:
@@ -96,6 +105,22 @@ def intake(
         threads.shutdown(cancel_futures=True)
         for decoder in decoders:
             decoder.end()
+
+
+def _taken(max_pixels: int, max_side: int, files: list[tuple[str, bytes]]) -> list[tuple[str, Picture | Rejected]]:
+    return list(intake(files, max_pixels, max_side, 1))
+
+
+def _parcels(files: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """The files by PARCEL, or by as many as hold PARCEL_BYTES."""
+    held: list[tuple[str, bytes]] = []
+    for file in files:
+        held.append(file)
+        if len(held) == PARCEL or sum(len(data) for _, data in held) >= PARCEL_BYTES:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 class _Decoder:

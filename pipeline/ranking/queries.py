@@ -9,11 +9,12 @@ import pyarrow as pa
 from pipeline.embedding.batches import Array, Posts, chunks
 from pipeline.embedding.model import JointModel
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
-from pipeline.ranking.retrieval import TASKS, Left, rank_task, rank_texts, summarize
+from pipeline.ranking.retrieval import TASKS, Left, rank_task, rank_users, summarize
 from pipeline.ranking.vectors import Vectors
+from pipeline.tables.corpus import pictures_of
 
-TEXTS = 1 << 16
-"""Texts that are embedded and ranked at a time: 0.25 GB."""
+AT_ONCE = 1 << 16
+"""Texts, or images, that are embedded and ranked at a time: 0.25 GB."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,21 @@ class Queries:
         """The texts that can be told, in the joint space, in pieces in order of the posts."""
         posts = self.posts
         texts = np.flatnonzero(posts.has_text)
-        for part in chunks(max(1, len(texts)), TEXTS):
+        for part in chunks(max(1, len(texts)), AT_ONCE):
             rows = texts[part]
             names = posts.ids.take(pa.array(rows)).combine_chunks()
             yield Vectors(names, embed_texts(model, posts.tokens[rows], posts.said(rows)))
 
-    def images(self, model: JointModel) -> Vectors:
-        """The images of the posts, in the joint space."""
+    def images(self, model: JointModel) -> Iterator[Vectors]:
+        """The images of the posts, in the joint space, in pieces."""
+        for ids, rows in self.pictures():
+            yield Vectors(ids, embed_images(model, self.features[rows]))
+
+    def pictures(self) -> Iterator[tuple[pa.Array, Array]]:
+        """The ids (p,) of the posts' images, and their rows among the features, in pieces."""
         images = np.unique(self.posts.image)
-        return Vectors(self.image_ids.take(pa.array(images)), embed_images(model, self.features[images]))
+        for part in chunks(max(1, len(images)), AT_ONCE):
+            yield self.image_ids.take(pa.array(images[part])), images[part]
 
     def shares(self, model: JointModel, users: pa.Array) -> dict[str, float]:
         """mean_median_rank / candidates of each task that has a query: what training chooses its epoch by."""
@@ -57,18 +64,32 @@ Ranked = dict[str, tuple[pa.Table, Left, int]]
 
 def rank_queries(queries: Queries, model: JointModel, users: pa.Array) -> Ranked:
     """The ranks of all of `queries`, task by task."""
-    people, images = Vectors(users, embed_users(model)), queries.images(model)
-    wanted = queries.tasks["image_to_text"]["post_id"]
-    kept: list[Vectors] = []
+    people, pairs = Vectors(users, embed_users(model)), queries.tasks["image_to_text"]
+    texts, images = _Kept(pairs["post_id"]), _Kept(pictures_of(pairs)[1])
+    found = {
+        "text_to_user": rank_users(
+            "text_to_user", queries.tasks["text_to_user"], people, texts.passing(queries.texts(model))
+        ),
+        "image_to_user": rank_users(
+            "image_to_user", queries.tasks["image_to_user"], people, images.passing(queries.images(model))
+        ),
+    }
+    found["image_to_text"] = rank_task("image_to_text", pairs, people, images.whole(), texts.whole())
+    return {task: found[task] for task in TASKS}
 
-    def pieces() -> Iterator[Vectors]:
-        for piece in queries.texts(model):
-            kept.append(piece.among(wanted))
+
+class _Kept:
+    """Of pieces that pass by, the vectors of `wanted` ids."""
+
+    def __init__(self, wanted: pa.Array | pa.ChunkedArray) -> None:
+        self._wanted = wanted
+        self._held: list[Vectors] = []
+
+    def passing(self, pieces: Iterator[Vectors]) -> Iterator[Vectors]:
+        for piece in pieces:
+            self._held.append(piece.among(self._wanted))
             yield piece
 
-    asked_with_texts = rank_texts(queries.tasks["text_to_user"], people, pieces())
-    texts = Vectors(
-        pa.chunked_array([piece.ids for piece in kept], pa.string()), np.concatenate([piece.values for piece in kept])
-    )
-    found = {task: rank_task(task, queries.tasks[task], people, images, texts) for task in TASKS[1:]}
-    return {TASKS[0]: asked_with_texts, **found}
+    def whole(self) -> Vectors:
+        ids = [chunk for piece in self._held for chunk in pa.chunked_array(piece.ids).chunks]
+        return Vectors(pa.chunked_array(ids, pa.string()), np.concatenate([piece.values for piece in self._held]))

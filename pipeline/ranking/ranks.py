@@ -14,7 +14,6 @@ Shapes: n queries, m candidates, d numbers per vector.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Literal
@@ -24,6 +23,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pipeline.ranking.vectors import unit
+from pipeline.running.engines import spread
 from pipeline.running.machine import cores
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -59,24 +59,26 @@ def ranks(
     multiply = (_Bfloat16 if product == "bfloat16" else _Float32)(rivals)
     rounds = -(-len(asking) // (_BLOCK * cores()))
     size = max(1, -(-len(asking) // max(1, rounds * cores())))  # at most _BLOCK, and as many for each thread
-    result = np.empty(len(asking))
+    blocks = [slice(start, start + size) for start in range(0, len(asking), size)]
+    asked = ((queries[asking[here]], truth[here]) for here in blocks)
+    # Each thread, or machine, multiplies and counts a block of queries of its own.
+    with multiply.on_one_thread():
+        found = list(spread(_ranks, asked, (rivals, multiply), threads=True))
+    return np.concatenate([np.empty(0), *found])
 
-    def rank_block(start: int) -> None:
-        here = slice(start, start + size)
-        asked = unit(queries[asking[here]])
-        exact = _scores(asked, rivals, truth[here])
-        score, off = multiply.prepare(asked)
-        low, high = multiply.keys(exact - off) - 1, multiply.keys(exact + off) + 1
-        better, equal = np.zeros(len(asked), np.int64), np.zeros(len(asked), np.int64)
-        for first in range(0, len(rivals), _BLOCK):
-            block = slice(first, first + _BLOCK)
-            _count(score(block), low, high, asked, rivals[block], truth[here] - first, exact, better, equal)
-        result[here] = 1 + better + equal / 2
 
-    # Each thread multiplies and counts a block of queries of its own.
-    with multiply.on_one_thread(), ThreadPoolExecutor(cores()) as threads:
-        list(threads.map(rank_block, range(0, len(asking), size)))
-    return result
+def _ranks(asked: tuple[Array, Array], rivals: Array, multiply: "_Float32 | _Bfloat16") -> Array:
+    """The ranks of some queries, (vectors, truth), among the unit vectors `rivals`, which `multiply` holds too."""
+    queries, truth = unit(asked[0]), asked[1]
+    exact = _scores(queries, rivals, truth)
+    score, off = multiply.prepare(queries)
+    low, high = multiply.keys(exact - off) - 1, multiply.keys(exact + off) + 1
+    better, equal = np.zeros(len(queries), np.int64), np.zeros(len(queries), np.int64)
+    for first in range(0, len(rivals), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        _count(score(block), low, high, queries, rivals[block], truth - first, exact, better, equal)
+    found: Array = 1 + better + equal / 2
+    return found
 
 
 @cache

@@ -48,10 +48,17 @@ def rank_task(
     and a method that tells nothing apart has a mean rank of chance, whatever it knows. An author without posts in train
     is no candidate, and is not asked for. Returns rows of RANKS, the numbers of queries by `Left`, and of candidates.
     """
+    return _rank(task, _asking(task, queries), users, images, texts)
+
+
+def _asking(task: str, posts: pa.Table) -> pa.Table:
+    """The queries that `posts` ask, with query_id: one each, or one for each image."""
+    queries = posts.append_column("query_id", posts["post_id"])
+    return _image_by_image(queries) if task.startswith("image") else queries
+
+
+def _rank(task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors) -> tuple[pa.Table, Left, int]:
     asks, _, wants = task.partition("_to_")
-    queries = queries.append_column("query_id", queries["post_id"])
-    if asks == "image":
-        queries = _image_by_image(queries)
     sides = {
         "text": (positions(queries["post_id"], texts.ids), texts, "post_id", "text_without_known_word"),
         "image": (positions(queries["image_id"], images.ids), images, "image_id", "image_without_vector"),
@@ -89,17 +96,22 @@ def rank_task(
     return found, left, count
 
 
-def rank_texts(queries: pa.Table, users: Vectors, pieces: Iterable[Vectors]) -> tuple[pa.Table, Left, int]:
-    """What `rank_task` finds for text_to_user, with the texts in `pieces`, one at a time: memory stays at one."""
+def rank_users(task: str, queries: pa.Table, users: Vectors, pieces: Iterable[Vectors]) -> tuple[pa.Table, Left, int]:
+    """What `rank_task` finds for text_to_user or image_to_user, with the texts or images in `pieces`.
+
+    One piece is taken at a time: memory stays at one.
+    """
     nothing = Vectors(pa.array([], pa.string()), np.empty((0, users.values.shape[1]), np.float32))
-    found, waiting = [], queries
+    named = {"text_to_user": "post_id", "image_to_user": "image_id"}[task]
+    asked = waiting = _asking(task, queries)
+    found = []
     for piece in pieces:
-        here = pc.is_in(waiting["post_id"], piece.ids)
-        found.append(rank_task("text_to_user", waiting.filter(here), users, nothing, piece))
+        here = pc.is_in(waiting[named], piece.ids)
+        found.append(_rank(task, waiting.filter(here), users, piece, piece))
         waiting = waiting.filter(pc.invert(here))
-    found.append(rank_task("text_to_user", waiting, users, nothing, nothing))
+    found.append(_rank(task, waiting, users, nothing, nothing))
     rows = pa.concat_tables(table for table, _, _ in found)
-    place = positions(queries["post_id"], rows["query_id"])
+    place = positions(asked["query_id"], rows["query_id"])
     left: Left = {
         what: {reason: sum(of[what][reason] for _, of, _ in found) for reason in reasons}
         for what, reasons in found[0][1].items()

@@ -21,14 +21,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cores
 
 Result = TypeVar("Result")
+Made = TypeVar("Made")
 Engine = Literal["serial", "joblib", "ray"]
 
 ENGINES = ("serial", "joblib", "ray")
@@ -41,8 +41,9 @@ SEEN = ".checkpoints/.shared"
 
 log = logging.getLogger("engines")
 
-elsewhere = {"cpu_s": 0.0}
-"""What jobs on a cluster took: nothing of it is in this process's own account."""
+took = {"spread": 0.0, "elsewhere": 0.0}
+"""CPU seconds of jobs, of ENGINE=serial and ray: what more machines share; those of a cluster, nothing of which is in
+this process's own account."""
 
 
 def chosen() -> Engine:
@@ -51,6 +52,26 @@ def chosen() -> Engine:
     if name not in ENGINES:
         raise UserError(f"ENGINE is {name!r} in the environment; it has to be one of: {', '.join(ENGINES)}.")
     return cast(Engine, name)
+
+
+class Anew(Generic[Made]):
+    """What cannot be sent to another process, such as a network ready to run: what is sent is how it is made.
+
+    Called, it gives what `make` makes, made once in each process.
+    """
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make = make
+        self._held: list[Made] = []
+
+    def __call__(self) -> Made:
+        """What was made."""
+        if not self._held:
+            self._held.append(self._make())
+        return self._held[0]
+
+    def __reduce__(self) -> tuple[type["Anew[Made]"], tuple[Callable[[], Made]]]:
+        return type(self), (self._make,)
 
 
 def spread(
@@ -76,7 +97,10 @@ def spread(
         yield from _by_ray(function, jobs, shared, cpus, gpu)
     elif engine == "serial" or workers == 1:
         for job in jobs:
-            yield function(job, *shared)
+            before = _cpu()
+            result = function(job, *shared)
+            took["spread"] += _cpu() - before
+            yield result
     elif threads:
         with ThreadPoolExecutor(workers) as pool:
             yield from in_order(lambda job: pool.submit(function, job, *shared).result, jobs, lambda: AHEAD * workers)
@@ -123,7 +147,8 @@ def _by_ray(
         def result() -> Result:
             value, used = _told(ray, reference)
             begun.discard(reference)
-            elsewhere["cpu_s"] += used
+            took["spread"] += used
+            took["elsewhere"] += used
             return cast(Result, value)
 
         return result
@@ -241,6 +266,8 @@ def _connect(ray: Any) -> None:
 
 def _check(ray: Any) -> None:
     """Each machine sees what is written here, and has the versions that this one has."""
+    from importlib.metadata import version
+
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from pipeline.running.checkpoints import LIBRARIES

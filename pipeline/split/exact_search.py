@@ -14,8 +14,9 @@ code shares nothing with that which makes the groups (`pipeline.join`, `pipeline
 """
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ import pyarrow.compute as pc
 from numba import njit
 
 from pipeline.running.checkpoints import Arrays, Keep, made
+from pipeline.running.engines import spread
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
 
@@ -140,15 +142,18 @@ def search_texts(queries: WordSets, targets: WordSets, threshold: float, floor: 
     count = len(queries.offsets) - 1
     edges = np.linspace(0, count, 1 + min(max(1, count), 32 * cores())).astype(np.int64)
 
-    def search(first: int, last: int) -> Arrays:
-        return keep(f"texts-{first:09}", lambda: _search(first, last, *asking, *asked, sizes, *lists, threshold, floor))
-
+    given = *asking, *asked, sizes, *lists, threshold, floor
     parts = []
-    with bar("text audit", "texts", total=count) as shown, ThreadPoolExecutor(cores()) as pool:
-        for part in pool.map(search, edges[:-1], edges[1:]):
+    with bar("text audit", "texts", total=count) as shown:
+        jobs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+        for part in spread(partial(_kept_search, keep), jobs, given, threads=True):
             parts.append(part)
             shown.update(len(part[3]))
     return Found(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _kept_search(keep: Keep, part: tuple[int, int], *given: Any) -> Arrays:
+    return keep(f"texts-{part[0]:09}", lambda: _search(*part, *given))
 
 
 @njit(cache=True, nogil=True)
@@ -301,10 +306,9 @@ def search_images(
     close, nearest = np.zeros(len(queries), np.int64), np.full(len(queries), -1)
     nearest_similarity = np.zeros(len(queries))
     pairs: list[Arrays] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))]
-    done = 0
     with bar("image audit", "images", total=total) as shown:
-        for block in _blocks(targets):
-            x, y, cosine = keep(f"images-{done:09}", lambda b=block: _among(queries, heads, axes, b, floor))  # type: ignore[misc]
+        given = queries, heads, axes, floor
+        for done, size, x, y, cosine in spread(partial(_kept_among, keep), _numbered(targets), given, 1, cpus=cores()):
             copy, grey = cosine >= threshold, cosine < threshold
             pairs.append((x[copy], y[copy] + done, cosine[copy]))
             x, y, cosine = x[grey], y[grey] + done, cosine[grey]
@@ -313,8 +317,7 @@ def search_images(
             best = best[np.concatenate([[True], np.diff(x[best]) > 0])] if len(best) else best
             best = best[cosine[best] > nearest_similarity[x[best]]]
             nearest[x[best]], nearest_similarity[x[best]] = y[best], cosine[best]
-            done += len(block)
-            shown.update(len(block))
+            shown.update(size)
     columns = [np.concatenate(column) for column in zip(*pairs, strict=True)]
     order = np.lexsort((columns[1], columns[0]))
     return Found(columns[0][order], columns[1][order], columns[2][order], close, nearest, nearest_similarity)
@@ -344,6 +347,16 @@ def _among(queries: np.ndarray, heads: np.ndarray, axes: np.ndarray, block: np.n
     return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 
 
+def _kept_among(
+    keep: Keep, part: tuple[int, np.ndarray], *given: Any
+) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
+    """Where a block of targets begins, its length, and what is found `_among` it."""
+    begin, block = part
+    queries, heads, axes, floor = given
+    x, y, cosine = keep(f"images-{begin:09}", lambda: _among(queries, heads, axes, block, floor))
+    return begin, len(block), x, y, cosine
+
+
 def _cosines(asking: np.ndarray, block: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The cosine of each pair of a row `x` of `asking` and a row `y` of `block`, of unit length both."""
     if len(x) * DENSE > len(asking) * len(block):
@@ -363,10 +376,14 @@ def _products(one: np.ndarray, other: np.ndarray, x: np.ndarray, y: np.ndarray) 
     return products
 
 
-def _blocks(arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def _numbered(arrays: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
+    """The rows of all `arrays` by BLOCK at most, each block with its first row's number."""
+    begin = 0
     for array in arrays:
-        for begin in range(0, len(array), BLOCK):
-            yield array[begin : begin + BLOCK]
+        for start in range(0, len(array), BLOCK):
+            block = array[start : start + BLOCK]
+            yield begin, block
+            begin += len(block)
 
 
 def _axes(queries: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ nobody knows: the audit counts them, and keeps a sample to be looked at.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.checkpoints import Keep, made
+from pipeline.running.engines import spread
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
 from pipeline.tables.corpus import IMAGES
@@ -127,12 +129,19 @@ def confirm(images: Path, one: NDArray[np.int64], other: NDArray[np.int64], keep
 
     Images without pixels, made vectors, have nothing to disagree in: their cosine has decided.
     """
-    found = np.empty(len(one), bool)
+    found = [np.empty(0, bool)]
     with bar("image audit, pairs", "pairs", total=len(one)) as shown:
-        for begin in range(0, len(one), AT_ONCE):
-            part = slice(begin, begin + AT_ONCE)
-            (found[part],) = keep(f"pairs-{begin:012}", lambda p=part: (_confirmed(images, one[p], other[p]),))  # type: ignore[misc]
-            shown.update(len(one[part]))
+        jobs = ((begin, one[begin : begin + AT_ONCE], other[begin : begin + AT_ONCE])
+                for begin in range(0, len(one), AT_ONCE))  # fmt: skip
+        for part in spread(partial(_kept, keep, images), jobs, workers=1, cpus=cores()):
+            found.append(part)
+            shown.update(len(part))
+    return np.concatenate(found)
+
+
+def _kept(keep: Keep, images: Path, pairs: tuple[int, NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.bool_]:
+    begin, one, other = pairs
+    (found,) = keep(f"pairs-{begin:012}", lambda: (_confirmed(images, one, other),))
     return found
 
 

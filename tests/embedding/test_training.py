@@ -288,8 +288,8 @@ def test_planted_topics_are_found_on_unseen_posts(tmp_path, monkeypatch):
         validate=lambda model: val.shares(model, trained.users), folder=tmp_path,
     ).run()  # fmt: skip
     ranked = rank_queries(test, trained.model, trained.users)
-    monkeypatch.setattr(queries, "TEXTS", 16)
-    assert rank_queries(test, trained.model, trained.users) == ranked  # however many texts are asked with at a time
+    monkeypatch.setattr(queries, "AT_ONCE", 16)
+    assert rank_queries(test, trained.model, trained.users) == ranked  # however many are asked with at a time
     # 12 users, 3 of each topic: the author is among the first 3, in any order, so 2 on average; chance is 6.5.
     for task in ("text_to_user", "image_to_user"):
         rows, left, candidates = ranked[task]

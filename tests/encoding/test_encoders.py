@@ -210,7 +210,7 @@ class Averages:
 def test_every_image_has_its_own_vector(tmp_path: Path, dtype: str) -> None:
     pictures = noise(70)
     IMAGES.write(table_of(pictures), tmp_path / "images")
-    counts = write_features(tmp_path / "images", tmp_path / "features", Averages(), 16, dtype, tmp_path)
+    counts = write_features(tmp_path / "images", tmp_path / "features", Averages, 16, dtype, tmp_path)
     table = FEATURES.read(tmp_path / "features")
     expected = np.stack([Averages().prepare(picture) for picture in pictures]).astype(dtype)
     assert counts == {"images": 70, "vectors": 70, "dim": 3}
@@ -220,7 +220,7 @@ def test_every_image_has_its_own_vector(tmp_path: Path, dtype: str) -> None:
 
 def test_no_images_make_an_empty_table_of_the_right_width(tmp_path: Path) -> None:
     IMAGES.write(table_of([]), tmp_path / "images")
-    write_features(tmp_path / "images", tmp_path / "features", Averages(), 16, "float16", tmp_path)
+    write_features(tmp_path / "images", tmp_path / "features", Averages, 16, "float16", tmp_path)
     assert matrix(FEATURES.read(tmp_path / "features")["vector"]).shape == (0, 3)
 
 
@@ -231,7 +231,7 @@ def test_vectors_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
 
     IMAGES.write(table_of(noise(3)), tmp_path / "images")
     with pytest.raises(ValueError, match="not finite"), np.errstate(over="ignore"):
-        write_features(tmp_path / "images", tmp_path / "features", Huge(), 2, "float16", tmp_path)
+        write_features(tmp_path / "images", tmp_path / "features", Huge, 2, "float16", tmp_path)
 
 
 @pytest.mark.slow

@@ -33,8 +33,8 @@ def test_minilm_knows_what_texts_mean(minilm):
 
 def test_a_text_has_the_same_vector_alone_twice_and_among_others(minilm, tmp_path):
     texts = ["red flower", "", "a much longer text about cars, roads and the sea", "red flower"]
-    together = encode_texts(texts, minilm, tmp_path / "a")
-    alone = np.concatenate([encode_texts([text], minilm, tmp_path / f"b{i}") for i, text in enumerate(texts)])
+    together = encode_texts(texts, lambda: minilm, tmp_path / "a")
+    alone = np.concatenate([encode_texts([text], lambda: minilm, tmp_path / f"b{i}") for i, text in enumerate(texts)])
     np.testing.assert_array_equal(together, alone)
     np.testing.assert_array_equal(together[0], together[3])
 
@@ -53,12 +53,12 @@ def test_what_is_kept_is_not_encoded_again_and_a_kill_costs_a_piece(minilm, tmp_
     encoder = minilm._replace(encode=counting)
     monkeypatch.setattr(sentences, "cores", lambda: 1)
     with pytest.raises(KeyboardInterrupt):
-        encode_texts(texts, encoder, tmp_path)
-    found = encode_texts([*texts, texts[0]], encoder, tmp_path)
+        encode_texts(texts, lambda: encoder, tmp_path)
+    found = encode_texts([*texts, texts[0]], lambda: encoder, tmp_path)
     assert sorted(set(asked)) == texts and len(asked) <= len(texts) + 2
-    np.testing.assert_array_equal(found[:6], encode_texts(texts, minilm, tmp_path / "fresh"))
+    np.testing.assert_array_equal(found[:6], encode_texts(texts, lambda: minilm, tmp_path / "fresh"))
     before = len(asked)
-    encode_texts(texts, encoder, tmp_path)
+    encode_texts(texts, lambda: encoder, tmp_path)
     assert len(asked) == before
 
 

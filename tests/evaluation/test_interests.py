@@ -94,8 +94,8 @@ def test_each_method_gets_the_scaling_that_suits_it_chosen_without_the_held_out(
     # A fold is chosen for by its training users alone: who the held-out ones are changes nothing.
     held = np.arange(120) >= 90
     given = interests._as_scaled(noisy, tuple(interests.SCALINGS))
-    said, _, chosen = interests._one(given, wanted, held.astype(int), 1.0)
-    again, _, same = interests._one(given, wanted ^ held, held.astype(int), 1.0)
+    said, _, chosen = interests._one((wanted, held.astype(int)), given, 1.0)
+    again, _, same = interests._one((wanted ^ held, held.astype(int)), given, 1.0)
     assert chosen[1] == same[1]
     np.testing.assert_array_equal(said[held], again[held])
     # Where there are more numbers than users, what is scaled in fewer dimensions is told as in all.

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.ranking.bootstrap import resamples
-from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, joint_performance, rank_task, rank_texts, summarize
+from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, joint_performance, rank_task, rank_users, summarize
 from pipeline.ranking.vectors import Stored, Vectors
 from pipeline.running.errors import UserError
 from pipeline.tables.embedding import EMBEDDINGS
@@ -250,10 +250,30 @@ def test_texts_in_pieces_rank_as_they_do_at_once(size):
     nothing = Vectors(pa.array([], pa.string()), np.empty((0, 4), np.float32))
     wanted = rank_task("text_to_user", queries, users, nothing, texts)
     assert sum(sum(reasons.values()) for reasons in wanted[1].values()) > 2
-    assert rank_texts(queries, users, iter(pieces)) == wanted
+    assert rank_users("text_to_user", queries, users, iter(pieces)) == wanted
     for left_out in (0, 15):  # no query; no text
         some, given = queries.slice(0, left_out), pieces if not left_out else []
-        assert rank_texts(some, users, given) == rank_task("text_to_user", some, users, nothing, nothing)
+        assert rank_users("text_to_user", some, users, given) == rank_task(
+            "text_to_user", some, users, nothing, nothing
+        )
+
+
+@pytest.mark.parametrize("size", [1, 3, 50])
+def test_images_in_pieces_rank_as_they_do_at_once(size):
+    random = np.random.default_rng(0)
+    users = Vectors(pa.array([f"u{i}" for i in range(6)]), random.normal(size=(6, 4)).astype(np.float32))
+    images = Vectors(pa.array([f"i{i}" for i in range(9)]), random.normal(size=(9, 4)).astype(np.float32))
+    shown = [[f"i{i}" for i in random.permutation(12)[: random.integers(0, 4)]] for _ in range(20)]
+    queries = pa.table({  # of one image, of several that posts share, some without a vector; some by users unknown
+        "post_id": [f"p{i}" for i in random.permutation(20)],
+        "user_id": [f"u{i}" for i in random.integers(0, 8, 20)],
+        "image_id": pa.array([held[0] if held else None for held in shown], pa.string()),
+        "more_images": pa.array([held[1:] or None for held in shown], pa.list_(pa.string())),
+    })  # fmt: skip
+    pieces = (Vectors(images.ids[at : at + size], images.values[at : at + size]) for at in range(0, 9, size))
+    wanted = rank_task("image_to_user", queries, users, images, images)
+    assert wanted[0].num_rows > 20 and wanted[1]["at_chance"]["image_without_vector"] > 2
+    assert rank_users("image_to_user", queries, users, pieces) == wanted
 
 
 def test_stored_vectors_are_those_read_at_once(tmp_path, monkeypatch):

@@ -1,0 +1,184 @@
+"""The engines that spread work: the same stages, the same posts, by a loop, by joblib, and by Ray on one machine.
+
+python -m benchmarks.engines 100000            # needs the extras bench and cluster; --nodes 1 2 4: of Ray, a core each
+python -m benchmarks.engines --machines 8 32   # what 100 million posts would take, from the figures that are kept
+
+On one machine this shows equality, and what an engine adds, not speed: CPU seconds of all processes, Ray's own too, so
+that a busy machine disturbs little. From a loop's figures comes the share of a stage that more machines divide, and
+from that, by Amdahl's law, the table of --machines: its other input is what each stage took at the paper's size
+(benchmarks/scale.json), grown by its exponent.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import ROOT, need, print_table, result
+from pipeline.running.files import write_text
+
+RESULTS = ROOT / "benchmarks/engines.json"
+SPREAD = ("clean_text", "image_features", "dedup_images", "audit_split", "embed", "evaluate_retrieval")
+"""Of the stages of benchmarks.scale those that are spread. Its pictures are made vectors: none is decoded."""
+MOST_ADDED = 0.15
+"""Of a stage's CPU time, at a million posts."""
+
+POSTS, PICTURES, CORES = 100_000_000, 13_000_000, 16
+"""What --machines reckons for, and the cores of each."""
+PER_PICTURE = {"import_corpus": 0.013, "image_features": 0.009, "dedup_images": 0.020}
+"""CPU seconds, seen on openclipart: decoding; the network; points, and a look at a pair (docs/scale.md)."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("posts", type=int, nargs="?")
+    parser.add_argument("--nodes", type=int, nargs="*", default=[2])
+    parser.add_argument("--machines", type=int, nargs="*", default=[])
+    arguments = parser.parse_args()
+    if arguments.posts:
+        need("psutil", "ray")
+        measured = _measure(arguments.posts, arguments.nodes)
+        _tell(arguments.posts, measured)
+    if arguments.machines:
+        _reckon(arguments.machines)
+
+
+def _measure(posts: int, nodes: list[int]) -> dict[str, dict[str, Any]]:
+    from benchmarks.scale import _digest, _prepare
+
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}  # no worker waits for other work here
+    folder = _prepare(posts, ROOT / ".scale" / f"engines-{posts}")
+    held: dict[str, dict[str, Any]] = {}
+    for stage in _stages():
+        if stage not in SPREAD:
+            if not (folder / "timings" / f"{stage}.json").exists():
+                _run(stage, folder, {"ENGINE": "joblib"})
+            continue
+        rows: dict[str, Any] = {}
+        for engine in ("serial", "joblib"):
+            rows[engine] = _run(stage, folder, {"ENGINE": engine}) | {"sum": _digest(stage, folder)}
+        for count in nodes:
+            with _cluster(count) as (address, used):
+                before = used()
+                took = _run(stage, folder, {"ENGINE": "ray", "RAY_ADDRESS": address})
+                took["cpu_s"] = round(took["cpu_s"] - took.get("spread_cpu_s", 0) + used() - before, 2)
+                rows[f"ray {count}"] = took | {"sum": _digest(stage, folder)}
+        held[stage] = rows
+        print(f"{stage}: {rows}", file=sys.stderr, flush=True)
+        _keep(posts, held)
+    return held
+
+
+def _stages() -> tuple[str, ...]:
+    from benchmarks.scale import STAGES
+
+    return STAGES[: STAGES.index("evaluate_retrieval") + 1]
+
+
+def _run(stage: str, folder: Path, environment: dict[str, str]) -> dict[str, float]:
+    shutil.rmtree(folder / ".checkpoints" / stage, ignore_errors=True)
+    with (folder / "log.txt").open("a") as log:
+        command = [sys.executable, "-m", f"stages.{stage}"]
+        code = subprocess.run(
+            command, cwd=folder, stdout=log, stderr=log, env=os.environ | environment, check=False
+        ).returncode
+    if code:
+        sys.exit(f"{stage} ended with status {code}: {folder / 'log.txt'}")
+    timing: dict[str, float] = json.loads((folder / "timings" / f"{stage}.json").read_text())
+    return timing
+
+
+@contextmanager
+def _cluster(nodes: int) -> Iterator[tuple[str, Any]]:
+    """A Ray of so many nodes of a core each; its address, and a function that tells its CPU seconds."""
+    import psutil
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster()
+    tries = 0
+    while len(cluster.list_all_nodes()) < nodes:
+        try:
+            cluster.add_node(num_cpus=1, object_store_memory=1 << 30, include_dashboard=False)
+        except Exception:  # a bare one, where a busy machine takes longer than Ray waits for a node
+            tries += 1
+            if tries == 5:
+                raise
+
+    def used() -> float:
+        total = 0.0
+        for process in psutil.Process().children(recursive=True):
+            try:
+                total += sum(process.cpu_times()[:4])  # user, system, and of children that ended
+            except psutil.NoSuchProcess:
+                continue
+        return total
+
+    try:
+        yield cluster.address, used
+    finally:
+        cluster.shutdown()
+
+
+def _read() -> dict[str, dict[str, dict[str, Any]]]:
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+def _keep(posts: int, measured: dict[str, dict[str, Any]]) -> None:
+    held = _read()
+    held[str(posts)] = held.get(str(posts), {}) | measured
+    write_text(json.dumps(dict(sorted(held.items(), key=lambda item: int(item[0]))), indent=1) + "\n", RESULTS)
+
+
+def _tell(posts: int, measured: dict[str, dict[str, Any]]) -> None:
+    rows, bounds = [], {}
+    for stage, by in measured.items():
+        plain = by["joblib"]["cpu_s"]
+        others = {name: took for name, took in by.items() if name != "joblib"}
+        bounds[f"{stage}: same bytes"] = len({took["sum"] for took in by.values()}) == 1
+        bounds |= {
+            f"{stage}: {name} adds little": took["cpu_s"] <= (1 + MOST_ADDED) * plain
+            for name, took in others.items()
+            if name != "serial" and posts >= 1_000_000
+        }
+        rows.append(
+            {"stage": stage, "spread %": 100 * _share(by), "joblib CPU s": plain}
+            | {f"{name} CPU s": took["cpu_s"] for name, took in others.items()}
+            | {"same bytes": bounds[f"{stage}: same bytes"]}
+        )
+    print_table(rows)
+    result({"posts": posts, "stages": rows}, bounds)
+
+
+def _share(by: dict[str, Any]) -> float:
+    """The share of a stage's CPU time that is in jobs."""
+    return float(min(1.0, by["serial"].get("spread_cpu_s", 0) / by["serial"]["cpu_s"]))
+
+
+def _reckon(machines: list[int]) -> None:
+    """The hours that POSTS and PICTURES would take on one machine of CORES, and on `machines`, stage by stage."""
+    from benchmarks.scale import PAPER_POSTS, SHOWN, _exponent
+    from benchmarks.scale import _read as scale
+
+    largest = _read()[max(_read(), key=int)]
+    held = scale()
+    rows = []
+    for stage in (name for name in SHOWN if name != "image_copies"):
+        took = held[str(PAPER_POSTS)][stage]["cpu_s"]
+        grown = took * (POSTS / PAPER_POSTS) ** max(1.0, _exponent(held, stage))
+        spread = _share(largest[stage]) * grown if stage in largest else 0.0
+        alone, pictures = grown - spread, PER_PICTURE.get(stage, 0) * PICTURES
+        hours = {f"{count}": (alone + (spread + pictures) / (count * CORES)) / 3600 for count in (1, *machines)}
+        rows.append({"stage": stage, "spread %": 100 * (spread + pictures) / (grown + pictures)} | hours)
+    total = {name: sum(row[name] for row in rows) for name in map(str, (1, *machines))}
+    rows.append({"stage": "all", "spread %": ""} | total)
+    print_table([{n: f"{v:.1f}" if isinstance(v, float) else v for n, v in row.items()} for row in rows])
+
+
+if __name__ == "__main__":
+    main()
