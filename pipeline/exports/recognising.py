@@ -15,7 +15,7 @@ from pipeline.exports.aside import Aside, arrow_rows
 from pipeline.exports.platforms import bluesky, instagram, mastodon, reddit, telegram, twitter, zeeschuimer
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
-from pipeline.exports.sources import Tree, records, table, unpacked
+from pipeline.exports.sources import Packed, Tree, records, table, unpacked
 from pipeline.running.errors import UserError
 
 
@@ -39,8 +39,10 @@ JSON = (
     _Kind("Zeeschuimer or 4CAT, items", zeeschuimer.is_item, zeeschuimer.item),
     _Kind("Bluesky, answers of the AppView", bluesky.is_view, bluesky.view),
     _Kind("tweets of API v1.1", twitter.is_old, twitter.old),
+    _Kind("tweets of API v1.1", twitter.is_notice, twitter.notice),
     _Kind("twarc, flat tweets of API v2", twitter.is_flat, twitter.flat),
     _Kind("Reddit, submissions or comments", reddit.is_thing, reddit.thing),
+    _Kind("Reddit, listings", reddit.is_listing, reddit.listing),
     _Kind("RedCaps, annotations", reddit.is_captions, reddit.captions),
     _Kind("Mastodon, statuses", mastodon.is_status, mastodon.status),
     _Kind("mastodon-archive", mastodon.is_collection, mastodon.collection),
@@ -54,13 +56,16 @@ TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] =
     ("instaloader, a folder", instagram.is_loaded, instagram.loaded),
 )
 _TIKTOK = columns.fitting(["id", "username", "video_description", "create_time"])
-KNOWN = ", ".join([kind.name for kind in JSON] + [name for name, _, _ in TREES] + ["CAR of Bluesky", "and tables: "])
+KNOWN = ", ".join(
+    [*dict.fromkeys(kind.name for kind in JSON)] + [name for name, _, _ in TREES] + ["CAR of Bluesky", "and tables: "]
+)
 _BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_stats.json", "_metadata.json", ".ini")
 """Endings of what lies beside an export and is none."""
 
 
 def exports(paths: list[Path], mapped: columns.Mapped | None, aside: Aside) -> Iterator[Export]:
     """The exports at `paths`. Raises UserError where nothing is recognised, with what was found."""
+    some = False
     for path in paths:
         if not path.exists():
             raise UserError(f"params.yaml: corpus.posts names {path}, which does not exist.")
@@ -69,7 +74,9 @@ def exports(paths: list[Path], mapped: columns.Mapped | None, aside: Aside) -> I
         for export in _at(path, mapped, aside, told):
             found += 1
             yield export
-        if not found:
+        some = some or bool(found)
+        # A part of an archive may hold pictures alone.
+        if not found and (told or (path == paths[-1] and not some)):
             raise UserError(
                 f"{path} is no export that is known here"
                 + (f" ({'; '.join(told[:3])})" if told else "")
@@ -104,8 +111,24 @@ def _begins(path: Path, magic: bytes) -> bool:
 def _file(
     stream: IO[bytes], path: str, mapped: columns.Mapped | None, aside: Aside, told: list[str]
 ) -> Iterator[Export]:
-    plain = io.BufferedReader(unpacked(stream, path), 1 << 20)  # type: ignore[type-var]
+    raw = Packed(unpacked(stream, path))
+    for export in _of_stream(io.BufferedReader(raw, 1 << 20), path, mapped, aside, told):
+        yield export._replace(found=_and_the_cut(export, raw))
+    if raw.cut:
+        told.append(f"{path}: cut off or damaged, {raw.cut}")
+
+
+def _and_the_cut(export: Export, raw: Packed) -> Found:
+    yield from export.found
+    if raw.cut:
+        yield Left(export.path, UNREADABLE, f"{export.path}: cut off or damaged from here on: {raw.cut}")
+
+
+def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Aside, told: list[str]) -> Iterator[Export]:
     head = plain.peek(1 << 16)
+    if head[257:262] == b"ustar":
+        told.append(f"{path} is a tar: unpack it, and name the folder")
+        return
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if head[:4] == b"PAR1" or head[:6] == b"ARROW1" or head[:4] == b"\xff\xff\xff\xff":
         names, rows = arrow_rows(plain, path, aside, lambda held: mapped or columns.fitting(held))

@@ -12,6 +12,7 @@ import json
 import lzma
 import re
 import zipfile
+import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ from pipeline.running.errors import UserError
 
 LARGEST = 2 << 30
 """Bytes of one JSON document, which is held whole."""
+_LEFT_BEHIND = re.compile(r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$)")
+"""What macOS and Windows put beside people's files."""
+BOM = b"\xef\xbb\xbf"
 _BROKEN_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x")
 
 
@@ -41,6 +45,7 @@ class Tree:
             except (zipfile.BadZipFile, OSError) as error:
                 raise UserError(f"{path} is not a zip that can be read: {error}.") from None
             self.names = sorted(i.filename for i in self._zip.infolist() if not i.is_dir())
+        self.names = [name for name in self.names if not _LEFT_BEHIND.search(name)]
         self.held = set(self.names)
 
     def open(self, name: str) -> IO[bytes]:
@@ -78,6 +83,8 @@ def unpacked(stream: IO[bytes], path: str) -> IO[bytes]:
         return bz2.BZ2File(head)  # type: ignore[return-value]
     if magic == b"\xfd7zXZ\0":
         return lzma.LZMAFile(head)  # type: ignore[return-value]
+    if magic[:2] in (b"\xff\xfe", b"\xfe\xff") and magic[:4] != b"\xff\xff\xff\xff":  # as PowerShell writes with >
+        return io.BytesIO(head.read().decode("utf-16", "replace").encode())
     if magic[:4] == b"\x28\xb5\x2f\xfd":
         try:
             import zstandard
@@ -91,8 +98,45 @@ def unpacked(stream: IO[bytes], path: str) -> IO[bytes]:
     return head
 
 
+def _damaged() -> tuple[type[Exception], ...]:
+    """What reading a packed file that was cut off or damaged raises."""
+    kinds = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError)
+    try:
+        import zstandard
+    except ImportError:
+        return kinds
+    return (*kinds, zstandard.ZstdError)
+
+
+_DAMAGED = _damaged()
+
+
+class Packed(io.RawIOBase):
+    """A file, packed or not, as far as it can be read; `cut` says why it ended where it was cut off or damaged."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.cut: Exception | None = None
+        self._stream: Any = stream
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes; 0 at the end and where no more can be read."""
+        try:
+            data = self._stream.read1(len(buffer))
+        except _DAMAGED as error:
+            if isinstance(error, OSError) and error.errno:  # of the disk, not of what lies on it
+                raise
+            self.cut, data = error, b""
+        buffer[: len(data)] = data
+        return len(data)
+
+
 def document(data: bytes, path: str) -> Any:
     """One JSON document; also the archives' `window.YTD… = [`, and the escapes of Telegram that JSON does not know."""
+    data = data.removeprefix(BOM)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -105,10 +149,10 @@ def document(data: bytes, path: str) -> Any:
 
 def records(stream: IO[bytes], path: str) -> Iterator[tuple[int, Any]]:
     """The values of JSON lines, or of one document's list, with their numbers from 1; a broken line is its error."""
-    first = stream.readline()
+    first = stream.readline().removeprefix(BOM)
     while first and not first.strip():
         first = stream.readline()
-    if first.lstrip(b"\xef\xbb\xbf \t")[:1] != b"[":
+    if first.lstrip()[:1] != b"[":
         try:
             yield 1, orjson.loads(first)
         except orjson.JSONDecodeError as error:

@@ -3,6 +3,7 @@
 A picture is known by its CID, which is what a downloader calls the file. Records are the same in all three.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from pipeline.exports.posts import (
@@ -58,15 +59,33 @@ def is_view(record: Json) -> bool:
     return (
         isinstance(record.get("feed"), list)
         or ("subject" in record and ("follows" in record or "followers" in record))
-        or (isinstance(record.get("posts"), list) and "cursor" in record)
+        or (isinstance(record.get("posts"), list) and ("cursor" in record or _is_post(dig(record, "posts", 0))))
+        or _is_post(dig(record, "thread", "post"))
         or (isinstance(record.get("post"), dict) and "uri" in record["post"])
-        or (str(record.get("uri", "")).startswith("at://") and "record" in record and "author" in record)
+        or _is_post(record)
     )
+
+
+def _is_post(value: Any) -> bool:
+    return (
+        isinstance(value, dict) and str(value.get("uri", "")).startswith("at://") and {"record", "author"} <= {*value}
+    )
+
+
+def _of_thread(thread: Any) -> Iterator[Json]:
+    """The posts of a thread: what is answered, the post, its answers; stubs of what may not be seen are none."""
+    waiting = [thread]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if isinstance(node.get("post"), dict):
+                yield node["post"]
+            waiting += [*(node.get("replies") or ()), node.get("parent")]
 
 
 def view(record: Json) -> Found:
     """The posts of an answer; a repost is told as such, parents of replies are no posts of the collection."""
-    yield from each(record.get("feed") or record.get("posts") or (), view)
+    yield from each(record.get("feed") or record.get("posts") or _of_thread(record.get("thread")), view)
     if "subject" in record:
         who = record["subject"]["did"]
         yield from (Edge(who, other["did"], "follow") for other in record.get("follows") or ())

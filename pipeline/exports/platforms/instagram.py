@@ -89,7 +89,9 @@ def _comments(tree: Tree, name: str, owner: str) -> Found:
 def is_download(tree: Tree) -> bool:
     """A person's download, in JSON."""
     names = tree.matching(_POSTS)
-    return bool(names) and bool(tree.matching(r"(personal_information|account_information|profile|connections)[^/]*.*"))
+    beside = r"(personal_information|account_information|profile|connections)[^/]*.*"
+    # Of an archive in parts, one may hold the posts and another who it is of.
+    return bool(names) and bool(tree.matching(beside) or any("your_instagram_activity/" in name for name in names))
 
 
 def download(tree: Tree) -> Found:
@@ -97,6 +99,8 @@ def download(tree: Tree) -> Found:
     owner = _owner(tree)
     for name in tree.matching(_POSTS):
         held = tree.json(name)
+        if isinstance(held, dict) and "media" in held:  # the only post
+            held = [held]
         if isinstance(held, dict):  # 2020
             held = [{"media": [dict(p, uri=p["path"], title=p.get("caption"), creation_timestamp=p.get("taken_at"))]}
                     for p in held.get("photos") or ()]  # fmt: skip

@@ -51,6 +51,29 @@ def thing(record: Json) -> Found:
     )  # fmt: skip
 
 
+def is_listing(record: Json) -> bool:
+    """What reddit's own .json answers, or one thing of it; Pushshift's API had `data` alone."""
+    data = record.get("data")
+    if isinstance(data, list):
+        return bool(data) and isinstance(data[0], dict) and is_thing(data[0])
+    return record.get("kind") in ("Listing", "t1", "t3") and isinstance(data, dict)
+
+
+def listing(record: Json) -> Found:
+    """The things of a listing, and below each comment its replies."""
+    data = record["data"]
+    if isinstance(data, list):
+        yield from each(data, thing)
+    elif record["kind"] == "Listing":
+        yield from each(data.get("children") or (), listing)
+    elif record["kind"] == "more":
+        yield Left(str(data.get("id", "?")), NOT_A_POST, "more comments, which were not loaded")
+    else:
+        yield from thing(data)
+        if isinstance(data.get("replies"), dict):
+            yield from listing(data["replies"])
+
+
 def _parent(record: Json) -> str | None:
     """What a comment answers; a number, as some old months have it, is no name of one."""
     parent = str(record.get("parent_id") or "")

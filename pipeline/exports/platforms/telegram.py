@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from pipeline.exports.posts import NOT_A_POST, PRIVATE, Found, Json, Left, Post, Shown, each, known, micros
+from pipeline.exports.posts import NOT_A_POST, PRIVATE, Found, Json, Left, Post, Shown, dig, each, known, micros
 from pipeline.exports.sources import Tree
 
 ALBUM = "picture of an album, which is one post"
@@ -45,7 +45,7 @@ def _chat(chat: Json, tree: Tree | None, folder: str) -> Found:
         return
 
     def read(album: list[Json]) -> Found:
-        if len(album) > 1 and all(m.get("photo") for m in album) and sum(bool(_text(m)) for m in album) <= 1:
+        if len(album) > 1 and sum(bool(_text(m)) for m in album) <= 1:
             yield _post(chat, album, tree, folder)
             yield from (Left(f"{chat['id']}-{m['id']}", ALBUM, f"of {chat['id']}-{album[0]['id']}") for m in album[1:])
         else:
@@ -61,7 +61,7 @@ def _chat(chat: Json, tree: Tree | None, folder: str) -> Found:
 
 
 def _album(message: Json) -> tuple[Any, ...]:
-    one = message.get("photo") and message.get("type") == "message"
+    one = (message.get("photo") or message.get("media_type") == "video_file") and message.get("type") == "message"
     return (
         (message.get("date_unixtime") or message.get("date"), message.get("from_id")) if one else (message.get("id"),)
     )
@@ -79,7 +79,8 @@ def _post(chat: Json, album: list[Any], tree: Tree | None, folder: str) -> Post:
     return Post(
         f"{chat['id']}-{first['id']}", known(author), name, text,
         micros(first.get("date_unixtime") or first.get("date")), tuple(_shown(album, tree, folder)), (), None, None,
-        likes, None, None, bool(first.get("forwarded_from")), answers=f"{chat['id']}-{reply}" if reply else None,
+        likes, None, None, "forwarded_from" in first,
+        micros(first.get("edited_unixtime")) or 0, f"{chat['id']}-{reply}" if reply else None,
     )  # fmt: skip
 
 
@@ -99,4 +100,5 @@ def _shown(album: list[Any], tree: Tree | None, folder: str) -> Iterator[Shown]:
 def _text(message: Json) -> str | None:
     text = message.get("text") or ""
     parts = text if isinstance(text, list) else [text]
-    return "".join(part if isinstance(part, str) else str(part.get("text", "")) for part in parts) or None
+    written = "".join(part if isinstance(part, str) else str(part.get("text", "")) for part in parts)
+    return written or dig(message, "poll", "question")

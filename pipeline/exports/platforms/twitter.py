@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.exports.posts import (
     NOT_A_POST,
     UNKNOWN,
+    Deleted,
     Edge,
     Found,
     Json,
@@ -28,6 +29,9 @@ from pipeline.exports.posts import (
     unescaped,
 )
 from pipeline.exports.sources import Tree
+
+_BEGIN = 100
+"""Letters by which a long tweet of an archive and its note are known to be one."""
 
 
 def is_page(record: Json) -> bool:
@@ -79,7 +83,8 @@ def _v2(item: Json, author: Json, media: dict[Any, Any], collected: int) -> Post
     metrics, name = item.get("public_metrics") or {}, author.get("username")
     lang = item.get("lang")
     return Post(
-        str(item["id"]), known(item.get("author_id")), name, unescaped(item.get("text")),
+        str(item["id"]), known(item.get("author_id")), name,
+        unescaped(dig(item, "note_tweet", "text") or item.get("text")),
         micros(item.get("created_at")), tuple(shown), (), None if lang in (None, "und", "zxx") else lang,
         f"https://x.com/{name or 'i'}/status/{item['id']}", metrics.get("like_count"), metrics.get("reply_count"),
         item.get("in_reply_to_user_id"), "retweeted" in refs, collected, dig(refs, "replied_to", "id"),
@@ -102,17 +107,29 @@ def old(record: Json, owner: Json | None = None) -> Found:
     longer = record.get("extended_tweet") or record
     text = longer.get("full_text") or record.get("full_text") or record.get("text")
     user = owner or record["user"]
-    media = dig(longer, "extended_entities", "media") or dig(record, "extended_entities", "media") or ()
+    places = ((longer, "extended_entities"), (record, "extended_entities"), (longer, "entities"), (record, "entities"))
+    media = next(filter(None, (dig(where, name, "media") for where, name in places)), ())  # the last two before 2014
     post_id, name = record["id_str"], user.get("screen_name")
     lang = record.get("lang")
     yield Post(
-        post_id, known(user.get("id_str")), name, unescaped(text), micros(record.get("created_at")),
+        post_id, known(user.get("id_str") or user.get("id")), name, unescaped(text), micros(record.get("created_at")),
         tuple(_picture(post_id, m, m.get("media_url_https") or m.get("media_url")) for m in media), (),
         None if lang in (None, "und", "zxx") else lang, f"https://x.com/{name or 'i'}/status/{post_id}",
         count(record.get("favorite_count")), count(record.get("reply_count")), record.get("in_reply_to_user_id_str"),
-        "retweeted_status" in record or (owner is not None and (text or "").startswith("RT @")),
+        record.get("retweeted_status") is not None or (owner is not None and (text or "").startswith("RT @")),
         answers=record.get("in_reply_to_status_id_str"),
     )  # fmt: skip
+
+
+def is_notice(record: Json) -> bool:
+    """What a stream of API v1.1 says beside its tweets."""
+    return len(record) <= 2 and bool({"delete", "limit", "scrub_geo", "status_withheld", "user_withheld"} & set(record))
+
+
+def notice(record: Json) -> Found:
+    """A deletion, which is applied; the others are no posts."""
+    gone = dig(record, "delete", "status", "id_str")
+    yield Deleted(str(gone)) if gone else Left("?", NOT_A_POST, f"a notice: {', '.join(record)}")
 
 
 def is_archive(tree: Tree) -> bool:
@@ -126,12 +143,11 @@ def archive(tree: Tree) -> Found:
     owner = {"id_str": account["accountId"], "screen_name": account.get("username")}
     for following in tree.matching(r"following(-part\d+)?\.js"):
         yield from (Edge(owner["id_str"], item["following"]["accountId"], "follow") for item in tree.json(following))
-    notes = {
-        note["tweetId"]: dig(note, "noteTweetResults", "text") or dig(note, "core", "text")
-        for name in tree.matching(r"note-tweet(-part\d+)?\.js")
-        for note in (item["noteTweet"] for item in tree.json(name))
-        if note.get("tweetId")
-    }
+    notes: dict[str, str] = {}
+    for name in tree.matching(r"note-tweet(-part\d+)?\.js"):
+        for note in (item["noteTweet"] for item in tree.json(name)):
+            text = dig(note, "noteTweetResults", "text") or dig(note, "core", "text") or ""
+            notes[note.get("tweetId") or text[:_BEGIN]] = text
     pictures = {name.rsplit("/", 1)[-1]: tree.picture(name) for name in tree.matching(r"tweets?_media/[^/]+")}
     for name in tree.matching(r"(tweets?|community-tweet)(-part\d+)?\.js"):
         yield from each(
@@ -151,4 +167,6 @@ def _in_archive(post: Post | Left, pictures: Mapping[str, str], notes: Mapping[s
     if isinstance(post, Left):
         return post
     shown = tuple(s._replace(names=ids(*map(pictures.get, s.names), *s.names)) for s in post.shown or ())
-    return post._replace(shown=shown, text=notes.get(post.post_id) or post.text)
+    cut = "…" in (post.text or "")[_BEGIN:]  # a note that does not say whose it is begins as the tweet that was cut
+    text = notes.get(post.post_id) or (notes.get((post.text or "")[:_BEGIN]) if cut else None)
+    return post._replace(shown=shown, text=text or post.text)

@@ -7,6 +7,7 @@ last step of its address.
 
 from typing import Any
 
+from pipeline.exports.platforms import mastodon
 from pipeline.exports.posts import (
     NOT_A_POST,
     ODD,
@@ -41,11 +42,14 @@ def item(record: Json) -> Found:
     collected = micros(about.get("timestamp_collected")) or 0
     platform = str(about.get("source_platform", "")).removeprefix("www.")
     readers = {"instagram.com": instagram, "twitter.com": x, "x.com": x, "tiktok.com": tiktok,
-               "tiktok-comments": tiktok_comment}  # fmt: skip
+               "tiktok-comments": tiktok_comment, "threads.net": threads, "threads.com": threads}  # fmt: skip
     name = str(about.get("item_id") or data.get("id") or "?")
-    if platform not in readers:
+    if platform not in readers and mastodon.is_status(data):  # Truth Social, Gab
+        yield from (found._replace(collected=collected) if isinstance(found, Post) else found
+                    for found in mastodon.status(data))  # fmt: skip
+    elif platform not in readers:
         yield Left(name, NOT_A_POST, f"items of {platform or 'no platform'} are not read")
-    elif data.get("promoted") or data.get("product_type") == "ad":
+    elif data.get("promoted") or data.get("isAd") or data.get("product_type") == "ad":
         yield Left(name, PROMOTED, platform)
     else:
         try:
@@ -87,8 +91,25 @@ def _instagram_picture(media: Json, names: tuple[str, ...], number: int | None) 
                  media.get("accessibility_caption"))  # fmt: skip
 
 
+def threads(data: Json) -> Post | Left:
+    """An item of Threads, which is as Instagram's; a text alone has an empty list of pictures."""
+    found = instagram(data)
+    if isinstance(found, Left):
+        return found
+    about = data.get("text_post_app_info") or {}
+    pictured = data.get("carousel_media") or dig(data, "image_versions2", "candidates") or data.get("video_versions")
+    return found._replace(
+        shown=found.shown if pictured else (),
+        url=f"https://www.threads.com/@{found.handle}/post/{found.post_id}",
+        replies=count(about.get("direct_reply_count")),
+        reply_to=known(dig(about, "reply_to_author", "pk") or dig(about, "reply_to_author", "id")),
+        repost=dig(about, "share_info", "reposted_post") is not None,
+    )
+
+
 def x(data: Json) -> Post | Left:
     """An item of X: the text from the note where the tweet is long."""
+    data = data["tweet"] if isinstance(data.get("tweet"), dict) else data  # with what limits who may see it
     legacy = data.get("legacy") or data
     post_id = str(data.get("rest_id") or legacy["id_str"])
     result = dig(data, "core", "user_results", "result") or {}
