@@ -123,8 +123,10 @@ class Library:
         """The side of each post, as a string; empty for those that came to no side."""
         table = self._read(ASSIGNED, "split/posts", ["post_id", "split"])
         at = positions(self.post_ids, table["post_id"])
-        names: Array = np.append(table["split"].to_numpy().astype(object), "")
-        return np.asarray(names[at])
+        split = _one(_one(table["split"]).dictionary_encode())
+        names = np.array([*split.dictionary.to_pylist(), ""], "U8")
+        codes = np.append(split.indices.to_numpy(zero_copy_only=False), len(names) - 1)
+        return np.asarray(names[codes[at]])
 
     @cached_property
     def times(self) -> Array:
@@ -331,5 +333,9 @@ def _one(column: pa.ChunkedArray | pa.Array) -> Any:
 
 
 def _row(ids: pa.Array, name: str) -> int:
-    at = pc.index(ids, pa.scalar(name, pa.string())).as_py()
-    return int(at)
+    """The row of `name` among sorted ids; -1 where it is none of them."""
+    low, high = 0, len(ids)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if ids[middle].as_py() < name else (low, middle)
+    return low if low < len(ids) and ids[low].as_py() == name else -1

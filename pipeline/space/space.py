@@ -27,11 +27,13 @@ import pyarrow as pa
 from pipeline.pictures.reading import Rejected
 from pipeline.ranking.vectors import Vectors, unit
 from pipeline.running.errors import UserError
+from pipeline.space import index
 from pipeline.space.chance import SHARE, Nothing, nothing
 from pipeline.space.library import HELD_OUT, Library, Post
 from pipeline.space.nearest import Things, Wanted
 from pipeline.space.question import Term, not_known, parse
 from pipeline.space.reading import Reader
+from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.table import positions
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -141,8 +143,13 @@ class Space:
     # ------------------------------------------------------------ vectors
     @cached_property
     def _held(self) -> dict[str, Things]:
-        read = {kind: Vectors.read(self.data / f"embeddings/{kind}s") for kind in KINDS}
-        return {kind: Things(held.ids, unit(held.values)) for kind, held in read.items()}
+        return {kind: self._things(self.data / f"embeddings/{kind}s") for kind in KINDS}
+
+    def _things(self, table: Path) -> Things:
+        if sum(EMBEDDINGS.count(shard) for shard in EMBEDDINGS.shards(table)) >= index.MANY:
+            return index.Indexed.of(table, self.data / f"explore/{table.name}")
+        held = Vectors.read(table)
+        return Things(held.ids, unit(held.values))
 
     def vectors(self, kind: str) -> Things:
         """All things of a kind, at unit length (n, D)."""
