@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import read_metrics
-from pipeline.report import corpus, neighbours, paper, people, results, untrained
+from pipeline.report import copies, corpus, neighbours, paper, people, results, untrained
 from pipeline.report.cards import Shelf
 from pipeline.report.page import Grid, Note, Part, Section, Table, render
 from pipeline.report.pictures import thumbnail
@@ -87,7 +87,7 @@ def main() -> None:
     cluster_images = CLUSTER_IMAGES.read(CLUSTERS_PATH / "images")
     asked, answers = ASKED.read(QUERIES_PATH / "asked"), ANSWERS.read(QUERIES_PATH / "answers")
 
-    copied_texts, copied_images = corpus.text_copies(duplicates), corpus.image_copies(groups)
+    copied_texts, copied_images = copies.text_copies(duplicates), copies.image_copies(groups)
     shelf = _shelf(
         posts=[copied_texts["post_id"], copied_texts["duplicate_of"], _of(answers, "text", "id")]
         + [_of(close, kind, name) for kind in ("text", "written") for name in ("held_out_id", "other_id")]
@@ -114,11 +114,11 @@ def main() -> None:
         ],
         "What went in": [corpus.funnel(read, split, audit)],
         "Copies": [
-            *corpus.copied_texts(
+            *copies.copied_texts(
                 copied_texts, duplicates.num_rows, texts, params.text.min_overlap, measured["text"], shelf
             ),
-            *corpus.copied_images(groups, copied_images, params.images.min_cosine, shelf),
-            *corpus.evidence(pd.read_csv(PLANTED), measured["image_copies"], params.images.min_cosine),
+            *copies.copied_images(groups, copied_images, params.images.min_cosine, shelf),
+            *copies.evidence(pd.read_csv(PLANTED), measured["image_copies"], params.images.min_cosine),
         ],
         "Split": corpus.split_and_audit(split, audit, largest, params.split.max_group_share, close, shelf),
         "Training": results.training(pd.read_csv(CURVES), measured["train"]),

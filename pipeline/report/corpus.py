@@ -1,18 +1,16 @@
-"""Sections on what went in: settings, the flow, what left the corpus and why, copies, the split and its audit."""
+"""Sections on what went in: settings, the flow, what left the corpus and why, the split and its audit."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.recipe import by_recipe
 from pipeline.report.cards import Shelf
-from pipeline.report.charts import Axis, Line, Rule, lines
-from pipeline.report.page import Bar, Bars, Figure, Grid, Note, Pairs, Panel, Part, Steps, Table
+from pipeline.report.page import Bar, Bars, Grid, Note, Pairs, Part, Steps, Table
 from pipeline.report.wording import TASKS, count, number, percent, plural, reasons
 from pipeline.running.params import Params
 from pipeline.tables.split import DIFFERENT, NEAR_COPY
@@ -183,130 +181,6 @@ def _excluded(split: Metrics, audit: Metrics) -> dict[str, int]:
     """Posts that the split and its audit left out, by reason."""
     cut: dict[str, int] = split["posts"]["excluded"]
     return {**cut, NEAR_COPY: audit["posts"]["excluded"] - audit["excluded"]["by_cut"]}
-
-
-def text_copies(duplicates: pa.Table, shown: int = 6) -> pa.Table:
-    """Examples out of `duplicates` (rows of DUPLICATES): evenly from the least overlap to the most."""
-    rows = duplicates.sort_by([("overlap", "ascending"), ("post_id", "ascending")])
-    chosen = sorted({round(i * (rows.num_rows - 1) / max(1, shown - 1)) for i in range(min(shown, rows.num_rows))})
-    return rows.take(pa.array(chosen, pa.int64()))
-
-
-def image_copies(groups: pa.Table, shown: int = 8) -> list[list[str]]:
-    """Examples out of `groups` (rows of IMAGE_GROUPS), at most six image ids each, of groups of two and more.
-
-    Half of them are the largest, half those whose members are least alike, where a wrong join would be.
-    """
-    frame = groups.to_pandas()
-    each = frame.groupby("group_id").agg(size=("image_id", "size"), least=("similarity", "min")).reset_index()
-    each = each[each["size"] > 1].sort_values(["size", "group_id"], ascending=[False, True])
-    largest, others = each.head(shown // 2), each.iloc[shown // 2 :]
-    loosest = others.sort_values(["least", "group_id"]).head(shown - len(largest))
-    chosen = [*largest["group_id"], *loosest["group_id"]]
-    members = frame[frame["group_id"].isin(chosen)].groupby("group_id")["image_id"]
-    return [members.get_group(group).head(6).tolist() for group in chosen]
-
-
-def copied_texts(
-    examples: pa.Table, removed: int, texts: int, threshold: float, cleaned: Metrics, shelf: Shelf
-) -> list[Part]:
-    """Posts removed as near-copies of an earlier text, by `examples` of them; and texts that none can be found of."""
-    title = f"{count(removed)} of {count(texts)} texts repeat an earlier one, and leave"
-    if not examples.num_rows:
-        return [Note(f"{title}. {not_compared(cleaned)}")]
-    pairs = [
-        (
-            f"{percent(row['overlap'])} of the words in common",
-            [shelf.post(row["duplicate_of"], "stays"), shelf.post(row["post_id"], "leaves")],
-        )
-        for row in examples.to_pylist()
-    ]
-    return [
-        Pairs(
-            f"{title}: examples from the least overlap found to the most",
-            pairs,
-            note=f"Overlap is |A ∩ B| / |A ∪ B| of the two sets of cleaned words, at least {number(threshold)}. "
-            f"A copy with a picture of its own stays. {not_compared(cleaned)}",
-        )
-    ]
-
-
-def not_compared(cleaned: Metrics) -> str:
-    """How many texts have no near-copy that could be found, and why, in a sentence."""
-    none, whole = reasons(cleaned["not_compared"]), reasons(cleaned["compared_as_they_are"])
-    return f"Not compared: {none}. Compared, but found only where all words are the same: {whole}."
-
-
-CLASSES = (("2", 2, 2), ("3 to 5", 3, 5), ("6 to 10", 6, 10), ("11 to 50", 11, 50), ("more than 50", 51, 10**12))
-"""Groups of copies by their number of images: name, least, most."""
-
-
-def copied_images(groups: pa.Table, examples: Sequence[Sequence[str]], min_cosine: float, shelf: Shelf) -> list[Part]:
-    """Groups of copies of images (`groups`, rows of IMAGE_GROUPS): how large, and `examples`, image ids of each."""
-    frame = groups.to_pandas().set_index("image_id")
-    size = frame.groupby("group_id").size()
-    copies = len(frame) - len(size)
-    if not copies:
-        return [Note(f"None of {plural(len(frame), 'image')} is a copy of another.")]
-    counts = {name: int(size.between(low, high).sum()) for name, low, high in CLASSES}
-    most = max(counts.values())
-    rows = []
-    for images in examples:
-        of = frame.loc[list(images)]
-        members = size[of["group_id"].iloc[0]]
-        shown = f", {len(images)} of them here" if members > len(images) else ""
-        caption = f"{plural(members, 'image')}{shown}; cosine to the nearest at least {number(of['similarity'].min())}"
-        rows.append((caption, [shelf.image(image) for image in images]))
-    return [
-        Bars(
-            f"{count(copies)} of {plural(len(frame), 'image')} ({percent(copies / len(frame))}) are copies of another; "
-            f"the largest group holds {count(size.max())}",
-            [Bar(f"Groups of {name} images", n / most, count(n)) for name, n in counts.items()],
-            Grid(
-                ["Images in the group", "Groups"],
-                [["1", count((size == 1).sum())]] + [[k, count(n)] for k, n in counts.items()],
-            ),
-        ),
-        Pairs(
-            "Images taken for copies: the largest groups first, then those joined on the least likeness",
-            rows,
-            note=f"Proposed from a cosine of {number(min_cosine)} between the images' features on, or by points that "
-            "they share, and confirmed on the pictures. A group stays on one side of the split.",
-        ),
-    ]
-
-
-def evidence(curves: pd.DataFrame, planted: Metrics, min_cosine: float) -> list[Part]:
-    """Why images.min_cosine is what it is: planted copies found, and what else, by threshold.
-
-    `curves` as plots/image_copies.csv has them, `planted` as metrics/image_copies.json.
-    """
-    if not len(curves):
-        return [Note("No copies were planted: the corpus has no pictures to copy.")]
-    styles = dict(zip(("with second check", "cosine alone"), ("one", "two"), strict=True))
-    x, y = Axis("cosine from which a pair counts", *curves["min_cosine"].agg(["min", "max"])), Axis("", 0, 1)
-    chosen = [Rule(min_cosine, f"chosen {number(min_cosine)}")]
-    panels = []
-    for measure in ("precision", "recall"):
-        of = {name: curves[curves["check"] == name] for name in styles}
-        drawn = [Line(name, of[name]["min_cosine"], of[name][measure], styles[name]) for name in styles]
-        panels.append(Panel(lines(drawn, x, y, f"{measure.capitalize()} by threshold", chosen), measure.capitalize()))
-    reached = planted["with second check"]
-    columns = [name for name in styles if name in planted]
-    rows = [[f"{measure}, {name}", percent(planted[name][measure])] for name in columns for measure in planted[name]]
-    rows += [[f"found of the copies: {kind}", percent(share)] for kind, share in planted["recall_by_copy"].items()]
-    return [
-        Figure(
-            f"At a cosine of {number(min_cosine)} and with the second check, {percent(reached['recall'])} of "
-            f"{plural(planted['copies'], 'planted copy', 'planted copies')} are found; "
-            f"{percent(reached['precision'])} of what is found is a copy",
-            panels,
-            Grid(["At the chosen cosine", "Share"], rows),
-            [(style, name) for name, style in styles.items()],
-            "Copies made of the corpus's own pictures (halved, cropped, mirrored, framed and more), each sought "
-            f"among {count(planted['negatives_per_positive'] + 1)} pictures.",
-        )
-    ]
 
 
 def split_and_audit(

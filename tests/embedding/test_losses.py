@@ -1,14 +1,16 @@
 """The losses against a reading of Eqs. 1 to 4 in plain loops, values and gradients."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 
 from pipeline.embedding.batches import Batch
 from pipeline.embedding.losses import PAIRS, Encoded, MergedObjective, Objective
+from pipeline.running.params import Loss
 
-LOSSES = ("hinge", "hinge_both", "hinge_hardest", "infonce", "sigmoid")
+LOSSES = get_args(Loss)
 MARGIN, DIM = 0.2, 6
 TEXT, IMAGE, BOTH = "text", "image", "both"
 

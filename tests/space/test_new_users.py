@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +14,11 @@ from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Shape, Trained
 from pipeline.embedding.training import encode
+from pipeline.running.params import Loss
 from pipeline.space.new_users import NewUsers
 
 DIM, WORD, IMAGE, LENGTH, USERS, WORDS = 16, 8, 12, 5, 6, 20
-LOSSES = ("hinge", "hinge_both", "hinge_hardest", "infonce", "sigmoid")
+LOSSES = get_args(Loss)
 
 
 def some_posts(count, users, seed, images):
