@@ -20,6 +20,7 @@ import io
 import logging
 import sys
 import tempfile
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from benchmarks import need, print_table, result
 from pipeline.copies.aligned import judge, look_of
 from pipeline.copies.groups import distinct, group_images, near_pairs, ranked, unit
 from pipeline.copies.looks import PIECE, Looks
-from pipeline.copies.planted import KINDS, SHOW_OTHERS, planted
+from pipeline.copies.planted import KINDS, SHOW_OTHERS, one_colour, planted
 from pipeline.copies.votes import voted_pairs
 from pipeline.encoding.encoders import load_encoder
 from pipeline.pictures.storing import to_rgb
@@ -137,7 +138,8 @@ def main() -> None:
     codes = pc.dictionary_encode(IMAGE_GROUPS.read(data / "images/groups")["group_id"].combine_chunks()).indices
     group = codes.to_numpy()[rows]
     stored = table["bytes"].to_pylist()
-    chosen = random.permutation(len(rows))[:number]
+    drawn = (row for row in random.permutation(len(rows)).tolist() if not one_colour(to_rgb(stored[row])))
+    chosen = np.fromiter(islice(drawn, number), np.int64)
     shown = [np.roll(chosen, -place)[: 1 + SHOW_OTHERS] for place in range(number)]
     copies = [
         copy

@@ -11,6 +11,7 @@ Writes  plots/image_copies.csv      a threshold, by the cosine alone or with the
 import csv
 import io
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from pipeline.common.metrics import write_metrics
 from pipeline.copies.aligned import Look, judge, look_of
 from pipeline.copies.groups import unit
-from pipeline.copies.planted import KINDS, SHOW_OTHERS, THRESHOLDS, curve, planted, propose, recall_by_kind
+from pipeline.copies.planted import KINDS, SHOW_OTHERS, THRESHOLDS, curve, one_colour, planted, propose, recall_by_kind
 from pipeline.encoding.encoders import Encoder, load_encoder
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.files import write_text
@@ -56,10 +57,11 @@ def main() -> None:
     with_pixels = np.concatenate([part["width"].to_numpy() > 0 for part in IMAGES.batches(IMAGES_PATH, ["width"])])
     random = np.random.default_rng(params.seed)
     among = np.sort(random.permutation(np.flatnonzero(with_pixels))[:AMONG])
-    chosen = random.permutation(len(among))[:COPIED]
+    pictures = _pictures(among)
+    drawn = (row for row in random.permutation(len(among)).tolist() if not one_colour(to_rgb(pictures[row])))
+    chosen = np.fromiter(islice(drawn, COPIED), np.int64)
     shown = [np.roll(chosen, -place)[: 1 + SHOW_OTHERS] for place in range(len(chosen))]
 
-    pictures = _pictures(among)
     copies = [
         copy
         for source, *others in shown

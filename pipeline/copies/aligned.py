@@ -8,11 +8,13 @@ is for drawings of few points; or as their points say (`pipeline.copies.points`)
 
 A picture is *derived* from another where, laid on it by points, they share what is drawn. Between the points that lay
 it there and lie alike (their convex hull), of the places with texture at least BETWEEN correlate in their surroundings:
-in two road signs the points are the frame's, and what the frame holds does not. Few points have to be most of what
-matched, and need BETWEEN_FEW. Where they take up less than WIDE of the finer picture, OVER of the places with texture
-have to wherever the two lie on each other: in two flags the emblem differs. And what is shared is a share of at least
-SHARED of one picture, and SHARED_LEAST of the other: a watermark, a logo or a frame is a small share of both; of two
-screenshots of one application most is what they differ in.
+in two road signs the points are the frame's, and what the frame holds does not. Where they take up less than WIDE of
+the finer picture, OVER of the places with texture have to wherever the two lie on each other: in two flags the emblem
+differs. And what is shared is a share of at least SHARED of one picture, and SHARED_LEAST of the other: a watermark, a
+logo or a frame is a small share of both; of two screenshots of one application most is what they differ in.
+
+Few points, which is what flat drawings have, tell the place but roughly: their pixels mend it (ECC; Evangelidis and
+Psarakis, 2008), and then, upright, OVER_FEW has to be alike wherever the two lie on each other, and SHARED_FEW of one.
 
 The limits of copies are by planted copies and by looking at pairs of openclipart; those of the derived, docs/copies.md.
 """
@@ -36,7 +38,7 @@ SIDE, BLOCKS = 96, 8
 MIN_KEPT = 0.85
 """Share of its variance that a picture keeps when smoothed; one that keeps less is of thin lines."""
 THIN_DIFFERENCE, THIN_CONTRAST = 0.03, 1.2
-"""In the place of MAX_DIFFERENCE and MAX_CONTRAST, for thin lines that no points vouch for."""
+"""In the place of MAX_DIFFERENCE and MAX_CONTRAST, for thin lines that few points, or none, vouch for."""
 MAX_STRETCH = 1.1
 """Pictures whose ratios of width to height differ by a larger factor are not laid on each other whole."""
 MAX_CONTRAST = 1.6
@@ -45,15 +47,20 @@ PLAIN = 32
 """A border is plain where no channel differs by more than this from its colour: JPEG leaves noise."""
 THUMB = 112
 """Longer side, in pixels, of what is kept of a picture without its border."""
-OVERLAP = 0.5
-"""Share of either picture that has to lie on the other, for a copy."""
-LAID, FEW_POINTS, MIN_POINTS = 6, 8, 20
-"""Points that lay one picture on another to be compared as copies; that what is derived has to share; and not few."""
-BETWEEN, BETWEEN_FEW, MATCHED_FEW = 0.75, 0.9, 0.6
-"""Of what is drawn between the points, in either picture, the share that lies alike; where the points are few, and then
-of the matches the share that the points have to be: flat shapes match each other by chance."""
+PLACED = np.diag([THUMB, THUMB, 1.0])
+"""Takes a place, in units of the longer side, there."""
+OVERLAP, TURNED = 0.5, 0.05
+"""Share of either picture that has to lie on the other, for a copy; tangent of the angle that it may be turned by."""
+LAID, MIN_POINTS = 5, 20
+"""Points that lay one picture on another to be compared at all; and from which on they are not few."""
+MENDED = 0.1
+"""How far its pixels may move a picture that few points have laid on another, in units of the longer side."""
+BETWEEN = 0.75
+"""Of what is drawn between the points, in either picture, the share that lies alike."""
 OVER, WIDE = 0.6, 0.3
 """Of what is drawn where the two lie on each other, the share that lies alike, unless the points take up so much."""
+OVER_FEW, SHARED_FEW = 0.9, 0.6
+"""In the place of OVER and SHARED, and of all that is asked of the points, where these are few."""
 SHARED, SHARED_LEAST = 0.45, 0.06
 """Of what is drawn in the one and in the other picture, the shares that lie alike, at least."""
 WINDOW, TEXTURE, LIKE = 9, 8.0, 0.5
@@ -65,26 +72,19 @@ Pixels = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Look:
-    """What is kept of a picture: its points; its content, without plain borders, as RGB (h, w, 3), longer side THUMB.
-
-    A place in units of the longer side stands at (place - `origin`) `zoom` in the content.
-    """
+    """What is kept of a picture without its plain borders: its points, and RGB (h, w, 3), longer side THUMB."""
 
     points: Points
     content: NDArray[np.uint8]
-    origin: tuple[float, float]
-    zoom: float
 
 
 def look_of(image: Image.Image) -> Look:
     """The look of an RGB picture."""
-    left, top, right, bottom = _content(image)
-    zoom = THUMB / max(right - left, bottom - top)
-    width, height = (max(2, round(side * zoom)) for side in (right - left, bottom - top))
+    image = image.crop(_content(image))
+    zoom = THUMB / max(image.size)
+    width, height = (max(2, round(side * zoom)) for side in image.size)
     filtered = Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR
-    content = np.asarray(image.crop((left, top, right, bottom)).resize((width, height), filtered))
-    longer = max(image.size)
-    return Look(points_of(image), content, (left / longer, top / longer), zoom * longer)
+    return Look(points_of(image), np.asarray(image.resize((width, height), filtered)))
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,7 @@ def _settled(face: Pixels, under: Pixels) -> Pixels:
 
     Where one of two sizes has its border cut a pixel further, flat drawings differ along every edge.
     """
-    grey = [cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (under, face)]
-    stop = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4
-    start = np.eye(2, 3, dtype=np.float32)
-    try:
-        move = cv2.findTransformECC(grey[0], grey[1], start, cv2.MOTION_AFFINE, stop)[1]
-    except cv2.error:  # it does not converge
-        return face
+    move = _mended(under, face, np.eye(2, 3))
     if np.abs(move - np.eye(2, 3))[:, :2].max() > 0.02 or np.abs(move[:, 2]).max() > 0.02 * SIDE:
         return face
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -146,30 +140,54 @@ def _settled(face: Pixels, under: Pixels) -> Pixels:
 def _laid(one: Look, other: Look, lie: Lie, mirrored: bool) -> str | None:
     """What two pictures are to each other where `lie` takes the one, perhaps mirrored, there."""
     flip = np.array([[-1, 0, one.points.width], [0, 1, 0], [0, 0, 1]]) if mirrored else np.eye(3)
-    there: Any = _placed(other) @ np.vstack([lie.move @ flip, [[0, 0, 1]]]) @ np.linalg.inv(_placed(one))
+    there: Any = PLACED @ np.vstack([lie.move @ flip, [[0, 0, 1]]]) @ np.linalg.inv(PLACED)
     scale = float(np.sqrt(abs(np.linalg.det(there[:2, :2]))))
     if not 1 / 20 < scale < 20:
         return None
-    marks = _through(_placed(other), lie.there)
+    marks = _through(PLACED, lie.there)
     if scale > 1:  # the finer picture is laid on the coarser, where both have the detail that is compared
-        marks = _through(_placed(one) @ flip, lie.here)
+        marks = _through(PLACED @ flip, lie.here)
         one, other, there, scale = other, one, np.linalg.inv(there), 1 / scale
     height, width = (max(4, round(side * scale)) for side in one.content.shape[:2])
     small: Any = cv2.resize(one.content, (width, height), interpolation=cv2.INTER_AREA)
     shrunk = np.diag([one.content.shape[1] / width, one.content.shape[0] / height, 1])
     size = other.content.shape[1], other.content.shape[0]
     matrix = (there @ shrunk)[:2]
+    few = lie.points < MIN_POINTS
+    if few:
+        if not _upright(matrix):
+            return None
+        matrix = _nearer(small, other.content, matrix)
     laid: Any = cv2.warpAffine(small, matrix, size, flags=cv2.INTER_LINEAR)
     inside = cv2.warpAffine(np.full((height, width), 255, np.uint8), matrix, size, flags=cv2.INTER_NEAREST) > 0
     if inside.sum() < WINDOW**2:
         return None
-    if _is_copy(laid, other.content, inside, width * height, there):
+    if _is_copy(laid, other.content, inside, width * height, there, few):
         return COPY
-    few = lie.points < MIN_POINTS
-    if few and (lie.points < FEW_POINTS or lie.share < MATCHED_FEW):
-        return None
-    least = BETWEEN_FEW if few else BETWEEN
-    return DERIVED if _share(laid, small, other.content, inside, marks, least) else None
+    return DERIVED if _share(laid, small, other.content, inside, marks, few) else None
+
+
+def _nearer(small: NDArray[np.uint8], under: NDArray[np.uint8], matrix: Move) -> Move:
+    """The `matrix` (2, 3) that lays `small` on `under`, mended where that moves no corner far."""
+    mended = _mended(small, under, matrix)
+    height, width = small.shape[:2]
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
+    return mended if np.abs(corners @ (mended - matrix).T).max() < MENDED * THUMB else matrix
+
+
+def _mended(one: NDArray[Any], other: NDArray[Any], start: Move) -> Move:
+    """What takes places of `one` to `other`, RGB, near `start` (2, 3), by their pixels; else `start`."""
+    grey, under = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (one, other))
+    stop = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4
+    try:
+        found = cv2.findTransformECC(grey, under, start.astype(np.float32), cv2.MOTION_AFFINE, stop)[1]
+    except cv2.error:  # it does not converge
+        return start
+    return np.asarray(found, np.float64)
+
+
+def _upright(move: Move) -> bool:
+    return bool(abs(move[0, 1]) <= TURNED * move[1, 1])
 
 
 def _through(move: Move, places: Places) -> Places:
@@ -177,22 +195,17 @@ def _through(move: Move, places: Places) -> Places:
     return np.asarray(places @ move[:2, :2].T + move[:2, 2], np.float32)
 
 
-def _placed(look: Look) -> Move:
-    x, y = look.origin
-    return np.array([[look.zoom, 0, -x * look.zoom], [0, look.zoom, -y * look.zoom], [0, 0, 1]])
-
-
 def _is_copy(
-    laid: NDArray[np.uint8], under: NDArray[np.uint8], inside: NDArray[np.bool_], area: int, there: Move
+    laid: NDArray[np.uint8], under: NDArray[np.uint8], inside: NDArray[np.bool_], area: int, there: Move, few: bool
 ) -> bool:
     """Whether most of both pictures lies on the other, upright, and agrees there."""
     overlap = int(inside.sum())
-    if min(overlap / area, overlap / inside.size) < OVERLAP or abs(there[0, 1]) > 0.05 * abs(there[0, 0]):
+    if min(overlap / area, overlap / inside.size) < OVERLAP or not _upright(there):
         return False
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     box = slice(rows[0] + 1, rows[-1]), slice(columns[0] + 1, columns[-1])
     one, other = _square(laid[box]), _square(under[box])
-    return _agreed(_compare(one, other), one, other, thin=False) is not None
+    return _agreed(_compare(one, other), one, other, thin=few) is not None
 
 
 def _share(
@@ -201,9 +214,9 @@ def _share(
     under: NDArray[np.uint8],
     inside: NDArray[np.bool_],
     marks: Places,
-    least: float,
+    few: bool,
 ) -> bool:
-    """Whether the two share enough of what is drawn: of each, `inside` each other, `least` of it between `marks`."""
+    """Whether the two share enough of what is drawn, `inside` each other and between the `marks`."""
     one, other = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) for pixels in (laid, under))
 
     def mean(values: Any) -> Any:
@@ -217,19 +230,19 @@ def _share(
     def agreeing(where: NDArray[np.bool_]) -> float:
         return float((alike & where).sum() / max(1, (textured & where).sum()))
 
-    between = _between(marks, alike) & inside
-    if agreeing(between) < least:
-        return False
     # At the edge of what lies there surroundings are the other picture's own.
-    if (
-        between.sum() < WIDE * small.shape[0] * small.shape[1]
-        and agreeing(cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) < OVER
-    ):
-        return False
+    within = cv2.erode(inside.astype(np.uint8), np.ones((WINDOW, WINDOW), np.uint8)) > 0
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     own = int((np.sqrt(np.maximum(mean(grey * grey) - mean(grey) ** 2, 0)) > TEXTURE).sum())
     shares = int(alike.sum()) / max(1, own), int(alike.sum()) / max(1, int((spreads[1] > TEXTURE).sum()))
-    return max(shares) >= SHARED and min(shares) >= SHARED_LEAST
+    if min(shares) < SHARED_LEAST:
+        return False
+    if few:
+        return max(shares) >= SHARED_FEW and agreeing(within) >= OVER_FEW
+    between = _between(marks, alike) & inside
+    if max(shares) < SHARED or agreeing(between) < BETWEEN:
+        return False
+    return bool(between.sum() >= WIDE * small.shape[0] * small.shape[1]) or agreeing(within) >= OVER
 
 
 def _between(marks: Places, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -35,8 +35,6 @@ RECORD = np.dtype(
         ("numbers", "u1", (POINTS, 128)),
         ("shape", "u1", (2,)),
         ("content", "u1", (THUMB * THUMB * 3,)),
-        ("origin", "<f4", (2,)),
-        ("zoom", "<f4"),
     ]
 )
 
@@ -79,7 +77,7 @@ class Looks:
         count, (height, width) = int(record["points"]), record["shape"].tolist()
         points = Points(record["place"][:count], record["numbers"][:count], float(record["width"]))
         content = record["content"][: height * width * 3].reshape(height, width, 3)
-        return Look(points, content, tuple(record["origin"].tolist()), float(record["zoom"]))
+        return Look(points, content)
 
     def numbers(self, count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """By pieces, the rows (p,) and the numbers (p, 128) of the `count` strongest points of each picture."""
@@ -121,4 +119,4 @@ def _record(picture: dict[str, Any]) -> tuple[Any, ...] | None:
     place[:count], numbers[:count] = look.points.place, look.points.numbers
     content = np.zeros(THUMB * THUMB * 3, np.uint8)
     content[: look.content.size] = look.content.ravel()
-    return True, count, look.points.width, place, numbers, look.content.shape[:2], content, look.origin, look.zoom
+    return True, count, look.points.width, place, numbers, look.content.shape[:2], content

@@ -15,6 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
+from pipeline.copies.aligned import PLAIN
 from pipeline.copies.groups import Vectors
 
 THRESHOLDS = np.round(np.arange(0.75, 0.9951, 0.005), 3)
@@ -189,6 +190,11 @@ SHOW_OTHERS = 3
 def planted(image: Image.Image, others: Sequence[Image.Image], random: Generator) -> list[Image.Image]:
     """The copies of one picture, in order of KINDS; `others` (SHOW_OTHERS) may stand beside it in some."""
     return [copy(image, random, others) for copy in KINDS.values()]
+
+
+def one_colour(image: Image.Image) -> bool:
+    """Whether an RGB picture shows nothing: what it is a copy of nobody can tell, so it is not copied."""
+    return bool(np.ptp(np.asarray(image), axis=(0, 1)).max() <= PLAIN)
 
 
 @dataclass(frozen=True)

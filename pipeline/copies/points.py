@@ -16,8 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SIDE = 320
-"""Longer side, in pixels, at which points are looked for."""
+SIDE = 256
+"""Points are looked for in a picture of SIDE × SIDE pixels, or as many of another shape,"""
+ENLARGED = 4
+"""and enlarged no more than so."""
+SCALES = 2
+"""In an octave, at which points are looked for: two thirds of the time of Lowe's three."""
 POINTS = 400
 """Points kept of a picture: of the LOOKED_AT of the strongest contrast, those that are spread over it."""
 LOOKED_AT, GRID, AT_ONCE = 800, 4, 12
@@ -57,21 +61,22 @@ class Points:
 
 def points_of(image: Image.Image) -> Points:
     """The points of a picture."""
-    scale = SIDE / max(image.size)
+    scale = min(ENLARGED, SIDE / (image.width * image.height) ** 0.5)
     width, height = (max(8, round(side * scale)) for side in image.size)
+    longer = max(width, height)
     filtered = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     grey = np.asarray(image.convert("L").resize((width, height), filtered))
     sift: Any = cv2
-    found, numbers = sift.SIFT_create(LOOKED_AT, contrastThreshold=CONTRAST).detectAndCompute(grey, None)
+    found, numbers = sift.SIFT_create(LOOKED_AT, SCALES, CONTRAST).detectAndCompute(grey, None)
     if numbers is None:
-        return Points(np.empty((0, 2), np.float32), np.empty((0, 128), np.uint8), width / SIDE)
-    place: Places = np.array([point.pt for point in found], np.float32) / np.float32(SIDE)
+        return Points(np.empty((0, 2), np.float32), np.empty((0, 128), np.uint8), width / longer)
+    place: Places = np.array([point.pt for point in found], np.float32) / np.float32(longer)
     strength = np.array([(point.response, point.angle) for point in found])
     order = np.lexsort((strength[:, 1], place[:, 1], place[:, 0], -strength[:, 0]))
     order = order[_spread(place[order])][:POINTS]
     numbers = numbers[order]
     roots = np.sqrt(numbers / np.maximum(numbers.sum(axis=1, keepdims=True), 1))
-    return Points(place[order], np.minimum(np.rint(roots * LENGTH), 255).astype(np.uint8), width / SIDE)
+    return Points(place[order], np.minimum(np.rint(roots * LENGTH), 255).astype(np.uint8), width / longer)
 
 
 def _spread(places: Places) -> NDArray[np.int64]:
