@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from pipeline.copies.aligned import judge, look_of
 from pipeline.copies.looks import Looks
-from pipeline.copies.planted import KINDS
+from pipeline.copies.planted import KINDS, one_colour
 from pipeline.copies.points import MIRROR, lie, points_of
 from pipeline.copies.votes import voted_pairs
 from pipeline.corpus.sources.drawing import CHANGES, Hand, draw
@@ -123,6 +123,35 @@ def test_different_drawings_of_one_style_are_no_copies() -> None:
     assert kind(sign("dot"), sign("bar")) != COPY and kind(sign("dot"), sign("none")) != COPY
     for size in ((100, 100), (333, 333), (120, 120)):
         assert kind(sign("dot"), sign("dot").resize(size)) == COPY  # flat, of few points
+
+
+def arrow() -> Image.Image:
+    """A bent arrow on a large page: few points, and another arrow when it is upside down."""
+    image = Image.new("RGB", (300, 300), "white")
+    turns = [(60, 60), (60, 240), (240, 240), (240, 120), (270, 120), (220, 50), (170, 120), (200, 120), (200, 200)]
+    ImageDraw.Draw(image).line([*turns, (100, 200), (100, 60), (60, 60)], fill="red", width=8)
+    return image
+
+
+def bulb() -> Image.Image:
+    image = Image.new("RGB", (300, 400), "white")
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((90, 60, 210, 190), fill=(250, 220, 60), outline="black", width=5)
+    pen.rectangle((125, 185, 175, 260), fill=(120, 120, 130), outline="black", width=4)
+    pen.line([(110, 120), (150, 160), (190, 120)], fill=(200, 80, 20), width=6)
+    return image
+
+
+def test_flat_drawings_of_few_points_are_found_where_they_are_shown_and_not_upside_down() -> None:
+    for one, other in ((arrow(), bulb()), (bulb(), arrow())):
+        for name in ("screenshot", "caption", "crop 60 %"):
+            shown = KINDS[name](one, np.random.default_rng(5), [])
+            assert kind(shown, one) is not None and kind(shown, other) is None
+        assert kind(one.rotate(180), one) != COPY and kind(one.rotate(20, fillcolor="white"), one) is None
+
+
+def test_a_picture_that_shows_nothing_is_not_copied() -> None:
+    assert one_colour(Image.new("RGB", (40, 30), "white")) and not one_colour(arrow())
 
 
 def test_pictures_of_one_colour_are_like_none() -> None:
