@@ -87,6 +87,15 @@ class Corpus(_Section):
             raise ValueError("pseudonyms: keyed is for people, and source: synthetic has none")
         return self
 
+    @model_validator(mode="after")
+    def _interests_come_from_one_place(self) -> Self:
+        if self.source != "export" and (self.edges or self.brands):
+            raise ValueError(
+                "edges and brands make interests where source is export, which takes a table of yours too; "
+                "for a table as such the table of users has them"
+            )
+        return self
+
 
 class Text(_Section):
     stanza: Literal["bundled", "download"]

@@ -215,3 +215,23 @@ def test_a_reply_to_a_brands_post_that_is_known_by_the_post_alone_does_not_train
     assert {post["post_id"]: post["reply_to"] for post in posts} == {"t3_p": None, "t1_d": "bob", "t3_q": None}
     assert [(row["id"], row["reason"]) for row in rejected] == [("t1_c", "reply to a brand")]
     assert {user["user_id"]: user["interests"] for user in users} == {"ann": ["shoes"], "brand": [], "bob": []}
+
+
+def test_a_table_of_ones_own_has_its_interests_from_edges_and_brands_too(tmp_path):
+    rows = [
+        "post_id,user_id,text,image,reply_to,likes",
+        "1,ann,love it,,brand,3",
+        "2,ann,a walk,,,",
+        "3,bob,rain,,ann,1",
+    ]
+    (tmp_path / "posts.csv").write_text("\n".join(rows))
+    (tmp_path / "brands.csv").write_text("target,interest\nbrand,shoes\ntea house,tea\n")
+    (tmp_path / "edges.csv").write_text("user_id,target\nbob,Tea House\n")
+    files = {name: tmp_path / f"{name}.csv" for name in ("brands", "edges")}
+    _, posts, users, rejected = run(tmp_path, tmp_path / "posts.csv", **files)
+    assert {user["user_id"]: user["interests"] for user in users} == {"ann": ["shoes"], "bob": ["tea"]}
+    assert [(post["post_id"], post["reply_to"], post["likes"]) for post in posts] == [
+        ("2", None, None),
+        ("3", "ann", 1),
+    ]
+    assert [row["reason"] for row in rejected] == ["reply to a brand"]

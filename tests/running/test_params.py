@@ -38,6 +38,7 @@ TEXT = PARAMS.read_text()
             '"20240501", on the command line -S \'corpus.images="20240501"\'.',
         ),
         ("  text_encoder: words", "  text_encoder: wrods", "model.text_encoder is 'wrods'; it has to be 'words'"),
+        ("  brands: null", "  brands: b.csv", "edges and brands make interests where source is export"),
         ("seed: 7", "seed: true", "seed is True; it has to be a valid integer."),
     ],
 )
