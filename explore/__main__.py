@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         space = Space.open(given.data)
         for kind in KINDS:
             space.prepare(kind)
+        app = application(space, given.data.resolve().parent / "metrics", token)
         listening = _listen(given.host, given.port)
     except UserError as error:
         sys.stderr.write(f"explore: {error}\n")
@@ -45,7 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
     took = time.perf_counter() - begun
     sys.stdout.write(f"Explore: {address}   (ready in {took:.1f} s; Ctrl-C ends it)\n")
     sys.stdout.flush()
-    app = application(space, given.data.resolve().parent / "metrics", token)
     # The first text needs the model, and torch takes seconds to load: meanwhile pages can be read.
     threading.Thread(target=_warm, args=(space,), daemon=True).start()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))

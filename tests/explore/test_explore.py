@@ -124,6 +124,14 @@ def test_other_hosts_other_sites_and_other_methods_are_refused(served):
         assert served.get(path)[0] == 404
 
 
+def test_settings_that_are_not_sound_are_one_sentence(run_copy, capsys):
+    _, folder = run_copy
+    (folder / "params.yaml").write_text((folder / "params.yaml").read_text().replace("people: shown", "people: some"))
+    assert serve_command([str(folder / "data"), "--port", "0"]) == 1
+    told = capsys.readouterr()
+    assert "report.people" in told.err and not told.out
+
+
 def test_elsewhere_than_on_this_machine_needs_a_token(run, capsys):
     assert serve_command([str(run / "data"), "--host", "0.0.0.0"]) == 1
     assert "--token" in capsys.readouterr().err
