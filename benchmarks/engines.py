@@ -165,7 +165,9 @@ def _reckon(machines: list[int]) -> None:
     from benchmarks.scale import PAPER_POSTS, SHOWN, _exponent
     from benchmarks.scale import _read as scale
 
-    largest = _read()[max(_read(), key=int)]
+    if not (kept := _read()):
+        sys.exit(f"there is no {RESULTS} to reckon from: `python -m benchmarks.engines 1000000` makes it.")
+    largest = kept[max(kept, key=int)]
     held = scale()
     rows = []
     for stage in (name for name in SHOWN if name != "image_copies"):
