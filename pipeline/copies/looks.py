@@ -18,7 +18,7 @@ from pipeline.copies.aligned import THUMB, Look, Verdict, judge, look_of
 from pipeline.copies.points import POINTS, Points
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.files import sealed_file, stands
-from pipeline.running.machine import cores
+from pipeline.running.machine import cores, keep_freed_memory
 from pipeline.running.progress import bar
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import COPY
@@ -49,6 +49,7 @@ class Looks:
     def of(cls, images: Path, folder: Path) -> "Looks":
         """Look at the pictures of the table at `images`, and keep what is seen in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
+        keep_freed_memory()  # SIFT's pyramids
         paths = []
         with bar("looks", "images", total=IMAGES.count(images)) as shown, ThreadPoolExecutor(cores()) as threads:
             for begin, piece in _pieces(images):

@@ -1,5 +1,6 @@
 """What this machine offers."""
 
+import ctypes
 import logging
 import os
 import statistics
@@ -18,6 +19,17 @@ def cores() -> int:
     limit = os.environ.get("OMP_NUM_THREADS", "")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(available, int(limit)) if limit.isdigit() and int(limit) > 0 else available
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep what large arrays leave, where its C library is glibc; elsewhere nothing happens.
+
+    Arrays of megabytes that come and go are else mapped anew each time, and the system clears their pages.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-3, 32 * 2**20)  # M_MMAP_THRESHOLD, at its highest
+        mallopt(-1, 256 * 2**20)  # M_TRIM_THRESHOLD
 
 
 def warn_if_slow(setting: str, asked: Callable[[], object], plain: Callable[[], object]) -> float:
