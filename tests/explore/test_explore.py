@@ -189,6 +189,12 @@ def test_the_json_of_a_search_has_its_schema(served):
     ]
 
 
+def test_several_words_that_are_spelled_wrong_are_mended_at_once(served):
+    page = served.get("/search?q=tigr+zebrra&top=3")[2].decode()
+    assert "Did you mean" in page and 'href="/search?q=tiger+zebra&amp;top=3"' in page
+    assert "Did you mean" not in served.get("/search?q=tigr+zebra")[2].decode()
+
+
 def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
     rows = served.json("/search.json?q=tiger&kind=text&side=test&top=100")["answers"]
     assert set(rows) == {"texts"} and {row["side"] for row in rows["texts"]} == {"test"}
