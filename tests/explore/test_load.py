@@ -35,4 +35,4 @@ def test_fifty_questions_a_second_without_an_error(served):
 def test_fifty_questions_a_second_for_a_minute(served):
     statuses, times = load(served, 60)
     assert set(statuses) == {200}
-    assert np.quantile(times, 0.95) < 2
+    assert np.quantile(times, 0.95) < 2, np.quantile(times, [0.5, 0.95, 1])
