@@ -4,11 +4,15 @@ Posts are made here: 4 to 24 words with a natural (Zipf-Mandelbrot) distribution
 link, a mention, hashtags, emoji, an emoticon or accents, and one in a hundred broken by double encoding. The rate of a
 core is per second of its own time; that of two, and the minutes, are by the clock.
 
-    python -m benchmarks.cleaning [--posts 400000]
+    python -m benchmarks.cleaning [--posts 400000] [--against COMMIT]
+
+With `--against` the same shard is cleaned by an earlier commit too, in the same run: its rates are `before`.
 """
 
 import argparse
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import measure, median_seconds, print_table, result
+from benchmarks import ROOT, measure, median_seconds, print_table, result
 from pipeline.running.machine import cores
 from pipeline.running.shards import map_shards
 from pipeline.tables.corpus import POSTS
@@ -79,26 +83,48 @@ def all_shards(shards: list[Path], workers: int) -> None:
         map_shards(text.clean_shard, shards, Path(folder), "cleaning", workers)
 
 
+def earlier(commit: str, shard: Path, guess: bool) -> float:
+    """Seconds that an earlier commit takes for the same shard."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+        subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+        call = f"one_shard(Path({str(shard)!r}), {guess})"
+        code = f"from pathlib import Path; from benchmarks.cleaning import one_shard; {call}; print({call})"
+        ran = subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
+    return float(ran.stdout.splitlines()[-1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--posts", type=int, default=400_000)
-    posts = parser.parse_args().posts
+    parser.add_argument("--against", metavar="COMMIT")
+    given = parser.parse_args()
+    posts = given.posts
     workers = min(CORES, cores())
     with tempfile.TemporaryDirectory() as folder:
         shards = write_posts(posts, Path(folder), shards=4)
+        one_shard(shards[0], guess=True)  # what is compiled or read once
         one = statistics.median(one_shard(shards[0]) for _ in range(3))
         guessed = statistics.median(one_shard(shards[0], guess=True) for _ in range(3))
+        before = [earlier(given.against, shards[0], guess) if given.against else None for guess in (False, True)]
         all_of_them = median_seconds(lambda: all_shards(shards, workers))
         peak = measure(one_shard, shards[0]).peak_mb
     per_core, together = posts / len(shards) / one, posts / all_of_them
     minutes = CORPUS / together / 60
     print_table(
         [
-            {"cleaning": "1 core", "posts": posts // len(shards), "posts per second": per_core, "peak MB": peak},
+            {
+                "cleaning": "1 core",
+                "posts": posts // len(shards),
+                "posts per second": per_core,
+                "before": posts / len(shards) / before[0] if before[0] else "",
+                "peak MB": peak,
+            },
             {
                 "cleaning": "1 core, languages",
                 "posts": posts // len(shards),
                 "posts per second": posts / len(shards) / guessed,
+                "before": posts / len(shards) / before[1] if before[1] else "",
                 "peak MB": "",
             },
             {"cleaning": f"{workers} cores", "posts": posts, "posts per second": together, "peak MB": ""},
@@ -108,6 +134,9 @@ def main() -> None:
         {
             "posts_per_second_and_core": round(per_core),
             "with_languages": round(posts / len(shards) / guessed),
+            "times_as_fast_as_before": before[0] and round(before[0] / one, 2),
+            "with_languages_times_as_fast_as_before": before[1] and round(before[1] / guessed, 2),
+            "with_languages_over_english_before": before[0] and round(before[0] / guessed, 2),
             "cores": workers,
             "posts_per_second": round(together),
             "minutes_for_9450000_posts": round(minutes, 2),
