@@ -204,7 +204,8 @@ def test_ids_that_a_program_rounded_are_known_under_pseudonyms_too(tmp_path):
     folder = planted(tmp_path)
     text = (folder / "own/posts.csv").read_text()
     for number in range(40):
-        text = text.replace(f"{PEOPLE[number % 4]}-post-{number},", f"{1234567890 + 37 * number}12345{'0' * 4},", 1)
+        own, rounded = f"\n{PEOPLE[number % 4]}-post-{number},", f"{1234567890 + 37 * number}12345{'0' * 4}"
+        text = text.replace(own, f"\n{rounded},", 1)  # at the beginning of a line: a reply names others' posts
     (folder / "own/posts.csv").write_text(text)
     printed = run(folder, FIRST[:5])
     rejected = json.loads((folder / "metrics/import.json").read_text())["rejected"]
