@@ -54,6 +54,7 @@ TRIALS: dict[str, Trial] = {
     "former best": OWN,
     "both": {**OWN, "text_encoder": "both"},
     "both, users slow": {**OWN, "text_encoder": "both", "user_rate": 1.0},
+    "both, discriminants": {**OWN, "text_encoder": "both", "discriminant": True},
 }
 RESAMPLES = 1000
 

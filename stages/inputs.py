@@ -15,7 +15,7 @@ from pipeline.embedding.batches import Array, Lookup, Posts, held, held_ids, ima
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Shape, Trained, rarity
 from pipeline.embedding.processes import ALONE, Processes
-from pipeline.embedding.starts import mean_sentences, starting_rows
+from pipeline.embedding.starts import discriminants, mean_sentences, starting_rows
 from pipeline.embedding.training import Trainer
 from pipeline.ranking.queries import Queries
 from pipeline.ranking.retrieval import TASKS
@@ -33,6 +33,8 @@ WORD_MEANS = Path("data/words/users")
 FEATURES_PATH, STYLE_PATH = Path("data/images/features"), Path("data/images/style")
 GROUPS = Path("data/images/groups")
 SENTENCES = Path("data/text/vectors")
+DISCRIMINANTS = 256
+"""Directions of images that users' rows start with, at most."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Inputs:
             filters=tuple(params.filters) if read else (), dropout=params.dropout, image_dropout=params.image_dropout,
             word_mean=params.word_mean and read,
             sentence=0 if self.posts.sentence is None else self.posts.sentence.shape[1],
+            discriminant=min(DISCRIMINANTS, self.features.shape[1], len(users)) if params.discriminant else 0,
         )  # fmt: skip
         rows = torch.zeros(len(users), shape.user)
         model = JointModel(shape, words, rows, seed, rarity(self.word_counts), params.aligned)
@@ -107,10 +110,13 @@ class Inputs:
         if shape.sentence:
             mean, means = mean_sentences(self.posts, len(users), seed)
             model.center(mean)
-            model.user_rows[:, -shape.sentence :] = model.sentences(means)
+            if not shape.discriminant:
+                model.user_rows[:, -shape.sentence :] = model.sentences(means)
         if self.style:
             shown = np.unique(self.posts.image)
             model.standardize(*spread(self.features[:, -self.style :], shown))
+        if shape.discriminant:
+            discriminants(model, self.posts, self.features, len(users), seed)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return Trained(model.to(device), users, self.lookup.vocabulary)
 

@@ -9,7 +9,9 @@ text's word vectors, rare words weighing more; without windows it is that mean a
 place, phi_T may hold the text's vector by a pretrained sentence encoder, S numbers, less the mean of train and at unit
 length; then a user's row ends in as many, the mean of the user's texts. With `aligned`, the parts of W_T for mean words
 and for sentences start as W_U does: before the first step texts are near users as their mean words and sentences are,
-and by sentences alone they rank as the baseline encoder_mean_centred does.
+and by sentences alone they rank as the baseline encoder_mean_centred does. With `discriminant`, sentences and images
+start whitened by how they vary within users, and the row also holds the mean of the user's images: then images start
+near users as such means are, and near texts by a ridge regression.
 
 Shapes: D joint, t texts of L words, u distinct words, i images, r users.
 """
@@ -43,6 +45,11 @@ ALIGNED = 30.0
 """Length of the columns of projections that start aligned: so long that Adam's steps hardly turn them, and what is
 learned goes into the rows of words and users. On folds 1, the length otherwise, is worse."""
 
+IMAGE_LENGTH = 3.0
+"""The same of W_I, where images start as discriminants: what is learned of images has no rows to go to."""
+BRIDGE = 0.3
+"""How much of what is said of an image W_I starts with, beside what tells the image's user."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -63,6 +70,9 @@ class Shape:
     """How many of an image's numbers, the last, are style, and standardised first."""
     sentence: int = 0
     """S, numbers of a text by a sentence encoder."""
+    discriminant: int = 0
+    """How many numbers of a user's row, the last, tell of images; 0: sentences and images do not start as discriminants
+    (see `starts.discriminant`)."""
 
     @property
     def words(self) -> bool:
@@ -71,8 +81,8 @@ class Shape:
 
     @property
     def user(self) -> int:
-        """D_u, numbers per user row: those of a word, and those of a sentence."""
-        return self.word * self.words + self.sentence
+        """D_u, numbers per user row: those of a word, those of a sentence, and those of images."""
+        return self.word * self.words + self.sentence + self.discriminant
 
 
 class JointModel(nn.Module):
@@ -90,6 +100,9 @@ class JointModel(nn.Module):
     style_mean: Tensor
     style_deviation: Tensor
     sentence_mean: Tensor
+    sentence_basis: Tensor
+    image_basis: Tensor
+    image_mean: Tensor
 
     def __init__(
         self, shape: Shape, words: Tensor, users: Tensor, seed: int, weights: Tensor | None = None,
@@ -115,7 +128,8 @@ class JointModel(nn.Module):
         if aligned:
             start = nn.init.orthogonal_(torch.empty(shape.dim, shape.user), ALIGNED, random)
             self.user_projection.data = start
-            self.text_projection.data[:, -means:] = start[:, -means:]
+            own = shape.user - shape.discriminant
+            self.text_projection.data[:, -means:] = start[:, own - means : own]
         self.register_buffer("user_rows", users.clone())
         self.register_buffer("word_rows", torch.cat([torch.zeros(1, shape.word), words]))
         weights = torch.ones(len(words)) if weights is None else weights
@@ -123,6 +137,10 @@ class JointModel(nn.Module):
         self.register_buffer("style_mean", torch.zeros(shape.style))
         self.register_buffer("style_deviation", torch.ones(shape.style))
         self.register_buffer("sentence_mean", torch.zeros(shape.sentence))
+        whole = bool(shape.discriminant)
+        self.register_buffer("sentence_basis", torch.zeros(shape.sentence * whole, shape.sentence))
+        self.register_buffer("image_basis", torch.zeros(shape.discriminant, shape.image))
+        self.register_buffer("image_mean", torch.zeros((shape.image - shape.style) * whole))
 
     @property
     def device(self) -> torch.device:
@@ -150,12 +168,36 @@ class JointModel(nn.Module):
         other._buffers = {**self._buffers, **words}
         return other
 
+    def discriminate(self, sentence_basis: Tensor, image_basis: Tensor, bridge: Tensor | None) -> None:
+        """W_T and W_I start, for sentences and images, as W_U after these bases, (S, S) and (k, D_I).
+
+        W_I also starts as W_U does for sentences after `bridge` (S, D_I), which tells from an image what is said of it.
+        """
+        self.sentence_basis.copy_(sentence_basis)
+        self.image_basis.copy_(image_basis)
+        size, k = self.shape.sentence, self.shape.discriminant
+        start = self.user_projection.data
+        image = start[:, -k:] @ image_basis
+        if bridge is not None:
+            self.text_projection.data[:, -size:] = start[:, -size - k : -k] @ sentence_basis
+            image += start[:, -size - k : -k] @ bridge * BRIDGE
+        self.image_projection.data.copy_(image * (IMAGE_LENGTH / ALIGNED))
+
+    def images(self, features: Tensor) -> Tensor:
+        """phi_I (i, D_I) of `features` (i, D_I)."""
+        if not (self.shape.style or self.shape.discriminant):
+            return features
+        whole, size = features.float(), self.shape.image - self.shape.style
+        content, style = whole[:, :size], whole[:, size:]
+        style = (style - self.style_mean) / self.style_deviation
+        if self.shape.discriminant:
+            content, style = F.normalize(content - self.image_mean), F.normalize(style)
+        return torch.cat([content, style], 1)
+
     def image(self, features: Tensor, part: Part | None = None) -> Tensor:
         """x^I (i, D) of `features` (i, D_I)."""
-        if self.shape.style:
-            content, style = features[:, : -self.shape.style], features[:, -self.shape.style :]
-            features = torch.cat([content, (style - self.style_mean) / self.style_deviation], 1)
-        return F.linear(self._drop(features, self.shape.image_dropout, part), self.image_projection).float()
+        phi = self._drop(self.images(features), self.shape.image_dropout, part)
+        return F.linear(phi, self.image_projection).float()
 
     def center(self, mean: Tensor) -> None:
         """From now on sentence vectors are less `mean` (S,)."""

@@ -42,16 +42,18 @@ Validate = Callable[[JointModel], Mapping[str, float]]
 
 @dataclass
 class Run:
-    """What a training went through: a row per epoch, and the epoch (from 1) whose weights were kept."""
+    """What a training went through: a row per epoch, and the epoch whose weights were kept, from 1; 0 is the start."""
 
     history: list[dict[str, float]] = field(default_factory=list)
+    start: dict[str, float] = field(default_factory=dict)
+    """What validation said before the first step, where the start is one to keep."""
     best_epoch: int = 0
     best: float = math.inf
     """The cumulative validation metric of the best epoch; infinite where validation has no query."""
 
     def metrics(self) -> dict[str, Any]:
         """What to tell of it: the epochs, which one was kept, and what validation said of that one."""
-        best = self.history[self.best_epoch - 1]
+        best = self.history[self.best_epoch - 1] if self.best_epoch else self.start
         said = {name.removeprefix("val_"): value for name, value in best.items() if name.startswith("val_")}
         return {"epochs": len(self.history), "best_epoch": self.best_epoch, "validation": said}
 
@@ -60,7 +62,8 @@ class Trainer:
     """One training of `model` on `posts`. Its encoders learn as far as the objective uses them, but for the `frozen`.
 
     `features` (m, D_I) are indexed by `posts.image`. `validate` measures after each epoch; the epoch with the least sum
-    over the objective's tasks is kept. `folder` keeps the checkpoint. Of several `processes`, each has a trainer of the
+    over the objective's tasks is kept; a model that starts as discriminants is kept as it starts, where no epoch is
+    better. `folder` keeps the checkpoint. Of several `processes`, each has a trainer of the
     same model and posts; the first alone validates and writes.
     """
 
@@ -121,6 +124,8 @@ class Trainer:
         """Train to the end, from the checkpoint if there is one; model and objective are left as at the best epoch."""
         if self.processes.first(lambda: stands(self.checkpoint)):
             self._resume()
+        elif self.model.shape.discriminant:
+            self._keep_start()
         settings, total = self.settings, self.settings.epochs * len(self.rows)
         saved = time.monotonic()
         begun = self.step * len(self.rows) // self.steps_per_epoch
@@ -219,23 +224,34 @@ class Trainer:
             if adam is not None:
                 adam.settle(self.step)
         self._agree()
-        shares = self.processes.first(lambda: self.validate(self.model.eval()))
-        watched = [shares[task] for task in self.objective.tasks if task in shares]
         row: dict[str, float] = {"epoch": len(self.result.history) + 1}
         row |= {
             f"loss_{kind}": float(total / count) for kind, (total, count) in zip(PAIRS, self.sums, strict=True) if count
         }
-        row |= {f"val_{task}": share for task, share in shares.items()}
-        if watched:
-            row["val_cumulative"] = sum(watched)
+        row |= self._validated()
         self.sums.zero_()
         self.result.history.append(row)
         # Without a query to choose by, the last epoch is kept.
-        if not watched or row["val_cumulative"] < self.result.best:
-            self.result.best = row.get("val_cumulative", math.inf)
-            self.result.best_epoch = len(self.result.history)
-            self.best_state = {name: value.clone() for name, value in self.model.state_dict().items()}
-            self.best_objective = {name: value.clone() for name, value in self.objective.state_dict().items()}
+        if row.get("val_cumulative", -math.inf) < self.result.best:
+            self._keep(row)
+
+    def _keep_start(self) -> None:
+        self.result.start = self._validated()
+        if "val_cumulative" in self.result.start:
+            self._keep(self.result.start)
+
+    def _validated(self) -> dict[str, float]:
+        """What validation says of the model, by task, and their sum over the objective's tasks, if any has a query."""
+        shares = self.processes.first(lambda: self.validate(self.model.eval()))
+        watched = [shares[task] for task in self.objective.tasks if task in shares]
+        row = {f"val_{task}": share for task, share in shares.items()}
+        return row | ({"val_cumulative": sum(watched)} if watched else {})
+
+    def _keep(self, row: Mapping[str, float]) -> None:
+        self.result.best = row.get("val_cumulative", math.inf)
+        self.result.best_epoch = len(self.result.history)
+        self.best_state = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.best_objective = {name: value.clone() for name, value in self.objective.state_dict().items()}
 
     def _agree(self) -> None:
         """Raises RuntimeError where the processes do not hold the same numbers, as each makes the step by itself."""

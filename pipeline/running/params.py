@@ -195,6 +195,7 @@ class Model(_Section):
     word_mean: bool
     aligned: bool
     text_encoder: TextEncoder
+    discriminant: bool
     dropout: Dropout
     image_dropout: Dropout
     tune_words: bool
@@ -214,6 +215,8 @@ class Model(_Section):
             raise ValueError(
                 "aligned needs word_mean: true, or a text_encoder with sentences: means that texts and users share"
             )
+        if self.discriminant and not self.aligned:
+            raise ValueError("discriminant needs aligned: true, a start that texts and users share")
         if max(self.windows, default=0) > self.text_length:
             raise ValueError(f"a window of {max(self.windows)} words does not fit text_length, {self.text_length}")
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from torch.nn import functional as F
 
 from pipeline.common.groups import image_groups
 from pipeline.embedding.batches import Lookup, Posts, image_features, tokens
@@ -62,7 +63,7 @@ class Newcomers:
         user = np.array([users.index(name) for name in names.to_pylist()], np.int32)
         own = Posts.of_one(pa.chunked_array([names]), user, image, np.full(len(posts), NONE), token, said)
         left_out += [(int(i), LEFT_OUT, "") for i in np.flatnonzero(~(own.has_text | own.has_image))]
-        rows = self._fitting.fit(own, features, self._starts(names, words, own, users))
+        rows = self._fitting.fit(own, features, self._starts(names, words, own, features, users))
         return dict(zip(users, self._fitting.embed(rows), strict=True)), sorted(left_out)
 
     def _pictures(self, posts: Sequence[Mapping[str, Any]]) -> tuple[Array, Array, list[tuple[int, str, str]]]:
@@ -82,11 +83,33 @@ class Newcomers:
         width = self._reader.trained.model.shape.image
         return np.concatenate([np.empty((0, width), np.float32), *features]), image, left_out
 
-    def _starts(self, names: pa.Array, words: pa.ListArray, own: Posts, users: Sequence[str]) -> Array:
-        """Rows (u, D_u) to start from: the means of the words and of the sentences of each, as training starts from."""
+    def _starts(self, names: pa.Array, words: pa.ListArray, own: Posts, features: Array, users: Sequence[str]) -> Array:
+        """Rows (u, D_u) to start from: the means of the words, sentences and images of each, as training has them."""
         shape = self._reader.trained.model.shape
         parts = [self._mean_words(names, words, users)] if shape.words else []
-        return np.concatenate([*parts, *([self._mean_sentences(own, users)] if shape.sentence else [])], axis=1)
+        if shape.discriminant:
+            parts += self._discriminants(own, features, len(users))
+        elif shape.sentence:
+            parts.append(self._mean_sentences(own, users))
+        return np.concatenate(parts, axis=1)
+
+    def _discriminants(self, own: Posts, features: Array, users: int) -> list[Array]:
+        """The means of sentences, where the model reads these, and of images, (u, S) and (u, k), as a row holds them
+        where they start as discriminants; zeros for who has none.
+        """
+        model = self._reader.trained.model
+        parts: list[tuple[Any, ...]] = []
+        if own.sentence is not None:
+            parts.append((model.sentences, own.sentence[own.has_sentence], own.user[own.has_sentence],
+                          model.sentence_basis))  # fmt: skip
+        parts.append((model.images, features[own.image], own.user[own.post], model.image_basis))
+        found = []
+        with torch.no_grad():
+            for phi, values, user, basis in parts:
+                seen = phi(torch.from_numpy(values.astype(np.float32)))
+                sums = torch.zeros(users, seen.shape[1]).index_add_(0, torch.from_numpy(user.astype(np.int64)), seen)
+                found.append(F.normalize(sums @ basis.T).numpy())
+        return found
 
     def _mean_sentences(self, own: Posts, users: Sequence[str]) -> Array:
         """The mean sentence vectors (u, S), as a row holds them; zeros for who has no text."""
