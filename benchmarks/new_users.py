@@ -25,7 +25,8 @@ from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import Trained
 from pipeline.ranking.estimates import Estimate, estimates
 from pipeline.ranking.queries import Queries, rank_queries
-from pipeline.running.params import Params, validate
+from pipeline.running.params import validate
+from pipeline.running.schema import Params
 from pipeline.space.new_users import NewUsers
 from stages.inputs import Inputs
 

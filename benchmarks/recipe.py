@@ -41,8 +41,9 @@ from pipeline.ranking.queries import Queries, rank_queries
 from pipeline.ranking.retrieval import summarize
 from pipeline.running.files import write_text
 from pipeline.running.machine import cores
-from pipeline.running.params import Params, validate
+from pipeline.running.params import validate
 from pipeline.running.progress import progress
+from pipeline.running.schema import Params
 from pipeline.split.sides import TRAIN, assign
 from pipeline.tables.split import ASSIGNED
 from stages.inputs import Inputs

@@ -26,7 +26,7 @@ from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import Objective, Side, pair_loss
 from pipeline.embedding.model import JointModel, Shape
 from pipeline.embedding.training import Trainer
-from pipeline.running.params import Train
+from pipeline.running.schema import Train
 
 BATCH, LENGTH, WORDS, USERS, IMAGES, TOPICS = 1000, 20, 50_000, 39_808, 0.1, 50
 SHAPE = Shape(

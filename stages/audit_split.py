@@ -28,7 +28,8 @@ import pyarrow.compute as pc
 from pipeline.common.groups import image_groups
 from pipeline.common.metrics import write_metrics
 from pipeline.running.checkpoints import keep_in
-from pipeline.running.params import Params, load
+from pipeline.running.params import load
+from pipeline.running.schema import Params
 from pipeline.split.as_written import written_words
 from pipeline.split.audit import Finding, across, check_groups_whole, exclude, remaining
 from pipeline.split.exact_search import Found, nearest_of_each, search_images, search_texts, word_sets

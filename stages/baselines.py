@@ -29,7 +29,8 @@ from pipeline.ranking.retrieval import evaluate, rank_users
 from pipeline.ranking.retrieval import told as left_of
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import atomic_folder
-from pipeline.running.params import Params, load
+from pipeline.running.params import load
+from pipeline.running.schema import Params
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.table import vectors

@@ -22,7 +22,8 @@ from pipeline.exports.converting import Settings, convert
 from pipeline.privacy.erased import Tombstones
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_folder
-from pipeline.running.params import Corpus, load
+from pipeline.running.params import load
+from pipeline.running.schema import Corpus
 from stages.runner import run
 
 CONVERTED = Path("data/converted")

@@ -33,7 +33,8 @@ from pipeline.privacy.erased import Tombstones
 from pipeline.privacy.guard import guarded
 from pipeline.privacy.keys import Key, private_folder
 from pipeline.running.files import atomic_folder
-from pipeline.running.params import Corpus, load
+from pipeline.running.params import load
+from pipeline.running.schema import Corpus
 from pipeline.tables.corpus import REJECTED
 from stages import convert_corpus, list_corpus
 from stages.runner import resumable, run

@@ -20,7 +20,7 @@ from pipeline.embedding.training import Trainer
 from pipeline.ranking.queries import Queries
 from pipeline.ranking.retrieval import TASKS
 from pipeline.running.errors import UserError
-from pipeline.running.params import Model, Params
+from pipeline.running.schema import Model, Params
 from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CONTENT, SETS

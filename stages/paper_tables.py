@@ -24,7 +24,8 @@ from pipeline.ranking.estimates import estimates
 from pipeline.ranking.retrieval import TASKS
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import write_text
-from pipeline.running.params import Interests, Lambdas, load, paper_rows
+from pipeline.running.params import load, paper_rows
+from pipeline.running.schema import Interests, Lambdas
 from pipeline.tables.corpus import USERS
 from pipeline.tables.ranking import RANKS
 from stages.runner import run

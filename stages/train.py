@@ -29,7 +29,8 @@ from pipeline.embedding.processes import Processes, launch
 from pipeline.embedding.training import Run
 from pipeline.ranking.retrieval import TASKS
 from pipeline.running.files import write_text
-from pipeline.running.params import Params, load
+from pipeline.running.params import load
+from pipeline.running.schema import Params
 from stages.inputs import Inputs
 from stages.runner import resumable, run
 

@@ -13,7 +13,7 @@ from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import MergedObjective, Objective
 from pipeline.embedding.model import JointModel, Shape
 from pipeline.embedding.training import Trainer
-from pipeline.running.params import Train
+from pipeline.running.schema import Train
 
 SETTINGS = {
     "margin": 0.2, "learning_rate": 0.01, "decay_every": 2, "decay_by": 10.0, "schedule": "steps", "user_rate": 2.0,

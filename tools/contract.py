@@ -33,12 +33,12 @@ ROOMS = tuple(
 """Rooms that are deps as a whole."""
 RUNNING = ("pipeline/running", "stages/runner.py")
 """What no stage depends on."""
-CHECKS_PARAMS = {"check_params": "pipeline/running/params.py"}
+CHECKS_PARAMS = {"check_params": {"pipeline/running/params.py", "pipeline/running/schema.py"}}
 
 
 def code_deps(script: Path, root: Path = Path()) -> set[str]:
     """The code deps of the stage whose script is `script`: rooms and files, as the module docstring tells."""
-    deps = {CHECKS_PARAMS[script.stem]} if script.stem in CHECKS_PARAMS else set()
+    deps = set(CHECKS_PARAMS.get(script.stem, ()))
     for name in imported_files(script, root):
         if not _within(name, RUNNING):
             deps.add(next((room for room in ROOMS if _within(name, (room,))), name))

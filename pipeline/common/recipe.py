@@ -6,7 +6,7 @@ Kept apart from the schema of params: it decides which values are used, so stage
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.running.params import Params
+from pipeline.running.schema import Params
 
 
 def by_recipe(params: Params) -> Params:

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from pipeline.embedding.batches import Array, Batch, Posts
 from pipeline.embedding.processes import ALONE, Processes
-from pipeline.running.params import Loss
+from pipeline.running.schema import Loss
 
 PAIRS = ("text_user", "image_text", "image_user")
 """The three kinds of pairs, in the order of lambda1, lambda2, lambda3."""

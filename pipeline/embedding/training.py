@@ -26,8 +26,8 @@ from pipeline.embedding.processes import ALONE, Processes
 from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import warn_if_slow
-from pipeline.running.params import Train
 from pipeline.running.progress import bar
+from pipeline.running.schema import Train
 
 CHECKPOINT_EVERY = 30.0
 """Seconds between checkpoints."""

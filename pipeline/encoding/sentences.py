@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from pipeline.running.engines import chosen, spread
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cores
-from pipeline.running.params import Sentences
 from pipeline.running.progress import bar
+from pipeline.running.schema import Sentences
 from pipeline.tables.table import VECTOR, Table, matrix, positions, schema, vectors
 
 MINILM_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"

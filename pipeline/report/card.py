@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pipeline.common.recipe import by_recipe
 from pipeline.report.wording import TASKS, count, number, plural, reasons
-from pipeline.running.params import Params
+from pipeline.running.schema import Params
 
 Metrics = Mapping[str, Any]
 LANGUAGES = 8

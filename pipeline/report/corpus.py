@@ -12,7 +12,7 @@ from pipeline.common.recipe import by_recipe
 from pipeline.report.cards import Shelf
 from pipeline.report.page import Bar, Bars, Grid, Note, Pairs, Part, Steps, Table
 from pipeline.report.wording import TASKS, count, number, percent, plural, reasons
-from pipeline.running.params import Params
+from pipeline.running.schema import Params
 from pipeline.tables.split import DIFFERENT, NEAR_COPY
 
 Metrics = Mapping[str, Any]

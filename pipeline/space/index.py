@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from pipeline.ranking.vectors import unit
+from pipeline.ranking.vectors import Vectors, unit
 from pipeline.running.files import atomic_folder
 from pipeline.space.nearest import Array, Things
 from pipeline.tables.embedding import EMBEDDINGS
@@ -32,6 +32,14 @@ _NULL, _TRAINED = 200, 100_000
 VALUES, INDEX, MADE_OF = "values.npy", "index.faiss", "made_of.json"
 
 log = logging.getLogger("explore")
+
+
+def opened(table: Path, folder: Path) -> Things:
+    """The things of a table of EMBEDDINGS, at unit length; from MANY on by their index in `folder`."""
+    if sum(EMBEDDINGS.count(shard) for shard in EMBEDDINGS.shards(table)) >= MANY:
+        return Indexed.of(table, folder)
+    held = Vectors.read(table)
+    return Things(held.ids, unit(held.values))
 
 
 class Indexed(Things):

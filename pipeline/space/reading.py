@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from pipeline.pictures.reading import Picture, Rejected, intake
 from pipeline.running.errors import UserError
-from pipeline.running.params import Params, validate
+from pipeline.running.params import validate
+from pipeline.running.schema import Params
 
 if TYPE_CHECKING:
     from pipeline.embedding.model import Trained

@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.pictures.reading import Rejected
-from pipeline.ranking.vectors import Vectors, unit
+from pipeline.ranking.vectors import unit
 from pipeline.running.errors import UserError
 from pipeline.space import index
 from pipeline.space.chance import SHARE, Nothing, nothing
@@ -33,7 +33,6 @@ from pipeline.space.library import HELD_OUT, Library, Post
 from pipeline.space.nearest import Things, Wanted
 from pipeline.space.question import Term, not_known, parse
 from pipeline.space.reading import Reader
-from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.table import positions
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -143,13 +142,7 @@ class Space:
     # ------------------------------------------------------------ vectors
     @cached_property
     def _held(self) -> dict[str, Things]:
-        return {kind: self._things(self.data / f"embeddings/{kind}s") for kind in KINDS}
-
-    def _things(self, table: Path) -> Things:
-        if sum(EMBEDDINGS.count(shard) for shard in EMBEDDINGS.shards(table)) >= index.MANY:
-            return index.Indexed.of(table, self.data / f"explore/{table.name}")
-        held = Vectors.read(table)
-        return Things(held.ids, unit(held.values))
+        return {kind: index.opened(self.data / f"embeddings/{kind}s", self.data / f"explore/{kind}s") for kind in KINDS}
 
     def vectors(self, kind: str) -> Things:
         """All things of a kind, at unit length (n, D)."""

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from pipeline.running.params import Text
+from pipeline.running.schema import Text
 from pipeline.text.by_language import ENGLISH
 from pipeline.text.cleaning import clean
 from pipeline.text.inflection import lemmas_of, words_of

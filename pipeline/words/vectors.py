@@ -20,8 +20,8 @@ from scipy.sparse import coo_array, csr_array
 
 from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
-from pipeline.running.params import Words
 from pipeline.running.progress import bar
+from pipeline.running.schema import Words
 from pipeline.words.subwords import BUCKETS, LONGEST, SHORTEST, Parts
 
 CHECKPOINT_EVERY = 30.0

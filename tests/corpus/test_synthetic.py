@@ -18,7 +18,8 @@ from pipeline.evaluation import interests
 from pipeline.evaluation.methods import everywhere
 from pipeline.pictures.reading import intake
 from pipeline.ranking.vectors import Vectors
-from pipeline.running.params import TRANSLATED_TOPICS, validate
+from pipeline.running.params import validate
+from pipeline.running.schema import TRANSLATED_TOPICS
 from pipeline.tables.corpus import USERS
 from pipeline.tables.table import positions
 from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS

@@ -15,7 +15,8 @@ from pipeline.embedding.model import load, save
 from pipeline.embedding.starts import bridge, discriminant
 from pipeline.embedding.vectors import embed_images, embed_texts
 from pipeline.ranking.queries import rank_queries
-from pipeline.running.params import Model, Params, validate
+from pipeline.running.params import validate
+from pipeline.running.schema import Model, Params
 from pipeline.space.newcomers import Newcomers
 from stages.inputs import Inputs
 

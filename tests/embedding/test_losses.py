@@ -8,7 +8,7 @@ import torch
 
 from pipeline.embedding.batches import Batch
 from pipeline.embedding.losses import PAIRS, Encoded, MergedObjective, Objective
-from pipeline.running.params import Loss
+from pipeline.running.schema import Loss
 
 LOSSES = get_args(Loss)
 MARGIN, DIM = 0.2, 6

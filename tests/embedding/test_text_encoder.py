@@ -19,7 +19,8 @@ from pipeline.ranking.queries import rank_queries
 from pipeline.ranking.retrieval import rank_task
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.errors import UserError
-from pipeline.running.params import Model, Params, validate
+from pipeline.running.params import validate
+from pipeline.running.schema import Model, Params
 from pipeline.tables.split import CONTENT
 from pipeline.tables.table import matrix
 from pipeline.tables.text import TEXT_VECTORS

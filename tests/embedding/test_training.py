@@ -25,7 +25,8 @@ from pipeline.embedding.training import Trainer
 from pipeline.ranking import queries
 from pipeline.ranking.queries import rank_queries
 from pipeline.running.errors import UserError
-from pipeline.running.params import Train, load
+from pipeline.running.params import load
+from pipeline.running.schema import Train
 from pipeline.tables.images import FEATURES
 from pipeline.tables.split import CONTENT
 from pipeline.tables.table import matrix, positions
@@ -125,7 +126,7 @@ import numpy as np, pyarrow as pa, torch
 from pipeline.embedding.batches import Posts
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Shape
-from pipeline.running.params import Train
+from pipeline.running.schema import Train
 from pipeline.embedding.training import Trainer
 
 assert torch.get_num_threads() == 2

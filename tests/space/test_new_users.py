@@ -14,7 +14,7 @@ from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Shape, Trained
 from pipeline.embedding.training import encode
-from pipeline.running.params import Loss
+from pipeline.running.schema import Loss
 from pipeline.space.new_users import NewUsers
 
 DIM, WORD, IMAGE, LENGTH, USERS, WORDS = 16, 8, 12, 5, 6, 20

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.running.params import PARAMS, Params
+from pipeline.running.params import PARAMS
+from pipeline.running.schema import Params
 from tools import contract
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,8 @@ from gensim.models import Word2Vec
 from scipy.sparse import csr_array
 
 from pipeline.running.errors import UserError
-from pipeline.running.params import Words, validate
+from pipeline.running.params import validate
+from pipeline.running.schema import Words
 from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.split import CONTENT
 from pipeline.tables.table import matrix

@@ -30,7 +30,7 @@ from pipeline.corpus.sources.blocks import Block, draw, draw_rows, padded, user_
 from pipeline.corpus.sources.lexicon import Lexicon
 from pipeline.corpus.sources.texts import TEXT_CHANGES, Texts
 from pipeline.pictures.reading import Picture
-from pipeline.running.params import Synthetic
+from pipeline.running.schema import Synthetic
 from pipeline.tables.corpus import REJECTED, USERS
 from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS
 

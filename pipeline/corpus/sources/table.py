@@ -20,7 +20,7 @@ from pipeline.corpus.files import Pieces
 from pipeline.corpus.rows import CANDIDATES, joined, rejected_rows
 from pipeline.pictures.finding import Pictures, opened
 from pipeline.pictures.reading import Rejected
-from pipeline.running.params import Corpus
+from pipeline.running.schema import Corpus
 from pipeline.tables.corpus import REJECTED, USERS
 from pipeline.tables.details import TOLD
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.corpus.sources.blocks import Block, user_ids, zipf
 from pipeline.corpus.sources.lexicon import EMOJI, Lexicon, Tongue
-from pipeline.running.params import Synthetic
+from pipeline.running.schema import Synthetic
 
 TEXT_CHANGES = ("same", "reordered", "word changed", "link added")
 _TOPIC, _COLOUR, _PET, _OTHER, _STOP, _COMMON = range(6)
