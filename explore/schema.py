@@ -209,6 +209,8 @@ class PostPage(_Data):
     post: Post
     spelled: str
     exported: Exported | Annotated[dict[str, Any], Field(max_length=0)]
+    answers: Post | None
+    answered_by: list[Post]
     by_time: bool
     before: list[Post]
     after: list[Post]
