@@ -82,7 +82,8 @@ class Trainer:
         processes: Processes = ALONE,
     ) -> None:
         self.processes = processes
-        self.model, self.objective, self.posts, self.features = model, objective, posts, features
+        self.model, self.posts, self.features = model, posts, features
+        self.objective = objective.to(model.device)  # DistributedDataParallel takes one kind of device
         self.settings, self.seed, self.validate = settings, seed, validate
         self.rows = objective.usable(posts)
         if not len(self.rows):
