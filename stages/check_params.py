@@ -18,8 +18,9 @@ def main() -> None:
     corpus = validate().corpus
     if corpus.source == "table":
         for key in ("posts", "images", "users"):
-            if not Path(getattr(corpus, key)).exists():
-                raise UserError(f"params.yaml: corpus.{key} is {getattr(corpus, key)!r}, which does not exist.")
+            named = getattr(corpus, key)
+            if named is not None and not Path(named).exists():
+                raise UserError(f"params.yaml: corpus.{key} is {named!r}, which does not exist.")
     if corpus.source == "export":
         for key, named in {"posts": corpus.posts, "edges": corpus.edges, "brands": corpus.brands}.items():
             if named is not None and "*" not in named and not Path(named).exists():

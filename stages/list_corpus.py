@@ -33,6 +33,8 @@ def main() -> None:
     facts: dict[str, object] = {}
     keys = {"table": ("posts", "images", "users"), "export": ("posts", "images", "edges", "brands")}
     own = {key: getattr(corpus, key) for key in keys.get(corpus.source, ())}
+    if corpus.source == "table" and (users := TableCorpus.of(corpus).tables.get("users")):
+        own["users"] = str(users)
     keyed = corpus.pseudonyms == "keyed"
     for key, named in own.items():
         for path in _whose(corpus.source, named, keyed) if named else ():

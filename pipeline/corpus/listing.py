@@ -24,7 +24,7 @@ def listing(source: TableCorpus) -> dict[str, object]:
             for name in pc.unique(pa.chunked_array(named, pa.string())).drop_null().to_pylist():
                 digest.update(f"{name}\0{pictures.facts(name)}\n".encode(errors="surrogateescape"))
                 names += 1
-    tables = {path.name: _hash(path) for path in source.tables if path.exists()}
+    tables = {name: _hash(path) for name, path in source.tables.items()}
     return {"tables": tables, "pictures_named": names, "pictures": digest.hexdigest()}
 
 

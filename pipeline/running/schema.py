@@ -55,7 +55,7 @@ class Corpus(_Section):
     max_posts_per_user: PositiveInt | Literal["auto"] | None
     posts: str
     images: str
-    users: str
+    users: str | None
     links_into: str | None
     columns: dict[str, Any] | None
     reposts: Literal["drop", "keep"]

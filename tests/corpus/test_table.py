@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus import streams
+from pipeline.corpus.listing import listing
 from pipeline.corpus.sources.table import TableCorpus
 from pipeline.pictures.reading import Rejected
 from pipeline.running.errors import UserError
+from pipeline.running.params import validate
 
 HEADER = "post_id,user_id,text,image,created_at"
 
@@ -250,3 +253,31 @@ def test_the_three_formats_give_the_same_users(csv_file, tmp_path):
     table = csv_file("user_id,interests,brand\na,y;x,true\nb,,\n", "u.csv")
     made = [users_of(path, ["a", "b"]) for path in (table, json_lines, tmp_path / "u.parquet")]
     assert made[0] == made[1] == made[2] and made[0][1] == []
+
+
+def test_users_are_those_named_those_beside_the_posts_or_nobody_s(tmp_path):
+    def own(users):
+        corpus = validate(Path(__file__).parents[2] / "params.yaml").corpus
+        return TableCorpus.of(corpus.model_copy(update={"posts": str(tmp_path / "posts.csv"), "users": users}))
+
+    posts = pa.table({"post_id": ["1", "2"], "user_id": ["ann", "bob"]})
+    users, refused = own(None).users(posts)
+    assert [row["interests"] for row in users.to_pylist()] == [[], []] and refused.num_rows == 0
+    (tmp_path / "users.csv").write_text("user_id,interests,brand\nann,sea,false\n")
+    (tmp_path / "others.csv").write_text("user_id,interests,brand\nann,roads,false\n")
+    for named, interest in ((None, "sea"), (str(tmp_path / "others.csv"), "roads")):
+        assert own(named).users(posts)[0].to_pylist()[0]["interests"] == [interest]
+
+
+def test_the_listing_tells_of_each_table_whatever_its_file_is_called(tmp_path):
+    tables = [tmp_path / "posts/data.csv", tmp_path / "users/data.csv"]
+    for table, text in zip(
+        tables, (HEADER + "\n1,ann,first,,\n", "user_id,interests,brand\nann,sea,false\n"), strict=True
+    ):
+        table.parent.mkdir()
+        table.write_text(text)
+    seen = [listing(TableCorpus(tables[0], tmp_path, tables[1]))]
+    for table in tables:
+        table.write_text(table.read_text().replace("ann", "eve"))
+        seen.append(listing(TableCorpus(tables[0], tmp_path, tables[1])))
+    assert seen[0] != seen[1] != seen[2] != seen[0]

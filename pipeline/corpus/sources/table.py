@@ -33,16 +33,17 @@ UNREADABLE_USER = "unreadable row of users"
 class TableCorpus:
     """The files as a source of posts (`pipeline.corpus.rows.Source`)."""
 
-    def __init__(self, posts: Path, images: Path, users: Path, links_into: Path | None = None) -> None:
+    def __init__(self, posts: Path, images: Path, users: Path | None, links_into: Path | None = None) -> None:
         self.name = posts.name
-        self.tables = (posts, users)
+        self.tables = {"posts": posts} | ({"users": users} if users else {})
         self._posts, self._images, self._users, self._links_into = posts, images, users, links_into
 
     @classmethod
     def of(cls, params: Corpus) -> Self:
-        """The corpus that params.yaml names."""
-        into = params.links_into
-        return cls(Path(params.posts), Path(params.images), Path(params.users), Path(into) if into else None)
+        """The corpus that params.yaml names; its users, where it names none, are users.csv beside the posts, if any."""
+        into, beside = params.links_into, Path(params.posts).with_name("users.csv")
+        users = Path(params.users) if params.users else beside if beside.exists() else None
+        return cls(Path(params.posts), Path(params.images), users, Path(into) if into else None)
 
     def rows(self) -> Pieces:
         """The rows of the table of posts."""
@@ -83,15 +84,17 @@ class TableCorpus:
             yield from ((name, pictures.read(name)) for name in names)
 
     def users(self, posts: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """All users of `posts`, as far as known from the table of users; what else that table holds is rejected."""
+        """All users of `posts`, as far as known from the table of users, if any; what else it holds is rejected."""
         known = dict.fromkeys(pc.unique(posts["user_id"]).to_pylist())
         found: dict[str, dict[str, Any]] = {}
         refused: list[pa.Table] = []
         others: list[tuple[str, str, str]] = []
-        for rows, unread in files.read(self._users, USER, ()):
+        path = self._users
+        for rows, unread in files.read(path, USER, ()) if path else ():
+            assert path is not None
             refused.append(rejected_rows(unread["id"], UNREADABLE_USER, unread["detail"]))
-            for row in _described(rows, self._users):
-                place = f"row {row['row']} of {self._users.name}"
+            for row in _described(rows, path):
+                place = f"row {row['row']} of {path.name}"
                 user_id, brand = row["user_id"] or "", cells.truth(row["brand"])
                 if row["wrong"]:
                     reason, _, detail = row["wrong"].partition(": ")
