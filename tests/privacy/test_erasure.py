@@ -193,7 +193,7 @@ def test_a_person_is_erased_from_data_cache_experiments_and_marks(project, monke
 
     # The next export brings them again, and they do not come back.
     with (project / "own/posts.csv").open("a", newline="") as stream:
-        csv.writer(stream).writerow(("new-1", GONE, "back again with a new post of mine", "", "2024-06-01"))
+        csv.writer(stream).writerow(("new-1", GONE, "back again with a new post of mine", "", "2024-06-01", *[""] * 4))
     command("dvc", "repro", target, at=project)
     rejected = json.loads((project / "metrics/import.json").read_text())["rejected"]
     assert rejected[REASON] == len(said) + 1
