@@ -12,15 +12,17 @@ from pipeline.running.params import validate
 from stages.runner import run
 
 CHECKED = Path("data/checked")
+WITHOUT_PICTURES = "; if no post has a picture, make it an empty folder"
+WITHOUT_USERS = "; if nothing is told of users, set it to null"
 
 
 def main() -> None:
     corpus = validate().corpus
     if corpus.source == "table":
-        for key in ("posts", "images", "users"):
+        for key, else_ in {"posts": "", "images": WITHOUT_PICTURES, "users": WITHOUT_USERS}.items():
             named = getattr(corpus, key)
             if named is not None and not Path(named).exists():
-                raise UserError(f"params.yaml: corpus.{key} is {named!r}, which does not exist.")
+                raise UserError(f"params.yaml: corpus.{key} is {named!r}, which does not exist{else_}.")
     if corpus.source == "export":
         for key, named in {"posts": corpus.posts, "edges": corpus.edges, "brands": corpus.brands}.items():
             if named is not None and "*" not in named and not Path(named).exists():
