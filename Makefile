@@ -6,7 +6,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # DVC's own index cache is shared by all users of a machine unless it is given a private place.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 # Where the environment forbids it, as images for containers do, each process compiles all that it imports anew: seconds.
-export PYTHONDONTWRITEBYTECODE :=
+# With less than 1 GiB free no bytecode is kept: a full disk would cut it off (tools/mend.py).
+export PYTHONDONTWRITEBYTECODE := $(shell df -Pk . | awk 'NR == 2 && $$4 < 1048576 { print 1 }')
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 BASE ?= main
 POSTS ?= 10000

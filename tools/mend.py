@@ -5,25 +5,33 @@
   DVC notes who reads and writes what; it goes.
 - An output whose bytes are not those of its hash. DVC takes what it once hashed for whole, and where data/ is linked to
   its cache, both are the same bytes; so it is the cache that is searched too.
+- Bytecode that a full disk cut off: Python before 3.12.8 keeps it, and no later start gets past it (CPython 126606).
+  With --lock, that of the project alone, which takes no time; else that of .venv too.
 """
 
 import json
+import marshal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 LOCKS = (Path("dvc.lock"), Path("paper/dvc.lock"))
 HELD = Path(".dvc/tmp/rwlock")
+CODE = ("pipeline", "stages", "explore", "tools", "benchmarks")
+_HEAD = 16
+"""Bytes of a file of bytecode before the code."""
 
 
 def main() -> int:
     """Mend; tell what was."""
     told = [sentence for lock in LOCKS if lock.exists() for sentence in mend_lock(lock)]
     told += mend_held(HELD)
+    told += mend_bytecode(CODE)
     if "--lock" not in sys.argv:
+        told += mend_bytecode([".venv"])
         told += list(remove_damaged())
         told.append("Run `dvc repro`: it makes anew what is missing." if told else "Nothing is damaged.")
     sys.stdout.write("".join(f"{sentence}\n" for sentence in told))
@@ -52,6 +60,17 @@ def mend_held(held: Path) -> Iterator[str]:
     except ValueError:
         held.unlink()
         yield f"{held} was damaged, as by a kill while DVC wrote it: it is removed."
+
+
+def mend_bytecode(folders: Iterable[str]) -> Iterator[str]:
+    """Remove the files of bytecode in `folders` that end in the middle; Python makes them anew."""
+    for folder in folders:
+        for path in Path(folder).rglob("*.pyc"):
+            try:
+                marshal.loads(path.read_bytes()[_HEAD:])
+            except (EOFError, ValueError, TypeError):
+                path.unlink()
+                yield f"{path} was cut off, as by a full disk: it is removed."
 
 
 def _is_lock(content: bytes) -> bool:

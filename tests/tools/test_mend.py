@@ -1,5 +1,6 @@
 """With real DVC: an empty or truncated dvc.lock, and outputs with a flipped bit, in data/ and in the cache."""
 
+import py_compile
 import shutil
 from pathlib import Path
 
@@ -30,6 +31,20 @@ def project(tmp_path_factory):
     run("git", "add", "-A", at=tmp_path)
     run("git", "-c", "user.name=a", "-c", "user.email=a@example.invalid", "commit", "-qm", "base", at=tmp_path)
     return tmp_path
+
+
+def test_bytecode_that_was_cut_off_goes_and_other_stays(project):
+    held = {}
+    for name in ("whole", "cut"):
+        source = project / f"pipeline/{name}.py"
+        source.parent.mkdir(exist_ok=True)
+        source.write_text("def answer():\n    return 'forty-two'\n")
+        held[name] = Path(py_compile.compile(str(source), doraise=True))
+    held["cut"].write_bytes(held["cut"].read_bytes()[:-20])
+    run("python", "-c", "import pipeline.cut", at=project, status=1)  # what it mends
+    assert f"{held['cut'].relative_to(project)} was cut off" in run(*MEND, "--lock", at=project)
+    assert held["whole"].exists() and not held["cut"].exists()
+    run("python", "-c", "import pipeline.cut, pipeline.whole", at=project)
 
 
 def contents(project):
