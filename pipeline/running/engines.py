@@ -86,7 +86,8 @@ def spread(
     """Yield `function(job, *shared)` for each of `jobs`, in their order; a few of them are taken ahead.
 
     On this machine in `workers` (default: one a core), which are threads of this process or, by default, processes. On
-    a cluster as tasks of `cpus` cores and threads each, with a GPU of their own where `gpu` and the cluster has any;
+    a cluster as tasks of `cpus` cores and threads each, or as many as its largest machine has, with a GPU of their own
+    where `gpu` and the cluster has any;
     `shared` is laid out once a machine. A function that writes has to do so atomically, as it may be called again.
 
     An exception of any call ends the whole, and is raised as it was there.
@@ -134,6 +135,8 @@ def _by_ray(
     about = ray.put((root, _token(root), ray.cloudpickle.dumps(function)))
     given = [ray.put(value) for value in shared]
     gpus = 1 if gpu and ray.cluster_resources().get("GPU") else 0
+    # What no machine can hold would wait for ever, and say nothing.
+    cpus = min(cpus, max([1, *(int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])]))
     options = {
         "num_cpus": cpus, "num_gpus": gpus, "max_retries": RETRIES, "runtime_env": {"env_vars": _environment(cpus)}
     }  # fmt: skip

@@ -70,6 +70,10 @@ def test_a_worker_has_the_threads_of_its_task_and_the_folder_of_the_run(run):
         assert list(spread(threads, range(2), cpus=cpus)) == [[str(cpus), str(cpus), cpus, "serial", str(run)]] * 2
 
 
+def test_a_job_asks_no_more_cores_than_the_largest_machine_has(run):
+    assert list(spread(threads, range(2), cpus=64)) == [["2", "2", 2, "serial", str(run)]] * 2
+
+
 def test_a_killed_worker_s_job_is_done_again(run):
     assert list(spread(dies_once, range(6), (run,))) == list(range(6))
     assert len(list(run.glob("002-*"))) == 2
