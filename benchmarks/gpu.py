@@ -14,21 +14,17 @@ import argparse
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from benchmarks import print_table, result
-from benchmarks.train_step import BATCH, IMAGES, LAMBDAS, MARGIN, RATE, SHAPE, TOPICS, USERS, WORDS, corpus, products
+from benchmarks.train_step import BATCH, IMAGES, RATE, corpus, distinct_words, products, trainer, untrained
 from pipeline.embedding.batches import Posts, cut
-from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel
-from pipeline.embedding.training import Trainer
 from pipeline.embedding.vectors import embed_images, embed_texts
 from pipeline.encoding.encoders import _from_pixels, _in_onnxruntime, _in_torch, _lite0
 from pipeline.ranking.ranks import ranks
-from pipeline.running.schema import Train
 
 FIRST = 3
 """Steps that pay for compilation and memory, and are not timed."""
@@ -50,24 +46,11 @@ def seconds(device: torch.device, work: Callable[[], object], repeats: int = 1) 
 
 def train(device: torch.device, precision: str, posts: Posts, features: np.ndarray) -> tuple[JointModel, list, float]:
     """The model after a step on each batch, the losses before each step, and seconds a step."""
-    random = torch.Generator().manual_seed(0)
-    topics = torch.randn(TOPICS, SHAPE.word, generator=random)
-    words, users = (
-        topics[torch.arange(count) % TOPICS] + spread * torch.randn(count, SHAPE.word, generator=random)
-        for count, spread in ((WORDS, 1.0), (USERS, 0.3))
-    )
-    settings = Train(
-        margin=MARGIN, loss="hinge", learning_rate=RATE, decay_every=10, decay_by=10.0, schedule="steps",
-        user_rate=1.0, batch_size=BATCH, epochs=1, patience=1, precision=precision,
-    )  # fmt: skip
-    trainer = Trainer(
-        JointModel(SHAPE, words, users, 0).to(device), Objective(LAMBDAS, "hinge", MARGIN), posts, features, settings,
-        seed=0, validate=lambda model: {}, folder=Path(),
-    )  # fmt: skip
+    training = trainer(untrained().to(device), precision, posts, features)
     batches = [cut(posts, features, rows) for rows in np.arange(len(posts)).reshape(-1, BATCH)]
-    losses = [trainer.take_step(batch, RATE) for batch in batches[:FIRST]]
-    took = seconds(device, lambda: losses.extend(trainer.take_step(batch, RATE) for batch in batches[FIRST:]))
-    return trainer.model, losses, took / (len(batches) - FIRST)
+    losses = [training.take_step(batch, RATE) for batch in batches[:FIRST]]
+    took = seconds(device, lambda: losses.extend(training.take_step(batch, RATE) for batch in batches[FIRST:]))
+    return training.model, losses, took / (len(batches) - FIRST)
 
 
 def peak(device: torch.device, dtype: torch.dtype) -> float:
@@ -107,12 +90,12 @@ def main() -> None:
     print(f"{name or 'the CPU'} beside {torch.get_num_threads()} threads of the CPU")
 
     posts, features = corpus(steps, uniform=False)
-    distinct = int(np.median([len(np.unique(posts.tokens[i : i + BATCH])) for i in range(0, len(posts), BATCH)]))
+    done = products(distinct_words(posts))
     model, wanted, alone = train(cpu, "float32", posts, features)
     rows, figures = [{"step": "CPU, float32", "posts a second": BATCH / alone, "of the peak": "", "loss off": 0.0}], {}
     for precision, dtype in DTYPES.items():
         trained, losses, took = train(device, precision, posts, features)
-        share = products(distinct) / took / peak(device, dtype)
+        share = done / took / peak(device, dtype)
         wrong = float(np.max(np.abs(np.array(losses) / np.array(wanted) - 1)))
         rows.append({"step": f"{device.type}, {precision}", "posts a second": BATCH / took,
                      "of the peak": share, "loss off": wrong})  # fmt: skip

@@ -124,9 +124,8 @@ def corpus(steps, uniform):
     return posts, ((centers[user[pictured] % TOPICS] + noise) / 2).astype(np.float16)
 
 
-def compare(steps, uniform):
-    """Losses and median seconds of a step, by way of computing; the ways take turns, batch by batch."""
-    posts, features = corpus(steps, uniform)
+def untrained():
+    """The model before its first step, the same each time."""
     random = torch.Generator().manual_seed(0)
     topics = torch.randn(TOPICS, SHAPE.word, generator=random)
     # A word lies near its topic; a user's mean word lies nearer.
@@ -134,7 +133,30 @@ def compare(steps, uniform):
         topics[torch.arange(count) % TOPICS] + spread * torch.randn(count, SHAPE.word, generator=random)
         for count, spread in ((WORDS, 1.0), (USERS, 0.3))
     )
-    plain = Plain(JointModel(SHAPE, words, users, 0))
+    return JointModel(SHAPE, words, users, 0)
+
+
+def trainer(model, precision, posts, features):
+    """Our training of `model`, where it is; without validation and checkpoints."""
+    settings = Train(
+        margin=MARGIN, loss="hinge", learning_rate=RATE, decay_every=10, decay_by=10.0, schedule="steps",
+        user_rate=1.0, batch_size=BATCH, epochs=1, patience=1, precision=precision,
+    )  # fmt: skip
+    return Trainer(
+        model, Objective(LAMBDAS, "hinge", MARGIN), posts, features, settings,
+        seed=0, validate=lambda model: {}, folder=Path(),
+    )  # fmt: skip
+
+
+def distinct_words(posts):
+    """The median number of different words in a batch."""
+    return int(np.median([len(np.unique(posts.tokens[i : i + BATCH])) for i in range(0, len(posts), BATCH)]))
+
+
+def compare(steps, uniform):
+    """Losses and median seconds of a step, by way of computing; the ways take turns, batch by batch."""
+    posts, features = corpus(steps, uniform)
+    plain = Plain(untrained())
     adam = torch.optim.Adam([weight for weight in plain.parameters() if weight.requires_grad], lr=RATE)
 
     def plain_step(rows):
@@ -145,15 +167,8 @@ def compare(steps, uniform):
         return float(loss.detach())
 
     def ours(precision):
-        settings = Train(
-            margin=MARGIN, loss="hinge", learning_rate=RATE, decay_every=10, decay_by=10.0, schedule="steps",
-            user_rate=1.0, batch_size=BATCH, epochs=1, patience=1, precision=precision,
-        )  # fmt: skip
-        trainer = Trainer(
-            JointModel(SHAPE, words, users, 0), Objective(LAMBDAS, "hinge", MARGIN), posts, features, settings,
-            seed=0, validate=lambda model: {}, folder=Path(),
-        )  # fmt: skip
-        return lambda rows: trainer.take_step(cut(posts, features, rows), RATE)
+        training = trainer(untrained(), precision, posts, features)
+        return lambda rows: training.take_step(cut(posts, features, rows), RATE)
 
     ways = {"plain": plain_step, "float32": ours("float32"), "bfloat16": ours("bfloat16")}
     losses, seconds = {name: [] for name in ways}, {name: [] for name in ways}
@@ -162,7 +177,6 @@ def compare(steps, uniform):
             begun = time.perf_counter()
             losses[name].append(step(rows))
             seconds[name].append(time.perf_counter() - begun)
-    distinct = np.median([len(np.unique(posts.tokens[i : i + BATCH])) for i in range(0, len(posts), BATCH)])
     # The first two steps pay for compilation and memory.
     return {
         name: {
@@ -170,7 +184,7 @@ def compare(steps, uniform):
             "loss_off": float(np.max(np.abs(np.array(losses[name]) / np.array(losses["plain"]) - 1))),
         }
         for name in ways
-    } | {"distinct_words": int(distinct), "losses": [losses["plain"][0], losses["plain"][-1]]}
+    } | {"distinct_words": distinct_words(posts), "losses": [losses["plain"][0], losses["plain"][-1]]}
 
 
 def peak(dtype):
