@@ -20,13 +20,16 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def percent(share: float) -> str:
-    """0.1234 is 12 %, 0.012 is 1.2 %, 0.0004 is 0.04 %: two significant digits, except that all is all."""
+    """0.1234 is 12 %, 0.012 is 1.2 %, 0.0004 is 0.04 %: two significant digits, except that all is all.
+
+    The space does not break, so the sign stays by its number.
+    """
     value = 100 * share
     if share in (0.0, 1.0) or 10 <= value < 99.5:
-        return f"{value:.0f} %"
+        return f"{value:.0f}\u00a0%"
     if value >= 99.5:
-        return f"{min(value, 99.9):.1f} %"
-    return f"{float(f'{value:.2g}'):g} %"
+        return f"{min(value, 99.9):.1f}\u00a0%"
+    return f"{float(f'{value:.2g}'):g}\u00a0%"
 
 
 def plural(value: float, one: str, many: str | None = None) -> str:

@@ -107,7 +107,7 @@ def test_figures_of_the_page_are_those_of_the_metrics(page):
 
 
 def test_the_evidence_for_the_threshold_is_drawn(page):
-    assert "with the second check, 60 % of 24 planted copies are found" in section(page, "Copies")
+    assert "with the second check, 60\u00a0% of 24 planted copies are found" in section(page, "Copies")
 
 
 def test_words_of_a_cloud_do_not_lie_on_one_another():
@@ -257,12 +257,12 @@ def test_numbers_bear_the_digits_they_are_given():
         "100",
     ]
     assert [percent(v) for v in (0, 1, 0.1234, 0.0123, 0.9996, 0.00042)] == [
-        "0 %",
-        "100 %",
-        "12 %",
-        "1.2 %",
-        "99.9 %",
-        "0.042 %",
+        "0\u00a0%",
+        "100\u00a0%",
+        "12\u00a0%",
+        "1.2\u00a0%",
+        "99.9\u00a0%",
+        "0.042\u00a0%",
     ]
     assert count(9_450_000.4) == "9,450,000" and listing(["a", "b", "c"]) == "a, b and c"
 
