@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.running.checkpoints import checkpoint_folder, fingerprint
-from pipeline.running.engines import took
+from pipeline.running.engines import check, took
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 
@@ -31,6 +31,7 @@ def run(stage: str, main: Callable[[], None]) -> None:
     logging.getLogger("gensim").setLevel(logging.WARNING)
     begun = time.perf_counter()
     try:
+        check()
         main()
     except UserError as error:
         sys.exit(f"{stage}: {error}")

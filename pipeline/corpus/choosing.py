@@ -31,7 +31,7 @@ TAKEN = pa.schema(
 """What became of a picture that was asked for, by its code: a row of IMAGES, without the bytes where an earlier row has
 the same, or the reason why there is none."""
 
-_PIECE_BYTES = 512 << 20
+_PIECE_BYTES = 64 << 20
 """Bytes of the text of rows that are held and written at once."""
 
 
@@ -61,7 +61,7 @@ class Choice:
         return self._order[self._alive[self._order]]
 
     def in_pieces(self, rows: Rows) -> Iterator[Rows]:
-        """`rows` in pieces of at most PIECE rows and _PIECE_BYTES of text: a column of Arrow's holds 2 GB."""
+        """`rows` in pieces of at most PIECE rows and _PIECE_BYTES of text."""
         ends, begin = np.cumsum(self._text_bytes[rows], dtype=np.int64), 0
         while begin < len(rows):
             room = _PIECE_BYTES + (int(ends[begin - 1]) if begin else 0)

@@ -9,13 +9,11 @@ import io
 import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -25,10 +23,11 @@ from pipeline.corpus.streams import Csv, Told, dialect_of
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import REJECTED
 from pipeline.tables.details import TOLD
+from pipeline.tables.table import content_bytes
 
 BATCH = 1 << 16
-PIECE_BYTES = 256 << 20
-"""Bytes of text of a piece: a column of Arrow's holds 2 GB."""
+PIECE_BYTES = 64 << 20
+"""Bytes of text of a piece, or of one row: what checks a piece holds it some times over."""
 UNREADABLE = "unreadable row"
 
 Pieces = Iterator[tuple[pa.Table, pa.Table]]
@@ -76,7 +75,9 @@ def _read_parquet(path: Path, needed: Sequence[str], optional: Sequence[str]) ->
         file = pq.ParquetFile(path)
         _check_columns(path, needed, file.schema_arrow.names)
         columns = [*needed, *(name for name in optional if name in file.schema_arrow.names)]
-        for batch in file.iter_batches(BATCH, columns=columns):
+        rows, repeated = _packed(file.metadata, columns)
+        file = pq.ParquetFile(path, read_dictionary=repeated)
+        for batch in file.iter_batches(rows, columns=columns):
             for part in _light(batch):
                 numbers = pa.array(np.arange(begin, begin + len(part)))
                 begin += len(part)
@@ -85,17 +86,31 @@ def _read_parquet(path: Path, needed: Sequence[str], optional: Sequence[str]) ->
         raise UserError(f"{path} cannot be read as Parquet: {error}") from None
 
 
+def _packed(about: pq.FileMetaData, columns: Sequence[str]) -> tuple[int, list[str]]:
+    """How many rows to read at once, by what they unpack to; the columns of text that repeat values of a dictionary.
+
+    A small file may hold one long text for many rows: it is not to be laid out for each of them before the rows are
+    cut into pieces.
+    """
+    rows, repeated = BATCH, set()
+    for i in range(about.num_row_groups):
+        group = about.row_group(i)
+        found = [group.column(j) for j in range(group.num_columns)]
+        found = [one for one in found if one.path_in_schema.partition(".")[0] in columns]
+        unpacked = sum(one.total_uncompressed_size for one in found)
+        rows = min(rows, max(1, PIECE_BYTES * group.num_rows // max(1, unpacked)))
+        repeated |= {
+            one.path_in_schema
+            for one in found
+            if one.physical_type == "BYTE_ARRAY" and one.has_dictionary_page and one.path_in_schema in columns
+        }
+    return rows, sorted(repeated)
+
+
 def _light(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """`batch` in parts of at most PIECE_BYTES of text, or of one row; a dictionary may hold one text for many rows."""
-    text = np.zeros(len(batch), np.int64)
-    for column in batch.columns:
-        values = column.dictionary if pa.types.is_dictionary(column.type) else column
-        if pa.types.is_large_string(values.type) or pa.types.is_string(values.type) or pa.types.is_binary(values.type):
-            lengths = pc.binary_length(values)
-            lengths = lengths.take(column.indices) if values is not column else lengths
-            text += pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    """`batch` in parts of at most PIECE_BYTES, or of one row."""
     begin = 0
-    ends = np.cumsum(text)
+    ends = np.cumsum(content_bytes(batch))
     while begin < len(batch):
         before = int(ends[begin - 1]) if begin else 0
         end = max(begin + 1, int(np.searchsorted(ends, before + PIECE_BYTES, side="right")))
@@ -173,8 +188,7 @@ def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pi
     keys: dict[str, None] = {}
     why = ""
     with Told(path) as stream:
-        rows = enumerate(_objects(path, stream), start=1)
-        while part := list(islice(rows, BATCH)):
+        for part in _pieces(_objects(path, stream)):
             unread, numbers = [], []
             values: dict[str, list[str | None]] = {name: [] for name in columns}
             for number, row in part:
@@ -200,6 +214,19 @@ def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pi
             f"{path}: no row is an object of JSON, one a line, as `jq -c` writes them, or in one list; {why}."
         )
     _check_columns(path, [name for name in needed if name not in keys], list(keys))
+
+
+def _pieces(rows: Iterator[object]) -> Iterator[list[tuple[int, object]]]:
+    """`rows`, numbered, in lists of at most BATCH, and of not much more than PIECE_BYTES."""
+    part: list[tuple[int, object]] = []
+    size = 0
+    for numbered in enumerate(rows, start=1):
+        part.append(numbered)
+        size += len(numbered[1]) if isinstance(numbered[1], bytes) else 0
+        if len(part) == BATCH or size >= PIECE_BYTES:
+            yield part
+            part, size = [], 0
+    yield part
 
 
 def _objects(path: Path, stream: Told) -> Iterator[object]:

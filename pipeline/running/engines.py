@@ -11,9 +11,11 @@ results are taken in order. In a Ray cluster the folder of the run has to be at 
 storage that all share: each task makes sure of it before it works.
 """
 
+import importlib.util
 import logging
 import os
 import resource
+import socket
 import sys
 import time
 import uuid
@@ -36,8 +38,12 @@ AHEAD = 2
 """Jobs that run or wait, or whose results wait, for each worker: what bounds the memory that results take."""
 RETRIES = 3
 """How often a job begins anew whose worker died."""
+ANSWER_S = 10
+"""Seconds that the head of a cluster has to answer in; Ray itself waits for minutes."""
 SEEN = ".checkpoints/.shared"
 """What a run on a cluster writes, so that each machine can tell whether it sees the same storage."""
+
+NO_RAY = "ENGINE=ray needs the extra `cluster`: `make cluster` installs it."
 
 log = logging.getLogger("engines")
 
@@ -52,6 +58,18 @@ def chosen() -> Engine:
     if name not in ENGINES:
         raise UserError(f"ENGINE is {name!r} in the environment; it has to be one of: {', '.join(ENGINES)}.")
     return cast(Engine, name)
+
+
+def check() -> None:
+    """Raise UserError where the engine that the environment names cannot work: before any work, within seconds."""
+    engine, address = chosen(), os.environ.get("RAY_ADDRESS")
+    if engine == "ray":
+        if importlib.util.find_spec("ray") is None:
+            raise UserError(NO_RAY)
+        if address:
+            _reach(address)
+    elif address and not os.environ.get("ENGINE"):
+        log.warning("RAY_ADDRESS is set, but ENGINE is not: work stays on this machine; ENGINE=ray spreads it")
 
 
 class Anew(Generic[Made]):
@@ -243,7 +261,7 @@ def cluster() -> Any:
     try:
         import ray
     except ImportError:
-        raise UserError("ENGINE=ray needs the extra `cluster`: `make cluster` installs it.") from None
+        raise UserError(NO_RAY) from None
     if not ray.is_initialized():
         _connect(ray)
     return ray
@@ -251,10 +269,8 @@ def cluster() -> Any:
 
 def _connect(ray: Any) -> None:
     address = os.environ.get("RAY_ADDRESS")
-    if address and address.startswith("ray://"):
-        raise UserError(
-            f"RAY_ADDRESS is {address}, Ray's client; run on a machine of the cluster, with its host:port instead."
-        )
+    if address:
+        _reach(address)
     own: dict[str, Any] = {} if address else {"num_cpus": cores(), "include_dashboard": False}
     try:
         ray.init(address=address or "local", logging_level=logging.ERROR, log_to_driver=False, **own)
@@ -265,6 +281,44 @@ def _connect(ray: Any) -> None:
         ) from error
     _check(ray)
     log.info("%d cores of %d machines", ray.cluster_resources().get("CPU", 0), len(ray.nodes()))
+
+
+def _reach(address: str) -> None:
+    """Raise UserError where no head of a cluster answers at `address` within ANSWER_S."""
+    if address.startswith("ray://"):
+        raise UserError(
+            f"RAY_ADDRESS is {address}, Ray's client; run on a machine of the cluster, with its host:port instead."
+        )
+    if address in ("auto", "local"):  # Ray's own words: the cluster that this machine is of; one of its own
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise UserError(f"RAY_ADDRESS is {address}; expected host:port, as `ray start --head` tells it.")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S) as head:
+            found = _HTTP2 if os.environ.get("RAY_USE_TLS") == "1" else _greeted(head)
+    except OSError as error:
+        raise UserError(
+            f"nothing answers at RAY_ADDRESS {address} ({error}): is that the address of the head (`ray status` tells "
+            f"it there), does it run (`ray start --head --port {port}`), and is its port open to this machine?"
+        ) from None
+    if not found.startswith(_HTTP2):
+        raise UserError(
+            f"what answers at RAY_ADDRESS {address} is no head of a Ray cluster; `ray status` tells its address there."
+        )
+
+
+_HTTP2 = b"\x04\0\0\0\0\0"
+"""Kind, flags and stream of the frame with which a server of HTTP/2 greets, after its length of three bytes."""
+
+
+def _greeted(head: socket.socket) -> bytes:
+    """What a server of gRPC, which speaks HTTP/2, says to a client's first words, without the length."""
+    head.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _HTTP2)
+    found = b""
+    while len(found) < 9 and (more := head.recv(9 - len(found))):
+        found += more
+    return found[3:]
 
 
 def _check(ray: Any) -> None:

@@ -1,7 +1,8 @@
 """The tables that pass between stages: one declared schema, key and order each, checked when written and when read.
 
 A table is a folder of Parquet shards, `part-00000.parquet` and on, sorted by its key over all shards. A shard holds a
-fixed number of rows, so equal content gives equal bytes however it was produced, and DVC sees no false change.
+fixed number of rows, or as many as bring their text to SHARD_BYTES, so equal content gives equal bytes however it was
+produced, and DVC sees no false change.
 
 Each page of a shard carries its checksum, which is verified on reading, and rows are counted: a shard that was cut off,
 overwritten or had a bit flipped is a `Damaged` that names it, never other data.
@@ -27,8 +28,11 @@ from pipeline.running.files import atomic_file, atomic_folder
 if TYPE_CHECKING:
     import pandas as pd  # which takes half a second
 
+SHARD_BYTES = 512 << 20
+"""Bytes of text and pictures with which a shard ends, however few its rows: that bounds what a writer holds."""
 VECTOR = pa.list_(pa.float32())
 """Declares a vector column: in the file a fixed-size list of float16 or float32, of any length but one per table."""
+_OF_BYTES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
 
 
 @dataclass(frozen=True)
@@ -175,13 +179,15 @@ class Table:
 
 
 class ShardWriter:
-    """Cuts rows that arrive in key order into shards of `table.shard_rows` rows; an empty table is one empty shard."""
+    """Cuts rows that arrive in key order into shards of `table.shard_rows` rows, or of SHARD_BYTES; an empty table is
+    one empty shard.
+    """
 
     def __init__(self, table: Table, folder: Path, path: Path) -> None:
         self.rows = 0
         self._table, self._folder, self._path = table, folder, path
         self._waiting: list[pa.Table] = []
-        self._held = 0
+        self._held, self._bytes = 0, 0
         self._shards = 0
         self._last: tuple[Any, ...] | None = None
 
@@ -193,20 +199,25 @@ class ShardWriter:
             return
         self._table._check_order(table, self._path, self._last)
         self._last = self._table._key_at(table, -1)
-        self._waiting.append(table)
-        self._held += table.num_rows
+        held, begin = np.append(0, np.cumsum(content_bytes(table))), 0
+        while begin < table.num_rows:
+            full = int(np.searchsorted(held, held[begin] + SHARD_BYTES - self._bytes))
+            end = min(begin + self._table.shard_rows - self._held, full, table.num_rows)
+            self._waiting.append(table.slice(begin, end - begin))
+            self._held += end - begin
+            self._bytes += int(held[end] - held[begin])
+            begin = end
+            if self._held == self._table.shard_rows or self._bytes >= SHARD_BYTES:
+                self._flush()
         self.rows += table.num_rows
-        while self._held >= self._table.shard_rows:
-            self._flush(self._table.shard_rows)
 
-    def _flush(self, rows: int) -> None:
+    def _flush(self) -> None:
         whole = pa.concat_tables(
             [part for part in self._waiting if part.num_rows] or self._waiting or [self._table.empty()]
         )
-        write_parquet(whole.slice(0, rows), self._folder / f"part-{self._shards:05d}.parquet")
+        write_parquet(whole, self._folder / f"part-{self._shards:05d}.parquet")
         self._shards += 1
-        self._waiting = [whole.slice(rows)]
-        self._held = self._waiting[0].num_rows
+        self._waiting, self._held, self._bytes = [], 0, 0
 
     def __enter__(self) -> Self:
         return self
@@ -215,7 +226,7 @@ class ShardWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None and (self._held or not self._shards):
-            self._flush(self._held)
+            self._flush()
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
@@ -291,6 +302,31 @@ def vectors(values: np.ndarray[Any, Any]) -> pa.FixedSizeListArray:
     """An (n, d) array of float16 or float32 as a vector column."""
     flat = np.ascontiguousarray(values).reshape(-1)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.from_numpy_dtype(flat.dtype)), values.shape[1])
+
+
+def content_bytes(rows: pa.Table | pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The bytes (n,) that each row has of text and pictures, in lists and dictionaries too."""
+    found = np.zeros(rows.num_rows, np.int64)
+    for column in rows.columns:
+        begin = 0
+        for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+            found[begin : begin + len(chunk)] += _lengths(chunk)
+            begin += len(chunk)
+    return found
+
+
+def _lengths(values: pa.Array) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        # A null is the last one, and of no length.
+        at = pc.fill_null(values.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+        return np.append(_lengths(values.dictionary), 0)[at]
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        ends = np.cumsum(pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False), dtype=np.int64)
+        return np.diff(np.append(0, np.cumsum(_lengths(values.flatten())))[np.append(0, ends)])
+    if any(is_kind(kind) for is_kind in _OF_BYTES):
+        return pc.fill_null(pc.binary_length(values), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.zeros(len(values), np.int64)
 
 
 def positions(

@@ -1,6 +1,9 @@
 """Engines: any of them gives the results of a plain loop, in order; few jobs ahead; errors as they were raised."""
 
+import contextlib
 import importlib.util
+import socket
+import threading
 import time
 
 import numpy as np
@@ -10,6 +13,7 @@ from spread_work import damaged, refuses, scaled
 from pipeline.running import engines
 from pipeline.running.engines import in_order, spread
 from pipeline.running.errors import Damaged, UserError
+from stages import runner
 
 ENGINES = pytest.mark.parametrize(
     ("engine", "threads"), [("serial", False), ("joblib", False), ("joblib", True)], ids=["serial", "joblib", "threads"]
@@ -68,10 +72,81 @@ def test_without_ray_one_is_told_what_to_install(monkeypatch):
         list(spread(refuses, range(2)))
 
 
-def test_ray_s_client_is_refused(monkeypatch):
-    monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
-    with pytest.raises(UserError, match="host:port"):
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [("ray://head:10001", "Ray's client.*host:port"), ("head", "expected host:port"), ("head:a", "expected host:port")],
+)
+def test_an_address_of_another_kind_is_refused(monkeypatch, address, told):
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(UserError, match=f"RAY_ADDRESS is {address}.*{told}"):
         engines._connect(None)
+
+
+def test_an_address_where_nothing_answers_is_told_within_seconds(monkeypatch, listening):
+    monkeypatch.setattr(engines, "ANSWER_S", 0.3)
+    monkeypatch.setenv("ENGINE", "ray")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    cases = {
+        "localhost:1": "nothing answers at RAY_ADDRESS localhost:1 .*refused",
+        "no-such-host.invalid:6379": "nothing answers at RAY_ADDRESS no-such-host.invalid:6379 .*ray start --head",
+        listening(None): "nothing answers at .*timed out",
+        listening(b"SSH-2.0-OpenSSH_9.2\r\n"): "no head of a Ray cluster",
+        listening(b""): "no head of a Ray cluster",
+    }
+    begun = time.perf_counter()
+    for address, told in cases.items():
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(UserError, match=told):
+            engines.check()
+    assert time.perf_counter() - begun < 30
+    monkeypatch.setenv("RAY_ADDRESS", listening(b"\0\0\x06\x04\0\0\0\0\0\0\x05\0\x10\0\0"))
+    engines.check()
+
+
+@pytest.fixture
+def listening():
+    """A function that gives the address of a server which greets with some bytes and hangs up, or is silent (None)."""
+    servers, held = [], []
+
+    def serve(server, greeting):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                held.append(client)
+                if greeting is not None:
+                    client.recv(1 << 10)
+                    client.sendall(greeting)
+                    client.shutdown(socket.SHUT_WR)
+
+    def listen(greeting):
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+        threading.Thread(target=serve, args=(server, greeting), daemon=True).start()
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+    yield listen
+    for one in (*servers, *held):
+        one.close()
+
+
+def test_an_address_without_the_engine_is_told_and_works_here(monkeypatch, caplog):
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    monkeypatch.delenv("ENGINE", raising=False)
+    engines.check()
+    assert "ENGINE is not: work stays on this machine; ENGINE=ray" in caplog.text
+    caplog.clear()
+    monkeypatch.setenv("ENGINE", "joblib")
+    engines.check()
+    assert not caplog.text
+
+
+def test_a_stage_asks_for_its_engine_before_it_works(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENGINE", "Ray")
+    begun = []
+    with pytest.raises(SystemExit, match=r"^split: ENGINE is 'Ray' in the environment; it has to be one of"):
+        runner.run("split", lambda: begun.append(1))
+    assert not begun
 
 
 def test_a_cluster_that_does_not_answer_is_told(monkeypatch):
@@ -81,5 +156,6 @@ def test_a_cluster_that_does_not_answer_is_told(monkeypatch):
             raise ConnectionError("Failed to connect")
 
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    monkeypatch.setattr(engines, "_reach", lambda address: None)
     with pytest.raises(UserError, match=r"no Ray cluster answers at RAY_ADDRESS head:6379 \(Failed to connect\)"):
         engines._connect(Silent)
