@@ -7,6 +7,7 @@ row is a line (of a list, an element).
 
 import io
 import json
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -81,7 +82,7 @@ def _read_parquet(path: Path, needed: Sequence[str], optional: Sequence[str]) ->
             for part in _light(batch):
                 numbers = pa.array(np.arange(begin, begin + len(part)))
                 begin += len(part)
-                yield pa.Table.from_batches([part]).append_column("row", numbers), REJECTED.empty()
+                yield _plain_lists(pa.Table.from_batches([part])).append_column("row", numbers), REJECTED.empty()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path} cannot be read as Parquet: {error}") from None
 
@@ -102,9 +103,24 @@ def _packed(about: pq.FileMetaData, columns: Sequence[str]) -> tuple[int, list[s
         repeated |= {
             one.path_in_schema
             for one in found
-            if one.physical_type == "BYTE_ARRAY" and one.has_dictionary_page and one.path_in_schema in columns
+            if one.physical_type == "BYTE_ARRAY" and one.has_dictionary_page and _is_plain_or_listed(one.path_in_schema)
         }
     return rows, sorted(repeated)
+
+
+def _is_plain_or_listed(path: str) -> bool:
+    return "." not in path or re.fullmatch(r"[^.]+\.list\.(element|item)", path) is not None
+
+
+def _plain_lists(rows: pa.Table) -> pa.Table:
+    """`rows` with lists of values in the place of lists of places in a dictionary."""
+    for at, field in enumerate(rows.schema):
+        if pa.types.is_list(field.type) and pa.types.is_dictionary(field.type.value_type):
+            places = rows[field.name].take(
+                pa.array(np.arange(rows.num_rows))
+            )  # of these rows; a slice has those of all
+            rows = rows.set_column(at, field.name, places.cast(pa.list_(field.type.value_type.value_type)))
+    return rows
 
 
 def _light(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

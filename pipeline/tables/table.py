@@ -316,17 +316,17 @@ def content_bytes(rows: pa.Table | pa.RecordBatch) -> np.ndarray[Any, np.dtype[n
 
 
 def _lengths(values: pa.Array) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    kind = values.type
+    kind, found = values.type, np.zeros(len(values), np.int64)
     if pa.types.is_dictionary(kind):
         # A null is the last one, and of no length.
         at = pc.fill_null(values.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
-        return np.append(_lengths(values.dictionary), 0)[at]
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        ends = np.cumsum(pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False), dtype=np.int64)
-        return np.diff(np.append(0, np.cumsum(_lengths(values.flatten())))[np.append(0, ends)])
-    if any(is_kind(kind) for is_kind in _OF_BYTES):
-        return pc.fill_null(pc.binary_length(values), 0).to_numpy(zero_copy_only=False).astype(np.int64)
-    return np.zeros(len(values), np.int64)
+        found += np.append(_lengths(values.dictionary), 0)[at]
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        ends = np.cumsum(pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False))
+        found += np.diff(np.append(0, np.cumsum(_lengths(values.flatten())))[np.append(0, ends)])
+    elif any(is_kind(kind) for is_kind in _OF_BYTES):
+        found += pc.fill_null(pc.binary_length(values), 0).to_numpy(zero_copy_only=False)
+    return found
 
 
 def positions(

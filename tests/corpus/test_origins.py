@@ -231,6 +231,36 @@ def test_more_text_than_a_column_holds_is_read_in_parts_and_a_long_text_is_refus
     assert [row["post_id"] for row in rows] == ["b"] and refused["a"][0] == "too long a text"
 
 
+@pytest.mark.parametrize("kind", ["repeated", "listed", "compressed", ".jsonl"])
+def test_a_small_file_of_much_text_is_never_held_as_a_whole(tmp_path, monkeypatch, kind):
+    """200 MB of text out of less than 2 MB."""
+    monkeypatch.setattr(files, "PIECE_BYTES", 2 << 20)
+    count, text = 2000, "word " * 20_000
+    path = tmp_path / ("p.jsonl.gz" if kind == ".jsonl" else "p.parquet")
+    if kind == ".jsonl":
+        row = json.dumps({"user_id": "u", "image": None, "text": text})
+        with gzip.open(path, "wt", 1) as stream:
+            stream.writelines(f'{{"post_id": {i}, {row[1:]}\n' for i in range(count))
+    else:
+        columns = {"post_id": pa.array(range(count)), "user_id": ["u"] * count, "image": pa.nulls(count)}
+        texts = pa.array([[text] if kind == "listed" else text]).take(pa.array([0] * count))
+        columns |= {"more_images": texts, "text": ["x"] * count} if kind == "listed" else {"text": texts}
+        del texts
+        small_pages = {"compression": "zstd", "write_batch_size": 8}
+        pq.write_table(pa.table(columns), path, use_dictionary=kind != "compressed", **small_pages)
+        del columns
+    assert path.stat().st_size < 2 << 20
+    pool = pa.proxy_memory_pool(pa.default_memory_pool())
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pool)
+    try:
+        rows = [row for good, _ in TableCorpus(path, tmp_path, tmp_path).rows() for row in good["row"].to_pylist()]
+    finally:
+        pa.set_memory_pool(before)
+    assert rows == list(range(1, count + 1))
+    assert pool.max_memory() < 40 << 20
+
+
 @pytest.mark.parametrize("error", ["#NAME?", "#REF!", "#N/A", "#VALUE!", "####"])
 def test_what_a_spreadsheet_left_of_a_formula_is_no_id(tmp_path, error):
     rows, refused = read(written(tmp_path / "p.csv", f"{HEADER}p1,{error},x,\np2,u,#art #food,\n"))

@@ -1,13 +1,16 @@
 """Tables: one schema, key and order each; equal content, equal bytes; nothing half-written."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from pipeline.running.errors import UserError
+from pipeline.tables import table as table_of
 from pipeline.tables.images import FEATURES
-from pipeline.tables.table import TEXT, Table, matrix, positions, schema, vectors
+from pipeline.tables.table import TEXT, WORD_LIST, Table, content_bytes, matrix, positions, schema, vectors
 
 SMALL = Table("small", schema(("post_id", TEXT), ("group_id", TEXT)), ("post_id",), shard_rows=3)
 
@@ -89,3 +92,36 @@ def test_rows_are_found_by_id_over_all_shards(tmp_path):
     found = SMALL.find(tmp_path / "t", {"008", "001", "nowhere"}, ["post_id", "group_id"])
     assert found == {name: {"post_id": name, "group_id": "g"} for name in ("001", "008")}
     assert SMALL.find(tmp_path / "t", [], ["group_id"]) == {}
+
+
+def test_a_shard_ends_with_the_row_that_brings_its_text_to_the_bound_however_it_was_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_of, "SHARD_BYTES", 1000)
+    kind = Table("wordy", schema(("id", TEXT), ("text", TEXT, True), ("words", WORD_LIST, True)), ("id",), shard_rows=7)
+    draw = np.random.default_rng(0)
+    rows = pa.table(
+        {
+            "id": [f"{i:03d}" for i in range(60)],
+            "text": [None if i % 9 == 0 else "x" * int(draw.choice([0, 3, 400, 1500])) for i in range(60)],
+            "words": pa.array([None if i % 7 == 0 else ["y" * 50] * (i % 5) for i in range(60)], WORD_LIST),
+        }
+    )
+    kind.write(rows, tmp_path / "whole")
+    for name, cuts in (("single", range(61)), ("some", [0, 1, 30, 31, 33, 60])):
+        with kind.writer(tmp_path / name) as writer:
+            for begin, end in pairwise(cuts):
+                writer.write(rows.slice(begin, end - begin))
+        assert contents(tmp_path / name) == contents(tmp_path / "whole")
+    assert kind.read(tmp_path / "whole").equals(rows.cast(kind.schema))
+    shards = [kind.read(shard) for shard in kind.shards(tmp_path / "whole")]
+    assert 10 < len(shards) < 60 and max(shard.num_rows for shard in shards) == 7
+    for shard in shards:
+        held = [len(r["id"]) + len(r["text"] or "") + sum(map(len, r["words"] or [])) for r in shard.to_pylist()]
+        assert content_bytes(shard).tolist() == held and sum(held[:-1]) < 1000
+        assert shard is shards[-1] or len(held) == 7 or sum(held) >= 1000
+
+
+def test_bytes_of_rows_are_those_of_what_a_dictionary_repeats():
+    repeated = pa.array(["a", None, "bcd", "a"]).dictionary_encode()
+    nothing = pa.array([None] * 4, pa.string()).dictionary_encode()
+    rows = pa.table({"text": repeated, "none": nothing, "number": range(4), "data": [b"", b"xy", None, b"z"]})
+    assert content_bytes(rows).tolist() == [1, 2, 3, 2] and content_bytes(rows.slice(1, 2)).tolist() == [2, 3]
