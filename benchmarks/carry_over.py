@@ -5,9 +5,9 @@
 Every trial of TRIALS trains on each corpus, by its values in the place of those of params.yaml, the epoch chosen on
 validation. Each corpus is left out in turn: of all trials the one that is best on the others, by the mean over them of
 joint performance less the floor as a share of the paper's recipe's, is judged on the test side of the one left out,
-against the paper's recipe and, task by task, against the means of pretrained vectors (encoder_mean, centred or not) on
-the same queries, in paired differences over resampled users. Trials that were run are kept in a JSON file of their
-ranks, under .cache, and not run again.
+against the paper's recipe and, task by task, against the means of pretrained vectors (rows encoder_mean) on
+the same queries, in paired differences over resampled users. Ranks of trials that were run are kept under .cache, and
+these not run again.
 
 Word vectors by other `min_count`, `window` and `usage` are made under FOLDER/.cache (benchmarks.recipe.remade).
 """
@@ -29,8 +29,8 @@ import pyarrow as pa
 from benchmarks import print_table, result
 from benchmarks.recipe import changed, remade
 from pipeline.embedding.losses import Objective
-from pipeline.embedding.starts import common, mean_by_user
-from pipeline.evaluation.encoder_means import METHODS
+from pipeline.embedding.starts import mean_by_user
+from pipeline.evaluation.encoder_means import METHODS, seen_by
 from pipeline.evaluation.paper import joint
 from pipeline.ranking.bootstrap import interval
 from pipeline.ranking.estimates import Estimate, Ranks, estimates
@@ -95,19 +95,21 @@ class Corpus:
         said, asked = posts.sentence, test.posts.sentence
         assert said is not None and asked is not None
         kinds = {
-            "text_to_user": (said, np.flatnonzero(posts.has_sentence), posts.user[posts.has_sentence],
-                             test.posts.ids.combine_chunks().filter(pa.array(test.posts.has_sentence)),
-                             asked[test.posts.has_sentence]),
-            "image_to_user": (self.inputs.features, posts.image, posts.user[posts.post], test.image_ids,
-                              self.inputs.features),
-        }  # fmt: skip
+            "text_to_user": (
+                np.concatenate([said, asked[test.posts.has_sentence]]),
+                np.flatnonzero(posts.has_sentence),
+                posts.user[posts.has_sentence],
+                test.posts.ids.combine_chunks().filter(pa.array(test.posts.has_sentence)),
+            ),
+            "image_to_user": (self.inputs.features, posts.image, posts.user[posts.post], test.image_ids),
+        }
         found: dict[str, pa.Table] = {}
         for method in METHODS:
             parts = []
-            for task, (values, rows, user, ids, asking) in kinds.items():
-                centre = common(values, rows) if method.endswith("centred") else np.float32(0)
-                means = mean_by_user(values, rows, user, len(users), seed=self.params.seed) - centre
-                vectors = Vectors(ids, asking.astype(np.float32) - centre)
+            for task, (values, rows, user, ids) in kinds.items():
+                seen = seen_by(method, values, rows, user, len(users), self.params.seed)
+                means = mean_by_user(seen, rows, user, len(users), self.params.seed)
+                vectors = Vectors(ids, seen[len(seen) - len(ids) :])
                 parts.append(rank_task(task, test.tasks[task], Vectors(users, means), vectors, vectors)[0])
             found[method] = pa.concat_tables(parts)
         return found

@@ -9,8 +9,7 @@ Writes  data/encoder_means/METHOD/{text,image}   a user: the mean of the vectors
         metrics/encoder_means.json     per method what metrics/retrieval.json has, and the model's mean median rank less
                                        the method's, with paired 95 % intervals
 
-Methods: encoder_mean, encoder_mean_centred (pipeline.evaluation.encoder_means). Image to text is asked where one
-network encodes both.
+Methods: METHODS of pipeline.evaluation.encoder_means. Image to text is asked where one network encodes both.
 """
 
 import logging
@@ -23,8 +22,8 @@ import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
 from pipeline.embedding.batches import Array
-from pipeline.embedding.starts import common, mean_by_user
-from pipeline.evaluation.encoder_means import METHODS, one_space
+from pipeline.embedding.starts import mean_by_user
+from pipeline.evaluation.encoder_means import METHODS, one_space, seen_by
 from pipeline.ranking.estimates import estimates
 from pipeline.ranking.retrieval import evaluate, rank_task
 from pipeline.ranking.vectors import Vectors
@@ -87,8 +86,7 @@ def main() -> None:
                 post, shown = _shown(kind, content["train"])
                 rows = positions(shown, ids)
                 post, rows = post[rows >= 0], rows[rows >= 0]
-                if method == "encoder_mean_centred":
-                    values = values - common(values, rows)
+                values = seen_by(method, values, rows, author[post], len(users), params.seed)
                 means = Vectors(users, mean_by_user(values, rows, author[post], len(users), params.seed))
                 task, asking = KINDS[kind][0], Vectors(ids, values)
                 posted[kind] = asking

@@ -166,7 +166,10 @@ def fabricate(root: Path, text=None, user=None) -> None:
     apart = {t: worse[t] for t in ("text_to_user", "image_to_user")}
     figures = estimates({"model": pa.concat_tables(ranks.values()), "mean": pa.concat_tables(apart.values())}, 100, 1)
     gaps = {task: (figures["model"][task] - figures["mean"][task]).shown() for task in apart}
-    means = dict.fromkeys(("encoder_mean", "encoder_mean_centred"), evaluate(apart, candidates, active, [6, 8], 100, 1))
+    means = dict.fromkeys(
+        ("encoder_mean", "encoder_mean_centred", "encoder_mean_whitened"),
+        evaluate(apart, candidates, active, [6, 8], 100, 1),
+    )
     write_metrics({**means, "model_less": dict.fromkeys(means, gaps)}, root / "metrics/encoder_means.json")
 
     vectors = rng.normal(size=(PEOPLE, 8)).astype(np.float32) + 3 * np.eye(8, dtype=np.float32)[topic]

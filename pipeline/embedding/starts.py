@@ -59,13 +59,13 @@ def discriminants(model: JointModel, posts: Posts, features: Array, users: int, 
     shape, author = model.shape, posts.user[posts.post]
     model.image_mean.copy_(torch.from_numpy(common(features[:, : shape.image - shape.style], posts.image)))
     images = _Seen(model.images, features)
-    shown = _sample(np.arange(len(posts.image)), seed)
+    shown = sampled(np.arange(len(posts.image)), seed)
     image_basis = discriminant(images[posts.image[shown]], author[shown], users, shape.discriminant)
     means = [mean_by_user(images, posts.image, author, users, seed) @ image_basis.T]
     sentence_basis, to_text = np.zeros((0, 0), np.float32), None
     if posts.sentence is not None:
         sentences, rows = _Seen(model.sentences, posts.sentence), np.flatnonzero(posts.has_sentence)
-        said = _sample(rows, seed)
+        said = sampled(rows, seed)
         sentence_basis = discriminant(sentences[said], posts.user[said], users)
         means.insert(0, mean_by_user(sentences, rows, posts.user[rows], users, seed) @ sentence_basis.T)
         both = shown[posts.has_sentence[posts.post[shown]]]
@@ -88,7 +88,7 @@ class _Seen:
         return found
 
 
-def _sample(rows: Array, seed: int) -> Array:
+def sampled(rows: Array, seed: int) -> Array:
     """At most 50,000 of `rows`, in their order."""
     return rows if len(rows) <= _MOST else np.sort(np.random.default_rng([seed, 6]).permutation(rows)[:_MOST])
 

@@ -62,6 +62,7 @@ NAMES = {
     "merged": "Merged-Modality",
     "encoder_mean": "means of pretrained vectors",
     "encoder_mean_centred": "the same, centred",
+    "encoder_mean_whitened": "the same, whitened",
     "model": "DU2MCE",
 }
 ARROWS = {"text_to_user": "text → user", "image_to_text": "image → text", "image_to_user": "image → user"}

@@ -13,6 +13,8 @@ OTHERS = {
     "encoder_mean_image": "Mean of image features",
     "encoder_mean_centred_text": "Mean of sentence vectors, centred",
     "encoder_mean_centred_image": "Mean of image features, centred",
+    "encoder_mean_whitened_text": "Mean of sentence vectors, whitened",
+    "encoder_mean_whitened_image": "Mean of image features, whitened",
     "chance": "All others",
     "best": "The nearest by that truth itself",
 }

@@ -8,7 +8,11 @@ from pipeline.report.wording import TASKS, listing, number
 
 Metrics = Mapping[str, Any]
 
-METHODS = {"encoder_mean": "Mean of pretrained vectors", "encoder_mean_centred": "The same, centred"}
+METHODS = {
+    "encoder_mean": "Mean of pretrained vectors",
+    "encoder_mean_centred": "The same, centred",
+    "encoder_mean_whitened": "The same, whitened",
+}
 APART = " In image to text such vectors have no answer: texts and images have them from different networks."
 
 
@@ -34,7 +38,7 @@ def worth(means: Metrics, model: Metrics) -> list[Part]:
 
 
 def verdict(means: Metrics, asked: Sequence[str]) -> str:
-    """By task: ahead of both means, behind one of them, or not to be told apart, by the paired 95 % intervals."""
+    """By task: ahead of all three means, behind one of them, or not to be told apart, by the paired 95 % intervals."""
     said: dict[str, list[str]] = {"ahead in": [], "behind in": [], "not to be told apart in": []}
     for task in asked:
         ends = [means["model_less"][name][task]["interval_95"] for name in METHODS]

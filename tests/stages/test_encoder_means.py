@@ -59,6 +59,20 @@ def test_centred_means_find_what_is_planted_and_the_model_at_rank_6_is_behind(pl
         assert gap["value"] > 4 and gap["interval_95"][0] > 4
 
 
+def test_whitened_means_do_not_mind_what_varies_within_users(planted):
+    values, _, _ = planted
+    mood = np.random.default_rng(5).normal(size=(len(values), 1)) * np.eye(DIM)[0] * 30
+    held = TEXT_VECTORS.read(Path("data/text/vectors"))
+    column = vectors((values + mood).astype(np.float32))
+    TEXT_VECTORS.write(held.set_column(1, "vector", column), Path("data/text/vectors"))
+    encoder_means.main()
+    metrics = json.loads(Path("metrics/encoder_means.json").read_text())
+    centred, whitened = (
+        metrics[f"encoder_mean_{how}"]["text_to_user"]["mean_median_rank"] for how in ("centred", "whitened")
+    )
+    assert centred > 3 and whitened - 1 < (centred - 1) / 2
+
+
 def test_users_are_means_of_train_posts_alone(planted):
     values, users, test = planted
     encoder_means.main()
