@@ -169,7 +169,7 @@ def opened(folder: Path) -> Views:
     space = Space.open(folder / "data")
     for kind in KINDS:
         space.prepare(kind)
-    return Views(space, folder / "metrics")
+    return Views(space)
 
 
 def exact(table: Path, questions: np.ndarray) -> np.ndarray:

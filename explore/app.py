@@ -25,17 +25,32 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from explore.forms import Wrong, as_csv, filters_of, flat, listed, rows_of, short, suffix, whole, with_query
+from explore.forms import (
+    NARROWING,
+    Wrong,
+    as_csv,
+    filters_of,
+    flat,
+    listed,
+    rows_of,
+    short,
+    suffix,
+    whole,
+    with_query,
+)  # fmt: skip
 from explore.guard import Guard
+from explore.lists import Lists
 from explore.marks import Mark, Marks, how_well_told, more_like
 from explore.plane import MAPPED, Plane
-from explore.views import NotFound, Views, address
+from explore.views import PAGE, NotFound, Views, address
 from pipeline.pictures.reading import Rejected
 from pipeline.pictures.storing import to_rgb
 from pipeline.report import cards, wording
 from pipeline.report.pictures import blurred
 from pipeline.running.errors import UserError
-from pipeline.space.space import KINDS, Asked, Filters, Space
+from pipeline.space.filters import ALL_POSTS, Filters
+from pipeline.space.space import KINDS, Asked, Space
+from pipeline.tables.details import TOLD
 
 HERE = Path(__file__).parent
 REPORT_STYLE = Path(wording.__file__).with_name("style.css")
@@ -46,14 +61,15 @@ MOST_BYTES = 64 << 20
 KEPT = 32
 """Pictures that were asked with, which stay for as long as the server runs."""
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/schema+json"}
-FILES = ("page.js", "map.js", "explore.css", "icon.svg", "schema.json")
+FILES = ("page.js", "map.js", "points.js", "labels.js", "explore.css", "icon.svg", "schema.json")
 
 
 class Pages:
     """The handlers of one space."""
 
     def __init__(self, space: Space, metrics: Path) -> None:
-        self.space, self.views = space, Views(space, metrics)
+        self.space, self.views = space, Views(space)
+        self.lists = Lists(self.views, metrics)
         self.plane, self.people = Plane(self.views), self.views.people
         self.marks = Marks(space.data / "marks.csv")
         self.own: OrderedDict[str, bytes] = OrderedDict()
@@ -78,8 +94,9 @@ class Pages:
         held = request.query_params
         query = {name: values[0] if len(values := held.getlist(name)) == 1 else values for name in held}
         about = {
-            "languages": self._languages, "clusters": self._clusters, "posts_listed": data.get("posts"),
-            "marked": self._marked(), "shown": self.people.shown,
+            "languages": self.space.library.languages, "clusters": self._clusters, "posts_listed": data.get("posts"),
+            "marked": self._marked(), "shown": self.people.shown, "told": self._told,
+            "narrowed": any(query.get(name) for name in NARROWING), "examples": self._examples,
         }  # fmt: skip
         text = self._templates.get_template(f"{page}.html").render(
             about | dict(data) | {"page": page, "query": query, "path": request.url.path}
@@ -94,13 +111,13 @@ class Pages:
         }
 
     @cached_property
-    def _languages(self) -> list[str]:
-        found = self.space.library.languages
-        return [] if found is None else sorted({name for name in found.tolist() if name})
+    def _told(self) -> set[str]:
+        """What the source told of any post: the filters that there are for it."""
+        return {name for name in TOLD if self.space.library.detail(name).null_count < len(self.space.library.post_ids)}
 
     @cached_property
     def _clusters(self) -> list[dict[str, Any]]:
-        return list(self.views.clusters()["clusters"])
+        return list(self.lists.clusters()["clusters"])
 
     def wrong(self, request: Request, status: int, message: str) -> Response:
         """A page that says in a sentence what went wrong."""
@@ -108,13 +125,14 @@ class Pages:
         return self._shown(request, "wrong", {"message": message, "status": status}, form, status)
 
     # ------------------------------------------------------------ pages
+    @cached_property
+    def _examples(self) -> list[str]:
+        return self.space.library.examples()
+
     def home(self, request: Request) -> Response:
         """Where one begins: examples, clusters, who posts most."""
-        questions = self.space.library.examples()
-        people = self.views.users(1)["users"][:12]
-        return self._shown(
-            request, "home", {"examples": questions, "people_rows": people, "about": self._counts()}, "html"
-        )
+        people = self.lists.users(1)["users"][:12]
+        return self._shown(request, "home", {"people_rows": people, "about": self._counts()}, "html")
 
     def _counts(self) -> dict[str, int]:
         library = self.space.library
@@ -131,20 +149,24 @@ class Pages:
             raise NotFound("That picture is no longer here: it was kept in memory alone. Please choose it again.")
         asked = self._asked(question, picture)
         data = self.views.search(question, asked, top, self._filters(query), kinds)
-        narrowed = bool(
-            {"side", "cluster", "language", "from", "to", "by", "least"} & {k for k, v in query.items() if v}
-        )
+        narrowed = any(query.get(name) for name in NARROWING)
         return self._shown(request, "search", data | {"picture": picture, "narrowed": narrowed}, form)
 
     def _ask(self, question: str, picture: str | None) -> Asked:
         return self.space.ask(self.views.terms(question), self.own[picture] if picture else None)
 
     def _filters(self, query: Any) -> Filters:
+        """The filters of an address, by ids; by what nobody goes by nothing is found."""
         found = filters_of(query)
-        if found.user is None:
-            return found
-        user = self.people.find("user", found.user)
-        return replace(found, user="\0" if user is None else user)
+        if found.link is not None and not self.people.shown:
+            raise Wrong("link is no filter here: it tells who posted, and people are not shown (report.people).")
+        names = {"user": found.user, "answered_user": found.answered_user, "answered_post": found.answered_post}
+        ids: dict[str, Any] = {
+            key: self.people.find("post" if key == "answered_post" else "user", name) or "\0"
+            for key, name in names.items()
+            if name is not None
+        }
+        return replace(found, **ids)
 
     async def upload(self, request: Request) -> Response:
         """Take in a picture, as the import does, and go on to what it finds."""
@@ -167,8 +189,8 @@ class Pages:
 
     def user(self, request: Request) -> Response:
         """A user."""
-        page = whole(request.query_params.get("page"), 1, 1, 10**6)
-        return self._thing(request, "user", lambda name: self.views.user(name, page))
+        page, filters = self._page(request), self._filters(request.query_params)
+        return self._thing(request, "user", lambda name: self.views.user(name, page, filters))
 
     def image(self, request: Request) -> Response:
         """An image."""
@@ -184,7 +206,7 @@ class Pages:
         def of(name: str) -> dict[str, Any]:
             if not name.isdecimal() or len(name) > 9:
                 raise NotFound(f"There is no cluster {name}.")
-            return self.views.cluster(int(name))
+            return self.lists.cluster(int(name), self._filters(request.query_params))
 
         return self._thing(request, "cluster", of)
 
@@ -198,20 +220,29 @@ class Pages:
                 raise
             return self._shown(request, page, of(stem or request.query_params.get("id", "")), form)
 
+    def _page(self, request: Request) -> int:
+        return whole(request.query_params.get("page"), 1, 1, 10**6)
+
     def clusters(self, request: Request) -> Response:
         """All clusters."""
-        return self._shown(request, "clusters", self.views.clusters(), suffix(request))
+        return self._shown(request, "clusters", self.lists.clusters(), suffix(request))
 
     def users(self, request: Request) -> Response:
-        """All users."""
-        page = whole(request.query_params.get("page"), 1, 1, 10**6)
-        return self._shown(
-            request, "users", self.views.users(page, request.query_params.get("begins", "").strip()), suffix(request)
-        )
+        """All users, or those with a post that the filters let through."""
+        query = request.query_params
+        found = self.lists.users(self._page(request), query.get("begins", "").strip(), self._filters(query))
+        return self._shown(request, "users", found, suffix(request))
+
+    def posts(self, request: Request) -> Response:
+        """All posts, or those that the filters let through."""
+        query = request.query_params
+        most = whole(query.get("top"), PAGE, 1, 1000)
+        found = self.lists.posts(self._page(request), self._filters(query), query.get("order") or "oldest", most)
+        return self._shown(request, "posts", found, suffix(request))
 
     def about(self, request: Request) -> Response:
         """What ran."""
-        return self._shown(request, "about", self.views.about(), suffix(request))
+        return self._shown(request, "about", self.lists.about(), suffix(request))
 
     def map(self, request: Request) -> Response:
         """Where things lie; ?rows=1,2 tells what lies there."""
@@ -274,7 +305,7 @@ class Pages:
         data = {
             "collection": name,
             "members": members,
-            "more": views.answers(asked, top, Filters()),
+            "more": views.answers(asked, top, ALL_POSTS),
             "told": dict(how_well_told(self.space, held[name])) if request.query_params.get("tell") else None,
         }
         return self._shown(request, "collection", data, form)
@@ -336,7 +367,7 @@ def application(space: Space, metrics: Path, token: str | None = None) -> Any:
         return await run_in_threadpool(pages.wrong, request, 404, "There is no such page.")
 
     routes = [Route("/", pages.home), Route("/search", pages.upload, methods=["POST"])]
-    for name in ("search", "clusters", "users", "map", "about"):
+    for name in ("search", "clusters", "users", "posts", "map", "about"):
         routes += [Route(f"/{name}{end}", getattr(pages, name)) for end in ("", ".json", ".csv")]
     routes += [Route(f"/{name}/{{id:path}}", getattr(pages, name)) for name in ("user", "image", "post", "cluster")]
     routes += [Route(f"/marks{end}", pages.collections) for end in ("", ".json", ".csv")]

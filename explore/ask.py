@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = asked.parse_args(arguments)
     try:
         space = Space.open(given.data)
-        views = Views(space, given.data.resolve().parent / "metrics")
+        views = Views(space)
         question = space.ask(views.terms(given.question), given.image.read_bytes() if given.image else None)
         found = views.search(given.question, question, given.top, Filters(), tuple(given.kind or KINDS))
     except (UserError, OSError, ValueError) as error:

@@ -2,14 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from pipeline.space.space import Filters
+from pipeline.space.filters import Filters
 
 Data = dict[str, Any]
 SIDES = ("train", "val", "test")
@@ -37,20 +39,83 @@ def suffix(request: Request) -> str:
     return end if end in ("json", "csv") else "html"
 
 
+NARROWING = (
+    "side", "cluster", "language", "from", "to", "by", "link", "likes", "replies", "answering", "answers", "described",
+    "least",
+)  # fmt: skip
+"""What in an address chooses among posts, and `least`, among answers."""
+
+
 def filters_of(query: Any) -> Filters:
-    """The filters of a search's address. Raises Wrong for a value that is none."""
+    """The filters of an address. Raises Wrong for a value that is none."""
+    answers = query.get("answers") or ""
+    kind, _, name = answers.partition(":")
+    return Filters(
+        sides=tuple(_one_of("side", side, SIDES) for side in query.getlist("side") if side) or None,
+        clusters=None if (cluster := _number(query, "cluster")) is None else (cluster,),
+        languages=tuple(language for language in query.getlist("language") if language) or None,
+        since=_date(query, "from"),
+        until=_date(query, "to"),
+        user=query.get("by") or None,
+        link=query.get("link") or None,
+        likes=_range(query, "likes"),
+        replies=_range(query, "replies"),
+        answering=_yes(query, "answering"),
+        answered_user=(name if kind == "user" and name else answers) or None if kind != "post" else None,
+        answered_post=name or None if kind == "post" else None,
+        described=_yes(query, "described"),
+        least=_least(query),
+    )
+
+
+def _one_of(key: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise Wrong(f"{key}={value[:40]} is none of {', '.join(known)}.")
+    return value
+
+
+def _number(query: Any, key: str) -> int | None:
+    value = query.get(key)
+    if not value:
+        return None
+    if not value.isdecimal() or len(value) > 9:
+        raise Wrong(f"{key}={value[:40]} is no whole number.")
+    return int(value)
+
+
+def _date(query: Any, key: str) -> date | None:
+    value = query.get(key)
     try:
-        return Filters(
-            sides=tuple(side for side in SIDES if side in query.getlist("side")) or None,
-            clusters=(int(query["cluster"]),) if query.get("cluster") else None,
-            languages=(query["language"],) if query.get("language") else None,
-            since=date.fromisoformat(query["from"]) if query.get("from") else None,
-            until=date.fromisoformat(query["to"]) if query.get("to") else None,
-            user=query.get("by") or None,
-            least=float(query["least"]) if query.get("least") else None,
-        )
-    except ValueError as error:
-        raise Wrong(f"A filter cannot be read: {error}.") from None
+        return date.fromisoformat(value) if value else None
+    except ValueError:
+        raise Wrong(f"{key}={value[:40]} is no day; write it as 2024-05-31.") from None
+
+
+def _range(query: Any, key: str) -> tuple[int | None, int | None] | None:
+    """`10` is 10 and more, `10-20` from 10 to 20, `-20` at most 20."""
+    value = (query.get(key) or "").replace("\u2013", "-").replace(" ", "")
+    if not value:
+        return None
+    found = re.fullmatch(r"(\d{0,15})(-?)(\d{0,15})", value)
+    if not found or not (found[1] or found[3]):
+        raise Wrong(f"{key}={value[:40]} is no number; write 10 for 10 and more, 10-20, or -20 for 20 at most.")
+    return int(found[1]) if found[1] else None, int(found[3]) if found[3] else None
+
+
+def _yes(query: Any, key: str) -> bool | None:
+    value = query.get(key)
+    return _one_of(key, value, ("yes", "no")) == "yes" if value else None
+
+
+def _least(query: Any) -> float | None:
+    value = query.get("least")
+    try:
+        least = float(value) if value else None
+    except ValueError:
+        least = math.nan
+    if least is not None and not math.isfinite(least):
+        raise Wrong(f"least={value[:40]} is no cosine, which is a number from -1 to 1.")
+    return least
 
 
 def rows_of(page: str, data: Data) -> Iterable[Data]:
@@ -68,7 +133,7 @@ def rows_of(page: str, data: Data) -> Iterable[Data]:
         return [{"x": x, "y": y, "cluster": of} for x, y, of in zip(data["x"], data["y"], data["cluster"], strict=True)]
     if page == "about":
         return [{"metric": name, "value": value} for name, value in flat(data["metrics"])]
-    lists = {"user": "posts", "image": "posted", "cluster": "members", "collection": "members"}
+    lists = {"user": "posts", "posts": "posts", "image": "posted", "cluster": "members", "collection": "members"}
     listed: list[Data] = data[lists.get(page, page)]
     return listed
 

@@ -74,6 +74,10 @@ class People:
         public = [self.public(kind, name) for name in names]
         return sorted(range(len(public)), key=public.__getitem__)
 
+    def order(self, kind: str) -> Any:
+        """Rows of all users, or posts, in the order of their handles."""
+        return self._handles(kind)[0]
+
     def _ids(self, kind: str) -> pa.Array:
         return self.library.users if kind == "user" else self.library.post_ids
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,10 @@ import pyarrow as pa
 from explore.forms import Data
 from explore.views import Views
 
+Array = np.ndarray[Any, np.dtype[Any]]
 MAPPED = ("user", "image")
+CELLS = 12
+"""Cells a side, of which the fullest of a cluster has its name."""
 
 
 class Plane:
@@ -27,19 +31,20 @@ class Plane:
         return table.combine_chunks()
 
     def map(self, kind: str) -> Data:
-        """The points of a kind as whole numbers from 0 to 65535, row by row; names where clusters lie."""
+        """The points of a kind as whole numbers from 0 to 65535, row by row; names where clusters are densest, those
+        with most points first.
+        """
         table = self._points(kind)
         x, y = (table[name].to_numpy() for name in ("x", "y"))
         of = table["cluster"].to_numpy()
-        names = [
-            {
-                "cluster": number,
-                "name": self.views.cluster_in_short(number)["name"],
-                "x": int((np.median(x[of == number]) + 1) / 2 * 65535),
-                "y": int((np.median(y[of == number]) + 1) / 2 * 65535),
-            }
-            for number in sorted(set(of.tolist()) & set(self.views.described))
-        ]
+        names = []
+        for number in set(of.tolist()) & set(self.views.described):
+            there = of == number
+            a, b = densest(x[there], y[there])
+            name = self.views.cluster_in_short(number)["name"]
+            place = {"x": int((a + 1) / 2 * 65535), "y": int((b + 1) / 2 * 65535)}
+            names.append({"cluster": number, "name": name, "points": int(there.sum()), **place})
+        names.sort(key=lambda one: (-one["points"], one["cluster"]))
         return {
             "kind": kind,
             "x": ((x + 1) / 2 * 65535).astype(int).tolist(),
@@ -54,3 +59,11 @@ class Plane:
         views, library = self.views, self.views.library
         told, of = (views.person, library.row_of_user) if kind == "user" else (views.image, library.row_of_image)
         return {"things": [told(of(ids[row].as_py())) | {"row": row} for row in rows if 0 <= row < len(ids)]}
+
+
+def densest(x: Array, y: Array) -> tuple[float, float]:
+    """The middle of the points in the fullest of CELLS by CELLS cells, which a median of two heaps is in neither of."""
+    cell = [np.clip(((values + 1) / 2 * CELLS).astype(int), 0, CELLS - 1) for values in (x, y)]
+    code = cell[0] * CELLS + cell[1]
+    inside = code == np.bincount(code).argmax()
+    return float(x[inside].mean()), float(y[inside].mean())

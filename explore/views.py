@@ -3,11 +3,9 @@
 Ids are given as they are, or as `people` has it; `href` is the address of a thing. Cosines have four digits.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -17,9 +15,10 @@ from explore.forms import Data
 from explore.people import People
 from explore.words import MOST, Telling
 from pipeline.common.metrics import FEWEST
+from pipeline.space.filters import ALL_POSTS, Filters
 from pipeline.space.library import HELD_OUT
 from pipeline.space.question import Term, not_known, parse, spelled
-from pipeline.space.space import KINDS, Answer, Asked, Filters, Space
+from pipeline.space.space import KINDS, Answer, Asked, Space
 
 CONTEXT = 3
 """Posts before and after one, by its author."""
@@ -40,13 +39,13 @@ def address(kind: str, name: str) -> str:
 
 
 class Views:
-    """The pages of one space. `metrics` is the folder of what the stages measured.
+    """The pages of one space.
 
     Things are asked for by what stands for them in addresses (`explore.people`).
     """
 
-    def __init__(self, space: Space, metrics: Path) -> None:
-        self.space, self.library, self.metrics = space, space.library, metrics
+    def __init__(self, space: Space) -> None:
+        self.space, self.library = space, space.library
         self.people, self.telling = People.of(space), Telling(space.library)
 
     def address(self, kind: str, name: str) -> str:
@@ -93,7 +92,7 @@ class Views:
             "name": self.people.name(name),
             "href": self.address("user", name),
             "posts": len(posts),
-            "cluster": self._described(int(library.cluster[row])),
+            "cluster": self.described_as(int(library.cluster[row])),
             "image": library.images[image].as_py() if image is not None else None,
         }
 
@@ -156,19 +155,20 @@ class Views:
             "answers": self.answers(asked, top, filters, kinds),
         }
 
-    def user(self, public: str, page: int) -> Data:
-        """A user: words, neighbours, cluster, interests, posts by time."""
+    def user(self, public: str, page: int, filters: Filters = ALL_POSTS) -> Data:
+        """A user: words, neighbours, cluster, interests, posts by time, of those that the filters let through."""
         library, row = self.library, self.row("user", public)
         name = library.users[row].as_py()
         rows = library.by_user.rows(row)
         times = library.times[rows]
         rows = rows[np.lexsort((rows, times, np.isnat(times)))]
+        listed = rows[self.space.posts_taken(filters)[rows]] if filters.of_posts else rows
         vector = self.space.vector("user", name)
         asked = Asked((Term(1, "user", name),), vector, "user")
-        found = self.answers(asked, NEIGHBOURS, Filters(), ("user", "image"))
+        found = self.answers(asked, NEIGHBOURS, ALL_POSTS, ("user", "image"))
         for near in found["users"]:
             near["shared_words"] = self.telling.shared_words(row, self.row("user", near["id"]))
-        interests, cluster = library.interests.get(name, []), self._described(int(library.cluster[row]))
+        interests, cluster = library.interests.get(name, []), self.described_as(int(library.cluster[row]))
         return {
             "user_id": self.people.public("user", name),
             "name": self.people.name(name),
@@ -184,8 +184,8 @@ class Views:
             "cluster": self.cluster_in_short(cluster) if cluster is not None else None,
             "has_vector": vector is not None,
             "nearest": found,
-            "posts": [self.post(int(r)) for r in _page(rows, page)],
-            **_pages(len(rows), page),
+            "posts": [self.post(int(r)) for r in paged(listed, page)],
+            **pages(len(listed), page),
         }
 
     def image_page(self, name: str) -> Data:
@@ -198,7 +198,7 @@ class Views:
             "spelled": spelled("image", whole[:12]),
             "posted": [self.post(int(r)) for r in library.posts_of_image(row)],
             "copies": [self.image(int(r)) for r in library.copies_of_image(row) if r != row],
-            "nearest": self.answers(asked, NEIGHBOURS, Filters()),
+            "nearest": self.answers(asked, NEIGHBOURS, ALL_POSTS),
         }
 
     def post_page(self, public: str) -> Data:
@@ -220,7 +220,7 @@ class Views:
             "before": [self.post(int(r)) for r in own[max(0, at - CONTEXT) : at]],
             "after": [self.post(int(r)) for r in own[at + 1 : at + 1 + CONTEXT]],
             "copies": [self.post(int(r)) for r in library.copies_of_text(row) if r != row][:PAGE],
-            "nearest": self.answers(asked, NEIGHBOURS, Filters()),
+            "nearest": self.answers(asked, NEIGHBOURS, ALL_POSTS),
         }
 
     def _exported(self, row: int) -> Data:
@@ -236,81 +236,6 @@ class Views:
             told["url"] = url if self.people.shown and url.startswith(("https://", "http://")) else None
         return told
 
-    def cluster(self, number: int) -> Data:
-        """A cluster: its members, words, images, posts over time, and what parts it from its neighbours."""
-        library = self.library
-        members = np.flatnonzero(library.cluster == number)
-        if not len(members) or self._described(number) is None:
-            few = f" that has {FEWEST} users, and of fewer nothing is told where people are not shown"
-            raise NotFound(f"There is no cluster {number}{'' if self.people.shown else few}.")
-        order = members[np.argsort(-library.cluster_similarity[members], kind="stable")]
-        centre = self.centres[number]
-        asked = Asked((), centre, "user")
-        inside = np.isin(library.author, members)
-        others = sorted(
-            (other for other in self.described if other != number),
-            key=lambda other: -float(self.centres[other] @ centre),
-        )[:5]
-        return {
-            **self.cluster_in_short(number),
-            "members": [
-                self.person(int(r)) | {"cosine": round(float(library.cluster_similarity[r]), 4)} for r in order
-            ],
-            "nearest": self.answers(asked, 18, Filters(), ("image", "text")),
-            "months": _months(library.times[inside]),
-            "neighbours": [
-                self.cluster_in_short(other)
-                | {"cosine": round(float(self.centres[other] @ centre), 4)}
-                | dict(zip(("here", "there"), self.telling.parting_words(number, other), strict=True))
-                for other in others
-            ],
-        }
-
-    def clusters(self) -> Data:
-        """All clusters in short."""
-        return {"clusters": [self.cluster_in_short(number) for number in self.described]}
-
-    def users(self, page: int, begins: str = "") -> Data:
-        """All users, those who post most first."""
-        rows = self._by_posts
-        if begins:
-            wanted = begins.casefold()
-            rows = np.array([r for r in rows if wanted in self._names[r].casefold()], np.int64)
-        return {"begins": begins, "users": [self.person(int(r)) for r in _page(rows, page)], **_pages(len(rows), page)}
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return [self.people.name(user) for user in self.library.users.to_pylist()]
-
-    @cached_property
-    def _by_posts(self) -> Any:
-        """Rows of users, those who post most first."""
-        counts = self.library.by_user.counts()
-        order = np.array(self.people.sorted("user", self.library.users.to_pylist()), np.int64)
-        return order[np.argsort(-counts[order], kind="stable")]
-
-    def about(self) -> Data:
-        """What ran: the settings that matter, what was measured, and how the model was made."""
-        params = self.space.reader.params
-        model = json.loads((self.space.data / "model/config.json").read_text(encoding="utf-8"))
-        return {
-            "source": params.corpus.source,
-            "recipe": params.recipe,
-            "seed": params.seed,
-            "lambdas": list(params.lambdas),
-            "posts": len(self.library.post_ids),
-            "users": len(self.library.users),
-            "images": len(self.library.images),
-            "vectors": {kind: len(self.space.ids(kind)) for kind in KINDS},
-            "numbers_per_vector": int(self.space.vectors("user").values.shape[1]),
-            "model": model,
-            "metrics": {
-                name: json.loads(path.read_text(encoding="utf-8"))
-                for name in ("import", "text", "split", "audit", "train", "retrieval", "interests", "clusters")
-                if (path := self.metrics / f"{name}.json").exists()
-            },
-        }
-
     # ------------------------------------------------------------ words
     @cached_property
     def centres(self) -> dict[int, Any]:
@@ -324,7 +249,7 @@ class Views:
             found[number] = mean / max(1e-9, float(np.linalg.norm(mean)))
         return found
 
-    def _described(self, number: int) -> int | None:
+    def described_as(self, number: int) -> int | None:
         """A cluster's number; None where there is none, or too few are in it to tell of it, so that nobody is shown."""
         few = not self.people.shown and self._sizes[number] < FEWEST
         return None if number < 0 or few else number
@@ -336,7 +261,7 @@ class Views:
     @cached_property
     def described(self) -> list[int]:
         """The clusters that have a page."""
-        return [number for number in sorted(self.centres) if self._described(number) is not None]
+        return [number for number in sorted(self.centres) if self.described_as(number) is not None]
 
     def cluster_in_short(self, number: int) -> Data:
         """A cluster by its number, size and words."""
@@ -366,23 +291,15 @@ class Views:
         ]
 
 
-def _page(rows: Any, page: int) -> Any:
-    return rows[(page - 1) * PAGE : page * PAGE]
+def paged(rows: Any, page: int, most: int = PAGE) -> Any:
+    """The rows of one page of a list."""
+    return rows[(page - 1) * most : page * most]
 
 
-def _pages(count: int, page: int) -> Data:
-    return {"count": count, "page_number": page, "pages": max(1, -(-count // PAGE))}
+def pages(count: int, page: int, most: int = PAGE) -> Data:
+    """How many rows a list has, and pages."""
+    return {"count": count, "page_number": page, "pages": max(1, -(-count // most))}
 
 
 def _day(time: Any) -> str:
     return str(np.datetime64(time, "D"))
-
-
-def _months(times: Any) -> list[Data]:
-    """Posts by month, of those whose time is known; months without any between the first and the last too."""
-    known = times[~np.isnat(times)].astype("datetime64[M]")
-    if not len(known):
-        return []
-    first, last = known.min(), known.max()
-    counts = np.bincount((known - first).astype(int), minlength=int((last - first).astype(int)) + 1)
-    return [{"month": str(first + i), "posts": int(n)} for i, n in enumerate(counts)]

@@ -12,7 +12,8 @@ Reads   data/model           words that the model knows, and how it embeds a tex
 Writes  data/queries/asked     one row per query: of report.queries, or in words of train where that is
                                null, then a few images and users, drawn by the seed
         data/queries/answers   what lies nearest to each
-        metrics/queries.json   queries by kind; texts without a known word, which have no answer
+        metrics/queries.json   queries by kind; texts without a known word, and users without a post in train, which
+                               have no answer
 """
 
 import logging
@@ -76,6 +77,9 @@ def main() -> None:
         asking = own_questions(posts, trained.vocabulary, PAIRS)
         log.info("asked in the corpus's own words: %s", asking)
     queries = parse(asking)
+    # They are of the corpus (stage check_queries), but nothing of theirs may have come to the train side.
+    silent = [q for q in queries if q.kind == "user" and q.value not in set(space["user"].ids.to_pylist())]
+    queries = [q for q in queries if q not in silent]
     for kind, ids in ("image", unseen), ("user", space["user"].ids):
         queries += drawn(kind, ids, params.seed, 1 + max((q.pair for q in queries), default=-1))
     spoken = WORDS.read(WORDS_PATH, ["language"])["language"].value_counts().to_pylist()
@@ -117,7 +121,14 @@ def main() -> None:
     ASKED.write(pa.table(asked), FOUND / "asked")
     ANSWERS.write(answers, FOUND / "answers")
     unanswered = [q.value for q, vector in zip(queries, vectors, strict=True) if vector is None]
-    write_metrics({"asked": Counter(q.kind for q in queries), "texts_without_known_word": unanswered}, METRICS)
+    write_metrics(
+        {
+            "asked": Counter(q.kind for q in queries),
+            "texts_without_known_word": unanswered,
+            "users_without_a_post_in_train": [q.value for q in silent],
+        },
+        METRICS,
+    )
     log.info("%d queries, %d without an answer: %s", len(queries), len(unanswered), unanswered)
 
 

@@ -78,7 +78,8 @@ def pages(served):
     image, post, user = library.images[3].as_py(), library.post_ids[3].as_py(), library.users[0].as_py()
     query = urllib.parse.urlencode({"q": "tiger xyzzy + user:user-02", "least": "-1"})
     return [
-        "/", f"/search?{query}", "/search?q=", "/users", "/users?begins=user-0", "/clusters", "/cluster/0", "/about",
+        "/", f"/search?{query}", "/search?q=", "/users", "/users?begins=user-0", "/posts",
+        "/posts?order=likes&side=train", "/clusters", "/cluster/0", "/cluster/0?side=test", "/about",
         "/map", "/marks",
         address("user", user), address("image", image), address("post", post), "/nowhere", "/user/eve",
     ]  # fmt: skip
@@ -87,5 +88,9 @@ def pages(served):
 def tell(folder, told):
     """As if the source told so much of the corpus's fourth post, and that the fifth answers it."""
     ids = POSTS.read(folder / "data/corpus/posts")["post_id"].to_pylist()
-    rows = [{"post_id": ids[3], **told}, {"post_id": ids[4], "answers": ids[3]}]
+    details(folder, [{"post_id": ids[3], **told}, {"post_id": ids[4], "answers": ids[3]}])
+
+
+def details(folder, rows):
+    """As if the source told these rows of DETAILS."""
     DETAILS.write(pa.Table.from_pylist(rows, DETAILS.schema), folder / "data/corpus/details")

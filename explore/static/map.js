@@ -1,72 +1,83 @@
-// The map: points on a canvas, moved and scaled; a lasso lists what lies inside; pictures as points when near.
+// The map: moved, scaled, and asked what lies where; a lasso, or a key, lists what it holds; pictures when near.
 "use strict";
+import { Labels } from "./labels.js";
+import { Points } from "./points.js";
+
 const canvas = document.getElementById("map");
 if (canvas) start();
 
 async function start() {
+  const NEAR = 160, LISTED = 200, SETTLED = 140;  // points that are shown as pictures; that are listed; milliseconds
   const kind = canvas.dataset.kind, ink = canvas.getContext("2d"), tip = document.getElementById("tip");
   const data = await (await fetch(`/map.json?kind=${kind}`)).json();
-  const count = data.x.length, x = new Float32Array(data.x), y = new Float32Array(data.y), of = new Int32Array(data.cluster);
-  const inner = (value) => 0.03 + 0.94 * value / 65535;  // free around the outermost points
-  for (let i = 0; i < count; i++) { x[i] = inner(x[i]); y[i] = 1 - inner(y[i]); }
-  const rows = Uint32Array.from(x, (_, i) => i).sort((a, b) => of[a] - of[b]);  // one colour after another
+  const count = data.x.length, inner = (value) => 0.03 + 0.94 * value / 65535;  // free around the outermost points
+  const points = new Points(Float32Array.from(data.x, inner), Float32Array.from(data.y, (y) => 1 - inner(y)), Int32Array.from(data.cluster));
+  const labels = new Labels(data.names.map((one) => ({ ...one, x: inner(one.x), y: 1 - inner(one.y) })));
   const things = new Map(), pictures = new Map(), asked = new Map();
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  let scale = 1, left = 0, top = 0, width = 0, height = 0, waiting = false, lasso = null, drawing = false, chosen = null;
+  const dark = matchMedia("(prefers-color-scheme: dark)"), section = document.getElementById("chosen");
+  const view = { scale: 1, left: 0, top: 0, width: 0, height: 0, ratio: 1 };
+  let waiting = false, settling = 0, placed = false, lasso = null, drawing = false, chosen = null, pointed = null;
   document.querySelector(".tools").hidden = false;
 
-  const colour = (cluster) => cluster < 0 ? (dark.matches ? "#7f878f" : "#8b929a")
-    : `hsl(${(cluster * 137.5 + 205) % 360} 62% ${dark.matches ? 62 : 42}%)`;
-  const px = (i) => (x[i] - left) * scale * width, py = (i) => (y[i] - top) * scale * height;
-  const redraw = () => { if (!waiting) { waiting = true; requestAnimationFrame(draw); } };
-
-  function draw() {
-    waiting = false;
-    const ratio = devicePixelRatio || 1;
-    ink.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ink.clearRect(0, 0, width, height);
-    const near = [], size = Math.max(2, Math.min(9, 12 - 2.2 * Math.log10(count + 1) + Math.log2(scale)));
-    let last = null;
-    for (const i of rows) {
-      const a = px(i), b = py(i);
-      if (a < -40 || b < -40 || a > width + 40 || b > height + 40) continue;
-      if (near.length <= 160) near.push(i);
-      if (of[i] !== last) { last = of[i]; ink.fillStyle = colour(last); }
-      ink.globalAlpha = chosen && !chosen.has(i) ? 0.2 : 0.85;
-      ink.fillRect(a - size / 2, b - size / 2, size, size);
-    }
-    ink.globalAlpha = 1;
-    if (near.length <= 160) { look(near); for (const i of near) thumb(i, px(i), py(i)); }
-    ink.font = "600 13px system-ui, sans-serif";
-    ink.textAlign = "center";
-    ink.lineWidth = 4;
-    const style = getComputedStyle(document.body);
-    const taken = [];  // a name that would lie on another waits until one comes nearer
-    for (const name of data.names) {
-      const a = (inner(name.x) - left) * scale * width, b = (1 - inner(name.y) - top) * scale * height;
-      const half = ink.measureText(name.name).width / 2 + 4;
-      if (taken.some(([c, d, other]) => Math.abs(a - c) < half + other && Math.abs(b - d) < 18)) continue;
-      taken.push([a, b, half]);
-      ink.strokeStyle = style.backgroundColor;
-      ink.strokeText(name.name, a, b);
-      ink.fillStyle = style.color;
-      ink.fillText(name.name, a, b);
-    }
-    if (lasso) { ink.strokeStyle = style.color; ink.lineWidth = 1.5; ink.beginPath(); lasso.forEach(([a, b], k) => k ? ink.lineTo(a, b) : ink.moveTo(a, b)); ink.stroke(); }
-    canvas.dataset.drawn = String(count);
+  // ------------------------------------------------------------ colours
+  const rgb = (cluster) => {
+    if (cluster < 0) return dark.matches ? [127, 135, 143] : [139, 146, 154];
+    const hue = (cluster * 137.5 + 205) % 360, light = [0.62, 0.36, 0.48][cluster % 3] * (dark.matches ? 1 : 0.75) + (dark.matches ? 0.14 : 0.06);
+    const spread = 0.62 * Math.min(light, 1 - light);
+    return [0, 8, 4].map((n) => { const k = (n + hue / 30) % 12; return Math.round(255 * (light - spread * Math.max(-1, Math.min(k - 3, 9 - k, 1)))); });
+  };
+  const colour = (cluster) => `rgb(${rgb(cluster).join(" ")})`;
+  let packed = null, paper = "", text = "";
+  function recolour() {
+    let last = -1;
+    for (const cluster of points.cluster) last = Math.max(last, cluster);
+    packed = Uint32Array.from({ length: last + 2 }, (_, k) => { const [r, g, b] = rgb(k - 1); return (b << 16) | (g << 8) | r; });
+    ({ backgroundColor: paper, color: text } = getComputedStyle(document.body));
+    for (const item of document.querySelectorAll("[data-cluster]")) item.style.setProperty("--cluster", colour(Number(item.dataset.cluster)));
   }
 
-  function thumb(i, a, b) {
+  // ------------------------------------------------------------ drawing
+  const redraw = () => { if (!waiting) { waiting = true; requestAnimationFrame(draw); } };
+  // Names stay where they are while the map moves, and find new places once it rests.
+  function moved() {
+    clearTimeout(settling);
+    settling = setTimeout(() => { placed = false; keep(); redraw(); }, SETTLED);
+    redraw();
+  }
+
+  function draw() {
+    const begun = performance.now();
+    waiting = false;
+    if (!canvas.width || !canvas.height) return;  // not laid out
+    const size = Math.max(2, Math.min(9, 12 - 2.2 * Math.log10(count + 1) + Math.log2(view.scale)));
+    points.paint(canvas, ink, view, packed, size * view.ratio, pointed || chosen, NEAR);
+    ink.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
+    if (points.shown.length && points.shown.length <= NEAR) { look(points.shown); points.shown.forEach(thumb); }
+    if (!placed) { labels.place(ink, view, points.crowd, points.across, points.shown.length > NEAR ? 0 : 10); placed = true; }
+    labels.draw(ink, view, paper, text, colour);
+    if (lasso) {
+      ink.strokeStyle = text; ink.lineWidth = 1.5;
+      ink.beginPath(); lasso.forEach(([a, b], k) => k ? ink.lineTo(a, b) : ink.moveTo(a, b)); ink.stroke();
+    }
+    canvas.dataset.drawn = String(count);
+    canvas.dataset.names = String(labels.boxes.length);
+    canvas.dataset.milliseconds = (performance.now() - begun).toFixed(1);
+  }
+
+  function thumb(i) {
     const thing = things.get(i), image = thing && (thing.image_id || thing.image);
     if (!image) return;
     let shown = pictures.get(image);
     if (!shown) { shown = new Image(); shown.onload = redraw; shown.src = `/thumb/${image}`; pictures.set(image, shown); }
-    if (shown.complete && shown.naturalWidth) {
-      const side = Math.min(56, 24 + 4 * scale), k = side / Math.max(shown.naturalWidth, shown.naturalHeight);
-      ink.drawImage(shown, a - shown.naturalWidth * k / 2, b - shown.naturalHeight * k / 2, shown.naturalWidth * k, shown.naturalHeight * k);
-    }
+    if (!shown.complete || !shown.naturalWidth) return;
+    const a = (points.x[i] - view.left) * view.scale * view.width, b = (points.y[i] - view.top) * view.scale * view.height;
+    const side = Math.min(56, 24 + 4 * view.scale), k = side / Math.max(shown.naturalWidth, shown.naturalHeight);
+    ink.globalAlpha = chosen && !chosen[i] ? 0.2 : 1;
+    ink.drawImage(shown, a - shown.naturalWidth * k / 2, b - shown.naturalHeight * k / 2, shown.naturalWidth * k, shown.naturalHeight * k);
+    ink.globalAlpha = 1;
   }
 
+  // ------------------------------------------------------------ what lies there
   // Who asks for what another is waiting for waits with it.
   async function look(wanted) {
     const missing = wanted.filter((i) => !asked.has(i));
@@ -79,94 +90,133 @@ async function start() {
     await Promise.all(new Set(wanted.map((i) => asked.get(i))));
   }
 
-  function zoom(factor, a, b) {
-    const next = Math.max(0.8, Math.min(200, scale * factor));
-    left += a / width * (1 / scale - 1 / next);
-    top += b / height * (1 / scale - 1 / next);
-    scale = next;
+  const said = (thing) => (kind === "user" ? thing.name : thing.text || "no text").slice(0, 120);
+
+  async function list(polygon, focus) {
+    const { within, count: many } = points.inside(view, polygon), first = [];
+    for (let i = 0; i < count && first.length < LISTED; i++) if (within[i]) first.push(i);
+    chosen = many ? within : null;
     redraw();
-  }
-
-  const nearest = (a, b) => {
-    let best = -1, least = 144;
-    for (let i = 0; i < count; i++) { const d = (px(i) - a) ** 2 + (py(i) - b) ** 2; if (d < least) { least = d; best = i; } }
-    return best;
-  };
-  const inside = (i) => {
-    const a = px(i), b = py(i);
-    let odd = false;
-    for (let k = 0, m = lasso.length - 1; k < lasso.length; m = k++) {
-      const [xk, yk] = lasso[k], [xm, ym] = lasso[m];
-      if ((yk > b) !== (ym > b) && a < (xm - xk) * (b - yk) / (ym - yk) + xk) odd = !odd;
-    }
-    return odd;
-  };
-
-  async function list() {
-    chosen = new Set(rows.filter(inside));
-    const section = document.getElementById("chosen"), first = [...chosen].sort((a, b) => a - b).slice(0, 200);
     section.hidden = false;
-    section.querySelector("h2").textContent = `${chosen.size} chosen`;
-    section.querySelector("p").textContent = chosen.size > first.length ? `the first ${first.length} of them` : "";
-    const tiles = section.querySelector("ul");
+    const title = section.querySelector("h2"), tiles = section.querySelector("ul"), number = many.toLocaleString("en");
+    title.textContent = `${number} ${kind}${many === 1 ? "" : "s"} chosen`;
+    tip.textContent = many ? `${number} chosen, listed below; Esc ends it` : "Nothing lies in there.";
+    section.querySelector("p").textContent = many > first.length ? `the first ${first.length} of them` : "";
     tiles.replaceChildren();
+    if (focus) title.focus();
     if (first.length) await look(first);
-    for (const i of first) {
-      const thing = things.get(i);
-      if (!thing) continue;
-      const item = document.createElement("li"), link = document.createElement("a"), text = document.createElement("span");
-      const image = thing.image_id || thing.image;
-      link.href = thing.href;
-      if (image) { const shown = document.createElement("img"); shown.src = `/thumb/${image}`; shown.alt = ""; shown.loading = "lazy"; link.append(shown); }
-      text.className = "text";
-      text.textContent = kind === "user" ? thing.name : (thing.text || "no text").slice(0, 60);
-      link.append(text);
-      item.append(link);
-      tiles.append(item);
-    }
+    tiles.append(...first.filter((i) => things.has(i)).map((i) => tile(things.get(i))));
+  }
+
+  function tile(thing) {
+    const item = document.createElement("li"), link = document.createElement("a"), words = document.createElement("span");
+    const image = thing.image_id || thing.image;
+    link.href = thing.href;
+    if (image) { const shown = document.createElement("img"); shown.src = `/thumb/${image}`; shown.alt = ""; shown.loading = "lazy"; link.append(shown); }
+    words.className = "text";
+    words.textContent = said(thing).slice(0, 60);
+    link.append(words);
+    item.append(link);
+    return item;
+  }
+
+  function end() {
+    chosen = lasso = null;
+    section.hidden = true;
+    tip.textContent = "";
     redraw();
   }
 
-  const at = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+  // ------------------------------------------------------------ where one looks; kept in the address
+  function zoom(factor, a, b) {
+    const next = Math.max(0.8, Math.min(200, view.scale * factor));
+    view.left += a / view.width * (1 / view.scale - 1 / next);
+    view.top += b / view.height * (1 / view.scale - 1 / next);
+    view.scale = next;
+    moved();
+  }
+  function drag(dx, dy) {
+    view.left -= dx / view.width / view.scale;
+    view.top -= dy / view.height / view.scale;
+    moved();
+  }
+  function keep() {
+    const whole = view.scale === 1 && !view.left && !view.top;
+    const place = whole ? "" : `#${[view.left, view.top, view.scale].map((one) => +one.toFixed(4)).join(",")}`;
+    history.replaceState(null, "", location.pathname + location.search + place);
+  }
+  const place = location.hash.slice(1).split(",").map(Number);
+  if (place.length === 3 && place.every(Number.isFinite) && place[2] >= 0.8 && place[2] <= 200) [view.left, view.top, view.scale] = place;
+
+  // ------------------------------------------------------------ by mouse, finger and key
+  const at = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left - canvas.clientLeft, event.clientY - box.top - canvas.clientTop]; };
+  const everything = () => [[0, 0], [view.width, 0], [view.width, view.height], [0, view.height]];
   const button = document.getElementById("lasso");
   button.addEventListener("click", () => { drawing = !drawing; button.setAttribute("aria-pressed", String(drawing)); });
-  document.getElementById("whole").addEventListener("click", () => { scale = 1; left = top = 0; chosen = null; document.getElementById("chosen").hidden = true; redraw(); });
-  let held = null, moved = false;
-  canvas.addEventListener("pointerdown", (event) => { held = at(event); moved = false; if (drawing) lasso = [held]; canvas.setPointerCapture(event.pointerId); });
-  canvas.addEventListener("pointermove", async (event) => {
-    const [a, b] = at(event);
-    if (!held) {
-      const i = nearest(a, b);
-      canvas.style.cursor = i < 0 ? "" : "pointer";
-      if (i >= 0 && !asked.has(i)) await look([i]);
-      const thing = things.get(i);
-      tip.textContent = thing ? (kind === "user" ? thing.name : thing.text || "no text").slice(0, 120) : "";
-      return;
-    }
-    moved = moved || Math.hypot(a - held[0], b - held[1]) > 4;
-    if (lasso) lasso.push([a, b]);
-    else { left -= (a - held[0]) / width / scale; top -= (b - held[1]) / height / scale; held = [a, b]; }
-    redraw();
+  document.getElementById("sight").addEventListener("click", (event) => list(everything(), event.detail === 0));
+  document.getElementById("whole").addEventListener("click", () => { Object.assign(view, { scale: 1, left: 0, top: 0 }); end(); moved(); });
+
+  const fingers = new Map();
+  let travelled = 0, hovering = 0;
+  canvas.addEventListener("pointerdown", (event) => {
+    fingers.set(event.pointerId, at(event));
+    canvas.setPointerCapture(event.pointerId);
+    if (fingers.size === 1) { travelled = 0; lasso = drawing ? [at(event)] : null; } else lasso = null;
   });
+  canvas.addEventListener("pointermove", (event) => {
+    const [a, b] = at(event), before = fingers.get(event.pointerId);
+    if (!before) { hover(a, b); return; }
+    travelled += Math.hypot(a - before[0], b - before[1]);
+    const other = [...fingers].find(([id]) => id !== event.pointerId);
+    if (other) {  // two fingers: the map stays under both
+      const [c, d] = other[1], apart = Math.hypot(before[0] - c, before[1] - d);
+      zoom(Math.hypot(a - c, b - d) / Math.max(1, apart), (a + c) / 2, (b + d) / 2);
+      drag((a - before[0]) / 2, (b - before[1]) / 2);
+    } else if (lasso) { lasso.push([a, b]); redraw(); } else drag(a - before[0], b - before[1]);
+    fingers.set(event.pointerId, [a, b]);
+  });
+  canvas.addEventListener("pointercancel", (event) => { fingers.delete(event.pointerId); lasso = null; redraw(); });
   canvas.addEventListener("pointerup", async (event) => {
-    held = null;
-    if (lasso) { if (moved) await list(); lasso = null; redraw(); return; }
-    if (moved) return;
-    const i = nearest(...at(event));
+    const alone = fingers.size === 1, still = travelled <= 4;
+    fingers.delete(event.pointerId);
+    if (lasso) { const drawn = lasso; lasso = null; if (!still) await list(drawn, false); else redraw(); return; }
+    if (!alone || !still) return;
+    const name = labels.at(...at(event));
+    if (name) { location.href = `/cluster/${name.cluster}`; return; }
+    const i = points.nearest(view, ...at(event), 12);
     if (i >= 0) { await look([i]); if (things.get(i)) location.href = things.get(i).href; }
   });
+  function hover(a, b) {
+    const name = labels.at(a, b), i = name ? -1 : points.nearest(view, a, b, 12);
+    canvas.style.cursor = drawing ? "crosshair" : name || i >= 0 ? "pointer" : "";
+    clearTimeout(hovering);
+    if (i < 0) { if (!chosen) tip.textContent = name ? `the cluster ${name.name}` : ""; return; }
+    hovering = setTimeout(async () => { await look([i]); if (things.get(i)) tip.textContent = said(things.get(i)); }, things.has(i) ? 0 : 60);
+  }
   canvas.addEventListener("wheel", (event) => { event.preventDefault(); zoom(Math.exp(-event.deltaY / 400), ...at(event)); }, { passive: false });
   canvas.addEventListener("keydown", (event) => {
-    const step = 0.1 / scale, move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
-    if (move) { left += move[0]; top += move[1]; } else if (event.key === "+" || event.key === "=") zoom(1.4, width / 2, height / 2);
-    else if (event.key === "-") zoom(1 / 1.4, width / 2, height / 2); else return;
+    const step = 0.1, move = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (move) drag(move[0] * view.width, move[1] * view.height);
+    else if (event.key === "+" || event.key === "=") zoom(1.4, view.width / 2, view.height / 2);
+    else if (event.key === "-") zoom(1 / 1.4, view.width / 2, view.height / 2);
+    else if (event.key === "0") { Object.assign(view, { scale: 1, left: 0, top: 0 }); moved(); }
+    else if (event.key === "Enter") list(everything(), true);
+    else if (event.key === "Escape") end();
+    else return;
     event.preventDefault();
-    redraw();
   });
+  // What is pointed at in the list of clusters stands out.
+  for (const item of document.querySelectorAll("[data-cluster]")) {
+    const stand = (on) => () => { const own = Number(item.dataset.cluster); pointed = on ? Uint8Array.from(points.cluster, (one) => Number(one === own)) : null; redraw(); };
+    for (const [event, on] of [["pointerenter", true], ["focusin", true], ["pointerleave", false], ["focusout", false]]) item.addEventListener(event, stand(on));
+  }
+  recolour();
   new ResizeObserver(() => {
-    width = canvas.clientWidth; height = canvas.clientHeight;
-    canvas.width = width * (devicePixelRatio || 1); canvas.height = height * (devicePixelRatio || 1);
+    view.width = canvas.clientWidth; view.height = canvas.clientHeight; view.ratio = Math.min(2, devicePixelRatio || 1);
+    canvas.width = view.width * view.ratio; canvas.height = view.height * view.ratio;
+    placed = false;
     redraw();
   }).observe(canvas);
-  dark.addEventListener("change", redraw);
+  dark.addEventListener("change", () => { recolour(); redraw(); });
 }

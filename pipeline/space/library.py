@@ -135,13 +135,25 @@ class Library:
         return found.astype("datetime64[us]")
 
     @cached_property
-    def languages(self) -> Array | None:
-        """The language of each post; None where the run has no such column."""
-        for table in (self.posts, self._words):
-            if "language" in table.column_names:
-                names = np.array([*table["language"].to_pylist(), None], object)
-                return np.asarray(names[positions(self.post_ids, table["post_id"])])
-        return None
+    def language(self) -> pa.Array:
+        """The language of each post: as the cleaning found, else as its source told, by the first letters of its code;
+        `und` where neither knows.
+        """
+        at = positions(self.post_ids, self._words["post_id"])
+        found = _one(self._words["language"]).take(pa.array(at, mask=at < 0))
+        known = pc.if_else(pc.equal(found, "und"), None, found)
+        return pc.fill_null(pc.coalesce(known, self.told_language), "und")
+
+    @cached_property
+    def told_language(self) -> pa.Array:
+        """What the source of each post told, as `pt` for `pt-BR`; null where it told nothing."""
+        return pc.replace_substring_regex(pc.utf8_lower(self.detail("language")), "[-_].*", "")
+
+    @cached_property
+    def languages(self) -> dict[str, int]:
+        """Posts by language, the commonest first."""
+        counted = self.language.value_counts().to_pylist()
+        return {row["values"]: row["counts"] for row in sorted(counted, key=lambda r: (-r["counts"], r["values"]))}
 
     @cached_property
     def _words(self) -> pa.Table:
@@ -293,6 +305,14 @@ class Library:
     @cached_property
     def _details(self) -> pa.Table:
         return self._read(DETAILS, "corpus/details")
+
+    def detail(self, column: str) -> pa.Array:
+        """What a source told of each post in a column of DETAILS; null where it told nothing."""
+        held: dict[str, pa.Array] = self.__dict__.setdefault("_told", {})
+        if column not in held:
+            at = positions(self.post_ids, self._details["post_id"])
+            held[column] = _one(self._details[column]).take(pa.array(at, mask=at < 0))
+        return held[column]
 
     @cached_property
     def parents(self) -> Array:

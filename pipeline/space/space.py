@@ -16,7 +16,7 @@ Shapes: n things of a kind, D numbers per vector.
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +29,7 @@ from pipeline.ranking.vectors import unit
 from pipeline.running.errors import UserError
 from pipeline.space import index
 from pipeline.space.chance import SHARE, Nothing, nothing
+from pipeline.space.filters import ALL_POSTS, Filters, posts_taken
 from pipeline.space.library import HELD_OUT, Library, Post
 from pipeline.space.nearest import Things, Wanted
 from pipeline.space.question import Term, not_known, parse
@@ -36,31 +37,10 @@ from pipeline.space.reading import Reader
 from pipeline.tables.table import positions
 
 Array = np.ndarray[Any, np.dtype[Any]]
+__all__ = ["KINDS", "Answer", "Asked", "Filters", "Person", "Space"]
 KINDS = ("user", "image", "text")
 WHY = 3
 """Posts that are given to explain a user."""
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What answers are taken from: posts of these sides, clusters, languages, times, users; None takes all.
-
-    An image or a user is taken if a post of theirs is. `least` is a cosine.
-    """
-
-    sides: tuple[str, ...] | None = None
-    clusters: tuple[int, ...] | None = None
-    languages: tuple[str, ...] | None = None
-    since: date | None = None
-    until: date | None = None
-    user: str | None = None
-    least: float | None = None
-
-    @property
-    def of_posts(self) -> bool:
-        """Whether any of them chooses among posts."""
-        held = (self.sides, self.clusters, self.languages, self.since, self.until, self.user)
-        return any(value is not None for value in held)
 
 
 @dataclass(frozen=True)
@@ -235,13 +215,13 @@ class Space:
 
     def search(
         self, question: str = "", kind: str | None = None, top: int = 10, *,
-        image: bytes | None = None, filters: Filters = Filters(),
+        image: bytes | None = None, filters: Filters = ALL_POSTS,
     ) -> list[Answer]:  # fmt: skip
         """The `top` things of each kind, or of `kind`, that lie nearest to a question, the nearest first."""
         asked = self.ask(question, image)
         return [answer for one in ([kind] if kind else KINDS) for answer in self.nearest(asked, one, top, filters)]
 
-    def nearest(self, asked: Asked, kind: str, top: int, filters: Filters = Filters()) -> list[Answer]:
+    def nearest(self, asked: Asked, kind: str, top: int, filters: Filters = ALL_POSTS) -> list[Answer]:
         """The `top` things of `kind` nearest to what was asked, one of each group of copies; not what asked itself."""
         if kind not in KINDS:
             raise ValueError(f"kind is {kind!r}; there are {', '.join(KINDS)}")
@@ -308,21 +288,7 @@ class Space:
 
     def posts_taken(self, filters: Filters) -> Array:
         """Which posts the filters let through, a row each."""
-        library = self.library
-        taken = np.ones(len(library.post_ids), bool)
-        if filters.sides is not None:
-            taken &= np.isin(library.side, filters.sides)
-        if filters.clusters is not None:
-            taken &= np.isin(library.cluster[library.author], filters.clusters)
-        if filters.languages is not None:
-            taken &= False if library.languages is None else np.isin(library.languages, filters.languages)
-        if filters.user is not None:
-            taken &= library.author == library.row_of_user(filters.user)
-        if filters.since is not None:  # a comparison with NaT is false
-            taken &= library.times >= np.datetime64(filters.since)
-        if filters.until is not None:
-            taken &= library.times < np.datetime64(filters.until) + np.timedelta64(1, "D")
-        return taken
+        return posts_taken(self.library, filters)
 
     def _answer(self, kind: str, place: int, cosine: float, chance: float, vector: Array) -> Answer:
         library, row = self.library, int(self._rows[kind][place])

@@ -154,6 +154,8 @@ def test_every_page_is_json_and_csv_too_with_the_same_things(served):
         (post + "{}", lambda d: [*d["before"], d["post"], *d["after"], *d["copies"]]),
         ("/cluster/1{}", lambda d: d["members"]),
         ("/users{}", lambda d: d["users"]),
+        ("/users{}?side=val", lambda d: d["users"]),
+        ("/posts{}?side=test&top=7", lambda d: d["posts"]),
         ("/clusters{}", lambda d: d["clusters"]),
     ):
         rows = listed(served.json(path.format(".json")))
@@ -198,9 +200,11 @@ def test_several_words_that_are_spelled_wrong_are_mended_at_once(served):
 def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
     rows = served.json("/search.json?q=tiger&kind=text&side=test&top=100")["answers"]
     assert set(rows) == {"texts"} and {row["side"] for row in rows["texts"]} == {"test"}
-    for query in ("cluster=x", "from=yesterday", "least=much", "top=-3", "top=x"):
+    for query in ("cluster=x", "from=yesterday", "least=much", "least=nan", "top=-3", "top=x", "side=left",
+                  "likes=many", "replies=-", "answering=perhaps", "described=1"):  # fmt: skip
         status, _, data = served.get(f"/search.json?q=tiger&{query}")
-        assert status == 400 and "message" in json.loads(data)
+        name = query.partition("=")[0]
+        assert status == 400 and (name == "top" or json.loads(data)["message"].startswith(name + "="))
     assert served.get("/search.json?q=" + "x" * 3000)[0] == 400
 
 

@@ -94,7 +94,7 @@ def test_handles_ask_open_filter_and_mark_and_ids_do_nothing(unnamed):
     handle = people.public("user", PLANTED)
     assert re.fullmatch("u[0-9a-f]{16}", handle) and people.find("user", handle) == PLANTED
     found = served.json(f"/user/{handle}.json")
-    schema.User.model_validate(found)
+    schema.PAGES["user"].model_validate(found)
     assert (
         found["name"] == ("O. W." if people_are == "initials" else f"user {handle[1:7]}") and found["cluster"] is None
     )

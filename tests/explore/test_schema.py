@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from serving import form, serving
 
 from explore import schema
+from explore.schema.__main__ import FILE
+from explore.schema.__main__ import schema as whole
 from explore.views import address
 from pipeline.tables.layout import POINTS
 
@@ -24,6 +26,7 @@ def addresses(served):
     query = urllib.parse.urlencode({"q": "tiger xyzzy - user:user-02 + user:eve"})
     return [
         ("search", f"/search.json?{query}"), ("search", "/search.json?q=&kind=text"), ("users", "/users.json"),
+        ("posts", "/posts.json"), ("users", "/users.json?side=test&likes=3"),
         ("user", address("user", user) + ".json"), ("image", address("image", image) + ".json"),
         ("post", address("post", post) + ".json"), ("clusters", "/clusters.json"), ("cluster", "/cluster/0.json"),
         ("about", "/about.json"), ("map", "/map.json"), ("map_rows", "/map.json?rows=0,1"), ("marks", "/marks.json"),
@@ -60,12 +63,12 @@ def test_what_is_more_less_or_other_is_no_such_answer(served):
     wrong += [json.loads(json.dumps(found).replace('"held_out": false', '"held_out": 0', 1))]
     for data in wrong:
         with pytest.raises(ValidationError):
-            schema.Search.model_validate_json(json.dumps(data))
+            schema.PAGES["search"].model_validate_json(json.dumps(data))
 
 
 def test_the_file_is_what_the_classes_say_and_is_served(served):
-    held = schema.FILE.read_text(encoding="utf-8")
-    assert held == schema.schema()
+    held = FILE.read_text(encoding="utf-8")
+    assert held == whole()
     assert served.get("/static/schema.json")[2].decode() == held
     told = json.loads(held)
     assert set(re.findall(r'"#/\$defs/(\w+)"', held)) == set(told["$defs"])

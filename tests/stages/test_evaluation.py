@@ -172,7 +172,7 @@ def test_queries_by_text_image_and_user(corpus, tmp_path, monkeypatch):
     users = pa.array([f"u{i:02}" for i in range(N)])
     save(Trained(model, users, pa.array(vocabulary)), Objective((0.1, 0.45, 0.45), "hinge", 0.2), Path("data/model"))
     text = Path("params.yaml").read_text()
-    asked = "  queries: [[Red FLOWERS!, unheard words], ['user:u03', 'image:i095']]\n"
+    asked = "  queries: [[Red FLOWERS!, unheard words], ['user:u03', 'image:i095'], ['user:nobody']]\n"
     assert "  queries: null\n" in text
     Path("params.yaml").write_text(text.replace("  queries: null\n", asked))
 
@@ -197,4 +197,5 @@ def test_queries_by_text_image_and_user(corpus, tmp_path, monkeypatch):
     assert metrics("queries") == {
         "asked": {"text": 2, "user": 4, "image": 4},
         "texts_without_known_word": ["unheard words"],
+        "users_without_a_post_in_train": ["nobody"],
     }

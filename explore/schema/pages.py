@@ -1,124 +1,28 @@
-"""What the `.json` of each address holds; as JSON Schema in static/schema.json, by `python -m explore.schema --fix`.
+"""The pages, each a class: what its `.json` holds."""
 
-Each class is a page, or a part of several; /static/schema.json#/$defs/Search is the answer to /search.json. Tests hold
-the pages' data against the classes, and the file against these.
-"""
-
-import json
-import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import models_json_schema
 
-FILE = Path(__file__).with_name("static") / "schema.json"
-Cosine = Annotated[float, Field(ge=-1.0001, le=1.0001)]
-Count = Annotated[int, Field(ge=0)]
-Href = Annotated[str, Field(pattern="^/", description="an address on this server")]
-Day = Annotated[str, Field(pattern=r"^-?\d{4,}-\d\d-\d\d$")]
-
-
-class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-# ---------------------------------------------------------------- parts
-class Author(_Data):
-    """A user as posts name one; `name` is what pages call the user, by report.people."""
-
-    user_id: str
-    name: str
-    user_href: Href
+from explore.schema.parts import (
+    Answers,
+    Author,
+    ClusterInShort,
+    Cosine,
+    Count,
+    Data,
+    Day,
+    Href,
+    Image,
+    ImageAnswer,
+    Pages,
+    Person,
+    Post,
+    UserAnswer,
+)  # fmt: skip
 
 
-class Post(Author):
-    """A post in short; `side` is train, val, test, excluded, or empty for one that came to no side."""
-
-    post_id: str
-    href: Href
-    text: str
-    created_at: str | None
-    side: Literal["train", "val", "test", "excluded", ""]
-    held_out: bool
-    images: list[str]
-
-
-class Person(_Data):
-    """A user in short, with an image of theirs."""
-
-    user_id: str
-    name: str
-    href: Href
-    posts: Count
-    cluster: int | None
-    image: str | None
-
-
-class Image(_Data):
-    """An image in short, with the text and the author of a post that shows it."""
-
-    image_id: str
-    href: Href
-    text: str
-    user_id: str | None
-    posts: Count
-
-
-class _Answer(_Data):
-    id: str
-    cosine: Cosine
-    chance: Annotated[float, Field(gt=0, le=1)]
-    above_chance: bool
-    copies: Count
-    held_out: bool
-
-
-class UserAnswer(_Answer, Person):
-    """A user, and the posts of theirs that lie nearest to the question."""
-
-    kind: Literal["user"]
-    because: list[Post]
-
-
-class ImageAnswer(_Answer, Image):
-    """An image; `copies` of it are folded into this one."""
-
-    kind: Literal["image"]
-
-
-class TextAnswer(_Answer, Post):
-    """The text of a post; `copies` of it are folded into this one."""
-
-    kind: Literal["text"]
-
-
-class Answers(_Data):
-    """What was found, by kind, the nearest first; a kind that was not asked for is left out."""
-
-    users: list[UserAnswer] = []
-    images: list[ImageAnswer] = []
-    texts: list[TextAnswer] = []
-
-
-class ClusterInShort(_Data):
-    """A cluster by number, size and the words that tell it from the others."""
-
-    number: Count
-    href: Href
-    name: str
-    words: list[str]
-    users: Count
-
-
-class _Pages(_Data):
-    count: Count
-    page_number: Annotated[int, Field(ge=1)]
-    pages: Annotated[int, Field(ge=1)]
-
-
-# ---------------------------------------------------------------- pages
-class Term(_Data):
+class Term(Data):
     """A term of a question, as it was typed."""
 
     sign: Literal[1, -1]
@@ -126,7 +30,7 @@ class Term(_Data):
     value: str
 
 
-class Search(_Data):
+class Search(Data):
     """/search.json: `unknown` words with known ones that are spelled so, `from_parts` with those that lie near."""
 
     question: str
@@ -140,7 +44,7 @@ class Search(_Data):
     narrowed: bool
 
 
-class Predicted(_Data):
+class Predicted(Data):
     """An interest of the nearest users: its share of them, and of all."""
 
     interest: str
@@ -154,14 +58,14 @@ class NearUser(UserAnswer):
     shared_words: list[str]
 
 
-class NearUsers(_Data):
+class NearUsers(Data):
     """What lies nearest to a user."""
 
     users: list[NearUser]
     images: list[ImageAnswer]
 
 
-class User(_Pages):
+class User(Pages):
     """/user/ID.json"""
 
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
@@ -182,7 +86,7 @@ class User(_Pages):
     posts: list[Post]
 
 
-class ImagePage(_Data):
+class ImagePage(Data):
     """/image/ID.json"""
 
     image_id: str
@@ -192,7 +96,7 @@ class ImagePage(_Data):
     nearest: Answers
 
 
-class Exported(_Data):
+class Exported(Data):
     """What an export told of a post; null where it did not tell."""
 
     url: str | None
@@ -203,7 +107,7 @@ class Exported(_Data):
     alt: list[str | None] | None
 
 
-class PostPage(_Data):
+class PostPage(Data):
     """/post/ID.json"""
 
     post: Post
@@ -218,13 +122,19 @@ class PostPage(_Data):
     nearest: Answers
 
 
-class Member(Person):
+class ListedUser(Person):
+    """A user of a list, and how many posts the filters let through."""
+
+    matching: Count
+
+
+class Member(ListedUser):
     """A user of a cluster, and the cosine to its centre."""
 
     cosine: float
 
 
-class Month(_Data):
+class Month(Data):
     """Posts of a month."""
 
     month: Annotated[str, Field(pattern=r"^-?\d{4,}-\d\d$")]
@@ -248,29 +158,45 @@ class Cluster(ClusterInShort):
     neighbours: list[Neighbour]
 
 
-class Clusters(_Data):
+class Clusters(Data):
     """/clusters.json"""
 
     clusters: list[ClusterInShort]
 
 
-class Users(_Pages):
+class Users(Pages):
     """/users.json"""
 
     begins: str
-    users: list[Person]
+    users: list[ListedUser]
 
 
-class Named(_Data):
+class ListedPost(Post):
+    """A post of a list, with what is known of it; null where nothing is."""
+
+    language: str | None
+    likes: int | None
+    replies: int | None
+
+
+class Posts(Pages):
+    """/posts.json"""
+
+    order: Literal["oldest", "newest", "likes", "replies"]
+    posts: list[ListedPost]
+
+
+class Named(Data):
     """Where the name of a cluster stands on the map."""
 
     cluster: Count
     name: str
+    points: Count
     x: Count
     y: Count
 
 
-class Map(_Data):
+class Map(Data):
     """/map.json: points row by row, from 0 to 65535."""
 
     kind: Literal["user", "image"]
@@ -292,13 +218,13 @@ class ImageThere(Image):
     row: Count
 
 
-class MapRows(_Data):
+class MapRows(Data):
     """/map.json?rows=1,2"""
 
     things: list[PersonThere | ImageThere]
 
 
-class About(_Data):
+class About(Data):
     """/about.json"""
 
     source: str
@@ -314,7 +240,7 @@ class About(_Data):
     metrics: dict[str, dict[str, Any]]
 
 
-class Mark(_Data):
+class Mark(Data):
     """A thing in a collection."""
 
     collection: str
@@ -323,13 +249,13 @@ class Mark(_Data):
     href: Href
 
 
-class Marks(_Data):
+class Marks(Data):
     """/marks.json"""
 
     marks: list[Mark]
 
 
-class Marked(_Data):
+class Marked(Data):
     """A thing of a collection, as its kind has it in short; `href` is null where it is no longer in the corpus."""
 
     model_config = ConfigDict(extra="allow", strict=True)
@@ -338,7 +264,7 @@ class Marked(_Data):
     href: Href | None
 
 
-class Told(_Data):
+class Told(Data):
     """How well a linear SVM tells the users of a collection, as interests are measured."""
 
     users: Count
@@ -348,13 +274,13 @@ class Told(_Data):
     always_yes: float
 
 
-class NotMeasured(_Data):
+class NotMeasured(Data):
     """Why it was not measured."""
 
     not_measured: str
 
 
-class Collection(_Data):
+class Collection(Data):
     """/marks/NAME.json; `told` with ?tell=1"""
 
     collection: str
@@ -363,7 +289,7 @@ class Collection(_Data):
     told: Told | NotMeasured | None
 
 
-class Wrong(_Data):
+class Wrong(Data):
     """What cannot be answered says so, with the status of HTTP."""
 
     message: str
@@ -372,31 +298,6 @@ class Wrong(_Data):
 
 PAGES: dict[str, type[BaseModel]] = {
     "search": Search, "user": User, "image": ImagePage, "post": PostPage, "cluster": Cluster, "clusters": Clusters,
-    "users": Users, "map": Map, "map_rows": MapRows, "about": About, "marks": Marks, "collection": Collection,
-    "wrong": Wrong,
+    "users": Users, "posts": Posts, "map": Map, "map_rows": MapRows, "about": About, "marks": Marks,
+    "collection": Collection, "wrong": Wrong,
 }  # fmt: skip
-
-
-def schema() -> str:
-    """The JSON Schema of all pages."""
-    refs, found = models_json_schema([(page, "validation") for page in PAGES.values()], title="Answers of make explore")
-    whole = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "description": "Each page's answer by its name in $defs.",
-        "anyOf": [refs[page, "validation"] for page in PAGES.values()],
-        **found,
-    }
-    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
-
-
-def main() -> int:
-    """Exit status 1 where the file is not what the classes say; --fix writes it."""
-    if "--fix" in sys.argv[1:]:
-        FILE.write_text(schema(), encoding="utf-8")
-    same = FILE.exists() and FILE.read_text(encoding="utf-8") == schema()
-    sys.stdout.write(f"{FILE}: {'as explore/schema.py says' if same else 'stale: python -m explore.schema --fix'}\n")
-    return int(not same)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,164 @@
+"""Pages that list: users, posts, clusters and their members, what ran. As `explore.views`, plain data.
+
+Filters take users, and members, of whom they let a post through.
+"""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from explore.forms import Data, Wrong
+from explore.views import PAGE, NotFound, Views, paged, pages
+from pipeline.common.metrics import FEWEST
+from pipeline.space.filters import ALL_POSTS, Filters
+from pipeline.space.space import KINDS, Asked
+
+ORDERS = ("oldest", "newest", "likes", "replies")
+
+
+class Lists:
+    """The lists of one space. `metrics` is the folder of what the stages measured."""
+
+    def __init__(self, views: Views, metrics: Path) -> None:
+        self.views, self.space, self.library, self.metrics = views, views.space, views.library, metrics
+        self.people = views.people
+
+    def posts(self, page: int, filters: Filters, order: str, most: int = PAGE) -> Data:
+        """All posts that the filters let through, with what their source told of them."""
+        if order not in ORDERS:
+            raise Wrong(f"order={order[:40]} is none of {', '.join(ORDERS)}.")
+        rows = np.flatnonzero(self.space.posts_taken(filters))
+        rows = rows[np.lexsort((self._tie[rows], *self._sorting(rows, order)))]
+        return {
+            "order": order,
+            "posts": [self.views.post(int(row)) | self.told(int(row)) for row in paged(rows, page, most)],
+            **pages(len(rows), page, most),
+        }
+
+    def _sorting(self, rows: Any, order: str) -> tuple[Any, Any]:
+        """What to sort rows by, as lexsort has it; posts of which it is not known come last."""
+        if order in ("likes", "replies"):
+            values = self.library.detail(order)
+            known = values.is_valid().to_numpy(zero_copy_only=False)[rows]
+            return -pc.fill_null(values, 0).to_numpy()[rows], ~known
+        times = self.library.times[rows]
+        at = times.astype(np.int64)
+        return (-at if order == "newest" else at), np.isnat(times)
+
+    @cached_property
+    def _tie(self) -> Any:
+        """What parts posts that are alike: their ids, or what stands for these."""
+        place = np.arange(len(self.library.post_ids))
+        if not self.people.shown:
+            place[self.people.order("post")] = place.copy()
+        return place
+
+    def told(self, row: int) -> Data:
+        """The language, likes and replies of a post, as far as known."""
+        language = self.library.language[row].as_py()
+        counts = {name: self.library.detail(name)[row].as_py() for name in ("likes", "replies")}
+        return {"language": None if language == "und" else language, **counts}
+
+    def cluster(self, number: int, filters: Filters = ALL_POSTS) -> Data:
+        """A cluster: its members, words, images, posts over time, and what parts it from its neighbours.
+
+        Filters choose among members and the posts over time; the rest is of the whole cluster.
+        """
+        library = self.library
+        members = np.flatnonzero(library.cluster == number)
+        if not len(members) or self.views.described_as(number) is None:
+            few = f" that has {FEWEST} users, and of fewer nothing is told where people are not shown"
+            raise NotFound(f"There is no cluster {number}{'' if self.people.shown else few}.")
+        order = members[np.argsort(-library.cluster_similarity[members], kind="stable")]
+        centre = self.views.centres[number]
+        asked = Asked((), centre, "user")
+        matching = self._matching(filters)
+        order = order[matching[order] > 0]
+        inside = np.isin(library.author, members) & self.space.posts_taken(filters)
+        others = sorted(
+            (other for other in self.views.described if other != number),
+            key=lambda other: -float(self.views.centres[other] @ centre),
+        )[:5]
+        return {
+            **self.views.cluster_in_short(number),
+            "members": [
+                self._listed(int(r), matching) | {"cosine": round(float(library.cluster_similarity[r]), 4)}
+                for r in order
+            ],
+            "nearest": self.views.answers(asked, 18, ALL_POSTS, ("image", "text")),
+            "months": _months(library.times[inside]),
+            "neighbours": [
+                self.views.cluster_in_short(other)
+                | {"cosine": round(float(self.views.centres[other] @ centre), 4)}
+                | dict(zip(("here", "there"), self.views.telling.parting_words(number, other), strict=True))
+                for other in others
+            ],
+        }
+
+    def clusters(self) -> Data:
+        """All clusters in short."""
+        return {"clusters": [self.views.cluster_in_short(number) for number in self.views.described]}
+
+    def users(self, page: int, begins: str = "", filters: Filters = ALL_POSTS) -> Data:
+        """All users, those first who have most posts that the filters let through; those without one are left out."""
+        matching = self._matching(filters)
+        rows = self._in_order[np.argsort(-matching[self._in_order], kind="stable")]
+        rows = rows[matching[rows] > 0]
+        if begins:
+            wanted = begins.casefold()
+            rows = np.array([r for r in rows if wanted in self._names[r].casefold()], np.int64)
+        listed = [self._listed(int(row), matching) for row in paged(rows, page)]
+        return {"begins": begins, "users": listed, **pages(len(rows), page)}
+
+    def _matching(self, filters: Filters) -> Any:
+        """How many posts of each user the filters let through."""
+        taken = self.space.posts_taken(filters)
+        return np.bincount(self.library.author[taken], minlength=len(self.library.users))
+
+    def _listed(self, row: int, matching: Any) -> Data:
+        return self.views.person(row) | {"matching": int(matching[row])}
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [self.people.name(user) for user in self.library.users.to_pylist()]
+
+    @cached_property
+    def _in_order(self) -> Any:
+        """Rows of users by what stands for their ids."""
+        return np.array(self.people.sorted("user", self.library.users.to_pylist()), np.int64)
+
+    def about(self) -> Data:
+        """What ran: the settings that matter, what was measured, and how the model was made."""
+        params = self.space.reader.params
+        model = json.loads((self.space.data / "model/config.json").read_text(encoding="utf-8"))
+        return {
+            "source": params.corpus.source,
+            "recipe": params.recipe,
+            "seed": params.seed,
+            "lambdas": list(params.lambdas),
+            "posts": len(self.library.post_ids),
+            "users": len(self.library.users),
+            "images": len(self.library.images),
+            "vectors": {kind: len(self.space.ids(kind)) for kind in KINDS},
+            "numbers_per_vector": int(self.space.vectors("user").values.shape[1]),
+            "model": model,
+            "metrics": {
+                name: json.loads(path.read_text(encoding="utf-8"))
+                for name in ("import", "text", "split", "audit", "train", "retrieval", "interests", "clusters")
+                if (path := self.metrics / f"{name}.json").exists()
+            },
+        }
+
+
+def _months(times: Any) -> list[Data]:
+    """Posts by month, of those whose time is known; months without any between the first and the last too."""
+    known = times[~np.isnat(times)].astype("datetime64[M]")
+    if not len(known):
+        return []
+    first, last = known.min(), known.max()
+    counts = np.bincount((known - first).astype(int), minlength=int((last - first).astype(int)) + 1)
+    return [{"month": str(first + i), "posts": int(n)} for i, n in enumerate(counts)]

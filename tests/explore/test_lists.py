@@ -1,0 +1,112 @@
+"""Lists and their filters: the page, the JSON and the CSV of an address hold the same, and only what was asked for."""
+
+import csv
+import io
+import shutil
+
+import pytest
+
+pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
+pytest.importorskip("starlette")
+
+from lxml import html
+from serving import details, serving
+
+from pipeline.space.space import Space
+
+
+@pytest.fixture(scope="module")
+def told(run, tmp_path_factory):
+    """A run whose source told of each third post: how often it was liked, in which language, whom it answers."""
+    folder = shutil.copytree(run, tmp_path_factory.mktemp("told") / "run", symlinks=True)
+    ids = Space.open(folder / "data").library.post_ids.to_pylist()
+    details(
+        folder,
+        [
+            {"post_id": name, "language": "pt-BR", "url": f"https://example.org/{i}", "likes": i, "replies": i % 5,
+             "reply_to": "user-03" if i % 2 else None, "alt": ["a tiger"] if i % 4 == 0 else None}
+            for i, name in enumerate(ids)
+            if i % 3 == 0
+        ],
+    )  # fmt: skip
+    with serving(folder) as found:
+        yield found
+
+
+QUERIES = {
+    "language=pt": lambda i: i % 3 == 0,
+    "likes=30-90": lambda i: i % 3 == 0 and 30 <= i <= 90,
+    "likes=-6": lambda i: i % 3 == 0 and i <= 6,
+    "replies=4": lambda i: i % 3 == 0 and i % 5 == 4,
+    "answering=yes": lambda i: i % 6 == 3,
+    "answers=user-03": lambda i: i % 6 == 3,
+    "answers=user:user-03&language=pt": lambda i: i % 6 == 3,
+    "answers=post:x": lambda i: False,
+    "link=example.org": lambda i: i % 3 == 0,
+    "described=yes": lambda i: i % 12 == 0,
+}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_filter_of_the_address_holds_in_every_list(told, query):
+    library = told.space.library
+    wanted = {name for i, name in enumerate(library.post_ids.to_pylist()) if QUERIES[query](i)}
+    found = told.json(f"/posts.json?{query}&top=1000")
+    assert {row["post_id"] for row in found["posts"]} == wanted and found["count"] == len(wanted)
+    texts = told.json(f"/search.json?q=tiger&kind=text&top=1000&{query}")["answers"]["texts"]
+    assert {row["post_id"] for row in texts} <= wanted and bool(texts) == bool(wanted)
+    authors = {row["user_id"] for row in found["posts"]}
+    people = told.json(f"/users.json?{query}")["users"]
+    assert {row["user_id"] for row in people} == authors
+    assert sum(row["matching"] for row in people) == len(wanted)
+    own = told.json(f"/user/user-01.json?{query}")
+    assert {row["post_id"] for row in own["posts"]} == {
+        row["post_id"] for row in found["posts"] if row["user_id"] == "user-01"
+    }
+    members = told.json(f"/cluster/1.json?{query}")["members"]
+    assert {row["user_id"] for row in members} <= authors
+    rows = list(csv.DictReader(io.StringIO(told.get(f"/posts.csv?{query}&top=1000")[2].decode())))
+    assert [row["post_id"] for row in rows] == [row["post_id"] for row in found["posts"]]
+
+
+def test_posts_come_in_the_order_that_is_asked_for(told):
+    rows = told.json("/posts.json?order=likes&top=1000")["posts"]
+    likes = [row["likes"] for row in rows]
+    known = [n for n in likes if n is not None]
+    assert known == sorted(known, reverse=True) and likes[len(known) :] == [None] * (len(likes) - len(known))
+    assert told.get("/posts?order=luck")[0] == 400
+    first, second = (told.json(f"/posts.json?page={page}")["posts"] for page in (1, 2))
+    assert len(first) == 60 and not {r["post_id"] for r in first} & {r["post_id"] for r in second}
+
+
+def test_the_form_has_the_filters_that_the_source_tells_of_and_keeps_what_was_chosen(told, served):
+    names = {"link", "likes", "replies", "answering", "answers", "described", "language"}
+    form = html.fromstring(told.get("/posts?likes=3&answering=yes&language=pt")[2]).xpath("//form[@role='search']")[0]
+    assert names <= set(form.xpath(".//@name"))
+    assert form.xpath(".//input[@name='likes']/@value") == ["3"]
+    assert form.xpath(".//select[@name='answering']/option[@selected]/@value") == ["yes"]
+    assert form.xpath(".//details[@open]")
+    plain = html.fromstring(served.get("/posts")[2])
+    assert not (names - {"language"}) & set(plain.xpath("//form//@name")) and not plain.xpath("//details[@open]")
+
+
+def test_a_search_without_a_question_leads_to_the_posts(told):
+    page = told.get("/search?q=&likes=30&kind=text")[2].decode()
+    assert 'href="/posts?likes=30"' in page
+
+
+def test_where_people_are_not_shown_no_address_can_be_asked_for(run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run", symlinks=True)
+    params = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(params.replace("people: shown", "people: hidden"))
+    ids = Space.open(folder / "data").library.post_ids.to_pylist()
+    details(
+        folder, [{"post_id": ids[3], "url": "https://example.org/user-03", "reply_to": "user-02", "answers": ids[2]}]
+    )
+    with serving(folder) as served:
+        status, _, data = served.get("/posts.json?link=example.org")
+        assert status == 400 and b"report.people" in data and b'name="link"' not in served.get("/posts")[2]
+        assert served.json("/posts.json?answers=user-02")["count"] == 0
+        people = served.app.app.state.pages.people
+        for who in (people.public("user", "user-02"), "post:" + people.public("post", ids[2])):
+            assert served.json(f"/posts.json?answers={who}")["count"] == 1

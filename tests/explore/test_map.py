@@ -1,0 +1,128 @@
+"""The map in a real browser: 100,000 points of 60 clusters drawn, moved, chosen from; no name on another."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
+pytest.importorskip("starlette")
+
+from serving import serving
+
+from explore.plane import densest
+from pipeline.space.space import Space
+from pipeline.tables.layout import POINTS
+
+DRAWN = (
+    "new Promise(r => {const w = () => document.getElementById('map').dataset.drawn ? r(1) : setTimeout(w, 20); w()})"
+)
+
+
+def made(count, clusters, seed=0):
+    """The answer of /map.json for points of clusters that lie one in another."""
+    rng = np.random.default_rng(seed)
+    of = rng.integers(0, clusters, count)
+    at = rng.uniform(8_000, 57_000, (clusters, 2))[of] + rng.normal(0, 2_500, (count, 2))
+    x, y = at.clip(0, 65_535).astype(int).T
+    names = [
+        {"cluster": i, "name": f"word {i}, another, third", "points": int((of == i).sum()),
+         "x": int(x[of == i].mean()), "y": int(y[of == i].mean())}
+        for i in range(clusters)
+    ]  # fmt: skip
+    return {"kind": "user", "x": x.tolist(), "y": y.tolist(), "cluster": of.tolist(), "names": names}
+
+
+@pytest.fixture(scope="module")
+def mapped(run, tmp_path_factory):
+    """A run with a map of its users, of which the pages tell made points: how many is asked by `served.points`."""
+    folder = shutil.copytree(run, tmp_path_factory.mktemp("mapped") / "run", symlinks=True)
+    users = Space.open(folder / "data").library.users.to_pylist()
+    POINTS.write(
+        POINTS.of([("user", name, i / 24, 0.0, 1) for i, name in enumerate(users)]), folder / "data/map/points"
+    )
+    with serving(folder) as served:
+        served.app.app.state.pages.plane.map = lambda kind: made(*served.points)
+        served.points = (100_000, 60)
+        yield served
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_names_of_sixty_clusters_lie_on_no_other_and_in_sight(mapped, tab, width):
+    tab.open(mapped.url("/map"), width)
+    tab.evaluate(DRAWN)
+    assert tab.console == []
+    boxes = tab.evaluate(
+        """(async () => {
+        const {Labels} = await import('/static/labels.js'), {Points} = await import('/static/points.js');
+        const data = await (await fetch('/map.json?kind=user')).json(), c = document.createElement('canvas');
+        const view = {scale: 1, left: 0, top: 0, width: WIDTH, height: 600, ratio: 1};
+        c.width = view.width; c.height = view.height;
+        const ink = c.getContext('2d'), part = (v) => v / 65535;
+        const [x, y] = [data.x, data.y].map((values) => Float32Array.from(values, part));
+        const points = new Points(x, y, Int32Array.from(data.cluster));
+        points.paint(c, ink, view, new Uint32Array(100), 2, null, 10);
+        const labels = new Labels(data.names.map((one) => ({...one, x: part(one.x), y: part(one.y)})));
+        labels.place(ink, view, points.crowd, points.across, 0);
+        labels.draw(ink, view, '#fff', '#000', () => '#888');
+        return labels.boxes.map(({box}) => box);
+    })()""".replace("WIDTH", str(width - 40))
+    )
+    assert len(boxes) >= (10 if width == 390 else 40)
+    for i, (left, top, right, bottom) in enumerate(boxes):
+        assert 0 <= left < right <= width - 40 and 0 <= top < bottom <= 600
+        assert all(right <= a or c <= left or bottom <= b or d <= top for a, b, c, d in boxes[:i])
+
+
+def test_keys_move_come_nearer_list_what_is_in_sight_and_end_it(mapped, tab):
+    mapped.points = (24, 3)
+    tab.open(mapped.url("/map"), 1440)
+    tab.evaluate(DRAWN)
+    pressed = """(async (key) => {
+        const c = document.getElementById('map');
+        c.focus();
+        c.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+        await new Promise((r) => setTimeout(r, 400));
+        return [location.hash, document.getElementById('chosen').hidden, document.activeElement.tagName,
+                document.querySelectorAll('#chosen li').length];
+    })('%s')"""
+    assert tab.evaluate(pressed % "Enter") == ["", False, "H2", 24]
+    assert tab.evaluate(pressed % "Escape")[1] is True
+    assert tab.evaluate(pressed % "+")[0].endswith(",1.4")
+    where = tab.evaluate(pressed % "ArrowRight")[0]
+    assert where.endswith(",1.4")
+    tab.open(mapped.url("/about"), 1440)  # elsewhere, as a browser loads nothing for another fragment
+    tab.open(mapped.url("/map") + where, 1440)
+    tab.evaluate(DRAWN)
+    assert tab.evaluate(pressed % "F1")[0] == where  # the address keeps where one looks
+    assert tab.evaluate(pressed % "0")[0] == ""
+    mapped.points = (100_000, 60)
+
+
+def test_a_lasso_around_half_of_a_hundred_thousand_counts_and_lists_some(mapped, tab):
+    tab.open(mapped.url("/map"), 1440)
+    tab.evaluate(DRAWN)
+    title, listed = tab.evaluate("""(async () => {
+        document.getElementById('lasso').click();
+        const c = document.getElementById('map'), b = c.getBoundingClientRect();
+        c.setPointerCapture = () => {};
+        const at = (kind, x, y) => c.dispatchEvent(new PointerEvent(kind,
+            {clientX: b.left + x * b.width, clientY: b.top + y * b.height, pointerId: 1}));
+        at('pointerdown', 0, 0);
+        for (const [x, y] of [[1, 0], [1, .5], [0, .5]]) at('pointermove', x, y);
+        at('pointerup', 0, .5);
+        for (let i = 0; i < 100 && !document.querySelector('#chosen li'); i++)
+            await new Promise(r => setTimeout(r, 50));
+        return [document.querySelector('#chosen h2').textContent, document.querySelectorAll('#chosen li').length];
+    })()""")
+    data = made(100_000, 60)
+    above = [(1 - (0.03 + 0.94 * y / 65_535)) < 0.5 for y in data["y"]]
+    count = int(title.split()[0].replace(",", ""))
+    assert title.endswith(" users chosen") and abs(count - sum(above)) <= 60
+    assert listed == sum(above[:24])  # of the first 200 chosen rows those that the run has
+
+
+def test_a_name_stands_where_most_of_its_cluster_lies():
+    x = np.concatenate([np.full(60, -0.8), np.full(40, 0.8)])
+    a, b = densest(x, np.where(x < 0, 0.5, -0.5))
+    assert abs(a + 0.8) < 1e-6 and abs(b - 0.5) < 1e-6
