@@ -9,7 +9,8 @@ against the paper's recipe and, task by task, against the means of pretrained ve
 the same queries, in paired differences over resampled users. Ranks of trials that were run are kept under .cache, and
 these not run again.
 
-Word vectors by other `min_count`, `window` and `usage` are made under FOLDER/.cache (benchmarks.recipe.remade).
+Word vectors by other `min_count`, `window` and `usage`, and numbers of style, are made under FOLDER/.cache
+(benchmarks.recipe.remade).
 """
 
 import argparse
@@ -49,24 +50,26 @@ OWN = {
     "image_dropout": 0.3, "tune_words": True,
 }  # fmt: skip
 """The recipe `best` as it was found on openclipart and the synthetic corpus, without style; one factor at a time:"""
+BOTH = {**OWN, "text_encoder": "both"}
 TRIALS: dict[str, Trial] = {
     "paper": {},
     "former best": OWN,
-    "both": {**OWN, "text_encoder": "both"},
-    "both, users slow": {**OWN, "text_encoder": "both", "user_rate": 1.0},
-    "both, discriminants": {**OWN, "text_encoder": "both", "discriminant": True},
+    "both": BOTH,
+    "both, users slow": {**BOTH, "user_rate": 1.0},
+    "both, discriminants": {**BOTH, "discriminant": True},
+    "both, style": {**BOTH, "style": True},
 }
 RESAMPLES = 1000
 
 
 class Corpus:
-    """The tables of a run in `home`, read for words or sentences as a trial wants them."""
+    """The tables of a run in `home`, read for words, sentences and style as a trial wants them."""
 
     def __init__(self, home: Path, trial: Trial) -> None:
         self.params = validate(home / "params.yaml")
         digest = hashlib.blake2b((home / "data/split/posts/part-00000.parquet").read_bytes(), digest_size=8).hexdigest()
-        words = {key: trial[key] for key in ("min_count", "window", "usage") if key in trial}
-        self.home = remade(home, words, digest) if words else home
+        tables = {key: trial[key] for key in ("min_count", "window", "usage", "style") if key in trial}
+        self.home = remade(home, tables, digest) if tables else home
         self.folder = Path(tempfile.mkdtemp(prefix="carry-over-"))
         model = self.params.model.model_copy(update={"text_encoder": trial.get("text_encoder", "words")})
         with contextlib.chdir(self.home):
