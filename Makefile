@@ -31,10 +31,11 @@ paper: .venv/.synced  ## The paper's Tables 2, 3 and 4 on the corpus at hand: pa
 	@# The report shows the tables where they are, and does not depend on them: dvc repro alone trains no nine rows.
 	@dvc repro --force --single-item report
 
-# A process a core, with one thread of torch and numpy each: at the size of a test, more threads cost more than they do.
-# Fixtures are of a file, so a file stays with a process. tests/conftest.py puts those that take longest first.
+# A process a core, with one thread each, and no pool of processes but where a test asks for one: at the size of a test,
+# threads that wait for each other cost up to ten times what they do, and a pool ten seconds of imports. Fixtures are of
+# a file, so a file stays with a process. tests/conftest.py puts those that take longest first.
 test: .venv/.synced  ## All unit tests
-	@MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-cluster: .venv/.clustered  ## The tests of ENGINE=ray, on nodes that are processes of this machine
 	@pytest -m cluster

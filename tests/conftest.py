@@ -1,9 +1,14 @@
 """Options and fixtures that several test modules share."""
 
-from collections.abc import Iterator
+import fcntl
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cloudpickle
 import pytest
+
+from pipeline.running import engines
 
 LONGEST = (
     *("embedding/test_processes.py", "explore/test_explore.py", "explore/test_people.py", "embedding/test_training.py"),
@@ -14,6 +19,19 @@ LONGEST = (
 )
 """The files that take longest, by `pytest --durations=60`. Several processes share files out in order: a long one that
 comes last would have one process work while the others wait."""
+
+
+_spread = engines.spread
+
+
+def _sendable(function, jobs, shared=(), *rest, threads=False, **more):
+    """`engines.spread`, which makes sure that work could go to another process: in `make test` it stays in this one."""
+    if not threads:
+        cloudpickle.dumps((function, shared))
+    return _spread(function, jobs, shared, *rest, threads=threads, **more)
+
+
+engines.spread = _sendable  # before any room imports it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,14 +58,26 @@ def treebank(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
+def _made_once(name: str, make: Callable[[Path], None], places: pytest.TempPathFactory) -> Path:
+    """A folder that `make` fills: once for all processes of these tests, of which the others wait."""
+    base = places.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, part = base / name, base / f"{name}.part"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            part.mkdir()
+            make(part)
+            part.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def fabricated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small complete run, made up (tests/fabricate.py). Copy it before changing anything."""
     from fabricate import fabricate
 
-    folder = tmp_path_factory.mktemp("run")
-    fabricate(folder)
-    return folder
+    return _made_once("made-up-run", fabricate, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +85,11 @@ def fabricated_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small complete run with a trained space, made up (tests/embedded.py). Copy it before changing anything."""
     from embedded import fabricate_space
 
-    folder = tmp_path_factory.mktemp("space")
-    fabricate_space(folder)
-    (folder / "models").symlink_to(Path(__file__).parents[1] / "models")
-    return folder
+    def make(folder: Path) -> None:
+        fabricate_space(folder)
+        (folder / "models").symlink_to(Path(__file__).parents[1] / "models")
+
+    return _made_once("made-up-space", make, tmp_path_factory)
 
 
 @pytest.fixture

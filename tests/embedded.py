@@ -33,6 +33,11 @@ def sentence_encoder():
     return load_sentence_encoder(MINILM)
 
 
+@cache
+def picture_encoder():
+    return load_encoder("efficientnet_lite0")
+
+
 def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
     """`fabricate`, and data/{model,embeddings,words,split,images/features}: texts of all posts have vectors.
 
@@ -61,7 +66,7 @@ def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
     EMBEDDINGS.write(pa.table({"id": users, "vector": vectors(means)}), data / "words/users")
 
     images = IMAGES.read(data / "corpus/images")
-    encoder = load_encoder("efficientnet_lite0")
+    encoder = picture_encoder()
     features = encoder.encode([encoder.prepare(stored) for stored in images["bytes"].to_pylist()])
     FEATURES.write(
         pa.table({"image_id": images["image_id"], "vector": vectors(features.astype("f2"))}), data / "images/features"

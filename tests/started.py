@@ -33,17 +33,22 @@ def started(work, *given, at, environment):
 
     `work` is what another process can import. How it ends is its status, SystemExit's if it raises that.
     """
+    begin()
     context = multiprocessing.get_context("forkserver")
-    if forkserver._forkserver._forkserver_pid is None:
-        context.set_forkserver_preload(list(LOADED))
-        with environment_of({"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}):
-            forkserver.ensure_running()
     with tempfile.TemporaryDirectory() as folder:
         printed = [Path(folder) / name for name in ("out", "err")]
         process = context.Process(target=_enter, args=(work, given, at, {**os.environ, **environment}, printed))
         process.start()
         process.join()
         return Done(process.exitcode, *(path.read_text() for path in printed))
+
+
+def begin():
+    """Start the process that others are forked from, if there is none yet."""
+    if forkserver._forkserver._forkserver_pid is None:
+        multiprocessing.get_context("forkserver").set_forkserver_preload(list(LOADED))
+        with environment_of({"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}):
+            forkserver.ensure_running()
 
 
 def stages(*names):

@@ -9,7 +9,7 @@ somebody else may have made, so each stands in a span of code (`pipeline.common.
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -207,12 +207,21 @@ def _listed(rows: list[Row] | None, what: str, base: str, most: int, room: int =
     command = code(f"dvc {'metrics' if what == 'metric' else 'params'} diff {base}")
     if rows is None:
         return f"DVC could not compare them; {command} says why.\n"
-    cells = [[code(file), code(name, 120), _value(before), _value(now)] for file, name, before, now in rows]
-    return table(["", what, "before", "here"], cells, most, room, command) or "No change.\n"
+    return table(["", what, "before", "here"], rows, most, room, command, _cells) or "No change.\n"
+
+
+def _cells(row: Row) -> list[str]:
+    file, name, before, now = row
+    return [code(file), code(name, 120), _value(before), _value(now)]
 
 
 def table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], most: int, room: int = COMMENT // 3, command: str = ""
+    head: Sequence[str],
+    rows: Sequence[Any],
+    most: int,
+    room: int = COMMENT // 3,
+    command: str = "",
+    cells: Callable[[Any], Sequence[str]] = list,
 ) -> str:
     """A Markdown table of the first `most` rows, as far as they fit into `room` bytes, and how many are left out."""
     if not rows:
@@ -220,7 +229,7 @@ def table(
     lines = [_line(head), _line(["---"] * len(head))]
     room -= sum(len(line.encode()) + 1 for line in lines) + 200
     shown = 0
-    for line in map(_line, rows[:most]):
+    for line in (_line(cells(row)) for row in rows[:most]):
         room -= len(line.encode()) + 1
         if room < 0:
             break

@@ -11,6 +11,8 @@ import pytest
 import several
 import torch
 from planted import ROOT, small
+from started import begin
+from torch.distributed.launcher import api
 
 from pipeline.embedding.losses import PAIRS
 from pipeline.embedding.model import load
@@ -30,6 +32,9 @@ def found(request, tmp_path_factory):
         patch.setenv(WANTED, str(request.param))
         temporary = tmp_path_factory.mktemp("temporary")
         patch.setattr("tempfile.tempdir", str(temporary))
+        # Forked from a process that has torch, as `started` has them, they need not import it.
+        patch.setattr(api, "LaunchConfig", partial(api.LaunchConfig, start_method="forkserver"))
+        begin()
         launch(partial(several.every_case, other))
         assert not list(temporary.iterdir())
     ends = [torch.load(folder / "found.pt") for folder in (one, other)]

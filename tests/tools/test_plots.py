@@ -2,15 +2,13 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import browser
 import numpy as np
 import pytest
+from started import module, started
 
 from pipeline.evaluation.interests import Predictions, evaluate
 from stages.evaluate_interests import plot
@@ -48,17 +46,12 @@ def folder(fabricated, tmp_path_factory):
 def drawn(folder):
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, folder)
-    environment = os.environ | {"DVC_SITE_CACHE_DIR": str(folder / "site"), "DVC_NO_ANALYTICS": "1"}
+    environment = {"DVC_SITE_CACHE_DIR": str(folder / "site"), "DVC_NO_ANALYTICS": "1"}
 
     def dvc(*command):
-        return subprocess.run(
-            [sys.executable, "-m", "dvc", *command],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        done = started(module, "dvc", *command, at=folder, environment=environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     dvc("init", "--no-scm", "-q")
     shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
