@@ -12,7 +12,7 @@ from pipeline.running.params import validate
 from stages.runner import run
 
 CHECKED = Path("data/checked")
-WITHOUT_PICTURES = "; if no post has a picture, make it an empty folder"
+WITHOUT_PICTURES = "; if no post has a picture, set it to null"
 WITHOUT_USERS = "; if nothing is told of users, set it to null"
 
 
@@ -24,7 +24,8 @@ def main() -> None:
             if named is not None and not Path(named).exists():
                 raise UserError(f"params.yaml: corpus.{key} is {named!r}, which does not exist{else_}.")
     if corpus.source == "export":
-        for key, named in {"posts": corpus.posts, "edges": corpus.edges, "brands": corpus.brands}.items():
+        for key in ("posts", "images", "edges", "brands"):
+            named = getattr(corpus, key)
             if named is not None and "*" not in named and not Path(named).exists():
                 raise UserError(f"params.yaml: corpus.{key} is {named!r}, where there is nothing.")
     write_text("params.yaml is valid\n", CHECKED)

@@ -67,7 +67,7 @@ def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, Any]:
         brands=Path(corpus.brands) if corpus.brands else None,
         edges=Path(corpus.edges) if corpus.edges else None,
     )
-    images = [path for path in places(corpus.images) if path.exists()]
+    images = [path for path in places(corpus.images) if path.exists()] if corpus.images else []
     posts = places(corpus.posts)
     if not posts:
         raise UserError(f"params.yaml: corpus.posts is {corpus.posts!r}, where there is nothing.")

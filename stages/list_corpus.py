@@ -19,12 +19,17 @@ from pipeline.corpus.sources.table import TableCorpus
 from pipeline.privacy.erased import Tombstones
 from pipeline.privacy.guard import guarded
 from pipeline.privacy.keys import Key
+from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 from pipeline.running.params import load
 from pipeline.running.private import keep_out_of_git
 from stages.runner import run
 
 LISTING = Path("data/listing")
+WITHOUT_PICTURES = (
+    "{} names {} pictures, and there are none: corpus.images names no folder or zip, and there is no folder images "
+    "beside the posts. Set it; or corpus.missing_images to text, to keep the posts for their texts."
+)
 
 
 def main() -> None:
@@ -33,15 +38,18 @@ def main() -> None:
     facts: dict[str, object] = {}
     keys = {"table": ("posts", "images", "users"), "export": ("posts", "images", "edges", "brands")}
     own = {key: getattr(corpus, key) for key in keys.get(corpus.source, ())}
-    if corpus.source == "table" and (users := TableCorpus.of(corpus).tables.get("users")):
-        own["users"] = str(users)
+    table = TableCorpus.of(corpus) if corpus.source == "table" else None
+    if table:  # where params.yaml names none, they may lie beside the posts
+        own |= {"images": table.images, "users": table.tables.get("users")}
     keyed = corpus.pseudonyms == "keyed"
     for key, named in own.items():
         for path in _whose(corpus.source, named, keyed) if named else ():
             keep_out_of_git({f"corpus.{key}": path})
     with guarded(keyed):
-        if corpus.source == "table":
-            facts = listing(TableCorpus.of(corpus))
+        if table:
+            facts = listing(table)
+            if facts["pictures_named"] and not table.images and corpus.missing_images != "text":
+                raise UserError(WITHOUT_PICTURES.format(table.name, facts["pictures_named"]))
         if corpus.source == "export":
             facts = listing_of_exports(own)
     if keyed:

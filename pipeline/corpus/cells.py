@@ -7,15 +7,17 @@ without loss it is refused.
 - ids: whole numbers of any kind of column are their digits, also with `.0` behind at most 15 of them (a float that lost
   nothing). 1.20034E+17, and `.0` behind more digits, are ids that a spreadsheet or a column of floats rounded: refused.
   Rounded plain digits only a whole column shows: `pipeline.corpus.rounded`. UUIDs are text.
-  `="123"` and `'123` are what makes Excel leave 123 alone. NaN is none. `#NAME?` and its like are what a spreadsheet
-  left of a value that it took for a formula: refused, in ids and texts.
+  `="123"` and `'123` are what makes Excel leave 123 alone. NaN is none, and so is `[deleted]`, by which many people
+  would be one; in texts too. `#NAME?` and its like are what a spreadsheet left of a value that it took for a formula:
+  refused, in ids and texts.
 - texts: UTF-8; bytes that Python wrote as text, `b'…'`, are decoded where all of a column are such.
 - lists: of a column of lists; or text, as JSON, as Python and numpy write lists, as Postgres does, {a,b}; else
   separated by `;`, or, where no cell has one, by `|`, or else by commas, these also as Chinese and Japanese have them.
   Lists of other things than names, and lists that were cut off, are refused.
-- times: ISO 8601; Unix time in s, ms, µs or ns, told apart by its size; RFC 2822; as Twitter writes it; with the month
-  in English letters. UTC where no zone is given. Days and months in figures alone (05/01/2024) are refused, unless the
-  year comes first; 0000-00-00 is MySQL's none.
+- times: ISO 8601; Unix time in s, ms, µs or ns, told apart by its size; 20240501100000; RFC 2822; as Twitter and
+  JavaScript write it; with the month in English letters. UTC where no zone is given. Days and months in figures alone
+  (05/01/2024) are refused, unless the year comes first; 0000-00-00 is MySQL's none, 0001-01-01 that of C#. What lies
+  after 2199 is no time of a post.
 """
 
 import ast
@@ -51,7 +53,7 @@ _TEXT_KINDS = (
     *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
     *(pa.types.is_binary, pa.types.is_large_binary),
 )
-_NONE = r"^\s*(nan|NaN|<NA>|NaT)\s*$"
+_NONE = r"^\s*(nan|NaN|<NA>|NaT|\[(deleted|removed|deleted by user)\])\s*$"
 _NO_NAME = r"^\s*(nan|NaN|<NA>|NaT|None|null|NULL)\s*$"
 _AS_TEXT = r"""^\s*(?:=?"(.*)"|'([0-9]+)|b'(.*)'|b"(.*)")\s*$"""
 _ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
@@ -67,11 +69,15 @@ _TRUTH = {
 }
 
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
-_NEVER = r"^$|^(nan|NaN|NaT|<NA>|None|null|0000-00-00( 00:00:00)?)$"
+_NEVER = r"^$|^(nan|NaN|NaT|<NA>|None|null|(0000-00-00|0001-01-01)([ T]00:00:00(\.0+)?Z?)?)$"
 _DATE, _ZONE = r"^\d{4}-\d\d-\d\d$", r":.*(Z|[+-]\d\d(:?\d\d)?)$"
 _HALF = re.compile(r"(?<=\d)\s*([aApP])\.?[mM]\b\.?")
 _UTC = pa.timestamp("us", "UTC")
-_TWITTER = "%a %b %d %H:%M:%S %z %Y"
+_TWITTER, _AS_TWITTER = "%a %b %d %H:%M:%S %z %Y", r"[A-Z][a-z]{2} [A-Z][a-z]{2} "
+_COMPACT = re.compile(r"(?:19[789]|20\d)\d\d{4}\d{4}(?:\d\d)?")
+_OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d)")
+_LAST = datetime(2200, 1, 1)
+"""What is later is a mark for none, or of another calendar."""
 _FIRST = 10**8
 """The least Unix time, in s: of 1973. Smaller numbers are days, years, or nothing."""
 
@@ -99,7 +105,8 @@ def ids(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     column = _plain(column)
     kind = column.type
     if pa.types.is_floating(kind):
-        column = _chunked([None if v is None or v != v else _shortest(v) for v in column.to_pylist()])
+        exact = 2 ** {16: 11, 32: 24, 64: 53}[kind.bit_width]
+        column = _chunked([None if v is None or v != v else _shortest(v, exact) for v in column.to_pylist()])
     elif pa.types.is_decimal(kind):
         column = pc.replace_substring_regex(column.cast(pa.string()), r"^(\d+)\.0+$", r"\1")
     elif pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
@@ -179,7 +186,8 @@ def instants(column: pa.ChunkedArray, path: Path) -> Cells:
     """A column as instants in UTC."""
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return column.cast(pa.timestamp("us"), safe=False), _nothing_wrong(column)
+        found = column.cast(pa.timestamp("us"), safe=False)
+        return _in_time(found, found.cast(pa.string()), _nothing_wrong(column))
     if pa.types.is_floating(kind):
         column = _chunked([None if v is None or v != v else format(v, ".6f") for v in column.to_pylist()])
     written, wrong = _utf8(_plain(column), path, "created_at")
@@ -200,6 +208,12 @@ def instants(column: pa.ChunkedArray, path: Path) -> Cells:
     other = pc.and_(pc.is_valid(written), pc.is_null(found))
     if pc.any(other).as_py():
         found = pc.if_else(other, _chunked(_otherwise(written, other), pa.timestamp("us")), found)
+    return _in_time(found, written, wrong)
+
+
+def _in_time(found: pa.ChunkedArray, written: pa.ChunkedArray, wrong: pa.ChunkedArray) -> Cells:
+    """Times, null where what is written is none, or too late to be one of a post."""
+    found = pc.if_else(pc.greater(found, pa.scalar(_LAST, pa.timestamp("us"))), None, found)
     bad = pc.and_(pc.is_valid(written), pc.is_null(found))
     return found, pc.if_else(bad, pc.binary_join_element_wise(f"{NO_TIME}: ", written, ""), wrong)
 
@@ -209,7 +223,9 @@ def _otherwise(written: pa.ChunkedArray, asked: pa.ChunkedArray) -> list[datetim
     import pandas as pd  # half a second, and times are mostly ISO 8601
 
     values = pd.Series(written.to_pylist(), dtype=object).where(pd.Series(asked.to_pylist()))
-    twitter = pd.to_datetime(values, format=_TWITTER, errors="coerce", utc=True).dt.tz_localize(None)
+    # Of what does not look like one pandas would take `now` and `today` for times.
+    likely = values.where(values.str.match(_AS_TWITTER, na=False))
+    twitter = pd.to_datetime(likely, format=_TWITTER, errors="coerce", utc=True).dt.tz_localize(None)
     found: list[datetime | None] = [None if pd.isna(t) else t.to_pydatetime() for t in twitter]
     for at, value in enumerate(values):
         if found[at] is None and isinstance(value, str):
@@ -218,7 +234,10 @@ def _otherwise(written: pa.ChunkedArray, asked: pa.ChunkedArray) -> list[datetim
 
 
 def _unix(value: str) -> datetime | None:
-    """A number of seconds, milli-, micro- or nanoseconds since 1970."""
+    """A number of seconds, milli-, micro- or nanoseconds since 1970; or 20240501100000, a date in figures alone."""
+    if _COMPACT.fullmatch(value):
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(value.ljust(14, "0"), "%Y%m%d%H%M%S")
     match = re.fullmatch(r"(\d{9,19})(?:\.(\d+))?", value)
     if not match:
         return None
@@ -236,7 +255,8 @@ def _unix(value: str) -> datetime | None:
 
 
 def _letter(value: str) -> datetime | None:
-    """A time with its month in letters, as RFC 2822 and the headers of feeds have it, also by twelve hours a day."""
+    """A time with its month in letters, as RFC 2822, feeds and JavaScript have it, also by twelve hours a day."""
+    value = _OFFSET.sub("", value)
     half = _HALF.search(value)
     if half:
         value = value[: half.start()] + value[half.end() :]
@@ -305,9 +325,9 @@ def _decoded(value: bytes) -> str | None:
         return None
 
 
-def _shortest(value: float) -> str:
-    """A float that was a whole number, as its digits; any other in the form that `ids` refuses."""
-    return str(int(value)) if value == value // 1 and abs(value) < 2**53 else f"{value:.17E}"
+def _shortest(value: float, exact: int) -> str:
+    """A float that was a whole number below `exact`, as its digits; any other in the form that `ids` refuses."""
+    return str(int(value)) if value == value // 1 and abs(value) < exact else f"{value:.17E}"
 
 
 def _begins_as_bytes(values: pa.ChunkedArray) -> bool:

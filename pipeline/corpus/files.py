@@ -55,9 +55,9 @@ def read(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
         yield rows, refused
 
 
-def _check_columns(path: Path, needed: Sequence[str], found: Sequence[str]) -> None:
-    for name in needed:
-        if found.count(name) != 1:
+def _check_columns(path: Path, needed: Sequence[str], optional: Sequence[str], found: Sequence[str]) -> None:
+    for name in (*needed, *optional):
+        if found.count(name) > 1 or (name in needed and name not in found):
             what = f"no column {name}" if name not in found else f"several columns {name}"
             told = ", ".join(found)[:300] or "none"
             raise UserError(f"{path}: {what}; columns found: {told}.")
@@ -74,7 +74,7 @@ def _read_parquet(path: Path, needed: Sequence[str], optional: Sequence[str]) ->
     begin = 1
     try:
         file = pq.ParquetFile(path)
-        _check_columns(path, needed, file.schema_arrow.names)
+        _check_columns(path, needed, optional, file.schema_arrow.names)
         columns = [*needed, *(name for name in optional if name in file.schema_arrow.names)]
         rows, repeated = _packed(file.metadata, columns)
         file = pq.ParquetFile(path, read_dictionary=repeated)
@@ -137,7 +137,7 @@ def _light(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
     dialect = dialect_of(path, needed)
     header = dialect.header
-    _check_columns(path, needed, header)
+    _check_columns(path, needed, optional, header)
     columns = [*needed, *(name for name in optional if name in header)]
     written = [dialect.written[header.index(name)] for name in columns]
     last = dialect.written[-1]  # read too, to see whether the last quote is closed
@@ -229,7 +229,7 @@ def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pi
         raise UserError(
             f"{path}: no row is an object of JSON, one a line, as `jq -c` writes them, or in one list; {why}."
         )
-    _check_columns(path, [name for name in needed if name not in keys], list(keys))
+    _check_columns(path, needed, (), list(keys))
 
 
 def _pieces(rows: Iterator[object]) -> Iterator[list[tuple[int, object]]]:
@@ -288,8 +288,9 @@ def _cell(name: str, value: object) -> str | None:
         return None
     if name in TOLD:  # decides nothing: what is no text and no number is none
         return json.dumps(value) if name == "alt" and isinstance(value, list) else _told(value)
-    if isinstance(value, list) and name in LISTS and all(isinstance(label, str | None) for label in value):
-        return json.dumps([label for label in value if label])
+    if isinstance(value, list) and name in (*LISTS, "image") and all(isinstance(label, str | None) for label in value):
+        held = [label for label in value if label]
+        return json.dumps(held) if held or name in LISTS else None
     if isinstance(value, int) and isinstance(value, bool) == (name == "brand"):
         value = str(value)
     if not isinstance(value, str) or (isinstance(value, _Written) and name in ("text", "image", *LISTS)):

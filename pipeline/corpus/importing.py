@@ -43,6 +43,10 @@ log = logging.getLogger("import_corpus")
 MIN_POSTS, MIN_USERS = 20, 2
 """With less than this there is nothing to split, to train on and to look for."""
 
+WITHOUT_TEXTS = (
+    "none of the {} posts of {} has a text: words and users start from texts, so pictures alone make no space. What "
+    "describes the pictures (titles, keywords, alt texts) may stand in the column text."
+)
 _PICTURES = 64
 """Pictures that are held and written at once."""
 PART = 4096
@@ -82,6 +86,8 @@ def import_corpus(
         choice.drop_duplicates()
         choice.drop_users(min_posts)
         choice.cap_users(max_posts)
+        if (posts := len(choice.kept())) and not choice.has_text[choice.kept()].any():
+            raise UserError(WITHOUT_TEXTS.format(posts, source.name))
         pictures = _take_in(source, choice, scratch, max_pixels, max_side, workers, image_id)
         choice.resolve(pictures, keep_missing)
         choice.drop_users(min_posts)

@@ -16,6 +16,7 @@ import io
 import logging
 import lzma
 import re
+import string
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,9 @@ _ZEROS = {
 """Where zero bytes stand in the first eight of letters of English."""
 _OTHERS = {b"PAR1": "Parquet: let its name end in .parquet", b"PK\3\4": "a zip, or a spreadsheet: save it as CSV UTF-8"}
 """What begins so is no text."""
+
+_AROUND = f"{string.whitespace}\u00a0\u200b\u2060\ufeff"
+"""What stands unseen around the names of columns."""
 
 log = logging.getLogger("import_corpus")
 
@@ -138,7 +142,7 @@ class Dialect:
 
     @property
     def header(self) -> list[str]:  # noqa: D102
-        return [name.strip() for name in self.written]
+        return [name.strip(_AROUND) for name in self.written]
 
 
 class Csv(io.RawIOBase):

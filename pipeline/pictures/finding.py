@@ -57,13 +57,26 @@ class Pictures(Protocol):
 
 
 @contextlib.contextmanager
-def opened(path: Path, store: Path | None = None) -> Iterator[Pictures]:
-    """The pictures in `path`, a folder or a zip. Raises UserError where it is neither."""
+def opened(path: Path | None, store: Path | None = None) -> Iterator[Pictures]:
+    """The pictures in `path`, a folder or a zip; None: there are none. Raises UserError where it is neither."""
+    if path is None:
+        yield Nowhere()
+        return
     if path.is_dir():
         yield Folder(path, store)
         return
     with Archive(path) as archive:
         yield archive
+
+
+class Nowhere:
+    """No pictures: each name leads nowhere."""
+
+    def read(self, name: str) -> Rejected:
+        """Why there is no such picture."""
+        return Rejected(MISSING, name)
+
+    facts = read
 
 
 class Folder:
@@ -311,8 +324,9 @@ def _extra_is_sound(entry: bytes, extra: bytes) -> bool:
 
 
 def _spellings(name: str) -> Iterable[str]:
-    """A name as it is, and as it is in addresses or as an address has it: `a%20b.png` and `a b.png`."""
-    return dict.fromkeys((name, unquote(name), quote(name, errors="surrogateescape")))
+    """A name as it is, and as it is in addresses (of files, too), or as an address has it: `a%20b.png`, `a b.png`."""
+    plain = name.removeprefix("file://")
+    return dict.fromkeys((name, plain, unquote(plain), quote(plain, errors="surrogateescape")))
 
 
 def _marked(entry: zipfile.ZipInfo) -> bytes:

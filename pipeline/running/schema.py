@@ -54,7 +54,7 @@ class Corpus(_Section):
     min_posts_per_user: PositiveInt
     max_posts_per_user: PositiveInt | Literal["auto"] | None
     posts: str
-    images: str
+    images: str | None
     users: str | None
     links_into: str | None
     columns: dict[str, Any] | None

@@ -157,6 +157,15 @@ def test_lines_of_jsonl_that_are_not_what_they_should_be_are_rejected(csv_file):
         ("45413", Rejected),
         ("NaN", None),
         ("2024-02-29T23", Rejected),
+        ("20240501100000", datetime(2024, 5, 1, 10)),
+        ("202405011000", datetime(2024, 5, 1, 10)),  # no milliseconds of 1976
+        ("Wed May 01 2024 10:00:00 GMT+0200 (CEST)", datetime(2024, 5, 1, 8)),
+        ("Wed May 01 2024 10:00:00 GMT", datetime(2024, 5, 1, 10)),
+        ("0001-01-01T00:00:00", None),
+        ("2567-05-01", Rejected),
+        ("99999999999", Rejected),
+        ("today", Rejected),
+        ("now", Rejected),
         ("yesterday", Rejected),
     ],
 )
@@ -281,3 +290,35 @@ def test_the_listing_tells_of_each_table_whatever_its_file_is_called(tmp_path):
         table.write_text(table.read_text().replace("ann", "eve"))
         seen.append(listing(TableCorpus(tables[0], tmp_path, tables[1])))
     assert seen[0] != seen[1] != seen[2] != seen[0]
+
+
+@pytest.mark.parametrize(("kind", "exact"), [(pa.float32(), 2**24), (pa.float64(), 2**53)])
+def test_floats_are_ids_as_far_as_their_kind_tells_whole_numbers_apart(tmp_path, kind, exact):
+    ids = pa.array([7.0, exact - 1, exact, None, 0.5], pa.float64()).cast(kind)
+    columns = {"post_id": list("abcde"), "user_id": ids, "text": ["x"] * 5, "image": [None] * 5}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    rows, refused = read(tmp_path / "p.parquet")
+    assert [row["user_id"] for row in rows.values()] == ["7", str(exact - 1), None]
+    assert [(row_id, reason) for row_id, reason, _ in refused] == [
+        ("c", "id rounded by a spreadsheet"),
+        ("e", "id rounded by a spreadsheet"),
+    ]
+
+
+def test_what_is_deleted_is_nobody_s_and_no_text(csv_file):
+    rows, _ = read(csv_file("post_id,user_id,text,image\na,[deleted],x,\nb,u,[removed],c.png\nd,deleted,[x],\n"))
+    assert [(row["user_id"], row["text"]) for row in rows.values()] == [(None, "x"), ("u", None), ("deleted", "[x]")]
+
+
+def test_a_list_of_pictures_in_json_is_the_post_s_pictures(csv_file):
+    rows = [
+        {"post_id": n, "user_id": "u", "text": "x", "image": held} for n, held in enumerate((["a", "b"], ["c"], []))
+    ]
+    found, refused = read(csv_file("\n".join(map(json.dumps, rows)), "p.jsonl"))
+    assert [(row["image"], row["more_images"]) for row in found.values()] == [("a", ["b"]), ("c", None), (None, None)]
+    assert refused == []
+
+
+def test_names_of_columns_have_nothing_unseen_around_them(csv_file):
+    rows, _ = read(csv_file("\ufeff\ufeffpost_id, user_id\u00a0,\u200btext,image\na,u,x,\n"))
+    assert [row["text"] for row in rows.values()] == ["x"]

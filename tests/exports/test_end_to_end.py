@@ -34,7 +34,7 @@ def prepared(folder, writer, people=6, posts=24):
     brands = folder / "brands.csv"
     brands.write_text(f"target,interest\n{written.brand or 'nobody'},sports\n")
     corpus = {
-        "source": "export", "posts": str(written.posts), "images": str(written.images or folder / "none"),
+        "source": "export", "posts": str(written.posts), "images": written.images and str(written.images),
         "columns": written.columns, "brands": str(brands), "min_posts_per_user": 2,
     }  # fmt: skip
     write_params(folder, {"corpus": corpus, **SMALL})

@@ -229,3 +229,11 @@ def test_mutated_zips_end_in_reasons_and_sentences(tmp_path):
 def test_many_mutated_zips_end_in_reasons_and_sentences(tmp_path):
     opens, reads = look_into(mutated_zips(20_000, 2), tmp_path / "z.zip")
     assert opens > 10_000 and reads > 20_000, (opens, reads)
+
+
+def test_an_address_of_this_machine_is_a_path(tmp_path):
+    (tmp_path / "pictures/u1").mkdir(parents=True)
+    (tmp_path / "pictures/u1/a b.png").write_text("A")
+    (tmp_path / "other.png").write_text("B")
+    asked = "file:///home/ann/pictures/u1/a%20b.png", f"file://{tmp_path}/other.png", "file://u1/a b.png"
+    assert read(tmp_path / "pictures", *asked) == ["A", "outside the folder", "A"]

@@ -222,7 +222,7 @@ def test_an_export_leaves_no_name_either(writer, tmp_path):
     lay_out(tmp_path)
     (tmp_path / "brands.csv").write_text(f"target,interest\n{written.brand or 'nobody'},sports\n")
     corpus = {
-        "source": "export", "posts": str(written.posts), "images": str(written.images or tmp_path / "none"),
+        "source": "export", "posts": str(written.posts), "images": written.images and str(written.images),
         "columns": written.columns, "brands": str(tmp_path / "brands.csv"), "min_posts_per_user": 2,
         "pseudonyms": "keyed",
     }  # fmt: skip

@@ -19,6 +19,7 @@ from stages import check_params, import_corpus, list_corpus
 ROOT = Path(__file__).parents[2]
 CORPUS = Path("data/corpus")
 COUNT = 24
+HEAD = ("post_id", "user_id", "text", "image")
 
 
 def png(number):
@@ -46,9 +47,9 @@ def rows(name="{:02}.png", text="words {}", user="u{}"):
     return [(f"p{n:02}", user.format(n % 4), text.format(n), name.format(n)) for n in range(COUNT)]
 
 
-def write(posts, path="posts.csv"):
+def write(posts, path="posts.csv", head=HEAD):
     with Path(path).open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([("post_id", "user_id", "text", "image"), *posts])
+        csv.writer(stream).writerows([head, *posts])
 
 
 def imported(**changes):
@@ -89,6 +90,43 @@ def test_pictures_in_data_images_beside_what_stages_write(project):
     assert imported(images=".")["images"] == imported(images="data")["images"] == COUNT
     write(rows())
     assert imported(images="data/images")["images"] == COUNT
+
+
+def test_without_pictures_none_need_be_named_and_names_that_lead_nowhere_are_told_at_once(project):
+    Path("images").rename("elsewhere")
+    write([row[:3] for row in rows()], head=HEAD[:3])
+    assert imported(images=None)["posts"]["with_text"] == imported(images=None)["rows_out"] == COUNT
+    write(rows(""))
+    assert imported(images=None)["images"] == 0
+    write(rows())
+    with pytest.raises(UserError, match=r"posts\.csv names 24 pictures, and there are none: corpus\.images names no"):
+        imported(images=None)
+    assert imported(images=None, missing_images="text")["posts"]["with_text"] == COUNT
+    with pytest.raises(UserError, match=r"corpus\.images is 'nowhere', which does not exist; if no post has a picture"):
+        imported(images="nowhere")
+    write([row[:3] for row in rows()], head=HEAD[:3])
+    with pytest.raises(UserError, match=r"no column image"):
+        imported(images="elsewhere")
+    Path("elsewhere").rename("images")
+    write(rows())
+    assert imported(images=None)["images"] == COUNT  # beside the posts
+
+
+def test_pictures_alone_are_told_before_any_is_decoded(project, monkeypatch):
+    write(rows(text=""))
+    monkeypatch.setattr("pipeline.corpus.importing.intake", lambda *_, **__: pytest.fail("decoded"))
+    with pytest.raises(UserError, match=r"none of the 24 posts of posts\.csv has a text: .* alt texts"):
+        imported()
+
+
+@pytest.mark.parametrize("again", [*HEAD, "created_at"])
+def test_a_column_that_is_there_twice_is_not_guessed_at(project, again):
+    head = (*HEAD, "created_at", again)
+    write(
+        [(*row, "2024-05-01", row[HEAD.index(again)] if again in HEAD else "2023-05-01") for row in rows()], head=head
+    )
+    with pytest.raises(UserError, match=f"several columns {again}"):
+        imported()
 
 
 def test_links_into_a_store(project):

@@ -6,7 +6,7 @@ user_id, interests (a list) and brand. Other columns are not read. What files th
 `pipeline.corpus.files`, what cells `pipeline.corpus.cells`. An empty value is none, and so is a blank one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
@@ -33,21 +33,30 @@ UNREADABLE_USER = "unreadable row of users"
 class TableCorpus:
     """The files as a source of posts (`pipeline.corpus.rows.Source`)."""
 
-    def __init__(self, posts: Path, images: Path, users: Path | None, links_into: Path | None = None) -> None:
+    def __init__(self, posts: Path, images: Path | None, users: Path | None, links_into: Path | None = None) -> None:
         self.name = posts.name
         self.tables = {"posts": posts} | ({"users": users} if users else {})
-        self._posts, self._images, self._users, self._links_into = posts, images, users, links_into
+        self.images = images
+        self._posts, self._users, self._links_into = posts, users, links_into
+        # Where there are no pictures a table need not speak of them.
+        self._needed = POST if images else POST[:-1]
+        self._optional = (*POST[len(self._needed) :], "created_at", "more_images", *TOLD)
 
     @classmethod
     def of(cls, params: Corpus) -> Self:
-        """The corpus that params.yaml names; its users, where it names none, are users.csv beside the posts, if any."""
-        into, beside = params.links_into, Path(params.posts).with_name("users.csv")
-        users = Path(params.users) if params.users else beside if beside.exists() else None
-        return cls(Path(params.posts), Path(params.images), users, Path(into) if into else None)
+        """The corpus that params.yaml names; what it does not name lies beside the posts, if anywhere."""
+        posts, into = Path(params.posts), params.links_into
+
+        def place(named: str | None, name: str) -> Path | None:
+            beside = posts.with_name(name)
+            return Path(named) if named else beside if beside.exists() else None
+
+        images, users = place(params.images, "images"), place(params.users, "users.csv")
+        return cls(posts, images, users, Path(into) if into else None)
 
     def rows(self) -> Pieces:
         """The rows of the table of posts."""
-        for rows, refused in files.read(self._posts, POST, ("created_at", "more_images", *TOLD)):
+        for rows, refused in files.read(self._posts, self._needed, self._optional):
             read = {
                 **{name: cells.ids(rows[name], self._posts, name) for name in ("post_id", "user_id")},
                 **{name: cells.texts(rows[name], self._posts, name) for name in ("text", "image")},
@@ -75,8 +84,8 @@ class TableCorpus:
         return pa.table({"id": pc.coalesce(rows["post_id"], place), **columns}).cast(REJECTED.schema)
 
     def opened_pictures(self) -> AbstractContextManager[Pictures]:
-        """The folder or zip of pictures."""
-        return opened(self._images, self._links_into)
+        """The folder or zip of pictures, or none."""
+        return opened(self.images, self._links_into)
 
     def pictures(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | Rejected]]:
         """The files of these names in the folder or zip."""
@@ -86,35 +95,38 @@ class TableCorpus:
     def users(self, posts: pa.Table) -> tuple[pa.Table, pa.Table]:
         """All users of `posts`, as far as known from the table of users, if any; what else it holds is rejected."""
         known = dict.fromkeys(pc.unique(posts["user_id"]).to_pylist())
-        found: dict[str, dict[str, Any]] = {}
-        refused: list[pa.Table] = []
-        others: list[tuple[str, str, str]] = []
-        path = self._users
-        for rows, unread in files.read(path, USER, ()) if path else ():
-            assert path is not None
-            refused.append(rejected_rows(unread["id"], UNREADABLE_USER, unread["detail"]))
-            for row in _described(rows, path):
-                place = f"row {row['row']} of {path.name}"
-                user_id, brand = row["user_id"] or "", cells.truth(row["brand"])
-                if row["wrong"]:
-                    reason, _, detail = row["wrong"].partition(": ")
-                    reason = UNREADABLE_USER if reason == cells.NOT_TEXT else reason
-                    others.append((user_id or place, reason, f"{place}: {detail}"))
-                elif not user_id:
-                    others.append((place, "missing user_id", place))
-                elif user_id in found:
-                    others.append((user_id, "duplicate user_id", f"{place}; the first row of this user_id is kept"))
-                elif brand is None:
-                    others.append((user_id, "brand is not true or false", f"{place}: {row['brand']}"))
-                elif user_id not in known:
-                    others.append((user_id, "user without a post that is kept", place))
-                else:
-                    interests = sorted(set(row["interests"] or []))
-                    found[user_id] = {"user_id": user_id, "interests": interests, "brand": brand}
+        found, refused = _told_of(known, self._users) if self._users else ({}, REJECTED.empty())
         nothing = {"interests": [], "brand": False}
         users = [found.get(user_id) or {"user_id": user_id, **nothing} for user_id in sorted(known)]
-        refused.append(REJECTED.of(others))
-        return pa.Table.from_pylist(users, schema=USERS.schema), pa.concat_tables(refused)
+        return pa.Table.from_pylist(users, schema=USERS.schema), refused
+
+
+def _told_of(known: Container[str], path: Path) -> tuple[dict[str, dict[str, Any]], pa.Table]:
+    """Rows of USERS of those who are `known`, by user_id, from the table at `path`; what else it holds is rejected."""
+    found: dict[str, dict[str, Any]] = {}
+    refused: list[pa.Table] = []
+    others: list[tuple[str, str, str]] = []
+    for rows, unread in files.read(path, USER, ()):
+        refused.append(rejected_rows(unread["id"], UNREADABLE_USER, unread["detail"]))
+        for row in _described(rows, path):
+            place = f"row {row['row']} of {path.name}"
+            user_id, brand = row["user_id"] or "", cells.truth(row["brand"])
+            if row["wrong"]:
+                reason, _, detail = row["wrong"].partition(": ")
+                reason = UNREADABLE_USER if reason == cells.NOT_TEXT else reason
+                others.append((user_id or place, reason, f"{place}: {detail}"))
+            elif not user_id:
+                others.append((place, "missing user_id", place))
+            elif user_id in found:
+                others.append((user_id, "duplicate user_id", f"{place}; the first row of this user_id is kept"))
+            elif brand is None:
+                others.append((user_id, "brand is not true or false", f"{place}: {row['brand']}"))
+            elif user_id not in known:
+                others.append((user_id, "user without a post that is kept", place))
+            else:
+                interests = sorted(set(row["interests"] or []))
+                found[user_id] = {"user_id": user_id, "interests": interests, "brand": brand}
+    return found, pa.concat_tables([*refused, REJECTED.of(others)])
 
 
 def _pictures(image: cells.Cells, more: cells.Cells) -> tuple[cells.Cells, cells.Cells]:
