@@ -106,7 +106,7 @@ def ids(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     kind = column.type
     if pa.types.is_floating(kind):
         exact = 2 ** {16: 11, 32: 24, 64: 53}[kind.bit_width]
-        column = _chunked([None if v is None or v != v else _shortest(v, exact) for v in column.to_pylist()])
+        column = _chunked([None if v is None or v - v else _shortest(v, exact) for v in column.to_pylist()])
     elif pa.types.is_decimal(kind):
         column = pc.replace_substring_regex(column.cast(pa.string()), r"^(\d+)\.0+$", r"\1")
     elif pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
@@ -327,7 +327,8 @@ def _decoded(value: bytes) -> str | None:
 
 def _shortest(value: float, exact: int) -> str:
     """A float that was a whole number below `exact`, as its digits; any other in the form that `ids` refuses."""
-    return str(int(value)) if value == value // 1 and abs(value) < exact else f"{value:.17E}"
+    whole = value == value // 1
+    return str(int(value)) if whole and abs(value) < exact else f"{value:.17E}" if whole else f"{value}E+00"
 
 
 def _begins_as_bytes(values: pa.ChunkedArray) -> bool:

@@ -8,7 +8,7 @@ Rows are streamed. Of each, its id and when it was collected are held in memory.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from pipeline.exports.posts import BOTS, NOT_A_POST, REPOST, UNKNOWN, Deleted, E
 from pipeline.exports.recognising import exports
 from pipeline.exports.resolving import Pictures
 from pipeline.exports.sources import Tree
+from pipeline.exports.tars import tars
 from pipeline.running.progress import bar
 
 POSTS = pa.schema(
@@ -92,10 +93,11 @@ def convert(paths: list[Path], images: list[Path], folder: Path, name: Path, set
     with Aside(folder / "pictures.zip") as aside:
         for place in images:
             aside.tars(place)
+    packed = tars(paths, folder)
     with Aside(folder / "of-tables.zip") as aside:
-        reading = _Reading(folder, _index(paths, images, folder, aside), settings)
+        reading = _Reading(folder, _index(paths, images, folder, aside, packed.values()), settings)
         with bar("rows", "rows") as shown:
-            for export in exports(paths, settings.columns, aside):
+            for export in exports(paths, settings.columns, aside, packed):
                 reading.kinds[export.kind] += 1
                 for found in export.found:
                     reading.take(found, export.path)
@@ -173,11 +175,12 @@ class _Reading:
         }
 
 
-def _index(paths: list[Path], images: list[Path], folder: Path, aside: Aside) -> Pictures:
+def _index(paths: list[Path], images: list[Path], folder: Path, aside: Aside, packed: Iterable[Tree]) -> Pictures:
     """The pictures in `images` and in the exports themselves."""
     zips = [p for place in (*images, *paths) if place.is_dir() for p in sorted(place.rglob("*.zip"))]
     places = [*images, *paths, *zips, folder / "pictures.zip"]
     trees = [Tree(p) for p in dict.fromkeys(places) if p.is_dir() or (p.suffix == ".zip" and p.is_file())]
+    trees += packed
     index = Pictures(trees, f"{aside.path}!/")
     for tree in trees:
         index.tell(tree, dict(aside.downloads(tree.path)))

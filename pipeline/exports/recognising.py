@@ -63,15 +63,17 @@ _BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_sta
 """Endings of what lies beside an export and is none."""
 
 
-def exports(paths: list[Path], mapped: columns.Mapped | None, aside: Aside) -> Iterator[Export]:
-    """The exports at `paths`. Raises UserError where nothing is recognised, with what was found."""
+def exports(
+    paths: list[Path], mapped: columns.Mapped | None, aside: Aside, packed: Mapping[Path, Tree]
+) -> Iterator[Export]:
+    """The exports at `paths`, of which some are `packed` tars. Raises UserError where nothing is recognised."""
     some = False
     for path in paths:
         if not path.exists():
             raise UserError(f"params.yaml: corpus.posts names {path}, which does not exist.")
         told: list[str] = []
         found = 0
-        for export in _at(path, mapped, aside, told):
+        for export in _at(path, mapped, aside, told, packed):
             found += 1
             yield export
         some = some or bool(found)
@@ -85,16 +87,18 @@ def exports(paths: list[Path], mapped: columns.Mapped | None, aside: Aside) -> I
             )
 
 
-def _at(path: Path, mapped: columns.Mapped | None, aside: Aside, told: list[str]) -> Iterator[Export]:
-    if path.is_dir() or _begins(path, b"PK\x03\x04"):
-        tree = Tree(path)
+def _at(
+    path: Path, mapped: columns.Mapped | None, aside: Aside, told: list[str], packed: Mapping[Path, Tree]
+) -> Iterator[Export]:
+    if path in packed or path.is_dir() or _begins(path, b"PK\x03\x04"):
+        tree = packed.get(path) or Tree(path)
         for name, fits, read in TREES:
             if fits(tree):
                 yield Export(str(path), name, read(tree))
                 return
         for inner in tree.names:
-            if path.is_dir() and inner.lower().endswith(".zip"):
-                yield from _at(path / inner, mapped, aside, told)
+            if path.is_dir() and (inner.lower().endswith(".zip") or path / inner in packed):
+                yield from _at(path / inner, mapped, aside, told, packed)
             elif not inner.lower().endswith((*ENDINGS, *_BESIDE, ".zip")) and not PurePosixPath(inner).name.startswith(
                 "."
             ):

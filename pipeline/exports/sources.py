@@ -24,7 +24,7 @@ from pipeline.running.errors import UserError
 
 LARGEST = 2 << 30
 """Bytes of one JSON document, which is held whole."""
-_LEFT_BEHIND = re.compile(r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$)")
+LEFT_BEHIND = re.compile(r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$)")
 """What macOS and Windows put beside people's files."""
 BOM = b"\xef\xbb\xbf"
 _BROKEN_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x")
@@ -45,7 +45,7 @@ class Tree:
             except (zipfile.BadZipFile, OSError) as error:
                 raise UserError(f"{path} is not a zip that can be read: {error}.") from None
             self.names = sorted(i.filename for i in self._zip.infolist() if not i.is_dir())
-        self.names = [name for name in self.names if not _LEFT_BEHIND.search(name)]
+        self.names = [name for name in self.names if not LEFT_BEHIND.search(name)]
         self.held = set(self.names)
 
     def open(self, name: str) -> IO[bytes]:
@@ -108,7 +108,8 @@ def _damaged() -> tuple[type[Exception], ...]:
     return (*kinds, zstandard.ZstdError)
 
 
-_DAMAGED = _damaged()
+DAMAGED = _damaged()
+"""What reading a packed file that was cut off or damaged raises."""
 
 
 class Packed(io.RawIOBase):
@@ -126,7 +127,7 @@ class Packed(io.RawIOBase):
         """The next bytes; 0 at the end and where no more can be read."""
         try:
             data = self._stream.read1(len(buffer))
-        except _DAMAGED as error:
+        except DAMAGED as error:
             if isinstance(error, OSError) and error.errno:  # of the disk, not of what lies on it
                 raise
             self.cut, data = error, b""

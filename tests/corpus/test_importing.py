@@ -221,7 +221,7 @@ def test_choosing_agrees_with_a_plain_loop(tmp_path):
 
 def test_equal_content_gives_equal_bytes_however_it_is_cut_and_decoded(tmp_path):
     files = {f"{i}.png": png((i, i, 0)) for i in range(9)}
-    rows = [(f"p{i}", f"user{i % 3}", None, f"{i % 9}.png") for i in range(30)]
+    rows = [(f"p{i}", f"user{i % 3}", "words" if i % 2 else None, f"{i % 9}.png") for i in range(30)]
     for folder, pieces, workers in (("a", 1, 1), ("b", 13, 2)):
         import_corpus(
             Given(rows, files, pieces), tmp_path / folder, scratch(tmp_path / folder), 1, None, 1000, 64, workers

@@ -28,13 +28,13 @@ def found(request, tmp_path_factory):
     one, other = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("several")
     several.every_case(one, ALONE)
     (one / "ours").rename(other / "theirs")
+    begin()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(WANTED, str(request.param))
         temporary = tmp_path_factory.mktemp("temporary")
         patch.setattr("tempfile.tempdir", str(temporary))
         # Forked from a process that has torch, as `started` has them, they need not import it.
         patch.setattr(api, "LaunchConfig", partial(api.LaunchConfig, start_method="forkserver"))
-        begin()
         launch(partial(several.every_case, other))
         assert not list(temporary.iterdir())
     ends = [torch.load(folder / "found.pt") for folder in (one, other)]

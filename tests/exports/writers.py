@@ -572,6 +572,18 @@ def mastodon_archives(folder: Path, posts: list[Truth]) -> Written:
                    lacks={"likes", "gone"}, **MASTO)  # fmt: skip
 
 
+def mastodon_tars(folder: Path, posts: list[Truth]) -> Written:
+    written = mastodon_archives(folder, posts)
+    for path in sorted(written.posts.glob("*.zip")):
+        with zipfile.ZipFile(path) as old, tarfile.open(path.with_suffix(".tar.gz"), "w:gz", compresslevel=1) as new:
+            for name in old.namelist():
+                member = tarfile.TarInfo(f"./{name}")
+                member.size = old.getinfo(name).file_size
+                new.addfile(member, old.open(name))
+        path.unlink()
+    return written
+
+
 def telegram(folder: Path, posts: list[Truth]) -> Written:
     export = folder / "ChatExport_2024-01-01"
     (export / "photos").mkdir(parents=True)
@@ -708,6 +720,6 @@ def crowdtangle(folder: Path, posts: list[Truth]) -> Written:
 
 WRITERS = (
     twarc_pages, twarc_flat, twarc_old, twarc_csv, x_archives, jetstream, appview, cars, zeeschuimer_instagram, fourcat_x,
-    tiktok, fourcat_csv, reddit, redcaps, instaloader, mastodon, mastodon_archives, telegram, instagram_downloads,
+    tiktok, fourcat_csv, reddit, redcaps, instaloader, mastodon, mastodon_archives, mastodon_tars, telegram, instagram_downloads,
     hugging_face, tar_shards, yfcc, crowdtangle,
 )  # fmt: skip

@@ -32,7 +32,7 @@ TEXT = PARAMS.read_text()
         ),
         ("seed: 7", "seed: 7\nseed: 8", "is not valid YAML"),
         (
-            "  images: data/own/images",
+            "  images: null",
             "  images: 20240501",
             "corpus.images is 20240501, which YAML takes for a number; put it in quotes: in params.yaml "
             '"20240501", on the command line -S \'corpus.images="20240501"\'.',
