@@ -328,7 +328,7 @@ def _decoded(value: bytes) -> str | None:
 def _shortest(value: float, exact: int) -> str:
     """A float that was a whole number below `exact`, as its digits; any other in the form that `ids` refuses."""
     whole = value == value // 1
-    return str(int(value)) if whole and abs(value) < exact else f"{value:.17E}" if whole else f"{value}E+00"
+    return str(int(value)) if whole and abs(value) < exact else f"{value:.17E}" if whole else f"{value:.17f}E+00"
 
 
 def _begins_as_bytes(values: pa.ChunkedArray) -> bool:
