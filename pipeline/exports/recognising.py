@@ -131,7 +131,7 @@ def _and_the_cut(export: Export, raw: Packed) -> Found:
 def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Aside, told: list[str]) -> Iterator[Export]:
     head = plain.peek(1 << 16)
     if head[257:262] == b"ustar":
-        told.append(f"{path} is a tar: unpack it, and name the folder")
+        told.append(f"{path} is a tar: let its name end in .tar.gz, or unpack it and name the folder")
         return
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if head[:4] == b"PAR1" or head[:6] == b"ARROW1" or head[:4] == b"\xff\xff\xff\xff":

@@ -18,6 +18,7 @@ from pipeline.running.errors import UserError
 
 _PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _VIDEOS = (".mp4", ".mov", ".m4v", ".webm", ".mp3", ".ogg")
+_BROKEN: tuple[type[Exception], ...] = (tarfile.TarError, *DAMAGED)
 _MOST, _TIMES = 1 << 30, 100
 """A tar unpacks to no more than this many bytes, or times its own size: real ones take a fraction."""
 
@@ -71,7 +72,7 @@ def _files(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 seen.add(name)
                 if (stream := tar.extractfile(member)) is not None:
                     yield name, stream
-    except (tarfile.TarError, *DAMAGED) as error:
+    except _BROKEN as error:
         if isinstance(error, OSError) and error.errno:
             raise
         raise UserError(f"{path} is cut off or damaged: {error}. Get it again, or unpack it into a folder.") from None

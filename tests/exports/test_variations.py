@@ -65,13 +65,13 @@ def test_what_macos_leaves_in_zips_is_nothing_and_a_part_may_hold_pictures_alone
     assert metrics["pictures"]["on_disk"] == 2 and not rejected
 
 
-def test_a_tar_is_refused_with_what_to_do(tmp_path):
+def test_a_tar_whose_name_does_not_say_so_is_refused_with_what_to_do(tmp_path):
     import tarfile
 
-    with tarfile.open(tmp_path / "archive.tar.gz", "w:gz") as archive:
+    with tarfile.open(tmp_path / "archive.gz", "w:gz") as archive:
         archive.add(__file__, "outbox.json")
-    with pytest.raises(UserError, match="is a tar: unpack it"):
-        run(tmp_path, tmp_path / "archive.tar.gz")
+    with pytest.raises(UserError, match=r"is a tar: let its name end in \.tar\.gz"):
+        run(tmp_path, tmp_path / "archive.gz")
 
 
 def test_tweets_of_other_years_and_versions():
