@@ -102,7 +102,8 @@ def corpus(folder: Path, size: dict[str, int]) -> None:
     for name in ("params.yaml", "models"):
         (folder / name).symlink_to(Path(name).resolve())
     words = np.array([f"word{i}" for i in range(20_000)])
-    said = words[rng.zipf(1.3, (n, 8)) % len(words)]
+    drawn = rng.zipf(1.3, (n, 8)) % len(words)
+    said = words[drawn]
     images = names("image", size["image"])
     shown = np.arange(n) % max(1, len(images))
     columns = {
@@ -113,7 +114,9 @@ def corpus(folder: Path, size: dict[str, int]) -> None:
         "created_at": pa.array(rng.integers(1.4e15, 1.6e15, n), pa.timestamp("us")),
     }
     POSTS.write(pa.table(columns), data / "corpus/posts")
-    lists = pa.ListArray.from_arrays(np.arange(0, 8 * n + 1, 8, np.int32), pa.array(said.ravel()))
+    lists = pa.ListArray.from_arrays(
+        np.arange(0, 8 * n + 1, 8, np.int32), pa.array(words).take(pa.array(drawn.ravel()))
+    )
     empty = pa.ListArray.from_arrays(np.zeros(n + 1, np.int32), pa.array([], pa.string()))
     told = {"post_id": columns["post_id"], "words": lists, "hashtags": empty, "language": pa.array(["en"] * n)}
     WORDS.write(pa.table(told), data / "text/words")

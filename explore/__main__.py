@@ -67,8 +67,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
         raise UserError(
-            f"cannot listen on {host}:{port} ({error}); --port chooses another, 0 any that is free."
+            f"cannot listen on {host}:{port} ({why}); --port chooses another, 0 any that is free."
         ) from None
 
 

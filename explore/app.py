@@ -10,7 +10,6 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from explore.forms import (
     NARROWING,
     Wrong,
     as_csv,
-    filters_of,
     flat,
     listed,
     rows_of,
@@ -48,7 +46,7 @@ from pipeline.pictures.storing import to_rgb
 from pipeline.report import cards, wording
 from pipeline.report.pictures import blurred
 from pipeline.running.errors import UserError
-from pipeline.space.filters import ALL_POSTS, Filters
+from pipeline.space.filters import ALL_POSTS
 from pipeline.space.space import KINDS, Asked, Space
 from pipeline.tables.details import TOLD
 
@@ -78,7 +76,8 @@ class Pages:
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._templates.filters |= {"clip": cards.clip, "count": wording.count, "plural": wording.plural,
-                                    "percent": wording.percent, "number": wording.number}  # fmt: skip
+                                    "percent": wording.percent, "number": wording.number,
+                                    "day": without_midnight}  # fmt: skip
         self._templates.globals |= {"address": address, "with_query": with_query, "kinds": KINDS,
                                     "flat": flat, "listed": listed}  # fmt: skip
         self._asked = lru_cache(256)(self._ask)
@@ -97,6 +96,7 @@ class Pages:
             "languages": self.space.library.languages, "clusters": self._clusters, "posts_listed": data.get("posts"),
             "marked": self._marked(), "shown": self.people.shown, "told": self._told,
             "narrowed": any(query.get(name) for name in NARROWING), "examples": self._examples,
+            "interests_named": any(self.space.library.interests.values()),
         }  # fmt: skip
         text = self._templates.get_template(f"{page}.html").render(
             about | dict(data) | {"page": page, "query": query, "path": request.url.path}
@@ -148,25 +148,12 @@ class Pages:
         if picture is not None and picture not in self.own:
             raise NotFound("That picture is no longer here: it was kept in memory alone. Please choose it again.")
         asked = self._asked(question, picture)
-        data = self.views.search(question, asked, top, self._filters(query), kinds)
+        data = self.views.search(question, asked, top, self.views.filters(query), kinds)
         narrowed = any(query.get(name) for name in NARROWING)
         return self._shown(request, "search", data | {"picture": picture, "narrowed": narrowed}, form)
 
     def _ask(self, question: str, picture: str | None) -> Asked:
         return self.space.ask(self.views.terms(question), self.own[picture] if picture else None)
-
-    def _filters(self, query: Any) -> Filters:
-        """The filters of an address, by ids; by what nobody goes by nothing is found."""
-        found = filters_of(query)
-        if found.link is not None and not self.people.shown:
-            raise Wrong("link is no filter here: it tells who posted, and people are not shown (report.people).")
-        names = {"user": found.user, "answered_user": found.answered_user, "answered_post": found.answered_post}
-        ids: dict[str, Any] = {
-            key: self.people.find("post" if key == "answered_post" else "user", name) or "\0"
-            for key, name in names.items()
-            if name is not None
-        }
-        return replace(found, **ids)
 
     async def upload(self, request: Request) -> Response:
         """Take in a picture, as the import does, and go on to what it finds."""
@@ -189,7 +176,7 @@ class Pages:
 
     def user(self, request: Request) -> Response:
         """A user."""
-        page, filters = self._page(request), self._filters(request.query_params)
+        page, filters = self._page(request), self.views.filters(request.query_params)
         return self._thing(request, "user", lambda name: self.views.user(name, page, filters))
 
     def image(self, request: Request) -> Response:
@@ -206,7 +193,7 @@ class Pages:
         def of(name: str) -> dict[str, Any]:
             if not name.isdecimal() or len(name) > 9:
                 raise NotFound(f"There is no cluster {name}.")
-            return self.lists.cluster(int(name), self._filters(request.query_params))
+            return self.lists.cluster(int(name), self.views.filters(request.query_params))
 
         return self._thing(request, "cluster", of)
 
@@ -230,14 +217,14 @@ class Pages:
     def users(self, request: Request) -> Response:
         """All users, or those with a post that the filters let through."""
         query = request.query_params
-        found = self.lists.users(self._page(request), query.get("begins", "").strip(), self._filters(query))
+        found = self.lists.users(self._page(request), query.get("begins", "").strip(), self.views.filters(query))
         return self._shown(request, "users", found, suffix(request))
 
     def posts(self, request: Request) -> Response:
         """All posts, or those that the filters let through."""
         query = request.query_params
         most = whole(query.get("top"), PAGE, 1, 1000)
-        found = self.lists.posts(self._page(request), self._filters(query), query.get("order") or "oldest", most)
+        found = self.lists.posts(self._page(request), self.views.filters(query), query.get("order") or "oldest", most)
         return self._shown(request, "posts", found, suffix(request))
 
     def about(self, request: Request) -> Response:
@@ -340,6 +327,11 @@ class Pages:
         if name not in FILES:
             return Response(b"", 404)
         return Response((HERE / "static" / name).read_bytes(), media_type=TYPES[Path(name).suffix])
+
+
+def without_midnight(time: str) -> str:
+    """A time as pages show it: a day where only that was told, which is midnight then."""
+    return time.removesuffix(" 00:00")
 
 
 def small(stored: bytes, side: int, shown: str = "shown") -> bytes:

@@ -5,10 +5,13 @@ import json
 import sys
 from pathlib import Path
 
+from starlette.datastructures import QueryParams
+
+from explore.forms import NARROWING, Data, Wrong
 from explore.views import Views
 from pipeline.report.cards import clip
 from pipeline.running.errors import UserError
-from pipeline.space.space import KINDS, Filters, Space
+from pipeline.space.space import KINDS, Space
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,16 +20,14 @@ def main(arguments: list[str] | None = None) -> int:
     asked.add_argument("question", nargs="?", default="")
     asked.add_argument("--image", type=Path, help="a picture of your own")
     asked.add_argument("--kind", choices=KINDS, action="append", help="what to find; all three by default")
+    asked.add_argument("--where", action="append", default=[], help="language=pt, side=test, … as in an address")
     asked.add_argument("--top", type=int, default=5)
     asked.add_argument("--data", type=Path, default=Path("data"))
     asked.add_argument("--json", action="store_true")
     given = asked.parse_args(arguments)
     try:
-        space = Space.open(given.data)
-        views = Views(space)
-        question = space.ask(views.terms(given.question), given.image.read_bytes() if given.image else None)
-        found = views.search(given.question, question, given.top, Filters(), tuple(given.kind or KINDS))
-    except (UserError, OSError, ValueError) as error:
+        found = answers(given)
+    except (UserError, Wrong, OSError, ValueError) as error:
         sys.stderr.write(f"ask: {error}\n")
         return 1
     if given.json:
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"known by its parts: {word} (near: {', '.join(near)})\n")
     for note in found["notes"]:
         sys.stdout.write(f"{note}\n")
-    for kind, rows in found["answers"].items():
+    for kind, rows in found["answers"].items() if found["answered"] else ():
         sys.stdout.write(f"\n{kind}\n")
         for row in rows:
             said = "; ".join(clip(post["text"], 40) for post in row.get("because", ())) or clip(row.get("text", ""), 80)
@@ -47,6 +48,21 @@ def main(arguments: list[str] | None = None) -> int:
             told = f"  ({', '.join(remarks)})" if remarks else ""
             sys.stdout.write(f"  {row['cosine']:6.2f}  {name}  {said}{told}\n")
     return int(not found["answered"])
+
+
+def answers(given: argparse.Namespace) -> Data:
+    """As /search.json has them. Raises UserError, or Wrong, for what cannot be asked."""
+    if not given.question.strip() and not given.image:
+        raise UserError('nothing is asked. Give words, user:NAME, image:ID or post:ID: make ask Q="red flower".')
+    if given.image and not given.image.is_file():
+        raise UserError(f"--image {given.image}: there is no such file.")
+    pairs = [(key, value) for key, _, value in (one.partition("=") for one in given.where)]
+    if wrong := next((key for key, _ in pairs if key not in NARROWING), None):
+        raise UserError(f"--where {wrong}: there are {', '.join(NARROWING)}, each as KEY=VALUE.")
+    views = Views(Space.open(given.data))
+    filters = views.filters(QueryParams(pairs))
+    question = views.space.ask(views.terms(given.question), given.image.read_bytes() if given.image else None)
+    return views.search(given.question, question, given.top, filters, tuple(given.kind or KINDS))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@ Ids are given as they are, or as `people` has it; `href` is the address of a thi
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
-from explore.forms import Data
+from explore.forms import Data, Wrong, filters_of
 from explore.people import People
 from explore.words import MOST, Telling
 from pipeline.common.metrics import FEWEST
@@ -141,6 +143,29 @@ class Views:
         found = [(term, self.people.find(term.kind, term.value)) for term in parse(question)]
         return [term._replace(value="\0" if name is None else name) for term, name in found]
 
+    def filters(self, query: Any) -> Filters:
+        """The filters of an address, by ids; by what nobody goes by nothing is found."""
+        found = filters_of(query)
+        if found.link is not None and not self.people.shown:
+            raise Wrong("link is no filter here: it tells who posted, and people are not shown (report.people).")
+        names = {"user": found.user, "answered_user": found.answered_user, "answered_post": found.answered_post}
+        ids: dict[str, Any] = {
+            key: self.people.find("post" if key == "answered_post" else "user", name) or "\0"
+            for key, name in names.items()
+            if name is not None
+        }
+        return replace(found, **ids)
+
+    def _not_known(self, term: Term) -> str:
+        """That a term was left out, and who is called nearly so, where people are shown."""
+        told = not_known(term)
+        if term.kind == "user" and self.people.shown:
+            first = term.value[:1].casefold()
+            known = [name for name in self.library.users.to_pylist() if name[:1].casefold() == first]
+            if alike := [name for name in get_close_matches(term.value, known) if name != term.value]:
+                told += f" Called nearly so: {', '.join(spelled('user', name) for name in alike)}."
+        return told
+
     # ------------------------------------------------------------ pages
     def search(self, question: str, asked: Asked, top: int, filters: Filters, kinds: Sequence[str]) -> Data:
         """What lies nearest to a question, as it was typed; `asked` is what `terms` made of it."""
@@ -148,7 +173,7 @@ class Views:
         return {
             "question": question,
             "terms": [{"sign": term.sign, "kind": term.kind, "value": term.value} for term in typed],
-            "notes": [not_known(typed[place]) for place in asked.left_out],
+            "notes": [self._not_known(typed[place]) for place in asked.left_out],
             "unknown": {word: list(alike) for word, alike in asked.unknown.items()},
             "from_parts": {word: list(near) for word, near in asked.from_parts.items()},
             "answered": asked.vector is not None,

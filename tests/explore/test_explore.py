@@ -322,6 +322,21 @@ def test_from_the_shell(run, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "unknown: xyzzy" in told and "user-" in told
     assert ask.main(["xyzzy", "--data", str(run / "data")]) == 1
+    capsys.readouterr()
+    for asked, said in (
+        ([], "nothing is asked"),
+        (["--image", "/nowhere.png"], "/nowhere.png: there is no such file"),
+        (["tiger", "--where", "colour=red"], "--where colour"),
+        (["tiger", "--where", "likes=many"], "likes=many"),
+    ):
+        assert ask.main([*asked, "--data", str(run / "data")]) == 1
+        told = capsys.readouterr()
+        assert said in told.err and not told.out
+    assert ask.main(["user:user-1", "--data", str(run / "data")]) == 1
+    told = capsys.readouterr().out
+    assert "There is no user user-1" in told and "user:user-1" in told.partition("Called nearly so: ")[2]
+    assert ask.main(["tiger", "--where", "by=user-01", "--kind", "text", "--data", str(run / "data")]) == 0
+    assert capsys.readouterr().out.count("post-") > 0
     posts = tmp_path / "posts.csv"
     posts.write_text("user_id,text,image\nnew,tulip petal garden,\nnew,,missing.png\nother,xyzzy,\n")
     made = tmp_path / "vectors.parquet"
