@@ -31,7 +31,7 @@ from PIL import Image
 from benchmarks import need, print_table, result
 from pipeline.copies.aligned import judge, look_of
 from pipeline.copies.groups import distinct, group_images, near_pairs, ranked, unit
-from pipeline.copies.looks import PIECE, Looks
+from pipeline.copies.looks import Looks
 from pipeline.copies.planted import KINDS, SHOW_OTHERS, one_colour, planted
 from pipeline.copies.votes import voted_pairs
 from pipeline.encoding.encoders import load_encoder
@@ -74,22 +74,22 @@ def bound(pictures: list[bytes], vectors: np.ndarray, among: int) -> np.ndarray:
     """
     sides = np.ones(len(pictures), np.int32)
     names = [f"{row:09}" for row in range(len(pictures))]
+    kind = np.arange(len(pictures) - among) % len(KINDS)
+    half, edges = len(KINDS) // 2, []
     with tempfile.TemporaryDirectory() as folder:
         columns = {"image_id": names, "bytes": pictures, "width": sides, "height": sides}
         IMAGES.write(pa.table(columns), Path(folder) / "images")
-        Looks.of(Path(folder) / "images", Path(folder) / "looks")
-        records = np.concatenate([np.load(path) for path in sorted((Path(folder) / "looks").glob("*.npy"))])
-    kind = np.arange(len(pictures) - among) % len(KINDS)
-    half, edges = len(KINDS) // 2, []
-    for turn in range(half):
-        rows = np.concatenate([np.arange(among), among + np.flatnonzero(kind % half == turn)])
-        n = len(rows)
-        looks = Looks([records[rows[begin : begin + PIECE]] for begin in range(0, n, PIECE)])
-        near = near_pairs(vectors[rows], MIN_COSINE, 7, NEIGHBOURS)
-        left, right, _ = voted_pairs(looks, NEIGHBOURS, 7, made)
-        keys = distinct(np.concatenate([near.left * n + near.right, left * n + right]))
-        keys = keys[(keys // n < among) & (keys % n >= among)]  # an original and a copy: others are not asked for
-        edges.append(rows[group_images(n, ranked(vectors[rows], *np.divmod(keys, n)), looks.judge).edges])
+        records = Looks.of(Path(folder) / "images", Path(folder) / "looks").records()
+        for turn in range(half):
+            rows = np.concatenate([np.arange(among), among + np.flatnonzero(kind % half == turn)])
+            n = len(rows)
+            np.save(Path(folder) / f"{turn}.npy", records[rows])
+            looks = Looks([Path(folder) / f"{turn}.npy"])
+            near = near_pairs(vectors[rows], MIN_COSINE, 7, NEIGHBOURS)
+            left, right, _ = voted_pairs(looks, NEIGHBOURS, 7, made)
+            keys = distinct(np.concatenate([near.left * n + near.right, left * n + right]))
+            keys = keys[(keys // n < among) & (keys % n >= among)]  # an original and a copy: others are not asked for
+            edges.append(rows[group_images(n, ranked(vectors[rows], *np.divmod(keys, n)), looks.judge).edges])
     return np.concatenate(edges)
 
 

@@ -5,14 +5,18 @@ Reads   data/corpus/images          an image: image_id, bytes, width
         data/images/groups          an image: image_id, group_id
 Writes  plots/image_copies.csv      a threshold, by the cosine alone or with the second check: precision, recall
         metrics/image_copies.json   copies planted, negatives per positive, precision and recall at min_cosine, and what
-                                    share of each kind of copies a look confirms
+                                    share of each kind of copies is found
+
+With the second check means as `dedup_images` finds them: proposed by features or by points, and looked at.
 """
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +26,11 @@ from pipeline.common.metrics import write_metrics
 from pipeline.copies.aligned import Look, judge, look_of
 from pipeline.copies.groups import unit
 from pipeline.copies.planted import KINDS, SHOW_OTHERS, THRESHOLDS, curve, one_colour, planted, propose, recall_by_kind
+from pipeline.copies.votes import voted_for
 from pipeline.encoding.encoders import Encoder, load_encoder
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.files import write_text
+from pipeline.running.machine import cores
 from pipeline.running.params import load
 from pipeline.running.progress import progress
 from pipeline.tables.corpus import IMAGES
@@ -39,7 +45,7 @@ PLOT = Path("plots/image_copies.csv")
 METRICS = Path("metrics/image_copies.json")
 
 COPIED = 15
-AMONG = 2000
+AMONG = 300
 """Pictures that are copied, and pictures among which their copies are searched: a stage of seconds at any size."""
 
 
@@ -67,28 +73,31 @@ def main() -> None:
         for source, *others in shown
         for copy in planted(to_rgb(pictures[source]), [to_rgb(pictures[row]) for row in others], random)
     ]
-    looks: dict[int, Look] = {}
-    copied = [look_of(copy) for copy in copies]
-
-    def agree(copy: int, original: int) -> bool:
-        if original not in looks:
-            looks[original] = look_of(to_rgb(pictures[original]))
-        return judge(copied[copy], looks[original]) is not None
-
     rows: list[dict[str, float | str]] = []
     facts: dict[str, object] = {}
     if len(chosen) > SHOW_OTHERS:
+        looks, copied = _each(lambda stored: look_of(to_rgb(stored)), pictures), _each(look_of, copies)
+        voted = voted_for(
+            [look.points for look in copied], [look.points for look in looks], images.neighbours, params.seed
+        )
         weights = Path(images.weights) if images.weights is not None else None
         encoder = load_encoder(images.encoder, weights, images.weights_sha256, images.precision)
         codes = IMAGE_GROUPS.read(GROUPS, ["group_id"])["group_id"].combine_chunks().dictionary_encode()
         group = codes.indices.to_numpy()[among]
         unknown = np.stack([np.isin(group, group[rows]) for rows in shown]).repeat(len(KINDS), axis=0)
         cosine = _encoded(encoder, copies) @ unit(_vectors(among)).T
-        pairs = propose(cosine, chosen.repeat(len(KINDS)), unknown, images.neighbours, agree)
+        pairs = propose(
+            cosine,
+            voted,
+            chosen.repeat(len(KINDS)),
+            unknown,
+            images.neighbours,
+            lambda copy, original: judge(copied[copy], looks[original]) is not None,
+        )
         rows = curve(pairs, len(copies))
         at = [row for row in rows if row["min_cosine"] == min(THRESHOLDS, key=lambda t: abs(t - images.min_cosine))]
         facts = {str(row["check"]): {name: row[name] for name in ("precision", "recall")} for row in at}
-        facts["recall_by_copy"] = recall_by_kind(pairs, len(copies))
+        facts["recall_by_copy"] = recall_by_kind(pairs, len(copies), images.min_cosine)
     text = io.StringIO()
     writer = csv.DictWriter(text, ["check", "min_cosine", "precision", "recall"], lineterminator="\n")
     writer.writeheader()
@@ -103,6 +112,11 @@ def _pictures(rows: np.ndarray) -> list[bytes]:
     for shard, here in _by_shard(IMAGES.shards(IMAGES_PATH), rows):
         found += IMAGES.read(shard, ["bytes"])["bytes"].take(pa.array(here)).to_pylist()
     return found
+
+
+def _each(look: Callable[[Any], Look], pictures: list[Any]) -> list[Look]:
+    with ThreadPoolExecutor(cores()) as threads:
+        return list(progress(threads.map(look, pictures), "looks", "images", total=len(pictures)))
 
 
 def _vectors(rows: np.ndarray) -> np.ndarray:

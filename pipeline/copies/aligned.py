@@ -20,6 +20,7 @@ The limits of copies are by planted copies and by looking at pairs of openclipar
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -27,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from pipeline.copies.points import Lie, Move, Places, Points, lie, points_of
+from pipeline.copies.points import LEAST, Lie, Move, Places, Points, lie, points_of
 from pipeline.tables.images import COPY, DERIVED
 
 MIN_CORRELATION = 0.97
@@ -51,8 +52,8 @@ PLACED = np.diag([THUMB, THUMB, 1.0])
 """Takes a place, in units of the longer side, there."""
 OVERLAP, TURNED = 0.5, 0.05
 """Share of either picture that has to lie on the other, for a copy; tangent of the angle that it may be turned by."""
-LAID, MIN_POINTS = 5, 20
-"""Points that lay one picture on another to be compared at all; and from which on they are not few."""
+MIN_POINTS = 20
+"""Points from which on they are not few."""
 MENDED = 0.1
 """How far its pixels may move a picture that few points have laid on another, in units of the longer side."""
 BETWEEN = 0.75
@@ -76,6 +77,11 @@ class Look:
 
     points: Points
     content: NDArray[np.uint8]
+
+    @cached_property
+    def square(self) -> Pixels:
+        """The content squeezed to (SIDE, SIDE, 3)."""
+        return _square(self.content)
 
 
 def look_of(image: Image.Image) -> Look:
@@ -103,7 +109,7 @@ def judge(one: Look, other: Look) -> Verdict | None:
         return Verdict(COPY, "pixels", correlation)
     for mirrored in (False, True):
         found = lie(one.points.mirrored() if mirrored else one.points, other.points)
-        if found is not None and found.points >= LAID:
+        if found is not None and found.points >= LEAST:
             kind = _laid(one, other, found, mirrored)
             if kind is not None:
                 return Verdict(kind, "points", float(found.points))
@@ -115,7 +121,7 @@ def _wholes(one: Look, other: Look) -> float | None:
     (height, width), (tall, wide) = one.content.shape[:2], other.content.shape[:2]
     if max(width * tall, height * wide) > MAX_STRETCH * min(width * tall, height * wide):
         return None
-    square, under = _square(one.content), _square(other.content)
+    square, under = one.square, other.square
     faces = [(_compare(face, under), face) for face in (square, square[:, ::-1])]
     found, face = max(faces, key=lambda pair: pair[0][0])
     agreed = _agreed(found, face, under, thin=True)
@@ -178,7 +184,7 @@ def _nearer(small: NDArray[np.uint8], under: NDArray[np.uint8], matrix: Move) ->
 def _mended(one: NDArray[Any], other: NDArray[Any], start: Move) -> Move:
     """What takes places of `one` to `other`, RGB, near `start` (2, 3), by their pixels; else `start`."""
     grey, under = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (one, other))
-    stop = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4
+    stop = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 1e-3
     try:
         found = cv2.findTransformECC(grey, under, start.astype(np.float32), cv2.MOTION_AFFINE, stop)[1]
     except cv2.error:  # it does not converge
@@ -282,14 +288,16 @@ def _square(pixels: NDArray[np.uint8]) -> Pixels:
 
 def _compare(one: Pixels, other: Pixels) -> tuple[float, float]:
     """Correlation of two (SIDE, SIDE, 3), and the worst block's share of variance after the best linear fit."""
-    a, b = one - one.mean(), other - other.mean()
-    spread, cross = float((a * a).mean()), float((a * b).mean())
-    other_spread = float((b * b).mean())
+    a, b = (one - one.mean()).ravel(), (other - other.mean()).ravel()
+    spread, cross, other_spread = (float(np.dot(*pair)) / a.size for pair in ((a, a), (a, b), (b, b)))
     if min(spread, other_spread) < 1 or max(spread, other_spread) > MAX_CONTRAST**2 * min(spread, other_spread):
         return 0.0, 1.0  # a picture of nothing but one colour is like none
+    correlation = cross / (spread * other_spread) ** 0.5
+    if correlation < MIN_CORRELATION - NEARLY:
+        return correlation, 1.0  # whatever its blocks
     error = (cross / spread * a - b) ** 2
     blocks = error.reshape(BLOCKS, SIDE // BLOCKS, BLOCKS, SIDE // BLOCKS, 3).mean(axis=(1, 3, 4))
-    return cross / (spread * other_spread) ** 0.5, float(blocks.max()) / other_spread
+    return correlation, float(blocks.max()) / other_spread
 
 
 def _agreed(found: tuple[float, float], one: Pixels, other: Pixels, thin: bool) -> float | None:

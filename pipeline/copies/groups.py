@@ -41,6 +41,8 @@ CELLS = 128
 """Cells whose pairs are kept at a time: what a killed run may have to search again."""
 MEMBERS = 8192
 """Most images of a cell that are held as unit vectors at once."""
+CHUNK = 4096
+"""Pairs after which it is asked anew which images share a group by now, at least."""
 SLACK = 1e-4
 """What rounding may take from a cosine in a product of matrices; the exact cosine decides."""
 
@@ -242,13 +244,18 @@ class Groups:
 
 
 def group_images(
-    n: int, pairs: Pairs, judge: Callable[[Rows, Rows], list[Verdict | None]], chunk: int = 1024, keep: Keep = made
+    n: int,
+    pairs: Pairs,
+    judge: Callable[[Rows, Rows], list[Verdict | None]],
+    chunk: int | None = None,
+    keep: Keep = made,
 ) -> Groups:
     """Groups of n images: connected components over those `pairs` that `judge(left, right)` calls copies.
 
-    Pairs are looked at by descending cosine, `chunk` at a time; one whose images share a group by then cannot change
-    it and is not looked at, so a picture with a thousand copies costs about a thousand looks and not half a million.
+    Pairs are looked at by descending cosine, `chunk` at a time (default: a sixty-fourth of them, at least CHUNK); one
+    whose images share a group by then cannot change it and is not looked at.
     """
+    chunk = chunk or max(CHUNK, -(-len(pairs.left) // 64))
     group = np.arange(n)
     edges, refused = [np.empty((0, 2), np.int64)], [np.empty((0, 2), np.int64)]
     verdicts: list[Verdict] = []

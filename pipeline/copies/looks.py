@@ -1,29 +1,35 @@
 """The looks of all pictures, on disk: memory stays at the pages that are read.
 
 Pieces of PIECE pictures stand in a folder, as arrays of RECORD that are mapped, not read; a killed run goes on after
-its last piece. A look takes 92 KB, so the folder is about as large as the pictures are.
+its last piece. A look takes 92 KB, so the folder is about as large as the pictures are. Pieces, and stretches of pairs
+to look at, are jobs (`pipeline.running.engines.spread`).
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pipeline.copies.aligned import THUMB, Look, Verdict, judge, look_of
 from pipeline.copies.points import POINTS, Points
 from pipeline.pictures.storing import to_rgb
+from pipeline.running.engines import spread
 from pipeline.running.files import sealed_file, stands
-from pipeline.running.machine import cores, keep_freed_memory
+from pipeline.running.machine import keep_freed_memory
 from pipeline.running.progress import bar
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import COPY
 
-PIECE = 1024
+PIECE = 250
+"""Pictures of a piece, all of one shard: a job takes a few seconds, and its array 23 MB."""
+PAIRS = 512
+"""Pairs that are looked at in a job."""
+OPEN = 256
+"""Pieces that a process has mapped at a time: a large corpus has more than files may be open."""
 MADE = Verdict(COPY, "features", 0.0)
 """Of images without pixels, made vectors (corpus.synthetic.images: features): their cosine has decided."""
 RECORD = np.dtype(
@@ -37,42 +43,43 @@ RECORD = np.dtype(
         ("content", "u1", (THUMB * THUMB * 3,)),
     ]
 )
+Piece = tuple[str, int]
+"""The file of a piece, and when it was written."""
 
 
 class Looks:
-    """The look of each row of the table IMAGES."""
+    """The look of each row of the table IMAGES. It can be sent to another process that sees its files."""
 
-    def __init__(self, pieces: list[NDArray[Any]]) -> None:
-        self._pieces = pieces
+    def __init__(self, files: list[Path]) -> None:
+        """`files`: arrays of RECORD as np.save writes them, in order of the rows."""
+        self._pieces: list[Piece] = [(str(file), file.stat().st_mtime_ns) for file in files]
+        self._first = np.concatenate([[0], np.cumsum([len(_mapped(piece)) for piece in self._pieces])]).astype(np.int64)
 
     @classmethod
     def of(cls, images: Path, folder: Path) -> "Looks":
         """Look at the pictures of the table at `images`, and keep what is seen in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        keep_freed_memory()  # SIFT's pyramids
-        paths = []
-        with bar("looks", "images", total=IMAGES.count(images)) as shown, ThreadPoolExecutor(cores()) as threads:
-            for begin, piece in _pieces(images):
-                path = folder / f"{begin:09}.npy"
-                if not stands(path):
-                    records = np.zeros(piece.num_rows, RECORD)
-                    for row, record in enumerate(threads.map(_record, piece.to_pylist())):
-                        if record is not None:
-                            records[row] = record
-                        shown.update()
-                    with sealed_file(path) as temporary, temporary.open("wb") as stream:
-                        np.save(stream, records)
-                else:
-                    shown.update(piece.num_rows)
-                paths.append(path)
-        return cls([np.load(path, mmap_mode="r") for path in paths])
+        jobs = [
+            (shard, begin, folder / f"{shard.stem}-{begin:06}.npy")
+            for shard in IMAGES.shards(images)
+            for begin in range(0, IMAGES.count(shard), PIECE)
+        ]
+        with bar("looks", "images", total=IMAGES.count(images)) as shown:
+            for held in spread(_look_at, jobs):
+                shown.update(held)
+        return cls([file for _, _, file in jobs])
 
     def __len__(self) -> int:
-        return sum(map(len, self._pieces))
+        return int(self._first[-1])
+
+    def records(self) -> NDArray[Any]:
+        """All that is kept, (n,) of RECORD, in memory."""
+        return np.concatenate([np.asarray(_mapped(piece)) for piece in self._pieces])
 
     def look(self, row: int) -> Look | None:
         """The look of a row; None without pixels."""
-        record = self._pieces[row // PIECE][row % PIECE]
+        piece = int(np.searchsorted(self._first, row, side="right")) - 1
+        record = _mapped(self._pieces[piece])[row - self._first[piece]]
         if not record["seen"]:
             return None
         count, (height, width) = int(record["points"]), record["shape"].tolist()
@@ -82,33 +89,53 @@ class Looks:
 
     def numbers(self, count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """By pieces, the rows (p,) and the numbers (p, 128) of the `count` strongest points of each picture."""
-        for number, piece in enumerate(self._pieces):
-            held = np.minimum(piece["points"], count)
+        for first, mapped in zip(self._first.tolist(), map(_mapped, self._pieces), strict=False):
+            held = np.minimum(mapped["points"], count)
             there = np.arange(count)[None, :] < held[:, None]
-            yield np.repeat(np.arange(len(piece)) + number * PIECE, held), piece["numbers"][:, :count][there]
+            yield np.repeat(np.arange(len(mapped)) + first, held), mapped["numbers"][:, :count][there]
 
     def judge(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> list[Verdict | None]:
         """What the pictures of each pair of rows (p,) are to each other."""
+        order = np.lexsort((right, left))  # one picture's pairs are looked at together
+        jobs = (order[begin : begin + PAIRS] for begin in range(0, len(order), PAIRS))
+        told: list[Verdict | None] = [None] * len(order)
+        found = spread(_judged, ((left[rows], right[rows]) for rows in jobs), (self,))
+        for begin, part in zip(range(0, len(order), PAIRS), found, strict=True):
+            for place, verdict in zip(order[begin : begin + PAIRS].tolist(), part, strict=True):
+                told[place] = verdict
+        return told
 
-        def of(i: int, j: int) -> Verdict | None:
-            one, other = self.look(i), self.look(j)
-            return MADE if one is None or other is None else judge(one, other)
 
-        # Products of small matrices: threads of BLAS would wait for each other inside ours.
-        with threadpool_limits(1), ThreadPoolExecutor(cores()) as threads:
-            return list(threads.map(of, left.tolist(), right.tolist()))
+@lru_cache(OPEN)
+def _mapped(piece: Piece) -> Any:
+    return np.load(piece[0], mmap_mode="r")
 
 
-def _pieces(images: Path) -> Iterator[tuple[int, pa.Table]]:
-    """The pictures of a table by PIECE, each with its first row."""
-    begin, held = 0, IMAGES.empty().select(["bytes", "width"])
-    for shard in IMAGES.batches(images, ["bytes", "width"]):
-        held = pa.concat_tables([held, shard])
-        while held.num_rows >= PIECE:
-            yield begin, held.slice(0, PIECE)
-            begin, held = begin + PIECE, held.slice(PIECE)
-    if held.num_rows:
-        yield begin, held
+def _judged(pairs: tuple[NDArray[np.int64], NDArray[np.int64]], looks: Looks) -> list[Verdict | None]:
+    held = lru_cache(2)(looks.look)
+
+    def of(i: int, j: int) -> Verdict | None:
+        one, other = held(i), held(j)
+        return MADE if one is None or other is None else judge(one, other)
+
+    with threadpool_limits(1):  # products of small matrices
+        return [of(i, j) for i, j in zip(*(rows.tolist() for rows in pairs), strict=True)]
+
+
+def _look_at(job: tuple[Path, int, Path]) -> int:
+    """Make the piece of a shard's pictures from a row on, unless it stands; returns how many."""
+    shard, begin, file = job
+    pictures = IMAGES.read(shard, ["bytes", "width"]).slice(begin, PIECE)
+    if not stands(file):
+        keep_freed_memory()  # SIFT's pyramids
+        records = np.zeros(pictures.num_rows, RECORD)
+        for row, picture in enumerate(pictures.to_pylist()):
+            record = _record(picture)
+            if record is not None:
+                records[row] = record
+        with sealed_file(file) as temporary, temporary.open("wb") as stream:
+            np.save(stream, records)
+    return int(pictures.num_rows)
 
 
 def _record(picture: dict[str, Any]) -> tuple[Any, ...] | None:

@@ -199,43 +199,60 @@ def one_colour(image: Image.Image) -> bool:
 
 @dataclass(frozen=True)
 class Proposed:
-    """Pairs (p,) of a copy and an original row, with cosine, whether true, and whether a look confirms them."""
+    """Pairs (p,) of a copy and an original row, with cosine, whether true, and whether a look confirms them.
+
+    Those that a corpus's search would look at are `near`, among the nearest of the copy, from a cosine on, or `voted`.
+    """
 
     copy: NDArray[np.int64]
     original: NDArray[np.int64]
     cosine: NDArray[np.float32]
+    near: NDArray[np.bool_]
+    voted: NDArray[np.bool_]
     true: NDArray[np.bool_]
     confirmed: NDArray[np.bool_]
+
+    def bound(self, min_cosine: float) -> NDArray[np.bool_]:
+        """Which pairs (p,) a search from `min_cosine` on binds."""
+        return self.confirmed & (self.voted | (self.near & (self.cosine >= min_cosine)))
 
 
 def propose(
     cosine: Vectors,
+    voted: tuple[NDArray[np.int64], NDArray[np.int64]],
     source: NDArray[np.int64],
     unknown: NDArray[np.bool_],
     most: int,
     agree: Callable[[int, int], bool],
 ) -> Proposed:
-    """Of each copy its source, and the `most` nearest others from the lowest threshold on, by `cosine` (c, n).
+    """Of each copy its source, the `most` nearest from the lowest threshold on, by `cosine` (c, n), and the voted.
 
-    source (c,): the original row of each copy; unknown (c, n): pairs left out; `agree(copy, original)` is the look.
+    voted: copies and originals (v,) that points propose; source (c,): the original row of each copy; unknown (c, n):
+    pairs left out; `agree(copy, original)` is the look.
     """
     rows = np.arange(len(source))
     seen = np.where(unknown, -1.0, cosine)
-    seen[rows, source] = 2.0
-    nearest = np.argsort(-seen, axis=1, kind="stable")[:, : most + 1]
-    copy, original = np.repeat(rows, nearest.shape[1]), nearest.ravel()
-    kept = seen[copy, original] >= THRESHOLDS[0]
-    copy, original = copy[kept], original[kept]
+    seen[rows, source] = cosine[rows, source]
+    near = np.zeros(seen.shape, bool)
+    nearest = np.argsort(-seen, axis=1, kind="stable")[:, :most]
+    near[rows[:, None], nearest] = np.take_along_axis(seen, nearest, 1) >= THRESHOLDS[0]
+    by_points = np.zeros(seen.shape, bool)
+    by_points[voted] = True
+    true = np.zeros(seen.shape, bool)
+    true[rows, source] = True
+    copy, original = np.nonzero(true | ((near | by_points) & ~unknown))
     confirmed = [agree(i, j) for i, j in zip(copy.tolist(), original.tolist(), strict=True)]
-    return Proposed(copy, original, cosine[copy, original], source[copy] == original, np.array(confirmed, bool))
+    at = copy, original
+    return Proposed(copy, original, cosine[at], near[at], by_points[at], true[at], np.array(confirmed, bool))
 
 
 def curve(pairs: Proposed, copies: int) -> list[dict[str, float | str]]:
-    """Rows for a plot: threshold, precision and recall by the cosine alone and with a look."""
+    """Rows for a plot: threshold, precision and recall by the cosine alone, and as pairs are bound, after a look."""
     rows: list[dict[str, float | str]] = []
-    for name, held in (("cosine alone", np.ones(len(pairs.copy), bool)), ("with second check", pairs.confirmed)):
+    for name in ("cosine alone", "with second check"):
         for threshold in THRESHOLDS:
-            at = held & (pairs.cosine >= threshold)
+            alone = (pairs.near | pairs.true) & (pairs.cosine >= threshold)
+            at = alone if name == "cosine alone" else pairs.bound(threshold)
             found = int((at & pairs.true).sum())
             precision = found / int(at.sum()) if at.any() else 1.0
             rows.append(
@@ -244,7 +261,7 @@ def curve(pairs: Proposed, copies: int) -> list[dict[str, float | str]]:
     return rows
 
 
-def recall_by_kind(pairs: Proposed, copies: int) -> dict[str, float]:
-    """Share of each kind's copies that a look confirms, whatever their cosine; copy k is of kind k modulo kinds."""
-    found = pairs.copy[pairs.true & pairs.confirmed] % len(KINDS)
+def recall_by_kind(pairs: Proposed, copies: int, min_cosine: float) -> dict[str, float]:
+    """Share of each kind's copies that are bound to their source; copy k is of kind k modulo the number of kinds."""
+    found = pairs.copy[pairs.true & pairs.bound(min_cosine)] % len(KINDS)
     return {kind: float((found == k).sum() * len(KINDS) / copies) for k, kind in enumerate(KINDS)}

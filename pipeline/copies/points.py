@@ -26,12 +26,14 @@ POINTS = 400
 """Points kept of a picture: of the LOOKED_AT of the strongest contrast, those that are spread over it."""
 LOOKED_AT, GRID, AT_ONCE = 800, 4, 12
 """Seeds, letters or leaves would have all points of a collage: of each of GRID × GRID cells AT_ONCE come in turn."""
-CONTRAST = 0.01
-"""What a point has to stand out by; a quarter of OpenCV's default, for flat and for faded pictures."""
+CONTRAST = 0.02
+"""What a point has to stand out by; half of OpenCV's default, for flat and for faded pictures."""
 RATIO = 0.8
 """A match has to be nearer than this share of the distance to the second nearest (Lowe, 2004)."""
 NEAR = 0.012
 """How far from its place a matched point may lie."""
+LEAST = 5
+"""Points that lay one picture on another to be compared at all."""
 TRIES = 500
 LENGTH = 512
 """Length of a point's numbers, as stored."""
@@ -105,7 +107,7 @@ class Lie:
 def lie(one: Points, other: Points) -> Lie | None:
     """How `one` lies on `other`, if points say so."""
     i, j = matches(one.numbers, other.numbers)
-    if len(i) < 4:
+    if len(i) < LEAST:
         return None
     here, there = one.place[i], other.place[j]
     move, inside = cv2.estimateAffinePartial2D(
@@ -122,13 +124,15 @@ def matches(one: Numbers, other: Numbers) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows of `one` and of `other` (m,) that are each other's nearest, nearer by RATIO than any other of `other`."""
     if min(len(one), len(other)) < 2:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    likeness = (one.astype(np.float32) @ other.astype(np.float32).T) / np.float32(LENGTH**2)
+    likeness = one.astype(np.float32) @ other.astype(np.float32).T  # whole numbers below 2²⁴, so exact
     rows, nearest = np.arange(len(one)), likeness.argmax(axis=1)
-    mutual = likeness.argmax(axis=0)[nearest] == rows
-    best = likeness[rows, nearest].copy()
+    best = likeness[rows, nearest]
     likeness[rows, nearest] = -1
-    near = mutual & (1 - best < RATIO**2 * (1 - likeness.max(axis=1)) + 1e-6)
-    return rows[near], nearest[near]
+    second = likeness.max(axis=1)
+    near = np.flatnonzero(LENGTH**2 - best < RATIO**2 * (LENGTH**2 - second) + 1e-6 * LENGTH**2)
+    likeness[rows, nearest] = best
+    near = near[likeness[:, nearest[near]].argmax(axis=0) == near]
+    return near, nearest[near]
 
 
 def _apart(places: Places) -> int:

@@ -6,6 +6,7 @@ once for each; a picture's pairs are the `most` pictures with most votes, of at 
 the pictures, whatever they show.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import faiss
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.copies.groups import distinct
 from pipeline.copies.looks import Looks
-from pipeline.copies.points import MIRROR
+from pipeline.copies.points import MIRROR, Numbers, Points
 from pipeline.running.checkpoints import Keep
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
@@ -39,7 +40,7 @@ def voted_pairs(looks: Looks, most: int, seed: int, keep: Keep) -> tuple[Rows, R
     if total < NEIGHBOURS + 1:
         return np.empty(0, np.int64), np.empty(0, np.int64), 0
     faiss.omp_set_num_threads(cores())
-    index, axes, picture = _index(looks, total, seed)
+    index, axes, picture = _index(lambda: looks.numbers(VOTERS), total, seed)
     n = len(looks)
     found, beyond = [], 0
     with bar("votes", "points", total=total) as shown:
@@ -55,22 +56,37 @@ def voted_pairs(looks: Looks, most: int, seed: int, keep: Keep) -> tuple[Rows, R
     return left, right, beyond
 
 
-def _index(looks: Looks, total: int, seed: int) -> tuple[Any, NDArray[np.float32], NDArray[np.int32]]:
+def voted_for(asking: Sequence[Points], among: Sequence[Points], most: int, seed: int) -> tuple[Rows, Rows]:
+    """Of the pictures `asking`, each by itself, the pairs (p,) with those of `among` that its points vote for."""
+    held, asked = ([one.numbers[:VOTERS] for one in side] for side in (among, asking))
+    rows = np.repeat(np.arange(len(held)), [len(one) for one in held])
+    if len(rows) < NEIGHBOURS + 1 or not asked:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    index, axes, picture = _index(lambda: iter([(rows, np.concatenate(held))]), len(rows), seed)
+    n = len(among) + len(asking)
+    voting = np.repeat(np.arange(len(among), n), [len(one) for one in asked])
+    other, one, _ = _piece(index, axes, picture, n, voting, np.concatenate(asked), most)
+    return one - len(among), other
+
+
+def _index(
+    pieces: Callable[[], Iterable[tuple[Rows, Numbers]]], total: int, seed: int
+) -> tuple[Any, NDArray[np.float32], NDArray[np.int32]]:
     """The points of all pictures as an index, the axes that its numbers lie along, and each point's picture."""
     random = np.random.default_rng(seed)
     share = min(1.0, LEARNT / total)
-    sample = np.concatenate([x[random.random(len(x)) < share] for _, x in looks.numbers(VOTERS)]).astype(np.float32)
+    sample = np.concatenate([x[random.random(len(x)) < share] for _, x in pieces()]).astype(np.float32)
     both = np.concatenate([sample, sample[:, MIRROR]])
     axes = np.ascontiguousarray(np.linalg.eigh(both.T @ both)[1][:, ::-1][:, :DIMENSIONS]).astype(np.float32)
     cells = int(np.clip(2 * np.sqrt(total), 1, max(1, len(sample) // 39)))
     graph = "_HNSW32" if total > LARGE else ""
     index: Any = faiss.index_factory(DIMENSIONS, f"IVF{cells}{graph},SQ8")
-    index.cp.seed, index.cp.niter = seed % 2**31, 8
+    index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed % 2**31, 8, 64
     index.train(sample @ axes)
     index.nprobe = PROBES
     picture = np.empty(total, np.int32)
     begin = 0
-    for rows, numbers in looks.numbers(VOTERS):
+    for rows, numbers in pieces():
         if len(rows):
             index.add(numbers.astype(np.float32) @ axes)
         picture[begin : begin + len(rows)] = rows

@@ -133,6 +133,7 @@ def evidence(curves: pd.DataFrame, planted: Metrics, min_cosine: float) -> list[
             Grid(["At the chosen cosine", "Share"], rows),
             [(style, name) for name, style in styles.items()],
             "Copies made of the corpus's own pictures (halved, cropped, mirrored, framed and more), each sought "
-            f"among {count(planted['negatives_per_positive'] + 1)} pictures.",
+            f"among {count(planted['negatives_per_positive'] + 1)} pictures; with the second check: proposed by the "
+            "cosine or by points that they share, and confirmed on the pictures.",
         )
     ]

@@ -1,6 +1,7 @@
 """Copies and what is derived are told from other pictures of one style; points propose what vectors cannot see."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +181,38 @@ def stored(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return stream.getvalue()
+
+
+def test_an_engine_changes_neither_what_is_kept_nor_what_is_judged(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.copies.looks.PAIRS", 3)
+    pictures = [stored(scene(seed, 160)) for seed in range(5)] * 2
+    sides = {"width": np.full(10, 160, np.int32), "height": np.full(10, 120, np.int32)}
+    rows = {"image_id": [f"{row:02}" for row in range(10)], "bytes": pictures}
+    IMAGES.write(pa.table(rows | sides), tmp_path / "images")
+    left, right = np.triu_indices(10, 1)
+    told = {}
+    for engine in ("serial", "joblib"):
+        monkeypatch.setenv("ENGINE", engine)
+        looks = Looks.of(tmp_path / "images", tmp_path / engine)
+        kept = [path.read_bytes() for path in sorted((tmp_path / engine).glob("*.npy"))]
+        told[engine] = kept, looks.judge(left, right)
+    assert told["serial"] == told["joblib"]
+    copies = [(i, j) for i, j, verdict in zip(left.tolist(), right.tolist(), told["serial"][1], strict=True) if verdict]
+    assert copies == [(row, row + 5) for row in range(5)]
+
+
+def test_pieces_are_of_one_shard_and_rows_are_found_across_them(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.copies.looks.PIECE", 4)
+    pictures = [stored(scene(seed, 120)) for seed in range(11)]
+    sides = {"width": np.full(11, 120, np.int32), "height": np.full(11, 90, np.int32)}
+    rows = {"image_id": [f"{row:02}" for row in range(11)], "bytes": pictures}
+    replace(IMAGES, shard_rows=6).write(pa.table(rows | sides), tmp_path / "images")
+    looks = Looks.of(tmp_path / "images", tmp_path / "looks")
+    assert len(looks) == 11 and len(list((tmp_path / "looks").glob("*.npy"))) == 4  # 4 + 2, 4 + 1
+    for row in (0, 3, 4, 5, 6, 9, 10):
+        seen = looks.look(row)
+        assert seen is not None and (seen.content == look_of(scene(row, 120)).content).all()
+    assert np.concatenate([rows for rows, _ in looks.numbers(5)]).tolist() == np.repeat(np.arange(11), 5).tolist()
 
 
 def test_looks_on_disk_are_those_of_the_pictures_and_points_vote_for_what_shares_them(tmp_path: Path) -> None:

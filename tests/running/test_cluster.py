@@ -1,17 +1,22 @@
 """Ray: nodes as processes of this machine. `make test-cluster` installs the extra `cluster` and runs these."""
 
+import io
 import os
 import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from PIL import Image
 from spread_work import dies, dies_once, large, noted, refuses, scaled, shouted, slow, threads
 
+from pipeline.copies.looks import Looks
 from pipeline.running import engines
 from pipeline.running.engines import spread
 from pipeline.running.errors import UserError
 from pipeline.running.shards import map_shards, publish
+from pipeline.tables.corpus import IMAGES
 
 ray = pytest.importorskip("ray", reason="needs the extra `cluster`: make test-cluster")
 
@@ -96,6 +101,24 @@ def test_shards_are_the_same_bytes_and_a_rerun_skips_what_is_done(run, monkeypat
         publish(run / folder, run / f"{folder}-table")
     bytes_of = [[path.read_bytes() for path in sorted((run / f"{f}-table").iterdir())] for f in ("far", "near")]
     assert bytes_of[0] == bytes_of[1] and len(bytes_of[0]) == 7
+
+
+def test_looks_at_pictures_and_at_pairs_are_the_same_as_here(run, monkeypatch):
+    random = np.random.default_rng(3)
+    drawn = [random.integers(0, 256, (12, 16, 3), np.uint8).repeat(10, 0).repeat(10, 1) for _ in range(4)]
+    columns = {"width": np.full(8, 160, np.int32), "height": np.full(8, 120, np.int32)}
+    files = [io.BytesIO() for _ in range(8)]
+    for row, file in enumerate(files):
+        Image.fromarray(drawn[row % 4]).save(file, "PNG")
+    columns |= {"image_id": list("abcdefgh"), "bytes": [file.getvalue() for file in files]}
+    IMAGES.write(pa.table(columns), Path("images"))
+    left, right = np.triu_indices(8, 1)
+    told = []
+    for engine in ("ray", "serial"):
+        monkeypatch.setenv("ENGINE", engine)
+        looks = Looks.of(Path("images"), Path(engine))
+        told.append((looks.judge(left, right), [path.read_bytes() for path in sorted(Path(engine).glob("*.npy"))]))
+    assert told[0] == told[1] and sum(verdict is not None for verdict in told[0][0]) == 4
 
 
 def test_results_outgrow_no_object_store(run, nodes):
