@@ -1,12 +1,13 @@
 """The engines that spread work: the same stages, the same posts, by a loop, by joblib, and by Ray on one machine.
 
-python -m benchmarks.engines 100000            # needs the extras bench and cluster; --nodes 1 2 4: of Ray, a core each
+python -m benchmarks.engines 100000            # needs the extras bench and cluster; --nodes 1 2 4: of Ray, a core each;
+                                               # stages that are kept are measured anew by --again STAGE …
 python -m benchmarks.engines --machines 8 32   # what 100 million posts would take, from the figures that are kept
 
 On one machine this shows equality, and what an engine adds, not speed: CPU seconds of all processes, Ray's own too, so
-that a busy machine disturbs little. From a loop's figures comes the share of a stage that more machines divide, and
-from that, by Amdahl's law, the table of --machines: its other input is what each stage took at the paper's size
-(benchmarks/scale.json), grown by its exponent.
+that a busy machine disturbs little. From a loop's figures at two sizes (`10000 --nodes`: no Ray) comes the
+share of what more posts cost that more machines divide, and from that, by Amdahl's law, the table of --machines: its
+other input is what each stage took at the paper's size (benchmarks/scale.json), grown by its exponent.
 """
 
 import argparse
@@ -15,10 +16,13 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks import ROOT, need, print_table, result
 from pipeline.running.files import write_text
@@ -31,31 +35,34 @@ MOST_ADDED = 0.15
 
 POSTS, PICTURES, CORES = 100_000_000, 13_000_000, 16
 """What --machines reckons for, and the cores of each."""
-PER_PICTURE = {"import_corpus": 0.013, "image_features": 0.009, "dedup_images": 0.020}
-"""CPU seconds, seen on openclipart: decoding; the network; points, and a look at a pair (docs/scale.md)."""
+PER_PICTURE = {"import_corpus": 0.017, "image_features": 0.014, "dedup_images": 0.034}
+"""CPU seconds, seen on openclipart: decoding; the network; points, and looks at pairs (docs/scale.md)."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("posts", type=int, nargs="?")
     parser.add_argument("--nodes", type=int, nargs="*", default=[2])
+    parser.add_argument("--again", nargs="*", default=[], choices=SPREAD)
     parser.add_argument("--machines", type=int, nargs="*", default=[])
     arguments = parser.parse_args()
     if arguments.posts:
         need("psutil", "ray")
-        measured = _measure(arguments.posts, arguments.nodes)
+        measured = _measure(arguments.posts, arguments.nodes, arguments.again)
         _tell(arguments.posts, measured)
     if arguments.machines:
         _reckon(arguments.machines)
 
 
-def _measure(posts: int, nodes: list[int]) -> dict[str, dict[str, Any]]:
+def _measure(posts: int, nodes: list[int], again: list[str]) -> dict[str, dict[str, Any]]:
     from benchmarks.scale import _digest, _prepare
 
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}  # no worker waits for other work here
     folder = _prepare(posts, ROOT / ".scale" / f"engines-{posts}")
-    held: dict[str, dict[str, Any]] = {}
+    held = {stage: by for stage, by in _read().get(str(posts), {}).items() if stage not in again}
     for stage in _stages():
+        if stage in held:
+            continue
         if stage not in SPREAD:
             if not (folder / "timings" / f"{stage}.json").exists():
                 _run(stage, folder, {"ENGINE": "joblib"})
@@ -67,7 +74,7 @@ def _measure(posts: int, nodes: list[int]) -> dict[str, dict[str, Any]]:
             with _cluster(count) as (address, used):
                 before = used()
                 took = _run(stage, folder, {"ENGINE": "ray", "RAY_ADDRESS": address})
-                took["cpu_s"] = round(took["cpu_s"] - took.get("spread_cpu_s", 0) + used() - before, 2)
+                took["cpu_s"] = round(used() - before, 2)  # of the stage's own process too
                 rows[f"ray {count}"] = took | {"sum": _digest(stage, folder)}
         held[stage] = rows
         print(f"{stage}: {rows}", file=sys.stderr, flush=True)
@@ -83,6 +90,9 @@ def _stages() -> tuple[str, ...]:
 
 def _run(stage: str, folder: Path, environment: dict[str, str]) -> dict[str, float]:
     shutil.rmtree(folder / ".checkpoints" / stage, ignore_errors=True)
+    # Lemmas that an earlier run looked up would be a later one's.
+    environment |= {"DU2MCE_CACHE": str(folder / "cache")}
+    shutil.rmtree(folder / "cache", ignore_errors=True)
     with (folder / "log.txt").open("a") as log:
         command = [sys.executable, "-m", f"stages.{stage}"]
         code = subprocess.run(
@@ -96,7 +106,7 @@ def _run(stage: str, folder: Path, environment: dict[str, str]) -> dict[str, flo
 
 @contextmanager
 def _cluster(nodes: int) -> Iterator[tuple[str, Any]]:
-    """A Ray of so many nodes of a core each; its address, and a function that tells its CPU seconds."""
+    """A Ray of so many nodes of a core each; its address, and what tells the CPU seconds of all that runs meanwhile."""
     import psutil
     from ray.cluster_utils import Cluster
 
@@ -110,18 +120,29 @@ def _cluster(nodes: int) -> Iterator[tuple[str, Any]]:
             if tries == 5:
                 raise
 
-    def used() -> float:
-        total = 0.0
-        for process in psutil.Process().children(recursive=True):
-            try:
-                total += sum(process.cpu_times()[:4])  # user, system, and of children that ended
-            except psutil.NoSuchProcess:
-                continue
-        return total
+    held: dict[int, float] = {}
+    ended = threading.Event()
 
+    def look() -> None:
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                held[process.pid] = sum(process.cpu_times()[:2])
+
+    def watch() -> None:
+        while not ended.wait(0.2):  # raylets do not wait for the workers that they end: what these took is lost then
+            look()
+
+    def used() -> float:
+        look()
+        return sum(held.values())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
     try:
         yield cluster.address, used
     finally:
+        ended.set()
+        watching.join()
         cluster.shutdown()
 
 
@@ -155,9 +176,13 @@ def _tell(posts: int, measured: dict[str, dict[str, Any]]) -> None:
     result({"posts": posts, "stages": rows}, bounds)
 
 
-def _share(by: dict[str, Any]) -> float:
-    """The share of a stage's CPU time that is in jobs."""
-    return float(min(1.0, by["serial"].get("spread_cpu_s", 0) / by["serial"]["cpu_s"]))
+def _share(by: dict[str, Any], less: dict[str, Any] | None = None) -> float:
+    """The share of a stage's CPU time that is in jobs; of what it takes beyond a smaller size, if `less` is of one."""
+    spread, whole = (by["serial"].get(name, 0.0) for name in ("spread_cpu_s", "cpu_s"))
+    if less:
+        spread -= less["serial"].get("spread_cpu_s", 0.0)
+        whole -= less["serial"]["cpu_s"]
+    return float(np.clip(spread / max(whole, 0.01), 0.0, 1.0))
 
 
 def _reckon(machines: list[int]) -> None:
@@ -167,13 +192,14 @@ def _reckon(machines: list[int]) -> None:
 
     if not (kept := _read()):
         sys.exit(f"there is no {RESULTS} to reckon from: `python -m benchmarks.engines 1000000` makes it.")
-    largest = kept[max(kept, key=int)]
+    # A start grows with nothing: what counts is the share of what more posts add.
+    *_, less, largest = {}, *(kept[size] for size in sorted(kept, key=int))
     held = scale()
     rows = []
     for stage in (name for name in SHOWN if name != "image_copies"):
         took = held[str(PAPER_POSTS)][stage]["cpu_s"]
         grown = took * (POSTS / PAPER_POSTS) ** max(1.0, _exponent(held, stage))
-        spread = _share(largest[stage]) * grown if stage in largest else 0.0
+        spread = _share(largest[stage], less.get(stage)) * grown if stage in largest else 0.0
         alone, pictures = grown - spread, PER_PICTURE.get(stage, 0) * PICTURES
         hours = {f"{count}": (alone + (spread + pictures) / (count * CORES)) / 3600 for count in (1, *machines)}
         rows.append({"stage": stage, "spread %": 100 * (spread + pictures) / (grown + pictures)} | hours)

@@ -152,17 +152,23 @@ def _prepare(posts: int, folder: Path | None = None) -> Path:
 
 
 def _measured(stage: str, folder: Path) -> dict[str, float]:
-    """Run one stage in `folder`; the peak is of all its processes together, what they share counted once."""
-    begun, peak, used = time.perf_counter(), 0.0, {}
+    """Run one stage in `folder`; peaks are of all its processes together, what they share counted once.
+
+    `peak_mb` counts what they have mapped of files too, which the system takes back where memory is short; `held_mb`
+    does not.
+    """
+    begun, peak, held, used = time.perf_counter(), 0, 0, {}
     with (folder / "log.txt").open("a") as log:
         child = subprocess.Popen(_command(stage, folder), cwd=folder, stdout=log, stderr=log)
         top = psutil.Process(child.pid)
         while child.poll() is None:
             try:
                 tree = [top, *top.children(recursive=True)]
-                peak = max(peak, sum(process.memory_full_info().pss for process in tree))
+                shares = [_memory(process.pid) for process in tree]
+                peak = max(peak, sum(share["Pss"] for share in shares))
+                held = max(held, sum(share["Pss"] - share["Pss_File"] for share in shares))
                 used.update({process.pid: _io(process) for process in tree})
-            except psutil.Error:
+            except (psutil.Error, OSError, KeyError):
                 pass  # a process ended between two looks at it
             time.sleep(0.2 if time.perf_counter() - begun < 30 else 1.0)
     if child.returncode:
@@ -172,10 +178,17 @@ def _measured(stage: str, folder: Path) -> dict[str, float]:
     return {
         "wall_s": round(time.perf_counter() - begun, 1),
         "cpu_s": timing["cpu_s"],
-        "peak_mb": round(max(peak / 2**20, 0)),
+        "peak_mb": round(peak / 2**10),
+        "held_mb": round(held / 2**10),
         "read_mb": round(sum(read for read, _ in used.values()) / 2**20, 1),
         "written_mb": round(sum(written for _, written in used.values()) / 2**20, 1),
     }
+
+
+def _memory(pid: int) -> dict[str, int]:
+    """What a process has in memory, by kind, in kB: its proportional share of what it shares."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
 
 
 def _io(process: psutil.Process) -> tuple[int, int]:

@@ -58,7 +58,7 @@ def main() -> None:
         log.warning("nothing clustered: %s", metrics["not_measured"])
     else:
         clusters, centroids, similarity = cluster(users.values, k, params.seed)
-        images = Vectors.read(EMBEDDED / "images")
+        images = Vectors.stored(EMBEDDED / "images")
         found = {
             "users": pa.table({"user_id": users.ids, "cluster": clusters, "similarity": similarity}),
             "words": top_words(posts, users.ids, clusters, common, wanted.words),

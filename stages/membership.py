@@ -51,9 +51,9 @@ class Side(NamedTuple):
 
 def main() -> None:
     params = load("seed", "retrieval.bootstrap")
-    trained, users, images = load_model(MODEL), Vectors.read(USERS), Vectors.read(IMAGES)
+    trained, users = load_model(MODEL), Vectors.read(USERS)
     vectors = users.values.astype(np.float32)
-    train, test = (_side(path, trained, users, images, params.seed) for path in (TRAIN, TEST))
+    train, test = (_side(path, trained, users, params.seed) for path in (TRAIN, TEST))
     count, seed = params.retrieval.bootstrap, params.seed
     metrics: dict[str, Any] = {"posts": {"train": train.posts, "test": test.posts}}
     for kind, of_train, of_test in (
@@ -69,7 +69,7 @@ def main() -> None:
     log.info("whose post was in train, AUC: %s", {kind: metrics[kind] for kind in ("text", "image", "user")})
 
 
-def _side(path: Path, trained: Trained, users: Vectors, images: Vectors, seed: int) -> Side:
+def _side(path: Path, trained: Trained, users: Vectors, seed: int) -> Side:
     """The posts of known authors on a side, at most MOST of them."""
     rows = CONTENT.read(path, ["post_id", "user_id", "image_id", "words"])
     rows = rows.filter(pc.is_in(rows["user_id"], users.ids))
@@ -82,7 +82,9 @@ def _side(path: Path, trained: Trained, users: Vectors, images: Vectors, seed: i
     sentence = sentence_vectors(SENTENCES, rows["post_id"]) if read else np.empty((rows.num_rows, 0))
     said = np.flatnonzero((token[:, 0] > 0) | told(sentence))
     shown = np.flatnonzero(rows["image_id"].is_valid().to_numpy())
-    place = positions(rows["image_id"].take(pa.array(shown)), images.ids)
+    asked = rows["image_id"].take(pa.array(shown))
+    images = Vectors.read(IMAGES, asked)
+    place = positions(asked, images.ids)
     return Side(
         embed_texts(trained.model, token[said], sentence[said]).astype(np.float32),
         author[said],

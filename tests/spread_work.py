@@ -67,3 +67,43 @@ def shouted(source: Path, target: Path) -> dict[str, int]:
     """A shard's work."""
     target.write_bytes(source.read_bytes().upper())
     return {"bytes": len(source.read_bytes())}
+
+
+def with_killed_workers(stage: str, noted: Path) -> None:
+    """Run a stage on a cluster. The first job to begin is killed with -9 at work; the next, when it has done its work
+    and nobody knows; each leaves a file in `noted`.
+    """
+    from started import stages
+
+    from pipeline.running import engines
+
+    plain = engines._task
+
+    def deadly():
+        task = plain()
+
+        def deadly_task(*given):
+            import os
+            import signal
+            import threading
+            from contextlib import suppress
+
+            def first(name):
+                with suppress(FileExistsError):
+                    os.close(os.open(f"{noted}/{name}", os.O_CREAT | os.O_EXCL))
+                    return True
+                return False
+
+            if first("at work"):
+                threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGKILL)).start()
+                task(*given)
+                threading.Event().wait()  # sooner done than killed
+            result = task(*given)
+            if first("at its end"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return deadly_task
+
+    engines._task = deadly
+    stages(stage)
