@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from ruamel.yaml import YAML
 
 from pipeline.corpus.listing import places
+from pipeline.corpus.sources.table import TableCorpus
 from pipeline.privacy import erased
 from pipeline.privacy.erased import Tombstones
 from pipeline.privacy.keys import Key, private_folder, write_private
@@ -214,8 +215,11 @@ def _search(traces: Traces, corpus: Any, cache: Path | None) -> Searched:
 
 
 def _own(corpus: Any) -> list[Path]:
-    keys = {"table": ("posts", "images", "users"), "export": ("posts", "images", "edges", "brands")}
-    named = [getattr(corpus, key) for key in keys.get(corpus.source, ())]
+    if corpus.source == "table":  # where params.yaml names none, they may lie beside the posts
+        table = TableCorpus.of(corpus)
+        return [path for path in (*table.tables.values(), table.images) if path and path.exists()]
+    keys = ("posts", "images", "edges", "brands") if corpus.source == "export" else ()
+    named = [getattr(corpus, key) for key in keys]
     return [path for one in named if one for path in places(one) if path.exists()]
 
 

@@ -16,6 +16,7 @@ from pipeline.evaluation.baselines import mean_images, mean_words
 from pipeline.running.params import validate
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS
+from pipeline.tables.split import CONTENT, SETS
 from pipeline.tables.table import matrix
 from stages import baselines
 from stages.inputs import Inputs
@@ -74,8 +75,8 @@ class Once:
 
 
 @pytest.fixture
-def found(tmp_path, monkeypatch):
-    """The metrics of the stage, run on planted topics with small parameters."""
+def project(tmp_path, monkeypatch):
+    """A folder to run the stage in, on planted topics; a function that sets the epochs and runs it."""
     root = Path(__file__).parents[2]
     write_tables(tmp_path)
     (tmp_path / "data/checked").write_text("")
@@ -84,12 +85,43 @@ def found(tmp_path, monkeypatch):
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load(root / "params.yaml")
     params["model"] |= {"dim": 32, "filters": [16, 16, 16]}
-    params["train"] |= {"batch_size": 50, "epochs": 8, "learning_rate": 5.0e-3}
     params["retrieval"]["bootstrap"] = 100
-    yaml.dump(params, tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
-    baselines.main()
-    return json.loads(baselines.METRICS.read_text())
+
+    def run(epochs):
+        params["train"] |= {"batch_size": 50, "epochs": epochs, "learning_rate": 5.0e-3}
+        yaml.dump(params, tmp_path / "params.yaml")
+        baselines.main()
+        return json.loads(baselines.METRICS.read_text())
+
+    return run
+
+
+@pytest.fixture
+def found(project):
+    """The metrics of the stage."""
+    return project(epochs=8)
+
+
+def test_every_method_is_asked_texts_without_a_known_word_and_ranks_them_at_chance(project):
+    place = Path("data/split/test")
+    test = CONTENT.read(place)
+    said = test["words"].to_pylist()
+    first, second = [at for at, words in enumerate(said) if words][:2]
+    said[first], said[second] = ["unheard", "of"], []  # the second: a text of links alone
+    at = test.column_names.index("words")
+    CONTENT.write(test.set_column(at, "words", pa.array(said, pa.list_(pa.string()))), place)
+    wordless = set(test["post_id"].take(pa.array([first, second])).to_pylist())
+    asked = [row["post_id"] for row in SETS.read(Path("data/split/sets")).to_pylist()
+             if (row["split"], row["task"]) == ("test", "text_to_user")]  # fmt: skip
+    assert wordless < set(asked)
+    found = project(epochs=1)
+    for method in ("avg_text", "bridging", "merged"):
+        assert found[method]["text_to_user"]["queries"] == len(asked)
+        assert found[method]["at_chance"]["text_to_user"] == {"text_without_known_word": 2}
+        ranks = [row["rank"] for row in RANKS.read(baselines.BASELINES / method / "ranks").to_pylist()
+                 if row["task"] == "text_to_user" and row["query_id"] in wordless]  # fmt: skip
+        assert ranks == [6.5, 6.5]  # of twelve users
 
 
 def test_the_four_methods_are_asked_what_they_can_answer_and_find_planted_topics(found):

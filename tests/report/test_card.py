@@ -4,13 +4,15 @@ import json
 import re
 import shutil
 from datetime import datetime
+from typing import get_args
 
 import pyarrow as pa
 import pytest
 from fabricate import edit
 
 from pipeline.common.metrics import read_metrics, write_metrics
-from pipeline.report.card import Chapter, markdown
+from pipeline.report.card import SOURCES, Chapter, markdown
+from pipeline.running.schema import Corpus
 from pipeline.tables.corpus import POSTS
 from stages import card
 
@@ -63,6 +65,10 @@ def test_no_card_names_anybody_and_what_is_unknown_is_asked_of_the_publisher(wri
         assert "[the publisher" in text
     held = json.loads((card.CARD / "card.json").read_text())
     assert [title for title, _ in held["Datasheet"]] == DATA
+
+
+def test_each_source_of_a_corpus_says_what_it_is():
+    assert set(SOURCES) == set(get_args(Corpus.model_fields["source"].annotation))
 
 
 def test_text_from_outside_is_text_in_markdown():
