@@ -18,7 +18,8 @@ from tools import rooms
 ROOT = Path(__file__).parents[2]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 LOCKED = {line.partition("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
-PEERS = set(EXTRAS["bench"]) - LOCKED
+MODULES = {"umap-learn": "umap"}
+PEERS = {MODULES.get(name, name) for name in set(EXTRAS["bench"]) - LOCKED}
 COMPARING = [
     path
     for path in sorted((ROOT / "benchmarks").glob("*.py"))
