@@ -24,11 +24,11 @@ comes last would have one process work while the others wait."""
 _spread = engines.spread
 
 
-def _sendable(function, jobs, shared=(), *rest, threads=False, **more):
+def _sendable(function, jobs, shared=(), workers=None, threads=False, **more):
     """`engines.spread`, which makes sure that work could go to another process: in `make test` it stays in this one."""
-    if not threads:
+    if workers != 1 and not threads:
         cloudpickle.dumps((function, shared))
-    return _spread(function, jobs, shared, *rest, threads=threads, **more)
+    return _spread(function, jobs, shared, workers, threads, **more)
 
 
 engines.spread = _sendable  # before any room imports it
