@@ -3,10 +3,12 @@
 A *copy* agrees in its pixels: squeezed to 96 × 96 RGB, up to brightness and contrast, the correlation is at least
 MIN_CORRELATION, and no block of 12 × 12 differs by more than MAX_DIFFERENCE, in mean square, of the picture's whole
 variance: another emblem in the same flag, another sign in the same triangle leave the correlation high, but not that
-block. Pictures are laid on each other whole, without their plain borders, as they are and mirrored, which is all there
-is for drawings of few points; or as their points say (`pipeline.copies.points`).
+block. Pictures are laid on each other whole, without their plain borders, which is all there is for drawings of few
+points; or as their points say (`pipeline.copies.points`), and then OVERLAP of either has to lie on the other. And finer
+pixels tell no difference (`pipeline.copies.detail`), such as another number on the same announcement.
 
-A picture is *derived* from another where, laid on it by points, they share what is drawn. Between the points that lay
+A picture is *derived* from another where it agrees so but for the detail, or is mirrored (an arrow to the other side is
+another sign), or where, laid on it by points, they share what is drawn. Between the points that lay
 it there and lie alike (their convex hull), of the places with texture at least BETWEEN correlate in their surroundings:
 in two road signs the points are the frame's, and what the frame holds does not. Where they take up less than WIDE of
 the finer picture, OVER of the places with texture have to wherever the two lie on each other: in two flags the emblem
@@ -28,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
+from pipeline.copies.detail import Grey, detail_of, differ, packed, unpacked
 from pipeline.copies.points import LEAST, Lie, Move, Places, Points, lie, points_of
 from pipeline.tables.images import COPY, DERIVED
 
@@ -50,8 +53,10 @@ THUMB = 112
 """Longer side, in pixels, of what is kept of a picture without its border."""
 PLACED = np.diag([THUMB, THUMB, 1.0])
 """Takes a place, in units of the longer side, there."""
-OVERLAP, TURNED = 0.5, 0.05
+OVERLAP, TURNED = 0.65, 0.05
 """Share of either picture that has to lie on the other, for a copy; tangent of the angle that it may be turned by."""
+OVERLAP_LEAST = 0.5
+"""The same for what is derived, and agrees as copies do: a bus, and the bus with a taxi beside it."""
 MIN_POINTS = 20
 """Points from which on they are not few."""
 MENDED = 0.1
@@ -73,10 +78,16 @@ Pixels = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Look:
-    """What is kept of a picture without its plain borders: its points, and RGB (h, w, 3), longer side THUMB."""
+    """What is kept of a picture without its plain borders: points, RGB (h, w, 3), longer side THUMB, detail."""
 
     points: Points
     content: NDArray[np.uint8]
+    packed: bytes
+
+    @cached_property
+    def detail(self) -> Grey:
+        """The content, finer and in grey."""
+        return unpacked(self.packed)
 
     @cached_property
     def square(self) -> Pixels:
@@ -90,7 +101,7 @@ def look_of(image: Image.Image) -> Look:
     zoom = THUMB / max(image.size)
     width, height = (max(2, round(side * zoom)) for side in image.size)
     filtered = Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR
-    return Look(points_of(image), np.asarray(image.resize((width, height), filtered)))
+    return Look(points_of(image), np.asarray(image.resize((width, height), filtered)), packed(detail_of(image)))
 
 
 @dataclass(frozen=True)
@@ -104,9 +115,11 @@ class Verdict:
 
 def judge(one: Look, other: Look) -> Verdict | None:
     """What `one` is to `other`; None: nothing."""
-    correlation = _wholes(one, other)
-    if correlation is not None:
-        return Verdict(COPY, "pixels", correlation)
+    for mirrored in (False, True):
+        correlation = _wholes(one, other, mirrored)
+        if correlation is not None:
+            same = not mirrored and not differ(one.detail, other.detail, _whole(one, other))
+            return Verdict(COPY if same else DERIVED, "pixels", correlation)
     for mirrored in (False, True):
         found = lie(one.points.mirrored() if mirrored else one.points, other.points)
         if found is not None and found.points >= LEAST:
@@ -116,19 +129,25 @@ def judge(one: Look, other: Look) -> Verdict | None:
     return None
 
 
-def _wholes(one: Look, other: Look) -> float | None:
-    """The correlation of the two contents, the one perhaps mirrored, if they are copies."""
+def _wholes(one: Look, other: Look, mirrored: bool) -> float | None:
+    """The correlation of the two contents, the one perhaps mirrored, if they agree."""
     (height, width), (tall, wide) = one.content.shape[:2], other.content.shape[:2]
     if max(width * tall, height * wide) > MAX_STRETCH * min(width * tall, height * wide):
         return None
-    square, under = one.square, other.square
-    faces = [(_compare(face, under), face) for face in (square, square[:, ::-1])]
-    found, face = max(faces, key=lambda pair: pair[0][0])
+    face, under = one.square[:, ::-1] if mirrored else one.square, other.square
+    found = _compare(face, under)
     agreed = _agreed(found, face, under, thin=True)
     if agreed is None and found[0] >= MIN_CORRELATION - NEARLY:
         face = _settled(face, under)
         agreed = _agreed(_compare(face, under), face, under, thin=True)
     return agreed
+
+
+def _whole(one: Look, other: Look) -> Move:
+    """What lays the whole of one content on the other's: (3, 3), in units of the longer sides."""
+    shapes = one.content.shape[:2], other.content.shape[:2]
+    (height, width), (tall, wide) = (np.array(shape) / max(shape) for shape in shapes)
+    return np.diag([wide / width, tall / height, 1.0])
 
 
 def _settled(face: Pixels, under: Pixels) -> Pixels:
@@ -146,11 +165,13 @@ def _settled(face: Pixels, under: Pixels) -> Pixels:
 def _laid(one: Look, other: Look, lie: Lie, mirrored: bool) -> str | None:
     """What two pictures are to each other where `lie` takes the one, perhaps mirrored, there."""
     flip = np.array([[-1, 0, one.points.width], [0, 1, 0], [0, 0, 1]]) if mirrored else np.eye(3)
-    there: Any = PLACED @ np.vstack([lie.move @ flip, [[0, 0, 1]]]) @ np.linalg.inv(PLACED)
+    move = np.vstack([lie.move @ flip, [[0, 0, 1]]])
+    there: Any = PLACED @ move @ np.linalg.inv(PLACED)
     scale = float(np.sqrt(abs(np.linalg.det(there[:2, :2]))))
     if not 1 / 20 < scale < 20:
         return None
     marks = _through(PLACED, lie.there)
+    details = one.detail, other.detail
     if scale > 1:  # the finer picture is laid on the coarser, where both have the detail that is compared
         marks = _through(PLACED @ flip, lie.here)
         one, other, there, scale = other, one, np.linalg.inv(there), 1 / scale
@@ -168,8 +189,11 @@ def _laid(one: Look, other: Look, lie: Lie, mirrored: bool) -> str | None:
     inside = cv2.warpAffine(np.full((height, width), 255, np.uint8), matrix, size, flags=cv2.INTER_NEAREST) > 0
     if inside.sum() < WINDOW**2:
         return None
-    if _is_copy(laid, other.content, inside, width * height, there, few):
+    overlap = _agreeing_overlap(laid, other.content, inside, width * height, there, few)
+    if overlap >= OVERLAP and not mirrored and not differ(*details, move):
         return COPY
+    if overlap >= OVERLAP_LEAST:
+        return DERIVED
     return DERIVED if _share(laid, small, other.content, inside, marks, few) else None
 
 
@@ -201,17 +225,17 @@ def _through(move: Move, places: Places) -> Places:
     return np.asarray(places @ move[:2, :2].T + move[:2, 2], np.float32)
 
 
-def _is_copy(
+def _agreeing_overlap(
     laid: NDArray[np.uint8], under: NDArray[np.uint8], inside: NDArray[np.bool_], area: int, there: Move, few: bool
-) -> bool:
-    """Whether most of both pictures lies on the other, upright, and agrees there."""
-    overlap = int(inside.sum())
-    if min(overlap / area, overlap / inside.size) < OVERLAP or not _upright(there):
-        return False
+) -> float:
+    """The share of either picture that lies on the other, the lesser, where that is upright and agrees; else 0."""
+    overlap = int(inside.sum()) / max(area, inside.size)
+    if overlap < OVERLAP_LEAST or not _upright(there):
+        return 0.0
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     box = slice(rows[0] + 1, rows[-1]), slice(columns[0] + 1, columns[-1])
     one, other = _square(laid[box]), _square(under[box])
-    return _agreed(_compare(one, other), one, other, thin=few) is not None
+    return overlap if _agreed(_compare(one, other), one, other, thin=few) is not None else 0.0
 
 
 def _share(

@@ -1,20 +1,21 @@
 """The looks of all pictures, on disk: memory stays at the pages that are read.
 
 Pieces of PIECE pictures stand in a folder, as arrays of RECORD that are mapped, not read; a killed run goes on after
-its last piece. A look takes 92 KB, so the folder is about as large as the pictures are. Pieces, and stretches of pairs
+its last piece. A look takes 108 KB, so the folder is about as large as the pictures are. Pieces, and stretches of pairs
 to look at, are jobs (`pipeline.running.engines.spread`).
 """
 
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pipeline.copies.aligned import THUMB, Look, Verdict, judge, look_of
+from pipeline.copies.detail import PACKED
 from pipeline.copies.points import POINTS, Points
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.engines import spread
@@ -25,7 +26,7 @@ from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import COPY
 
 PIECE = 250
-"""Pictures of a piece, all of one shard: a job takes a few seconds, and its array 23 MB."""
+"""Pictures of a piece, all of one shard: a job takes a few seconds, and its array 27 MB."""
 PAIRS = 512
 """Pairs that are looked at in a job."""
 OPEN = 256
@@ -41,6 +42,7 @@ RECORD = np.dtype(
         ("numbers", "u1", (POINTS, 128)),
         ("shape", "u1", (2,)),
         ("content", "u1", (THUMB * THUMB * 3,)),
+        ("detail", "u1", (PACKED,)),
     ]
 )
 Piece = tuple[str, int]
@@ -85,7 +87,7 @@ class Looks:
         count, (height, width) = int(record["points"]), record["shape"].tolist()
         points = Points(record["place"][:count], record["numbers"][:count], float(record["width"]))
         content = record["content"][: height * width * 3].reshape(height, width, 3)
-        return Look(points, content)
+        return Look(points, content, record["detail"].tobytes())
 
     def numbers(self, count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """By pieces, the rows (p,) and the numbers (p, 128) of the `count` strongest points of each picture."""
@@ -134,8 +136,19 @@ def _look_at(job: tuple[Path, int, Path]) -> int:
             if record is not None:
                 records[row] = record
         with sealed_file(file) as temporary, temporary.open("wb") as stream:
-            np.save(stream, records)
+            _save(records, stream)
     return int(pictures.num_rows)
+
+
+def _save(records: NDArray[Any], stream: BinaryIO) -> None:
+    """As np.save has it, but that records of nothing are left as holes, which take no disk."""
+    np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(records))
+    for record in records:
+        if record["seen"]:
+            stream.write(record.tobytes())
+        else:
+            stream.seek(RECORD.itemsize, 1)
+    stream.truncate()
 
 
 def _record(picture: dict[str, Any]) -> tuple[Any, ...] | None:
@@ -147,4 +160,5 @@ def _record(picture: dict[str, Any]) -> tuple[Any, ...] | None:
     place[:count], numbers[:count] = look.points.place, look.points.numbers
     content = np.zeros(THUMB * THUMB * 3, np.uint8)
     content[: look.content.size] = look.content.ravel()
-    return True, count, look.points.width, place, numbers, look.content.shape[:2], content
+    detail = np.frombuffer(look.packed.ljust(PACKED, b"\0"), np.uint8)
+    return True, count, look.points.width, place, numbers, look.content.shape[:2], content, detail
