@@ -43,6 +43,8 @@ MIN_KEPT = 0.85
 """Share of its variance that a picture keeps when smoothed; one that keeps less is of thin lines."""
 THIN_DIFFERENCE, THIN_CONTRAST = 0.03, 1.2
 """In the place of MAX_DIFFERENCE and MAX_CONTRAST, for thin lines that few points, or none, vouch for."""
+SHADE = 24.0
+"""Grey levels of a channel: a hand of another skin, a heart of another red is no copy."""
 MAX_STRETCH = 1.1
 """Pictures whose ratios of width to height differ by a larger factor are not laid on each other whole."""
 MAX_CONTRAST = 1.6
@@ -118,7 +120,8 @@ def judge(one: Look, other: Look) -> Verdict | None:
     for mirrored in (False, True):
         correlation = _wholes(one, other, mirrored)
         if correlation is not None:
-            same = not mirrored and not differ(one.detail, other.detail, _whole(one, other))
+            same = not mirrored and _of_one_colour(one.square, other.square)
+            same = same and not differ(one.detail, other.detail, _whole(one, other))
             return Verdict(COPY if same else DERIVED, "pixels", correlation)
     for mirrored in (False, True):
         found = lie(one.points.mirrored() if mirrored else one.points, other.points)
@@ -189,8 +192,8 @@ def _laid(one: Look, other: Look, lie: Lie, mirrored: bool) -> str | None:
     inside = cv2.warpAffine(np.full((height, width), 255, np.uint8), matrix, size, flags=cv2.INTER_NEAREST) > 0
     if inside.sum() < WINDOW**2:
         return None
-    overlap = _agreeing_overlap(laid, other.content, inside, width * height, there, few)
-    if overlap >= OVERLAP and not mirrored and not differ(*details, move):
+    overlap, alike = _agreeing_overlap(laid, other.content, inside, width * height, there, few)
+    if overlap >= OVERLAP and alike and not mirrored and not differ(*details, move):
         return COPY
     if overlap >= OVERLAP_LEAST:
         return DERIVED
@@ -227,15 +230,18 @@ def _through(move: Move, places: Places) -> Places:
 
 def _agreeing_overlap(
     laid: NDArray[np.uint8], under: NDArray[np.uint8], inside: NDArray[np.bool_], area: int, there: Move, few: bool
-) -> float:
-    """The share of either picture that lies on the other, the lesser, where that is upright and agrees; else 0."""
+) -> tuple[float, bool]:
+    """The share of either picture that lies on the other, the lesser, where that is upright and agrees, else 0; and
+    whether colours are the same there.
+    """
     overlap = int(inside.sum()) / max(area, inside.size)
     if overlap < OVERLAP_LEAST or not _upright(there):
-        return 0.0
+        return 0.0, False
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     box = slice(rows[0] + 1, rows[-1]), slice(columns[0] + 1, columns[-1])
     one, other = _square(laid[box]), _square(under[box])
-    return overlap if _agreed(_compare(one, other), one, other, thin=few) is not None else 0.0
+    agreed = _agreed(_compare(one, other), one, other, thin=few) is not None
+    return (overlap, _of_one_colour(one, other)) if agreed else (0.0, False)
 
 
 def _share(
@@ -322,6 +328,14 @@ def _compare(one: Pixels, other: Pixels) -> tuple[float, float]:
     error = (cross / spread * a - b) ** 2
     blocks = error.reshape(BLOCKS, SIDE // BLOCKS, BLOCKS, SIDE // BLOCKS, 3).mean(axis=(1, 3, 4))
     return correlation, float(blocks.max()) / other_spread
+
+
+def _of_one_colour(one: Pixels, other: Pixels) -> bool:
+    """Whether no block of two (SIDE, SIDE, 3) that agree differs in colour by more than SHADE, after a linear fit."""
+    a, b = one - one.mean(), other - other.mean()
+    apart = float((a * b).mean() / (a * a).mean()) * a - b
+    blocks = apart.reshape(BLOCKS, SIDE // BLOCKS, BLOCKS, SIDE // BLOCKS, 3).mean(axis=(1, 3))
+    return bool(np.abs(blocks).max() <= SHADE)
 
 
 def _agreed(found: tuple[float, float], one: Pixels, other: Pixels, thin: bool) -> float | None:

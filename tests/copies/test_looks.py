@@ -67,6 +67,21 @@ def test_another_number_on_the_same_announcement_is_no_copy_of_it(change: str) -
     assert kind(sent_on(announced("5.3")), announced("5.8")) == DERIVED
 
 
+def test_a_drawing_in_other_colours_is_no_copy_of_it() -> None:
+    def flower(petals: str) -> Image.Image:
+        image = Image.new("RGB", (320, 320), "white")
+        pen = ImageDraw.Draw(image)
+        for x, y in ((80, 60), (180, 60), (60, 150), (200, 150), (130, 210)):
+            pen.ellipse((x, y, x + 80, y + 80), petals, "black", 6)
+        pen.ellipse((125, 125, 195, 195), "orange", "black", 6)
+        return image
+
+    red, brown = flower("#d2691e"), flower("#a0522d")
+    assert kind(red, KINDS["half the size"](red, np.random.default_rng(1), [])) == COPY
+    assert kind(red, KINDS["darker"](red, np.random.default_rng(1), [])) == COPY
+    assert kind(red, brown) == DERIVED and kind(brown, red) == DERIVED
+
+
 def test_a_detail_fits_whatever_it_shows() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (DETAIL, DETAIL), np.uint8)
     for shown in (noise, np.zeros_like(noise), noise[:2, :2]):
