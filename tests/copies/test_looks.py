@@ -71,12 +71,12 @@ def test_a_drawing_in_other_colours_is_no_copy_of_it() -> None:
     def flower(petals: str) -> Image.Image:
         image = Image.new("RGB", (320, 320), "white")
         pen = ImageDraw.Draw(image)
-        for x, y in ((80, 60), (180, 60), (60, 150), (200, 150), (130, 210)):
-            pen.ellipse((x, y, x + 80, y + 80), petals, "black", 6)
-        pen.ellipse((125, 125, 195, 195), "orange", "black", 6)
+        for x, y in ((20, 20), (150, 20), (20, 150), (150, 150)):
+            pen.ellipse((x, y, x + 150, y + 150), petals, "black", 3)
+        pen.ellipse((110, 110, 210, 210), "gold", "black", 3)
         return image
 
-    red, brown = flower("#d2691e"), flower("#a0522d")
+    red, brown = flower("#d2691e"), flower("#cd853f")
     assert kind(red, KINDS["half the size"](red, np.random.default_rng(1), [])) == COPY
     assert kind(red, KINDS["darker"](red, np.random.default_rng(1), [])) == COPY
     assert kind(red, brown) == DERIVED and kind(brown, red) == DERIVED
