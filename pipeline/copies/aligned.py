@@ -4,12 +4,12 @@ A *copy* agrees in its pixels: squeezed to 96 × 96 RGB, up to brightness and co
 MIN_CORRELATION, and no block of 12 × 12 differs by more than MAX_DIFFERENCE, in mean square, of the picture's whole
 variance: another emblem in the same flag, another sign in the same triangle leave the correlation high, but not that
 block. Pictures are laid on each other whole, without their plain borders, which is all there is for drawings of few
-points; or as their points say (`pipeline.copies.points`), and then OVERLAP of either has to lie on the other. And finer
-pixels tell no difference (`pipeline.copies.detail`), such as another number on the same announcement.
+points; or as their points say (`pipeline.copies.points`), and then OVERLAP of either has to lie on the other. Nor may a
+block differ in colour, or finer pixels in a detail (`pipeline.copies.detail`): another number on the same announcement.
 
-A picture is *derived* from another where it agrees so but for the detail, or is mirrored (an arrow to the other side is
-another sign), or where, laid on it by points, they share what is drawn. Between the points that lay
-it there and lie alike (their convex hull), of the places with texture at least BETWEEN correlate in their surroundings:
+A picture is *derived* from another where it agrees so but for colour, detail or overlap, or mirrored (an arrow to the
+other side is another sign); or where, laid on it by points, they share what is drawn. Between the points that lay it
+there and lie alike (their convex hull), of the places with texture at least BETWEEN correlate in their surroundings:
 in two road signs the points are the frame's, and what the frame holds does not. Where they take up less than WIDE of
 the finer picture, OVER of the places with texture have to wherever the two lie on each other: in two flags the emblem
 differs. And what is shared is a share of at least SHARED of one picture, and SHARED_LEAST of the other: a watermark, a
@@ -120,7 +120,7 @@ def judge(one: Look, other: Look) -> Verdict | None:
     for mirrored in (False, True):
         correlation = _wholes(one, other, mirrored)
         if correlation is not None:
-            same = not mirrored and _of_one_colour(one.square, other.square)
+            same = not mirrored and _alike_in_colour(one.square, other.square)
             same = same and not differ(one.detail, other.detail, _whole(one, other))
             return Verdict(COPY if same else DERIVED, "pixels", correlation)
     for mirrored in (False, True):
@@ -241,7 +241,7 @@ def _agreeing_overlap(
     box = slice(rows[0] + 1, rows[-1]), slice(columns[0] + 1, columns[-1])
     one, other = _square(laid[box]), _square(under[box])
     agreed = _agreed(_compare(one, other), one, other, thin=few) is not None
-    return (overlap, _of_one_colour(one, other)) if agreed else (0.0, False)
+    return (overlap, _alike_in_colour(one, other)) if agreed else (0.0, False)
 
 
 def _share(
@@ -330,7 +330,7 @@ def _compare(one: Pixels, other: Pixels) -> tuple[float, float]:
     return correlation, float(blocks.max()) / other_spread
 
 
-def _of_one_colour(one: Pixels, other: Pixels) -> bool:
+def _alike_in_colour(one: Pixels, other: Pixels) -> bool:
     """Whether no block of two (SIDE, SIDE, 3) that agree differs in colour by more than SHADE, after a linear fit."""
     a, b = one - one.mean(), other - other.mean()
     apart = float((a * b).mean() / (a * a).mean()) * a - b
