@@ -27,13 +27,11 @@ from benchmarks import ROOT, print_table, result
 
 sys.path.insert(0, str(ROOT / "tests"))
 import browser
+from made_map import DRAWN, made
 
 SIZES, CLUSTERS, STEPS = (50_000, 100_000), 60, 60
 HOME = ROOT / "explore"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-DRAWN = (
-    "new Promise(r => {const w = () => document.getElementById('map').dataset.drawn ? r(1) : setTimeout(w, 20); w()})"
-)
 MOVES = {
     "drag": "at('pointermove', 400 + 3 * (k % 30 < 15 ? k % 15 : 15 - k % 15), 300 + k % 7)",
     "wheel": "c.dispatchEvent(new WheelEvent('wheel', {deltaY: k % 60 < 30 ? -30 : 30, cancelable: true, ...where}))",
@@ -66,7 +64,7 @@ def main() -> None:
         sys.exit("map_frames needs Chromium.")
     rows = []
     for count in SIZES:
-        with serving(made(count)) as port, browser.browser(path) as tab:
+        with serving(made(count, CLUSTERS, 0, (6_000, 60_000), 3_000)) as port, browser.browser(path) as tab:
             tab.open(f"http://127.0.0.1:{port}/map", 1440)
             tab.evaluate(DRAWN)
             for name, step in MOVES.items():
@@ -83,19 +81,6 @@ def main() -> None:
                 tab.picture(Path(sys.argv[-1]))
     print_table(rows)
     result({"rows": rows}, {"frame": all(row["browser's CPU ms"] < 33 for row in rows)})
-
-
-def made(count: int) -> dict[str, Any]:
-    rng = np.random.default_rng(0)
-    of = rng.integers(0, CLUSTERS, count)
-    at = rng.uniform(6_000, 60_000, (CLUSTERS, 2))[of] + rng.normal(0, 3_000, (count, 2))
-    x, y = at.clip(0, 65_535).astype(int).T
-    names = [
-        {"cluster": i, "name": f"word {i}, another, third", "points": int((of == i).sum()),
-         "x": int(x[of == i].mean()), "y": int(y[of == i].mean())}
-        for i in range(CLUSTERS)
-    ]  # fmt: skip
-    return {"kind": "user", "x": x.tolist(), "y": y.tolist(), "cluster": of.tolist(), "names": names}
 
 
 class serving:

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from pipeline.copies.detail import Grey, detail_of, differ, packed, unpacked
+from pipeline.copies.detail import Grey, by_pixels, detail_of, differ, packed, unpacked
 from pipeline.copies.points import LEAST, Lie, Move, Places, Points, lie, points_of
 from pipeline.tables.images import COPY, DERIVED
 
@@ -211,12 +211,7 @@ def _nearer(small: NDArray[np.uint8], under: NDArray[np.uint8], matrix: Move) ->
 def _mended(one: NDArray[Any], other: NDArray[Any], start: Move) -> Move:
     """What takes places of `one` to `other`, RGB, near `start` (2, 3), by their pixels; else `start`."""
     grey, under = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (one, other))
-    stop = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 1e-3
-    try:
-        found = cv2.findTransformECC(grey, under, start.astype(np.float32), cv2.MOTION_AFFINE, stop)[1]
-    except cv2.error:  # it does not converge
-        return start
-    return np.asarray(found, np.float64)
+    return by_pixels(grey, under, start, 20, 1e-3)
 
 
 def _upright(move: Move) -> bool:

@@ -80,16 +80,25 @@ def differ(one: Grey, other: Grey, move: Move) -> bool:
     return bool(_smooth(apart, 1.0).max() > APART)
 
 
+def by_pixels(one: NDArray[Any], other: NDArray[Any], start: Move, steps: int, least: float) -> Move:
+    """What takes places of `one` to `other`, in grey, near `start` (2, 3), by their pixels; else `start`.
+
+    ECC (Evangelidis and Psarakis, 2008), in at most so many `steps`, until one gains less than `least`.
+    """
+    stop = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, steps, least
+    try:
+        found = cv2.findTransformECC(one, other, start.astype(np.float32), cv2.MOTION_AFFINE, stop)[1]
+    except cv2.error:  # it does not converge
+        return start
+    return np.asarray(found, np.float64)
+
+
 def _settled(finer: NDArray[np.float32], below: NDArray[np.float32], matrix: Move) -> Move:
     """The `matrix` (2, 3) that lays `finer` on `below`, mended by their pixels where that moves it a little."""
     size = below.shape[1], below.shape[0]
     laid = cv2.warpAffine(finer, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    stop = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4
-    start = np.eye(2, 3, dtype=np.float32)
-    try:
-        turn = np.asarray(cv2.findTransformECC(below, laid, start.copy(), cv2.MOTION_AFFINE, stop)[1])
-    except cv2.error:  # it does not converge
-        return matrix
+    start = np.eye(2, 3)
+    turn = by_pixels(below, laid, start, 30, 1e-4)
     if np.abs(turn - start)[:, :2].max() > DRIFT or np.abs(turn[:, 2]).max() > SLIP * max(size):
         return matrix
     last = np.array([[0, 0, 1]])

@@ -8,29 +8,12 @@ import pytest
 pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
+from made_map import DRAWN, made
 from serving import serving
 
 from explore.plane import densest
 from pipeline.space.space import Space
 from pipeline.tables.layout import POINTS
-
-DRAWN = (
-    "new Promise(r => {const w = () => document.getElementById('map').dataset.drawn ? r(1) : setTimeout(w, 20); w()})"
-)
-
-
-def made(count, clusters, seed=0):
-    """The answer of /map.json for points of clusters that lie one in another."""
-    rng = np.random.default_rng(seed)
-    of = rng.integers(0, clusters, count)
-    at = rng.uniform(8_000, 57_000, (clusters, 2))[of] + rng.normal(0, 2_500, (count, 2))
-    x, y = at.clip(0, 65_535).astype(int).T
-    names = [
-        {"cluster": i, "name": f"word {i}, another, third", "points": int((of == i).sum()),
-         "x": int(x[of == i].mean()), "y": int(y[of == i].mean())}
-        for i in range(clusters)
-    ]  # fmt: skip
-    return {"kind": "user", "x": x.tolist(), "y": y.tolist(), "cluster": of.tolist(), "names": names}
 
 
 @pytest.fixture(scope="module")
