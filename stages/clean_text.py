@@ -6,7 +6,7 @@ Writes  data/text/words        one row per kept post that has a word: its cleane
         data/text/duplicates   one row per removed post: the earlier kept post that it is a copy of, and their overlap
         data/text/edges        one row per pair of posts that the split binds: post_id, other_id, kind, overlap
         metrics/text.json      posts in, out, and left out by reason; pairs, groups, words (counts); posts by language,
-                               and which rules there are for it
+                               and which rules there are for it; languages that few write are counted alone
 """
 
 import logging
@@ -14,12 +14,14 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from pipeline.common.metrics import write_metrics
+from pipeline.common.metrics import FEWEST, write_metrics
 from pipeline.running.params import load
 from pipeline.running.shards import map_shards
 from pipeline.tables.corpus import POSTS
+from pipeline.tables.table import positions
 from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
 from pipeline.text import cleaning as text
 from pipeline.text import posts as text_posts
@@ -74,18 +76,34 @@ def main() -> None:
             params.text.min_written,
             same_user=params.text.duplicates == "group",
         )
-        spoken: Counter[str] = Counter()
         with WORDS.writer(WORDS_PATH) as writer:
             for part in text_posts.kept_words(shards, vocabulary, copies):
                 writer.write(part)
-                spoken.update(part["language"].to_pylist())
         DUPLICATES.write(copies.duplicates, DUPLICATES_PATH)
         TEXT_EDGES.write(copies.edges, EDGES_PATH)
 
     facts = text_posts.facts(counts, vocabulary, posts, copies)
-    by_language = {name: {"posts": number, **rules(name)} for name, number in sorted(spoken.items())}
-    write_metrics({**facts, "languages": by_language}, METRICS)
-    log.info("%s; posts by language %s", facts, dict(spoken.most_common()))
+    spoken, few = by_language()
+    told = {name: {"posts": number, **rules(name)} for name, number in sorted(spoken.items())}
+    write_metrics({**facts, "languages": told, "languages_of_few_users": few}, METRICS)
+    log.info("%s; posts by language %s, and %d languages of few", facts, dict(spoken.most_common()), few)
+
+
+def by_language() -> tuple[Counter[str], int]:
+    """Posts by language, of those that FEWEST users write; how many other languages there are, as metrics are in Git:
+    what is told of the one who writes Icelandic tells of a person.
+    """
+    held = POSTS.read(POSTS_PATH, ["post_id", "user_id"])
+    written = WORDS.read(WORDS_PATH, ["post_id", "language"])
+    user = held["user_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    author = user[positions(written["post_id"], held["post_id"])]
+    language = written["language"].combine_chunks().dictionary_encode()
+    spoken, names = language.indices.to_numpy(), language.dictionary.to_pylist()
+    posts = np.bincount(spoken, minlength=len(names))
+    pairs = np.unique(np.stack([spoken, author]), axis=1)
+    writers = np.bincount(pairs[0], minlength=len(names))
+    told = {name: int(posts[at]) for at, name in enumerate(names) if writers[at] >= FEWEST}
+    return Counter(told), len(names) - len(told)
 
 
 def lemmas(words: pa.Array, language: str, english: Models | None) -> pa.Array:

@@ -2,8 +2,11 @@
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
+
+from tools.took import took
 
 METRICS, PAGE = Path("metrics"), Path("report/index.html")
 METHODS = {
@@ -32,6 +35,8 @@ def main() -> int:
         told.append(audit(held["audit"]))
     if missing:
         told.append(f"Missing: {', '.join(missing)}. `dvc repro` writes what is missing.")
+    if (spent := took()).seconds:
+        told.append(textwrap.fill(f"Took: {spent.sentence()}", 98))
     told.append(f"Report: {PAGE.resolve()}" if PAGE.exists() else f"No report at {PAGE.resolve()} yet.")
     sys.stdout.write("\n" + "\n\n".join(told) + "\n")
     return bool(missing)

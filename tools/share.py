@@ -1,13 +1,12 @@
 """Pack what may be shown to others, and refuse while it has a name: `make share`; `make share VECTORS=1`.
 
-share/share.zip holds the report, metrics and plots, the model card and the datasheet with what the run took, and, by
-choice, the vectors of users, images and texts. Every byte of it is first searched for the ids of users and posts and,
-as the source has them, names of files, and for e-mail addresses and telephone numbers. What a name is, is decided by
+share/share.zip holds the report, metrics and plots, the datasheet and the model card, this with what the run took, and,
+by choice, the vectors of users, images and texts. Every byte is first searched for the ids of users and posts and, as
+the source has them, names of files, and for e-mail addresses and telephone numbers. What a name is, is decided by
 your own files, which have to be where params.yaml says. It says in which file how many were found, and never which.
 """
 
 import argparse
-import json
 import re
 import sys
 import zipfile
@@ -17,21 +16,22 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from pipeline.privacy import texts
+from pipeline.report.card import ENERGY
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_file
 from pipeline.running.params import load
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.embedding import VOCABULARY
 from tools.searching import Search
+from tools.took import took
 
 PACK = Path("share/share.zip")
 ALWAYS = ("report/index.html", "metrics/*.json", "plots/*.csv", "data/card/*.md", "paper/tables.md", "sbom.cdx.json")
 VECTORS = ("data/embeddings/*/*.parquet",)
-NEEDED = ("report/index.html", "data/card/model-card.md", "data/card/datasheet.md")
+CARD = Path("data/card/model-card.md")
+NEEDED = ("report/index.html", str(CARD), "data/card/datasheet.md")
 SHORTEST, DIGITS = 5, 8
 """Letters of an id from which on it is searched for, and of one of digits alone, which may be any number."""
-WATTS = 10
-"""Assumed of a core at work: a rough figure, for the order of magnitude."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -48,11 +48,14 @@ def main(words: list[str] | None = None) -> int:
         _refuse(files, names)
     except UserError as error:
         sys.exit(f"share: {error}")
-    took = _took()
+    spent = took()
     with atomic_file(PACK) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as pack:
         for path in files:
-            pack.write(path, str(path))
-        pack.writestr("data/card/run.md", took)
+            if path == CARD:
+                pack.writestr(str(path), path.read_text(encoding="utf-8").replace(ENERGY, spent.sentence()))
+            else:
+                pack.write(path, str(path))
+        pack.writestr("data/card/run.md", spent.table())
     sys.stdout.write(
         f"{PACK}: {len(files) + 1} files, {PACK.stat().st_size / 1e6:.1f} MB, searched for {len(names)} names"
         + (f"; {skipped} that are words of the corpus too, or short, were not looked for" if skipped else "")
@@ -152,16 +155,6 @@ def _is_whole(path: Path, name: str) -> bool:
         return True
     text = path.read_text(encoding="utf-8", errors="replace")
     return bool(re.search(rf"(?<![\w/+-]){re.escape(name)}(?![\w/+-])", text, re.IGNORECASE)) or not name.isascii()
-
-
-def _took() -> str:
-    """What the run took, by `timings/`: of this machine, so in no stage's output."""
-    held = {path.stem: json.loads(path.read_text()) for path in sorted(Path("timings").glob("*.json"))}
-    hours = sum(one["cpu_s"] for one in held.values()) / 3600
-    return (
-        f"# What the run took\n\n{len(held)} stages, {hours:.2f} hours of a core: some {hours * WATTS / 1000:.4f} kWh "
-        f"at an assumed {WATTS} W a core. Stages that DVC's cache gave count as when they last ran here.\n"
-    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from pipeline.exports.posts import Edge
 from pipeline.exports.sources import delimiter
 from pipeline.running.errors import UserError
 
+KINDS, OTHER = ("follow", "reply", "comment", "like", "mention", "repost"), "another kind"
+"""Kinds of edges that a file may name; any other word is `OTHER`."""
+
 
 class Interests:
     """Users' interests, gathered edge by edge; without brands, nothing is."""
@@ -45,7 +48,9 @@ class Interests:
     def read(self, path: Path) -> None:
         """Take in a file of edges: user_id, target and, if it has one, kind."""
         for row in _rows(path, ("user_id", "target")):
-            self.add(Edge(row["user_id"].strip(), row["target"].strip(), row.get("kind") or "follow"))
+            kind = row.get("kind") or "follow"
+            # It is counted in metrics, which are in Git: what else stands there may name somebody.
+            self.add(Edge(row["user_id"].strip(), row["target"].strip(), kind if kind in KINDS else OTHER))
 
     @property
     def waits(self) -> bool:

@@ -8,11 +8,14 @@ brackets: an answer made up by a program would be worse than none.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from pipeline.common.metrics import FEWEST
 from pipeline.common.recipe import by_recipe
 from pipeline.report.wording import TASKS, count, number, plural, reasons
 from pipeline.running.schema import Params
 
 Metrics = Mapping[str, Any]
+ENERGY = "[make share puts it here: CPU time differs from run to run, and what a stage writes must not]"
+"""Stands in the card where `tools.share` writes what the run took."""
 LANGUAGES = 8
 """Languages that are named; the others are counted."""
 
@@ -52,6 +55,7 @@ def model_card(params: Params, found: Mapping[str, Metrics]) -> list[Chapter]:
                  + (f"; {count(train['parameters'])} parameters" if "parameters" in train else "") + "."),
                 ("Licence", "The code: Apache 2.0. Weights and vectors: [the publisher says; the posts' own terms "
                  "bind them too]."),
+                ("Energy", ENERGY),
                 ("Citation", "CITATION.cff, in the repository of the code."),
                 ("To have oneself erased", "[the publisher's address]; they run `make erase`, and publish anew."),
             ],
@@ -190,8 +194,9 @@ def _languages(text: Metrics) -> str:
     found = {name: one["posts"] for name, one in text.get("languages", {}).items()}
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     named = ", ".join(f"{name} {count(n)}" for name, n in ordered[:LANGUAGES])
-    rest = len(ordered) - LANGUAGES
-    return f"Posts by language: {named or 'none with a text'}" + (f", and {rest} others." if rest > 0 else ".")
+    rest = max(0, len(ordered) - LANGUAGES) + text.get("languages_of_few_users", 0)
+    others = f", and {plural(rest, 'other')}" if named else f"{plural(rest, 'language')} of fewer than {FEWEST} users"
+    return "Posts by language: " + (named + (others if rest else "") if named or rest else "none with a text") + "."
 
 
 def _with_ends(value: float, ends: Any) -> str:

@@ -11,7 +11,7 @@ import pytest
 from fabricate import edit
 
 from pipeline.common.metrics import read_metrics, write_metrics
-from pipeline.report.card import SOURCES, Chapter, markdown
+from pipeline.report.card import ENERGY, SOURCES, Chapter, markdown
 from pipeline.running.schema import Corpus
 from pipeline.tables.corpus import POSTS
 from stages import card
@@ -56,6 +56,7 @@ def test_figures_are_those_that_were_measured(written):
     assert f"chance {ranks['random']:g}" in model and "0.74 (0.69 to 0.8)" in model
     assert "not measured, as 3 people have posts on both sides" in model
     assert "de 1,200, en 5." in data and "March 2021 to November 2023" in data
+    assert f"**Energy:** {ENERGY}" in model  # as `tools.share` looks for it
     assert "12" not in re.findall(r"Time:\*\* (.*)", data)[0]  # months, not days
 
 

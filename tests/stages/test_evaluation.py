@@ -197,5 +197,5 @@ def test_queries_by_text_image_and_user(corpus, tmp_path, monkeypatch):
     assert metrics("queries") == {
         "asked": {"text": 2, "user": 4, "image": 4},
         "texts_without_known_word": ["unheard words"],
-        "users_without_a_post_in_train": ["nobody"],
+        "users_without_a_post_in_train": 1,
     }

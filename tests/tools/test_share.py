@@ -1,5 +1,6 @@
 """What is packed for others has no name; the search by which it is told finds what is planted, among many names too."""
 
+import json
 import re
 import shutil
 import zipfile
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.report.card import ENERGY
 from pipeline.tables.corpus import POSTS
 from stages import report
 from tools import share
@@ -20,7 +22,12 @@ def project(fabricated, tmp_path, monkeypatch):
     shutil.copytree(fabricated, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     for name in ("model-card", "datasheet"):
-        (tmp_path / f"data/card/{name}.md").write_text("# Card\n")
+        (tmp_path / f"data/card/{name}.md").write_text(f"# Card\n\n**Energy:** {ENERGY}\n")
+    (tmp_path / "timings").mkdir()
+    for stage, seconds in (("train", 1800), ("image_features", 1700), ("split", 100)):
+        (tmp_path / f"timings/{stage}.json").write_text(json.dumps({"cpu_s": seconds}))
+    (tmp_path / "dvc.yaml").unlink(missing_ok=True)
+    (tmp_path / "dvc.yaml").write_text("stages: {train: {}, image_features: {}, split: {}, map: {}, card: {}}\n")
 
     def rendered(people):
         params = YAML().load(tmp_path / "params.yaml")
@@ -52,6 +59,17 @@ def test_without_names_it_is_packed(project, people):
         assert {"report/index.html", "data/card/model-card.md", "data/card/run.md"} <= set(pack.namelist())
         page = pack.read("report/index.html").decode()
     assert not any(re.search(rf"\b{re.escape(user)}\b", page) for user in users())
+
+
+def test_the_card_that_is_packed_says_what_the_run_took_and_the_one_that_dvc_keeps_does_not(project):
+    project("hidden")
+    assert share.main([]) == 0
+    with zipfile.ZipFile(share.PACK) as pack:
+        card, sheet, ran = (pack.read(f"data/card/{n}.md").decode() for n in ("model-card", "datasheet", "run"))
+    assert "1.00 hours of a core, measured (train 50 %, image_features 47 %, split 3 %)" in card
+    assert "some 0.01 kWh at an assumed 10 W a core" in card and "2 stages came out of DVC's cache" in card
+    assert ENERGY not in card and ENERGY in sheet and ENERGY in share.CARD.read_text()
+    assert "| train | 1800.0 |" in ran
 
 
 def test_an_address_or_a_number_in_a_text_is_refused_too(project):
