@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from pipeline.corpus import streams
 from pipeline.corpus.cells import LISTS
 from pipeline.corpus.streams import Csv, Told, dialect_of
-from pipeline.running.errors import UserError
+from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 from pipeline.tables.corpus import REJECTED
 from pipeline.tables.details import TOLD
 from pipeline.tables.table import content_bytes
@@ -45,6 +45,8 @@ def read(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
     kind = streams.kind_of(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder; expected one file. Join its parts, or name one of them.")
+    if kind in WORKBOOKS:
+        raise UserError(f"{path} is a spreadsheet's own file: {OF_WORKBOOK}.")
     if kind not in readers or (kind == ".parquet" and path.suffix.lower() in streams.PACKED):
         packed = ", ".join(streams.PACKED)
         raise UserError(f"{path}: expected a file that ends in {', '.join(readers)} (all but .parquet also {packed}).")

@@ -16,7 +16,7 @@ from pipeline.exports.platforms import bluesky, instagram, mastodon, reddit, tel
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.sources import Packed, Tree, records, table, unpacked
-from pipeline.running.errors import UserError
+from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 
 
 class Export(NamedTuple):
@@ -90,6 +90,8 @@ def exports(
 def _at(
     path: Path, mapped: columns.Mapped | None, aside: Aside, told: list[str], packed: Mapping[Path, Tree]
 ) -> Iterator[Export]:
+    if path.suffix.lower() in WORKBOOKS:
+        raise UserError(f"{path} is a spreadsheet's own file: {OF_WORKBOOK}.")
     if path in packed or path.is_dir() or _begins(path, b"PK\x03\x04"):
         tree = packed.get(path) or Tree(path)
         for name, fits, read in TREES:
@@ -99,6 +101,8 @@ def _at(
         for inner in tree.names:
             if path.is_dir() and (inner.lower().endswith(".zip") or path / inner in packed):
                 yield from _at(path / inner, mapped, aside, told, packed)
+            elif inner.lower().endswith(WORKBOOKS):
+                told.append(f"{path}/{inner} is a spreadsheet's own file: {OF_WORKBOOK}")
             elif not inner.lower().endswith((*ENDINGS, *_BESIDE, ".zip")) and not PurePosixPath(inner).name.startswith(
                 "."
             ):

@@ -1,5 +1,10 @@
 """Errors that are told to a person, in one sentence, without a traceback."""
 
+WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers")
+"""What the files of spreadsheets end in."""
+OF_WORKBOOK = "save its sheet as CSV UTF-8, with ids as text: a spreadsheet rounds long numbers"
+"""What to do with one."""
+
 
 class UserError(Exception):
     """Something that the person at the keyboard can mend: the message says what is wrong, where, and what to do."""

@@ -138,3 +138,8 @@ def test_what_is_not_known_is_refused_with_what_was_found(tmp_path):
         run(tmp_path, tmp_path / "odd.json")
     with pytest.raises(UserError, match="does not exist"):
         run(tmp_path, tmp_path / "nowhere")
+    (tmp_path / "in/sheets").mkdir(parents=True)
+    for name in ("odd.ods", "in/sheets/odd.xlsx"):
+        (tmp_path / name).write_bytes(b"PK\x03\x04")
+        with pytest.raises(UserError, match=f"{name} is a spreadsheet's own file: save its sheet as CSV"):
+            run(tmp_path, tmp_path / name.split("/")[0])
