@@ -33,12 +33,12 @@ def lay_out(folder: Path) -> None:
 
 
 def write_params(folder: Path, changes: Mapping[str, Mapping[str, Any]], source: Path = ROOT / "params.yaml") -> None:
-    """`source` as `folder`/params.yaml, with these values changed, by section: `train`, `corpus.synthetic`."""
+    """`source` as `folder`/params.yaml, with these values changed, by section: `train`, `corpus.synthetic`, ""."""
     yaml = YAML()
     params = yaml.load(source)
     for section, values in changes.items():
         held = params
-        for part in section.split("."):
+        for part in filter(None, section.split(".")):
             held = held[part]
         held.update(values)
     yaml.dump(params, folder / "params.yaml")

@@ -1,4 +1,4 @@
-"""Posts in fourteen languages and the words made of them, as docs/words.md shows: `python -m tools.words`."""
+"""Posts in sixteen languages and the words made of them, as docs/words.md shows: `python -m tools.words`."""
 
 import sys
 
@@ -13,17 +13,20 @@ from pipeline.text.languages import Guesses, decide
 POSTS = (
     "RT @ann: Two dogs on the beach! https://t.co/AbC1 #SunSet 👍🏽",
     "L’école d'été était belle &amp; calme, merci @luc https://t.co/x",
-    "Die schönsten Häuser der Stadt #Wien",
+    "Die schönsten Häuser der Ärzt*innen #Wien",
     "Москва: новые дома, зелёные ёлки и старые улицы https://t.…",
     "Σήμερα ο καιρός είναι υπέροχος στις πόλεις",
     "İstanbul'da güzel evler, IŞIK",
-    "\u200fذهبنا إلى المَدْرَسَة والبيوت القديمة، مـــرحبا",
-    "שָׁלוֹם לכולם! הילדים משחקים ב-2024",
+    "\u200fذهبنا إلى المَدْرَسَة والبيوت القديمة ١٢، مـــرحبا",
+    'שָׁלוֹם לכולם! הילדים וצה"ל משחקים ב-2024',
     "बच्चे किताबें पढ़ रहे हैं क्\u200dयोंकि परीक्षा है",
     "오늘 친구와 공원에서 산책 ㅋㅋㅋㅋ @minsu_k님",
     "今日は@kuma_9さんと映画を見ました、すごーーーい ＡＢＣ https://t.co/AbC",
     "我们昨天去了北京的公园散步看书example.com",
-    "วันนี้ไปเที่ยวทะเลกับเพื่อนๆ สนุกมากกกกก",
+    "วันนี้ไปเที่ยวทะเลกับเพื่อนๆ ปี2567 สนุกมากกกกก",
+    "ខ្ញុំចូលចិត្តញ៉ាំបាយនៅភ្នំពេញ @sokha",
+    "Maşini şi oraşe, în orașe și mașini vechi",
+    "我們昨天去了臺灣的公園散步，還有圖書館",
     "Ho\u0302m nay tro\u031b\u0300i \u0111e\u0323p qua\u0301, di cho\u031bi o\u031b\u0309 Ha\u0300 No\u0323\u0302i",
 )
 

@@ -72,7 +72,7 @@ def in_own_language(
         made, spoken = words.to_pylist(), language.to_pylist()
         for row, tags in enumerate(posts["hashtags"].to_pylist()):
             if tags:
-                made[row] = splitter.replaced(made[row], tags, stopwords(spoken[row]))
+                made[row] = splitter.replaced(made[row], tags, spoken[row])
         words = lists(made)
     table = posts.select([name for name in posts.column_names if name in CLEANED.schema.names and name != "words"])
     table = table.append_column(CLEANED.schema.field("words"), words)

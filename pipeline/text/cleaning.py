@@ -90,8 +90,12 @@ EMOTICON = re.compile(
 )
 GEMINATE = re.compile("(l)·(?=l)", re.IGNORECASE)
 """The dot within a word that Catalan writes (col·legi)."""
+GERSHAYIM = re.compile('(?<=[א-ת])["״“”„](?=[א-ת])')
+"""The sign within a Hebrew abbreviation."""
+GENDERED = re.compile(r"(?<=[^\W\d_])[*:_](?=innen(?![^\W_]))")
+"""The sign before the ending of a German word for people of any gender (Ärzt*innen)."""
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
-APOSTROPHES = str.maketrans("’‘ʼ＇`´", "''''''")
+APOSTROPHES = str.maketrans("’‘ʼ＇`´׳", "'" * 7)
 # What is left of a stretch are letters, marks and digits, with ' and _ inside words and # before them.
 WORD = re.compile(r"(#?)((?:[^\s'#]+)(?:'[^\s'#]+)*)")
 ASCII_KEPT = {code: chr(code) if chr(code).isalnum() or chr(code) in "'_#" else " " for code in range(128)}
@@ -288,10 +292,12 @@ def _stretch(part: str) -> Stretch:
         kept = word not in STOPWORDS
         return Stretch((word,) if kept else (), (), (part,), ((part, kept),))
     part = without_names(part.translate(APOSTROPHES))
+    if "innen" in part:
+        part = GENDERED.sub("", part)
     if part.isascii():
         part = EMOTICON.sub(" ", part).translate(ASCII_KEPT)
     else:
-        part = EMOTICON.sub(" ", KEYCAP.sub(" ", part))
+        part = EMOTICON.sub(" ", KEYCAP.sub(" ", GERSHAYIM.sub("'", part)))
         # Symbols go before NFKC, which would spell some of them out (™ becomes TM); links once more after it, as it
         # gives their ordinary form to those in full-width letters.
         part = unicodedata.normalize("NFKC", "".join(map(_without_symbols, part)))

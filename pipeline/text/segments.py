@@ -16,6 +16,8 @@ SPLIT_BY_NOTHING = "\u1950-\u19df\u1a20-\u1aaf\u1b00-\u1b7f\ua980-\ua9df\uaa00-\
 """Ranges of letters written without spaces that ICU has no dictionary for: Tai Le, New Tai Lue, Tai Tham, Balinese,
 Javanese, Cham, Tai Viet."""
 _SPACELESS = re.compile(f"[{SPACELESS}]")
+_NUMBER = re.compile(rf"(?<=[{SPACELESS}])(?<!\d)(?=\d)|(?<=\d)(?=[{SPACELESS}])(?!\d)")
+"""Where a number begins or ends beside such a letter: ICU leaves ปี2567 whole."""
 _DRAWN_OUT = re.compile(rf"([{SPACELESS}])\1{{2,}}")
 _LONG = re.compile("(?<=[ぁ-ゖ])ー+")
 
@@ -32,4 +34,4 @@ def segments(word: str) -> Iterable[str]:
     """The words in a stretch of letters, marks, digits and ': itself, where no letter is of a script without spaces."""
     if word.isascii() or not _SPACELESS.search(word):
         return (word,)
-    return (part for part in WordBreaker(word, "en") if part != "'")
+    return (part for whole in WordBreaker(word, "en") for part in _NUMBER.split(whole) if part != "'")

@@ -35,6 +35,15 @@ _MORE = {
     "ko": "님 씨",
 }
 """What stopwords-iso has not: prefixes, the pieces that ICU splits verbs' endings into, and what follows a name."""
+CEDILLAS = str.maketrans("şţ", "șț")
+"""Romanian letters as they were typed before they had codes of their own, and as stopwords-iso has them."""
+_TRADITIONAL = str.maketrans(
+    "萬與兩個為臨麼麽烏於僅從們會體餘兒關衝況憑幾別辦單卻嗎後嚇嘔唄噠嘩喲嘍噯噓處寧對將爾盡豈並開歸當總據無舊時極樣"
+    "沒點猶獨著確離種稱簡類緊縱經結給繼綜罷雖見讓許論設誠話該說請諸誰賊賴趕較邊達過還這進連裡裏鑒針問間隨難順齊換",
+    "万与两个为临么么乌于仅从们会体余儿关冲况凭几别办单却吗后吓呕呗哒哗哟喽嗳嘘处宁对将尔尽岂并开归当总据无旧时极样"
+    "没点犹独着确离种称简类紧纵经结给继综罢虽见让许论设诚话该说请诸谁贼赖赶较边达过还这进连里里鉴针问间随难顺齐换",
+)
+"""The letters of Chinese stopwords, of which stopwords-iso has the simplified ones."""
 
 
 @cache
@@ -51,7 +60,9 @@ def stopwords(language: str) -> frozenset[str]:
 
 def folded(word: str, language: str) -> str:
     """A word as stopwords are compared: Greek without its accents, which its list has only now and then."""
-    if language != "el":
-        return word
-    letters = unicodedata.normalize("NFD", word)
-    return unicodedata.normalize("NFC", letters.replace("\u0301", ""))
+    if language == "el":
+        letters = unicodedata.normalize("NFD", word)
+        return unicodedata.normalize("NFC", letters.replace("\u0301", ""))
+    if language == "zh":
+        return word.translate(_TRADITIONAL)
+    return word.translate(CEDILLAS) if language == "ro" else word

@@ -54,6 +54,14 @@ def test_only_languages_that_are_allowed():
         ("he", "שָׁלוֹם ב-2024", "שלום 2024"),
         ("el", "είναι υπέροχος", "υπέροχος"),
         ("ca", "l'escola col·legi", "escola collegi"),
+        ("ro", "Şi oraşe și orașe", "orașe orașe"),
+        ("zh", "我們 我们 還有 公園", "公園"),
+        ("he", 'צה"ל צה״ל ג׳ירפה', "צהל צהל גירפה"),
+        ("ru", "нева́ ёлка", "нева ёлка"),
+        ("de", "Ärzt*innen Ärzt:innen Ärzt_innen", "ärztinnen ärztinnen ärztinnen"),
+        ("th", "ปี2567 ปี๒๕๖๗ 55555", "ปี 2567 ปี 2567"),
+        ("ja", "２０２４年 ｗｗｗ すごいwww", "2024 年 すごい"),
+        ("ar", "١٢٣ 123", "123 123"),
         ("und", "the Xyz", "the xyz"),
     ],
 )
@@ -70,6 +78,9 @@ def test_lemmas_of_other_languages_and_a_language_without_any():
     ]
     assert inflection.lemmas_of(pa.array(["किताबें", "दोस्तों"]), "hi").to_pylist() == ["किताब", "दोस्त"]
     assert inflection.lemmas_of(pa.array(["ёлки", "елки", "мёд"]), "ru").to_pylist() == ["елка", "елка", "мед"]
+    assert inflection.lemmas_of(pa.array(["أحمد", "احمد"]), "ar").to_pylist() == ["احمد", "احمد"]
+    assert inflection.lemmas_of(pa.array(["ελλάδα", "ελλαδα"]), "el").to_pylist() == ["ελλαδα", "ελλαδα"]
+    assert inflection.lemmas_of(pa.array(["کتابها", "کتابهای"]), "fa").to_pylist() == ["کتاب", "کتاب"]
     assert inflection.lemmas_of(pa.array(["猫", "พูด"]), "ja").to_pylist() == ["猫", "พูด"]
     assert by_language.rules("fr") == {"lemmas": "simplemma", "stopwords": True}
     assert by_language.rules("km") == {"lemmas": "none", "stopwords": False}
@@ -110,7 +121,25 @@ def test_hashtags_in_parts():
     assert splitter.parts("NASARocket") == ["nasa", "rocket"]
     assert splitter.parts("throwback") == ["throwback"]  # back is no word here
     assert splitter.parts("東京タワー") == ["東京タワー"] and splitter.parts("桜を見る") == ["桜", "を", "見る"]
-    assert splitter.replaced(["sun", "thebeach"], ["TheBeach"], {"the"}) == ["sun", "beach"]
+    assert splitter.replaced(["sun", "thebeach"], ["TheBeach"], "en") == ["sun", "beach"]
+    assert splitter.parts("iPhone15Pro") == ["i", "phone", "15", "pro"]
+    assert Splitter({"iphone": 3}).parts("iPhone15Pro") == ["iphone", "15", "pro"]
+
+
+@pytest.mark.parametrize(
+    ("language", "tag", "parts"),
+    [
+        ("fr", "FêteÀParis2024", "fête paris 2024"),
+        ("ru", "ЯЛюблюМоскву", "люблю москву"),
+        ("tr", "İstanbulIşığı", "istanbul ışığı"),
+        ("vi", "SàiGòn", "sài gòn"),
+        ("hi", "दिल्लीMetro", "दिल्ली metro"),
+        ("de", "KaffeeUndKuchen", "kaffee kuchen"),
+    ],
+)
+def test_hashtags_in_parts_by_the_capitals_of_any_script_in_the_language_of_the_post(language, tag, parts):
+    words = [inflection.word_of(tag, language)]
+    assert Splitter({}).replaced(words, [tag], language) == parts.split()
 
 
 @pytest.mark.parametrize("unit", ["a", "A", "aB", "1a", "日"])
