@@ -15,7 +15,7 @@ from pipeline.exports.aside import Aside, arrow_rows
 from pipeline.exports.platforms import bluesky, instagram, mastodon, reddit, telegram, twitter, zeeschuimer
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
-from pipeline.exports.sources import Packed, Tree, records, table, unpacked
+from pipeline.exports.sources import Packed, Tree, header_of, records, table, unpacked
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 
 
@@ -147,18 +147,19 @@ def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Asid
         yield from _json(plain, path, mapped, told)
     else:
         top = head.decode("utf-8", "replace").split("\n", 1)[0].rstrip("\r").lstrip("\ufeff")
-        preset = mapped or columns.fitting(_header(top))
+        preset = mapped or columns.fitting(header_of(top))
         flickr = next(p for p in columns.presets() if p.header)
         if preset is None and top.count("\t") == len(flickr.header or ()) - 1 and top.split("\t")[1].isdigit():
             preset = flickr
         if preset is None:
-            told.append(f"{path}: columns {', '.join(_header(top))[:300]}")
+            # Bytes of what is no text would reach the terminal.
+            readable = (
+                all(letter.isprintable() or letter == "\t" for letter in top) and "\N{REPLACEMENT CHARACTER}" not in top
+            )
+            what = f"columns {', '.join(header_of(top))[:300]}" if readable else "no text in UTF-8"
+            told.append(f"{path}: {what}")
         else:
             yield Export(path, preset.name, columns.posts(table(plain, preset.header, preset.quotes), preset, path))
-
-
-def _header(line: str) -> list[str]:
-    return list(next(table(io.BytesIO(f"{line}\n{line}\n".encode())), (0, {}))[1])
 
 
 def _table(

@@ -188,30 +188,47 @@ def delimiter(line: str) -> str:
 
 
 def table(stream: IO[bytes], header: list[str] | None = None, quotes: bool = True) -> Iterator[tuple[int, Any]]:
-    """Rows of separated text as dicts by column, numbered as a spreadsheet does; a row of another length is its error.
+    """Rows of separated text as dicts by column, numbered as a spreadsheet does.
+
+    A row of another length, or that is not UTF-8, is its error.
 
     With a `header` of its own the file has none.
     """
     csv.field_size_limit(1 << 27)
-    text = io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")
+    text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
     if header is None:
         top = text.readline()
-        mark = delimiter(top)
-        header = next(csv.reader([top], delimiter=mark), [])
-        begin = 2
+        header, mark, begin = header_of(top), delimiter(top), 2
     else:
-        mark, begin = "\t", 1
-    # A carriage return alone does not end a row: Zeeschuimer leaves it in unquoted text.
+        top, mark, begin = "", "\t", 1
     lines = text if quotes else (line.rstrip("\r\n") for line in text)
     if quotes:
-        rows = csv.reader(_joined(lines), delimiter=mark)
+        # A carriage return alone ends a row where it ends the header, as the Macintosh once had it: else Zeeschuimer
+        # leaves it in unquoted text.
+        rows = csv.reader(lines if top.endswith("\r") else _joined(lines), delimiter=mark)
     else:
         rows = csv.reader(lines, delimiter=mark, quoting=csv.QUOTE_NONE)
     for number, row in enumerate(rows, start=begin):
-        if len(row) == len(header):
+        if row and not is_text("".join(row)):
+            yield number, ValueError("not UTF-8; save the file as UTF-8")
+        elif len(row) == len(header):
             yield number, dict(zip(header, row, strict=True))
         elif row:
             yield number, ValueError(f"{len(row)} columns, expected {len(header)}")
+
+
+def is_text(read: str) -> bool:
+    """Whether no byte of what was read was other than UTF-8 (Python keeps such as half a surrogate pair)."""
+    try:
+        read.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def header_of(line: str) -> list[str]:
+    """The columns that the first line of separated text names."""
+    return next(csv.reader(line.splitlines()[:1], delimiter=delimiter(line)), [])
 
 
 def _joined(lines: Iterator[str]) -> Iterator[str]:

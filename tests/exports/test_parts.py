@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.exports.columns import fitting, presets
 from pipeline.exports.converting import Settings, convert
-from pipeline.exports.posts import count, micros, plain, rounded
+from pipeline.exports.posts import UNREADABLE, count, micros, plain, rounded
 from pipeline.running.errors import UserError
 
 
@@ -143,3 +143,28 @@ def test_what_is_not_known_is_refused_with_what_was_found(tmp_path):
         (tmp_path / name).write_bytes(b"PK\x03\x04")
         with pytest.raises(UserError, match=f"{name} is a spreadsheet's own file: save its sheet as CSV"):
             run(tmp_path, tmp_path / name.split("/")[0])
+
+
+def test_letters_that_are_not_in_utf_8_are_told_not_replaced(tmp_path):
+    rows = "post_id,user_id,text\n1,u,schön\n2,u,plain\n"
+    (tmp_path / "p.csv").write_bytes(rows.encode("cp1252"))
+    _, (post,), _, (left,) = run(tmp_path, tmp_path / "p.csv")
+    assert (post["post_id"], left["reason"]) == ("2", UNREADABLE) and "row 2 of" in left["detail"]
+    assert "not UTF-8; save the file as UTF-8" in left["detail"]
+    (tmp_path / "p.csv").write_bytes(rows.encode("utf-16"))
+    assert [post["text"] for post in run(tmp_path, tmp_path / "p.csv")[1]] == ["schön", "plain"]
+
+
+@pytest.mark.parametrize(
+    "held", [b"SQLite format 3\0\x10\0\r\x01\n", b"Rar!\x1a\x07\1\n", b"\x1b[2Ja,b\n", "a,b\n1,2\n".encode("utf-16-le")]
+)
+def test_what_is_no_text_is_told_without_its_bytes(tmp_path, held):
+    (tmp_path / "p.bin").write_bytes(held)
+    with pytest.raises(UserError, match="no text in UTF-8") as told:
+        run(tmp_path, tmp_path / "p.bin")
+    assert str(told.value).isprintable()
+
+
+def test_rows_that_end_in_a_carriage_return_are_rows_where_the_header_does(tmp_path):
+    (tmp_path / "p.csv").write_bytes(b"post_id,user_id,text\r1,u,one\r2,u,two\r")
+    assert [post["text"] for post in run(tmp_path, tmp_path / "p.csv")[1]] == ["one", "two"]
