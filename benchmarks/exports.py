@@ -25,8 +25,8 @@ def main() -> None:
     posts = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     chosen = sys.argv[2:] or [writer.__name__ for writer in writers.WRITERS]
     few = cache(truth.picture)
-    writers.picture = lambda number: few(number % 20)
-    writers.save = lambda folder, name, number: None  # readers look at names of pictures alone
+    truth.picture = lambda number: few(number % 20)
+    truth.save = lambda folder, name, number: None  # readers look at names of pictures alone
     rates = {}
     for name in chosen:
         with tempfile.TemporaryDirectory() as folder:

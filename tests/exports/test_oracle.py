@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 from exports.truth import truth
-from exports.writers import bsky_id, bsky_record, handle, v1_tweet, v2_tweet
+from exports.writers.bluesky import bsky_id, bsky_record
+from exports.writers.shared import handle
+from exports.writers.x import v1_tweet, v2_tweet
 
 from pipeline.exports.platforms import bluesky, twitter
 
