@@ -20,6 +20,10 @@ LONGEST = (
 """The files that take longest, by `pytest --durations=60`. Several processes share files out in order: a long one that
 comes last would have one process work while the others wait."""
 
+if threads := os.environ.get("OMP_NUM_THREADS"):
+    # numba does not heed it, and with its first loop gives the OpenMP that torch shares a thread a core: they wait for
+    # each other by spinning, in all tests that the process still has.
+    os.environ.setdefault("NUMBA_NUM_THREADS", threads)
 
 _spread = engines.spread
 

@@ -47,7 +47,8 @@ def begin():
     """Start the process that others are forked from, if there is none yet."""
     if forkserver._forkserver._forkserver_pid is None:
         multiprocessing.get_context("forkserver").set_forkserver_preload(list(LOADED))
-        with environment_of({"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}):
+        one_thread = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+        with environment_of({"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", **one_thread}):
             forkserver.ensure_running()
 
 
