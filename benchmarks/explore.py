@@ -143,7 +143,6 @@ def measured(
     figures: dict[str, float] = dict(size)
     figures["made_s"], figures["made_cpu_s"], _ = timed(lambda: opened(folder))
     figures["start_s"], figures["start_cpu_s"], views = timed(lambda: opened(folder))
-    figures["null_s"], figures["null_cpu_s"], _ = timed(lambda: [views.space.nothing("text", kind) for kind in KINDS])
     each = [timed(lambda q=q: views.answers(Asked((), q, "text"), TOP, Filters())) for q in questions]
     sides = Filters(sides=("test",))
     narrowed = [timed(lambda q=q: views.answers(Asked((), q, "text"), TOP, sides)) for q in questions[:10]]

@@ -46,8 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     took = time.perf_counter() - begun
     sys.stdout.write(f"Explore: {address}   (ready in {took:.1f} s; Ctrl-C ends it)\n")
     sys.stdout.flush()
-    # The first text needs the model, and torch takes seconds to load; what chance is measured by takes longer where
-    # there are millions. Meanwhile pages can be read.
+    # The first text needs the model, and torch takes seconds to load. Meanwhile pages can be read.
     threading.Thread(target=_warm, args=(space,), daemon=True).start()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
     server.run(sockets=[listening])
@@ -77,8 +76,6 @@ def _listen(host: str, port: int) -> socket.socket:
 def _warm(space: Space) -> None:
     try:
         space.reader.texts(["warm"])
-        for kind in KINDS:
-            space.nothing("text", kind)
     except UserError as error:
         sys.stderr.write(f"explore: texts cannot be asked: {error}\n")
 

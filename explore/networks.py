@@ -51,6 +51,8 @@ def users(space: Space, people: People) -> tuple[list[Node], list[Edge]]:
     names = held.ids.to_pylist()
     edges: dict[tuple[int, int], float] = {}
     null = space.nothing("user", "user")
+    if null is None:
+        raise UserError(f"{space.data / 'chance'}: not there, and by it one tells what is nearer; `dvc repro chance`.")
     common, least = held.values @ null.mean, null.surplus()
     for begin in range(0, len(names), _BLOCK):
         block = held.values[begin : begin + _BLOCK] @ held.values.T

@@ -116,7 +116,7 @@ class Views:
             "kind": answer.kind,
             "id": self.people.public("post" if answer.kind == "text" else answer.kind, answer.id),
             "cosine": round(answer.cosine, 4),
-            "chance": round(answer.chance, 4),
+            "chance": None if answer.chance is None else round(answer.chance, 4),
             "above_chance": answer.above_chance,
             "copies": answer.copies,
             "held_out": answer.held_out,

@@ -1,5 +1,6 @@
 """The fabricated run of tests/fabricate.py with a space: a model whose words, pictures and users lie by topic."""
 
+from contextlib import chdir
 from functools import cache
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from pipeline.encoding.sentences import load_sentence_encoder
 from pipeline.tables.corpus import IMAGES, POSTS, USERS
 from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.images import FEATURES
-from pipeline.tables.split import ASSIGNED
+from pipeline.tables.split import ASSIGNED, CONTENT
 from pipeline.tables.table import positions, strings, vectors
 from pipeline.tables.text import TEXT_EDGES, TEXT_VECTORS, WORDS
 from pipeline.text.cleaning import prose
+from stages import chance
 
 WORD, DIM = 8, 16
 MINILM = Path(__file__).parents[1] / "models/minilm"
@@ -39,7 +41,7 @@ def picture_encoder():
 
 
 def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
-    """`fabricate`, and data/{model,embeddings,words,split,images/features}: texts of all posts have vectors.
+    """`fabricate`, and data/{model,embeddings,words,split,images/features,chance}: texts of all posts have vectors.
 
     With `sentences` the model reads sentence vectors beside the words, and data/text/vectors has them.
     """
@@ -106,3 +108,10 @@ def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
     assigned = {"post_id": kept, "group_id": kept, "split": side[: len(kept)], "reason": [None] * len(kept)}
     ASSIGNED.write(pa.table(assigned), data / "split/posts")
     TEXT_EDGES.write(TEXT_EDGES.empty(), data / "text/edges")
+    if not sentences:  # else `chance` takes the encoder from the folder's models/
+        of = posts.take(pa.array(positions(said["post_id"], posts["post_id"])))
+        shown = {name: of[name] for name in ("post_id", "user_id", "image_id")} | {"words": said["words"]}
+        shown["more_images"] = pa.nulls(len(of), CONTENT.schema.field("more_images").type)
+        CONTENT.write(pa.table(shown), data / "split/train")
+        with chdir(root):
+            chance.main()

@@ -60,7 +60,7 @@ class Image(Data):
 class _Answer(Data):
     id: str
     cosine: Cosine
-    chance: Annotated[float, Field(gt=0, le=1)]
+    chance: Annotated[float, Field(gt=0, le=1)] | None
     above_chance: bool
     copies: Count
     held_out: bool

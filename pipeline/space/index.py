@@ -28,7 +28,7 @@ RANKED = 2_000
 """Things that are ranked by their vectors, for each question, or four times as many as are wanted."""
 FEW = 50_000
 """Things up to which those that filters leave are all ranked by their vectors."""
-_NULL, _TRAINED = 200, 100_000
+_TRAINED = 100_000
 VALUES, INDEX, MADE_OF = "values.npy", "index.faiss", "made_of.json"
 
 log = logging.getLogger("explore")
@@ -88,17 +88,6 @@ class Indexed(Things):
             asked.sel = chosen
         found: Array = self._index.search(vectors, min(most, len(self.values)), params=asked)[1]
         return found
-
-    def highest(self, vectors: Array, without: Array | None) -> Array:
-        """As `Things.highest`, among those that seem nearest."""
-        asked = np.ascontiguousarray(vectors, np.float32)
-        best = np.full(len(asked), -np.inf)
-        for row, seeming in enumerate(self._seeming(asked, _NULL)):
-            rows = np.sort(seeming[seeming >= 0])
-            if without is not None:
-                rows = rows[~np.isin(rows, without[row])]
-            best[row] = (self.at(rows) @ asked[row]).max(initial=-np.inf)
-        return best
 
 
 def make(table: Path, folder: Path) -> None:

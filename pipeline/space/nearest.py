@@ -1,6 +1,6 @@
 """All things of a kind, and which of them lie nearest to a vector: by every cosine, exactly.
 
-Shapes: n things, D numbers per vector, b questions.
+Shapes: n things, D numbers per vector.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 Array = np.ndarray[Any, np.dtype[Any]]
-_BLOCK = 1 << 16
-"""Things whose inner products with many questions are held at once."""
 
 
 class Wanted(NamedTuple):
@@ -65,14 +63,3 @@ class Things:
             return rows, scores[rows]
 
         return ask
-
-    def highest(self, vectors: Array, without: Array | None) -> Array:
-        """The highest inner product of each of `vectors` (b, D) with a thing that is in no row of `without` (b, k)."""
-        best = np.full(len(vectors), -np.inf)
-        for begin in range(0, len(self.values), _BLOCK):
-            products = vectors @ self.at(np.arange(begin, min(begin + _BLOCK, len(self.values)))).T
-            if without is not None:
-                inside = (without >= begin) & (without < begin + products.shape[1])
-                products[np.nonzero(inside)[0], without[inside] - begin] = -np.inf
-            best = np.maximum(best, products.max(axis=1))
-        return best

@@ -38,6 +38,8 @@ class Texts:
     unknown: list[list[str]]
     from_parts: Mapping[str, tuple[str, ...]]
     """Known by their parts alone, each with the words that the model has nearest to it; not among the unknown."""
+    single: list[Array]
+    """The vectors (k, D) of each text's words one by one, each once, of those that have one."""
 
 
 def sentences(encoder: "SentenceEncoder", texts: Sequence[str | None]) -> Array:
@@ -49,6 +51,22 @@ def sentences(encoder: "SentenceEncoder", texts: Sequence[str | None]) -> Array:
     if rows := [row for row, text in enumerate(said) if text]:
         found[rows] = encoder.encode([said[row] for row in rows])
     return found
+
+
+def embedded(trained: "Trained", words: pa.ListArray, said: Array | None) -> Array:
+    """The vectors (n, D) of lists of words, and sentence vectors (n, S) where the model reads these; zeros where it
+    knows nothing of one.
+    """
+    from pipeline.embedding.batches import tokens, told
+    from pipeline.embedding.vectors import embed_texts
+
+    token = tokens(words, trained.vocabulary, trained.model.shape.text_length)
+    known = (token[:, :1] > 0) | (said is not None and told(said)[:, None])
+    return np.where(known, embed_texts(trained.model, token, said), 0)
+
+
+def _stacked(vectors: Sequence[Array], dim: int) -> Array:
+    return np.array([vector for vector in vectors if vector.any()], np.float32).reshape(-1, dim)
 
 
 class Reader:
@@ -97,24 +115,23 @@ class Reader:
 
     def texts(self, texts: Sequence[str | None]) -> Texts:
         """Vectors of texts, and their words."""
-        from pipeline.embedding.batches import tokens, told
-        from pipeline.embedding.vectors import embed_texts
         from pipeline.space.spelling import spelled
 
         with self._lock:
             found = self.words(texts)
             trained, from_parts = spelled(self.trained, self._parts, found)
-            token = tokens(found, trained.vocabulary, trained.model.shape.text_length)
-            said = self.sentences(texts)
-            known = (token[:, :1] > 0) | (said is not None and told(said)[:, None])
-            vectors = np.where(known, embed_texts(trained.model, token, said), 0)
-        words = found.to_pylist()
+            vectors = embedded(trained, found, self.sentences(texts))
+            words = found.to_pylist()
+            names = list(dict.fromkeys(word for row in words for word in row))
+            one_each = pa.array([[name] for name in names], pa.list_(pa.string()))
+            single = dict(zip(names, embedded(trained, one_each, self.sentences(names)), strict=True))
         return Texts(
             vectors,
             words,
             [[word for word in row if word in self.vocabulary or word in from_parts] for row in words],
             [list(dict.fromkeys(w for w in row if w not in self.vocabulary and w not in from_parts)) for row in words],
             from_parts,
+            [_stacked([single[word] for word in dict.fromkeys(row)], vectors.shape[1]) for row in words],
         )
 
     @cached_property

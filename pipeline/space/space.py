@@ -13,7 +13,6 @@ Opening reads nothing but what is asked for, and imports no torch; the first tex
 Shapes: n things of a kind, D numbers per vector.
 """
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,12 +27,13 @@ from pipeline.pictures.reading import Rejected
 from pipeline.ranking.vectors import unit
 from pipeline.running.errors import UserError
 from pipeline.space import index
-from pipeline.space.chance import SHARE, Nothing, nothing
+from pipeline.space.chance import SHARE, Nothing, coherence
 from pipeline.space.filters import ALL_POSTS, Filters, posts_taken
 from pipeline.space.library import HELD_OUT, Library, Post
 from pipeline.space.nearest import Things, Wanted
 from pipeline.space.question import Term, not_known, parse
 from pipeline.space.reading import Reader
+from pipeline.tables.layout import CHANCE
 from pipeline.tables.table import positions
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -50,8 +50,9 @@ class Answer:
     kind: str
     id: str
     cosine: float
-    chance: float
-    """The share of questions about nothing of which the nearest is as near, as `pipeline.space.chance` has it."""
+    chance: float | None
+    """The share of questions about nothing of which the nearest is as near, as `pipeline.space.chance` has it; None
+    where it is not told: of a single word, of a post, and where a run has no data/chance."""
     copies: int = 0
     """How many further images, or posts, are folded into this one."""
     held_out: bool = False
@@ -61,8 +62,8 @@ class Answer:
 
     @property
     def above_chance(self) -> bool:
-        """Whether it is nearer than the nearest is to nineteen in twenty questions about nothing."""
-        return self.chance <= SHARE
+        """Whether it is nearer than the nearest is to 19 in 20 questions about nothing, or chance is not told."""
+        return self.chance is None or self.chance <= SHARE
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ class Asked:
     """Words that it knows by their parts alone, each with the known ones that lie nearest to it."""
     left_out: tuple[int, ...] = ()
     """The terms, by their place, of which nothing is known."""
+    words: int = 1
+    """How many words, and users, images and posts, the question is made of."""
+    coherence: float = 1.0
+    """How near to each other these lie, for a question with words: see `pipeline.space.chance`."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -104,8 +109,6 @@ class Space:
         self.library = Library(data)
         self.reader = Reader(data, params, models)
         self.data = data
-        self._nothing: dict[tuple[str, str], Nothing] = {}
-        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, data: str | Path = "data") -> Self:
@@ -176,26 +179,32 @@ class Space:
         terms = parse(question) if isinstance(question, str) else list(question)
         left_out: list[int] = []
         parts: list[tuple[str, Array]] = []
+        single: list[Array] = []
         if image is not None:
             (taken,) = self.reader.take_in([image])
             if isinstance(taken, Rejected):
                 raise UserError(f"the picture cannot be read: {taken.reason} ({taken.detail}).")
             parts.append(("image", self.reader.pictures([taken.bytes])[0]))
+            single.append(parts[0][1][None])
         said = [term.value for term in terms if term.kind == "text"]
         read = self.reader.texts(said) if said else None
-        texts = iter(read.vectors if read else ())
+        texts = iter(zip(read.vectors, read.single, strict=True) if read else ())
         for place, term in enumerate(terms):
-            vector = next(texts) if term.kind == "text" else self._vector_of(term)
+            vector, own = next(texts) if term.kind == "text" else (self._vector_of(term), None)
             if vector is None or not vector.any():
                 left_out.append(place)
             else:
                 parts.append(("text" if term.kind == "post" else term.kind, term.sign * vector))
+                single.append(term.sign * (vector[None] if own is None else own))
         total = np.sum([vector for _, vector in parts], axis=0, dtype=np.float64)
         length = float(np.linalg.norm(total))
         unknown = {word: self.spelled_nearly(word) for words in (read.unknown if read else ()) for word in words}
+        kinds = {kind for kind, _ in parts}
+        kind = kinds.pop() if len(kinds) == 1 else "text"
         return Asked(
-            tuple(terms), np.asarray(total / length, np.float32) if length > 1e-6 else None,
-            parts[0][0] if parts else "text", unknown, read.from_parts if read else {}, tuple(left_out),
+            tuple(terms), np.asarray(total / length, np.float32) if length > 1e-6 else None, kind, unknown,
+            read.from_parts if read else {}, tuple(left_out), sum(map(len, single)),
+            coherence(np.concatenate(single)) if kind == "text" and single else 1.0,
         )  # fmt: skip
 
     def _vector_of(self, term: Term) -> Array | None:
@@ -232,22 +241,33 @@ class Space:
         least = -np.inf if filters.least is None else filters.least
         wanted = Wanted(top, self._group(kind), self._own(asked, kind), taken, least)
         rows, cosines = things.nearest(asked.vector, wanted)
-        null = self.nothing(asked.kind, kind)
-        chances = null.chance(cosines - things.at(rows) @ null.mean)
+        null = self.nothing(asked.kind, kind, asked.words)
+        chances: Sequence[float | None] = [None] * len(rows)
+        if null is not None:
+            chances = null.chance(asked.coherence * (cosines - things.at(rows) @ null.mean)).tolist()
         return [
-            self._answer(kind, int(row), float(cosine), float(chance), asked.vector)
+            self._answer(kind, int(row), float(cosine), chance, asked.vector)
             for row, cosine, chance in zip(rows, cosines, chances, strict=True)
         ]
 
-    def nothing(self, asking: str, kind: str) -> Nothing:
-        """What questions about nothing, by things of the kind `asking`, find among those of `kind`."""
-        with self._lock:
-            if (asking, kind) not in self._nothing:
-                among = self.vectors(kind)
-                self._nothing[asking, kind] = nothing(
-                    self.vectors(asking), lambda asked, own: among.highest(asked, own if asking == kind else None)
-                )
-            return self._nothing[asking, kind]
+    def nothing(self, asking: str, kind: str, words: int = 1) -> Nothing | None:
+        """What questions about nothing, by things of the kind `asking`, find among those of `kind`; texts of so many
+        `words`, or the next smaller number there is. None where that is not known.
+        """
+        if asking == "text":
+            words = max((n for of, n, _ in self._nothing if of == asking and n <= words), default=0)
+        return self._nothing.get((asking, words if asking == "text" else 1, kind))
+
+    @cached_property
+    def _nothing(self) -> dict[tuple[str, int, str], Nothing]:
+        path = self.data / "chance"
+        rows = CHANCE.read(path).to_pylist() if path.exists() else []
+        return {
+            (row["asking"], row["words"], row["kind"]): Nothing(
+                np.array(row["mean"], np.float32), np.array(row["highest"], np.float32)
+            )
+            for row in rows
+        }
 
     def _group(self, kind: str) -> Array:
         groups: dict[str, Array] = self.__dict__.setdefault("_groups", {})
@@ -290,7 +310,7 @@ class Space:
         """Which posts the filters let through, a row each."""
         return posts_taken(self.library, filters)
 
-    def _answer(self, kind: str, place: int, cosine: float, chance: float, vector: Array) -> Answer:
+    def _answer(self, kind: str, place: int, cosine: float, chance: float | None, vector: Array) -> Answer:
         library, row = self.library, int(self._rows[kind][place])
         name = self.ids(kind)[place].as_py()
         if kind == "user":

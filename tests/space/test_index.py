@@ -45,8 +45,6 @@ def test_it_finds_what_every_cosine_finds_filtered_folded_and_without_what_asks(
         assert (cosines >= 0.1).all() and (np.diff(cosines) <= 0).all()
     rows, _ = indexed.nearest(questions[0], Wanted(COUNT, group, nobody))
     assert len(rows) == len(set(group))  # as many as there are, however many are wanted
-    without = rng.choice(COUNT, (40, 8))
-    np.testing.assert_allclose(indexed.highest(questions, without), exact.highest(questions, without), atol=2e-3)
 
 
 def test_equal_vectors_are_equal_bytes_and_another_table_another_index(made, tmp_path):

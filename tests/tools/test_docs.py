@@ -61,6 +61,7 @@ PLACES = {
     "clusters/words": evaluation.CLUSTER_WORDS,
     "clusters/images": evaluation.CLUSTER_IMAGES,
     "map/points": layout.POINTS,
+    "chance": layout.CHANCE,
     "queries/asked": evaluation.ASKED,
     "queries/answers": evaluation.ANSWERS,
     "truth/posts": TRUTH_POSTS,
