@@ -187,6 +187,10 @@ NEAR = {
         "昨日の夜は友達と東京の公園で桜の花を見ながら美味しいお弁当を食べて写真を撮りました",
         "昨日の夜は友達と京都の公園で桜の花を見ながら美味しいお弁当を食べて写真を撮りました",
     ),
+    "km": (
+        "ម្សិលមិញយើងទៅលេងសមុទ្រជាមួយមិត្តភក្តិញ៉ាំអាហារឆ្ងាញ់ថតរូបស្អាតហើយត្រឡប់មកផ្ទះពេលល្ងាច",
+        "ថ្ងៃនេះយើងទៅលេងសមុទ្រជាមួយមិត្តភក្តិញ៉ាំអាហារឆ្ងាញ់ថតរូបស្អាតហើយត្រឡប់មកផ្ទះពេលល្ងាច",
+    ),
     "th": (
         "วันนี้เราไปเที่ยวทะเลกับเพื่อนกินอาหารอร่อยถ่ายรูปสวยแล้วกลับบ้านตอนเย็น",
         "เมื่อวานเราไปเที่ยวทะเลกับเพื่อนกินอาหารอร่อยถ่ายรูปสวยแล้วกลับบ้านตอนเย็น",
@@ -203,13 +207,18 @@ def test_near_copies_of_texts_without_spaces_are_found_by_the_join_and_by_the_au
     for at, (language, (one, other)) in enumerate(NEAR.items()):
         rows += [(f"{language}1", "u", one, None, DAY.replace(day=1 + at)), (f"{language}2", "v", other, None, None)]
     _, copies, facts = passes(tmp_path, rows, 100, min_written=0.7)
-    assert copies.duplicates["post_id"].to_pylist() == ["ja2", "th2", "zh2"]
+    assert copies.duplicates["post_id"].to_pylist() == sorted(f"{language}2" for language in NEAR)
     assert facts["not_compared"] == {text.NO_TEXT: 0, text.NOTHING_LEFT: 0}
+    # Where nothing by another user is removed, the split is told to keep them on one side.
+    _, copies, facts = passes(tmp_path / "group", rows, 100, min_written=0.7, same_user=True)
+    assert not copies.duplicates.num_rows and facts["posts_in_groups"] == len(rows)
+    bound = {frozenset((row["post_id"], row["other_id"])) for row in copies.edges.to_pylist()}
+    assert bound == {frozenset((f"{language}1", f"{language}2")) for language in NEAR}
 
     told = pa.chunked_array([[row[2] for row in rows]])
     sets, text_of = word_sets(written_words(told, pa.array([True] * len(rows))))
     found = search_texts(sets.take(text_of[::2]), sets.take(text_of[1::2]), 0.8, 0.6)
-    assert found.query.tolist() == found.target.tolist() == [0, 1, 2]
+    assert found.query.tolist() == found.target.tolist() == list(range(len(NEAR)))
 
 
 def test_texts_that_are_not_compared_or_word_for_word_alone_are_counted_with_the_reason(tmp_path):
