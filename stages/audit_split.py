@@ -2,7 +2,7 @@
 
 Reads   data/corpus/posts        a post: post_id, user_id, image_id, text
         data/text/words          a post with words: post_id, words
-        data/corpus/images       an image: bytes, for the second check of what may be a copy
+        data/corpus/images       an image: bytes, width, for the second check of what may be a copy
         data/images/features     an image: image_id, vector
         data/images/groups       an image: image_id, group_id
         data/split/assigned      a post with words or an image: post_id, group_id, split, reason
@@ -12,8 +12,8 @@ Writes  data/split/posts         the same posts; a near-copy of held-out content
         data/split/sets          a query: split (val, test), task, post_id
         data/split/close         the closest pairs across sides below the thresholds; a sample of those judged different
         metrics/audit.json       posts per side; per kind and held-out side, items searched, copies found (pairs),
-                                 judged different, in the grey zone; crossings before and after; queries and those not
-                                 asked by reason
+                                 judged different, in the grey zone, of images pairs by each kind of proposal;
+                                 crossings before and after; queries and those not asked by reason
 """
 
 import logging
@@ -31,11 +31,20 @@ from pipeline.running.checkpoints import keep_in
 from pipeline.running.params import load
 from pipeline.running.schema import Params
 from pipeline.split.as_written import written_words
-from pipeline.split.audit import Finding, across, check_groups_whole, exclude, remaining
-from pipeline.split.exact_search import Found, nearest_of_each, search_images, search_texts, word_sets
+from pipeline.split.audit import Finding, across, check_groups_whole, exclude, remaining, with_pairs
+from pipeline.split.corner_votes import voted
+from pipeline.split.exact_search import (
+    Found,
+    nearest_of_each,
+    search_images,
+    search_texts,
+    unit,
+    word_sets,
+)
 from pipeline.split.pictures import confirm
 from pipeline.split.sets import TASKS, Content, check_enough, held_out_queries
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL, held_out_fractions
+from pipeline.split.sketches import Sketches
 from pipeline.tables.corpus import POSTS, pictures_of
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.split import ASSIGNED, CLOSE, CONTENT, NEAR_COPY, SETS
@@ -156,24 +165,43 @@ def _audit_images(
     post_of, image_ids = pictures_of(content)
     image_of = positions(image_ids, features)
     searches, confirmations = count(), count()
-    not_looked_at: list[int] = []
+    held_out = np.zeros(len(features), bool)
+    held_out[image_of[np.isin(side[post_of], (TEST, VAL))]] = True
+    sketches = Sketches.of(IMAGES_PATH, held_out, folder / "sketches")
+    told: list[dict[str, int]] = []
+    by_votes_alone: list[np.ndarray] = []
 
     def search(asking: np.ndarray, asked: np.ndarray) -> Found:
         cosine, floor = params.images.min_cosine, params.split.audit_min_cosine
         keep = keep_in(folder / f"images-{next(searches)}")
         found = search_images(np.concatenate(list(_vectors(asking))), _vectors(asked), cosine, floor, len(asked), keep)
         found, cut = nearest_of_each(found, params.images.neighbours)
-        not_looked_at.append(cut)
-        return found
+        query, target, votes_cut = voted(sketches, asking, asked, params.seed, keep)
+        both, alone = with_pairs(found, query, target, _cosines(asking[query], asked[target]))
+        told.append({"by_features": len(found.query), "by_corners": len(query)})
+        told[-1] |= {"beyond_neighbours": cut, "beyond_votes": votes_cut}
+        by_votes_alone.append(alone)
+        return both
 
     def same(held_out: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return confirm(IMAGES_PATH, held_out, other, keep_in(folder / f"pictures-{next(confirmations)}"))
+        found = confirm(sketches, held_out, other, keep_in(folder / f"pictures-{next(confirmations)}"))
+        told[-1]["copies_by_corners_alone"] = int((found & by_votes_alone[-1]).sum())
+        return found
 
     shown = pa.chunked_array([image_ids], pa.string())
     finding = across("image", side[post_of], image_of, shown, search, same)
-    for counts, cut in zip(finding.counts.values(), not_looked_at, strict=True):
-        counts["beyond_neighbours"] = cut
+    for counts, about in zip(finding.counts.values(), told, strict=True):
+        counts |= {"copies_by_corners_alone": 0} | about
     return finding, post_of, image_of
+
+
+def _cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The cosine (p,) of the features of each pair of rows."""
+    rows, place = np.unique(np.concatenate([one, other]), return_inverse=True)
+    if not len(rows):
+        return np.empty(0)
+    vectors = unit(np.concatenate(list(_vectors(rows))))
+    return np.asarray((vectors[place[: len(one)]] * vectors[place[len(one) :]]).sum(axis=1))
 
 
 def _vectors(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -5,7 +5,7 @@ group counts no more than a small one. `n` pairs looked at and none wrong: fewer
 
     python -m tools.contact_sheet [pairs, default 60] [seed, default 1] [file, default contact_sheet.png]
 
-Or of what the audit of the split judged different, though near: pairs of a held-out picture and one on another side,
+Or of what the audit of the split compared and judged different: pairs of a held-out picture and one on another side,
 drawn at random (`data/split/close`). Those that show the same leak; count them, and the share holds of all such pairs.
 
     python -m tools.contact_sheet --different [file, default contact_sheet.png]

@@ -81,7 +81,7 @@ def audit(metrics: Metrics) -> str:
     judged = sum(block["judged_different"] for block in metrics["images"].values())
     return (
         f"Audit: nothing is left of {found:,} near-copies that it found across sides ({excluded:,} posts left out);\n"
-        f"{judged:,} pairs of near pictures it judged different (python -m tools.contact_sheet --different)."
+        f"{judged:,} compared pairs of pictures it judged different (python -m tools.contact_sheet --different)."
     )
 
 

@@ -281,7 +281,8 @@ def _searched(audit: Metrics) -> Table:
         Grid(["Held out", *columns.values()], rows),
         "A second search by other code than the groups' own: every held-out text among all those of the sides it must "
         "not meet, exactly, by its cleaned words and by its words as written; of every held-out image the nearest by "
-        "the features, compared by other means. What these judge different, or do not propose, may still be alike.",
+        "the features and those that most of its corners vote for, compared by other means. What these judge "
+        "different, or do not propose, may still be alike.",
     )
 
 
@@ -290,7 +291,7 @@ def verdict(audit: Metrics) -> str:
     found, left = audit["crossings"]["found"], audit["crossings"]["left"]
     excluded = audit["posts"]["excluded"] - audit["excluded"]["by_cut"]
     judged = sum(block["judged_different"] for block in audit["images"].values())
-    different = f"{plural(judged, 'pair')} of near images it judged different"
+    different = f"{plural(judged, 'pair')} of images that it compared it judged different"
     if left:
         return f"The split leaks: {plural(left, 'near-copy', 'near-copies')} of held-out content on another side"
     if found:

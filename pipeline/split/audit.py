@@ -11,7 +11,7 @@ which each has one or none.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -104,6 +104,16 @@ def across(
             }
             close.append(pa.table(columns).cast(CLOSE.schema).append_column("rank", pa.array(rank[top], pa.float64())))
     return Finding(excluded, np.concatenate(copies), example, counts, _first(pa.concat_tables(close)))
+
+
+def with_pairs(found: Found, query: np.ndarray, target: np.ndarray, similarity: np.ndarray) -> tuple[Found, np.ndarray]:
+    """`found` and these pairs (p,), each once, by query and target; which of them (all) are of these alone."""
+    pairs = [np.concatenate(column) for column in ((found.query, query), (found.target, target))]
+    order = np.lexsort((np.arange(len(pairs[0])), pairs[1], pairs[0]))
+    same = (np.diff(pairs[0][order], prepend=-1) == 0) & (np.diff(pairs[1][order], prepend=-1) == 0)
+    order = order[~same]
+    both = np.concatenate([found.similarity, similarity])[order]
+    return replace(found, query=pairs[0][order], target=pairs[1][order], similarity=both), order >= len(found.query)
 
 
 def _first(close: pa.Table) -> pa.Table:

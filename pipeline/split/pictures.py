@@ -1,131 +1,165 @@
 """The audit's own look at two pictures: nothing of it is what binds pictures into groups (`pipeline.copies`).
 
-There points are SIFT's and a similarity takes them over; here corners are ORB's (Rublee et al., 2011; OpenCV's), with
-bits for numbers, a homography takes them over, and where the pictures then lie on each other they have to correlate,
-block by block too wherever either shows something: two road signs in one frame correlate as a whole, and not in what
-the frame holds. Pictures without corners are the same where their thumbnails are. Of pictures that this calls different
-nobody knows: the audit counts them, and keeps a sample to be looked at.
+There points are SIFT's, and a similarity takes them over; here corners are ORB's (`pipeline.split.sketches`), with bits
+for numbers, and a homography takes them over. Where the pictures then lie on each other blocks of their thumbnails
+correlate or do not: they show the same where there is a rectangle in which the blocks do, all but a few, and which
+holds a large part of what either shows. A copy is all rectangle; a captioned picture is one without its words, a panel
+of a collage or a post on a screenshot the panel, and around it nothing is alike. Of two road signs in one frame, two
+playing cards, two figures of one series what lies around the rectangle is half alike. Pictures without corners are the
+same where their thumbnails are. Of pictures that this calls different nobody knows: the audit counts them, and keeps a
+sample to be looked at.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import cv2
+import faiss
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.pictures.storing import to_rgb
 from pipeline.running.checkpoints import Keep, made
 from pipeline.running.engines import spread
-from pipeline.running.machine import cores
 from pipeline.running.progress import bar
-from pipeline.tables.corpus import IMAGES
+from pipeline.split.sketches import Rows, Sketch, Sketches
 
-cv2.setNumThreads(1)  # threads of ours look at pairs side by side
-
-CORNERS, SIDE = 500, 320
-RATIO, NEAR, LEAST = 0.8, 4.0, 15
-"""A match has to be nearer than this share of the second nearest, and within so many pixels; so many have to be."""
-THUMB = 96
-OVERLAP, CORRELATION = 0.3, 0.7
-"""Of either picture this share has to lie on the other, and correlate so there."""
-CELL, DRAWN, ALIKE, AGREEING = 8, 8.0, 0.6, 0.9
+RATIO, NEAR, LEAST = 0.8, 1.2, 12
+"""A match has to be nearer than this share of the second nearest, and within so many pixels; so many have to be,"""
+APART = 1.8
+"""and those in one square of so many pixels count once."""
+CELL, DRAWN, ALIKE = 8, 8.0, 0.6
 """Blocks of so many pixels of the thumbnails show something where grey deviates by so much in either, and are alike
-where they correlate so; of those that show something this share has to be."""
+where they correlate so."""
+AGREEING, AGAINST = 0.9, 4.0
+"""Of the rectangle's blocks that show something the share that is alike; and how many alike make up for one that is
+not, when the rectangle is chosen."""
+AROUND, ALIKE_AROUND = 0.25, 0.4
+"""Where so many of the blocks that show something lie around the rectangle, no more than this share is alike there."""
+BLOCKS, SHARED, SHARED_LEAST = 8, 0.45, 0.06
+"""Blocks alike in the rectangle: so many, and of those that show something in the one and in the other picture."""
+EXTENT, OVERLAP, CORRELATION = 0.4, 0.2, 0.8
+"""Of the box around what either picture shows, and of either whole, the rectangle is this share, and correlates so."""
+TURNED = 0.18
+"""Tangent of the angle by which a picture may be turned: an arrow to another side is another sign."""
 MOST_DIFFERENT = 16
 """Of thumbnails that are the same, in any pixel and channel."""
-AT_ONCE = 4096
-"""Pairs whose pictures are held at once."""
-
-
-@dataclass(frozen=True)
-class Sketch:
-    """Corners (c, 2) with their bits (c, 32), of the picture and of its mirror image; grey and RGB thumbnails."""
-
-    corners: tuple[NDArray[np.float32], ...]
-    bits: tuple[NDArray[np.uint8], ...]
-    grey: NDArray[np.float32]
-    scale: float
-    colour: NDArray[np.int16]
-
-
-def sketch(stored: bytes) -> Sketch:
-    """The sketch of a stored picture."""
-    pixels = np.asarray(to_rgb(stored))
-    factor = SIDE / max(pixels.shape)
-    size = tuple(max(16, round(side * factor)) for side in pixels.shape[1::-1])
-    grey = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
-    library: Any = cv2
-    finder = library.ORB_create(CORNERS, fastThreshold=10)
-    corners, bits = [], []
-    for face in (grey, np.ascontiguousarray(grey[:, ::-1])):
-        found, described = finder.detectAndCompute(face, None)
-        corners.append(np.array([corner.pt for corner in found], np.float32).reshape(-1, 2))
-        bits.append(described if described is not None else np.empty((0, 32), np.uint8))
-    small = tuple(max(4, round(side * THUMB / SIDE)) for side in size)
-    thumb = cv2.resize(grey, small, interpolation=cv2.INTER_AREA).astype(np.float32)
-    colour = cv2.resize(pixels, (32, 32), interpolation=cv2.INTER_AREA).astype(np.int16)
-    return Sketch(tuple(corners), tuple(bits), thumb, THUMB / SIDE, colour)
+AT_ONCE = 256
+"""Pairs that are looked at in a job."""
 
 
 def same(one: Sketch, other: Sketch) -> bool:
-    """Whether two sketches show the same picture, or one a large part of the other."""
-    if np.abs(one.colour - other.colour).max() <= MOST_DIFFERENT and np.ptp(one.colour) > 2 * MOST_DIFFERENT:
+    """Whether two sketches show the same, or one a large part of the other; `one` has its mirror image."""
+    here, there = (picture.colour.astype(np.int16) for picture in (one, other))
+    if np.abs(here - there).max() <= MOST_DIFFERENT and np.ptp(here) > 2 * MOST_DIFFERENT:
         return True
     return any(_laid(one, other, face) for face in (0, 1))
 
 
 def _laid(one: Sketch, other: Sketch, face: int) -> bool:
+    found = _move(one, other, face)
+    if found is None:
+        return False
+    move: NDArray[Any] = found
+    finer, under = (one.grey[:, ::-1] if face else one.grey).astype(np.float32), other.grey.astype(np.float32)
+    area = abs(float(np.linalg.det(move[:2, :2])))
+    if not 1 / 400 < area < 400:
+        return False
+    if area > 1:  # the finer one is laid on the coarser
+        finer, under, move, area = under, finer, np.linalg.inv(move), 1 / area
+    scale = area**0.5
+    finer = np.asarray(cv2.GaussianBlur(finer, (0, 0), 0.5 / scale) if scale < 0.8 else finer, np.float32)
+    size = under.shape[1], under.shape[0]
+    laid = np.asarray(cv2.warpPerspective(finer, move, size, flags=cv2.INTER_LINEAR), np.float32)
+    over = cv2.warpPerspective(np.ones_like(finer), move, size, flags=cv2.INTER_NEAREST) > 0
+    small = tuple(max(CELL, round(side * scale)) for side in finer.shape[::-1])
+    own = _deviation(_blocks(np.asarray(cv2.resize(finer, small, interpolation=cv2.INTER_AREA)))) > DRAWN
+    return _share(laid, under, over, own, area * finer.size)
+
+
+def _move(one: Sketch, other: Sketch, face: int) -> NDArray[np.float64] | None:
+    """The homography (3, 3) that takes corners of `one`, perhaps mirrored, to those of `other`, if enough say so."""
     if min(len(one.bits[face]), len(other.bits[0])) < LEAST:
-        return False
-    matches = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(one.bits[face], other.bits[0], k=2)
-    near = [pair[0] for pair in matches if len(pair) == 2 and pair[0].distance < RATIO * pair[1].distance]
+        return None
+    library: Any = faiss
+    apart, nearest = library.knn_hamming(*map(np.ascontiguousarray, (one.bits[face], other.bits[0])), 2)
+    near = np.flatnonzero(apart[:, 0] < RATIO * apart[:, 1])
     if len(near) < LEAST:
-        return False
-    here = one.corners[face][[match.queryIdx for match in near]]
-    there = other.corners[0][[match.trainIdx for match in near]]
+        return None
+    here, there = one.corners[face][near], other.corners[0][nearest[near, 0]]
     move, inside = cv2.findHomography(here, there, cv2.USAC_MAGSAC, NEAR, maxIters=1000, confidence=0.99)
-    if move is None or min(_apart(p[inside.ravel() > 0]) for p in (here, there)) < LEAST:
+    if move is None or min(_apart(places[inside.ravel() > 0]) for places in (here, there)) < LEAST:
+        return None
+    return np.asarray(move, np.float64) if abs(move[1, 0]) <= TURNED * move[0, 0] else None
+
+
+def _share(
+    laid: NDArray[np.float32], under: NDArray[np.float32], over: NDArray[np.bool_], own: NDArray[np.bool_], area: float
+) -> bool:
+    """Whether the two (h, w), which lie on each other where `over`, share a rectangle that is a large part of either.
+
+    own: which blocks of the finer picture show something, at this size; area: its pixels, at this size.
+    """
+    blocks = _blocks(laid), _blocks(under)
+    spreads = [_deviation(block) for block in blocks]
+    a, b = (block - block.mean(axis=2, keepdims=True) for block in blocks)
+    shown = _blocks(over).all(axis=2) & (np.maximum(*spreads) > DRAWN)
+    alike = shown & ((a * b).mean(axis=2) >= ALIKE * spreads[0] * spreads[1])
+    if alike.sum() < BLOCKS:
         return False
-    shrink = np.diag([one.scale, one.scale, 1])
-    matrix = shrink @ move @ np.linalg.inv(shrink)
-    thumb = np.ascontiguousarray(one.grey[:, ::-1]) if face else one.grey
-    size = other.grey.shape[::-1]
-    laid = cv2.warpPerspective(thumb, matrix, size, flags=cv2.INTER_LINEAR)
-    over = cv2.warpPerspective(np.ones_like(thumb), matrix, size, flags=cv2.INTER_NEAREST) > 0
-    share = max(over.mean(), over.sum() / max(1.0, abs(np.linalg.det(matrix[:2, :2])) * thumb.size))
-    if share < OVERLAP or over.sum() < 100:
+    rows, columns = _rectangle(np.where(alike, 1.0, np.where(shown, -AGAINST, 0.0)))
+    held, inside = (int(those[rows, columns].sum()) for those in (alike, shown))
+    around = int(shown.sum()) - inside
+    if around >= AROUND * shown.sum() and int(alike.sum()) - held > ALIKE_AROUND * around:
         return False
-    a, b = laid[over] - laid[over].mean(), other.grey[over] - other.grey[over].mean()
-    whole = bool((a * b).sum() >= CORRELATION * np.sqrt((a * a).sum() * (b * b).sum()))
-    return whole and _agreeing(np.asarray(laid, np.float32), other.grey, over) >= AGREEING
+    theirs = spreads[1] > DRAWN
+    shares = held / max(1, int(own.sum())), held / max(1, int(theirs.sum()))
+    if held < max(BLOCKS, AGREEING * inside) or max(shares) < SHARED or min(shares) < SHARED_LEAST:
+        return False
+    if _extent(alike[rows, columns]) < EXTENT * min(_extent(own), _extent(theirs)):
+        return False
+    box = slice(rows.start * CELL, rows.stop * CELL), slice(columns.start * CELL, columns.stop * CELL)
+    there = over[box]
+    if there.sum() < OVERLAP * min(area, over.size):
+        return False
+    one, other = (pixels[box][there] - pixels[box][there].mean() for pixels in (laid, under))
+    return bool((one * other).sum() >= CORRELATION * np.sqrt((one * one).sum() * (other * other).sum()))
 
 
-def _agreeing(one: NDArray[np.float32], other: NDArray[np.float32], over: NDArray[np.bool_]) -> float:
-    """Of the blocks of two thumbnails (h, w) that lie `over` each other and show something, the share that is alike."""
-    height, width = (side // CELL for side in one.shape)
+def _extent(blocks: NDArray[np.bool_]) -> int:
+    """The size, in blocks, of the box around those that are true (h, w)."""
+    rows, columns = np.flatnonzero(blocks.any(axis=1)), np.flatnonzero(blocks.any(axis=0))
+    return int((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)) if len(rows) else 0
 
-    def blocks(pixels: NDArray[Any]) -> NDArray[Any]:
-        cut = pixels[: height * CELL, : width * CELL].reshape(height, CELL, width, CELL)
-        return cut.transpose(0, 2, 1, 3).reshape(height * width, CELL * CELL)
 
-    a, b = (block - block.mean(axis=1, keepdims=True) for block in (blocks(one), blocks(other)))
-    spreads = np.sqrt((a * a).mean(axis=1)), np.sqrt((b * b).mean(axis=1))
-    shown = blocks(over).all(axis=1) & (np.maximum(*spreads) > DRAWN)
-    alike = (a * b).mean(axis=1) >= ALIKE * spreads[0] * spreads[1]
-    return float((alike & shown).sum() / max(1, shown.sum()))
+def _blocks(pixels: NDArray[Any]) -> NDArray[Any]:
+    """The whole blocks (rows, columns, CELL²) of a picture (h, w)."""
+    height, width = (side // CELL for side in pixels.shape)
+    cut = pixels[: height * CELL, : width * CELL].reshape(height, CELL, width, CELL)
+    return cut.transpose(0, 2, 1, 3).reshape(height, width, CELL * CELL)
+
+
+def _deviation(blocks: NDArray[Any]) -> NDArray[np.float32]:
+    return np.asarray(blocks.std(axis=2), np.float32)
+
+
+def _rectangle(scores: NDArray[np.float64]) -> tuple[slice, slice]:
+    """The rows and columns of `scores` (h, w) that have the largest sum (Kadane, over all pairs of rows)."""
+    height, width = scores.shape
+    above = np.concatenate([np.zeros((1, width)), np.cumsum(scores, axis=0)])
+    top, bottom = np.triu_indices(height + 1, 1)
+    left_of = np.cumsum(np.pad(above[bottom] - above[top], ((0, 0), (1, 0))), axis=1)
+    gain = left_of - np.minimum.accumulate(left_of, axis=1)
+    rows, right = divmod(int(gain.argmax()), width + 1)
+    left = int(left_of[rows, : right + 1].argmin())
+    return slice(int(top[rows]), int(bottom[rows])), slice(left, right)
 
 
 def _apart(places: NDArray[np.float32]) -> int:
-    return len(np.unique(np.floor(places / 6).astype(np.int64) @ [1000, 1]))
+    return len(np.unique(np.floor(places / APART).astype(np.int64) @ [1000, 1]))
 
 
-def confirm(images: Path, one: NDArray[np.int64], other: NDArray[np.int64], keep: Keep = made) -> NDArray[np.bool_]:
-    """Which of the pairs of rows (p,) of the table IMAGES show the same; AT_ONCE pairs' pictures are held at a time.
+def confirm(sketches: Sketches, one: Rows, other: Rows, keep: Keep = made) -> NDArray[np.bool_]:
+    """Which of the pairs of rows (p,), of a held-out picture and another, show the same.
 
     Images without pixels, made vectors, have nothing to disagree in: their cosine has decided.
     """
@@ -133,36 +167,23 @@ def confirm(images: Path, one: NDArray[np.int64], other: NDArray[np.int64], keep
     with bar("image audit, pairs", "pairs", total=len(one)) as shown:
         jobs = ((begin, one[begin : begin + AT_ONCE], other[begin : begin + AT_ONCE])
                 for begin in range(0, len(one), AT_ONCE))  # fmt: skip
-        for part in spread(partial(_kept, keep, images), jobs, workers=1, cpus=cores()):
+        for part in spread(partial(_kept, keep, sketches), jobs, threads=True):
             found.append(part)
             shown.update(len(part))
     return np.concatenate(found)
 
 
-def _kept(keep: Keep, images: Path, pairs: tuple[int, NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.bool_]:
+def _kept(keep: Keep, sketches: Sketches, pairs: tuple[int, Rows, Rows]) -> NDArray[np.bool_]:
     begin, one, other = pairs
-    (found,) = keep(f"pairs-{begin:012}", lambda: (_confirmed(images, one, other),))
+    (found,) = keep(f"pairs-{begin:012}", lambda: (_confirmed(sketches, one, other),))
     return found
 
 
-def _confirmed(images: Path, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
-    sketches = _sketches(images, np.union1d(one, other))
+def _confirmed(sketches: Sketches, one: Rows, other: Rows) -> NDArray[np.bool_]:
+    faiss.omp_set_num_threads(1)  # of this thread
 
     def agree(i: int, j: int) -> bool:
-        left, right = sketches[i], sketches[j]
+        left, right = sketches.sketch(i), sketches.sketch(j)
         return left is None or right is None or same(left, right)
 
-    with ThreadPoolExecutor(cores()) as threads:
-        return np.fromiter(threads.map(agree, one.tolist(), other.tolist()), bool, len(one))
-
-
-def _sketches(images: Path, rows: NDArray[np.int64]) -> dict[int, Sketch | None]:
-    held: dict[int, Sketch | None] = {}
-    begin = 0
-    for shard in IMAGES.batches(images, ["bytes", "width"]):
-        low, high = np.searchsorted(rows, [begin, begin + shard.num_rows])
-        pictures: list[dict[str, Any]] = shard.take(pa.array(rows[low:high] - begin)).to_pylist()
-        for row, picture in zip(rows[low:high].tolist(), pictures, strict=True):
-            held[row] = sketch(picture["bytes"]) if picture["width"] else None
-        begin += shard.num_rows
-    return held
+    return np.fromiter(map(agree, one.tolist(), other.tolist()), bool, len(one))

@@ -96,7 +96,7 @@ def test_figures_of_the_page_are_those_of_the_metrics(page):
     text = page.text_content()
     assert "Not better" not in text
     assert "a note that these are drawings" not in text and "not tweets" in section(page, "At a glance")
-    assert "1 pair, 1 post left out; 2 pairs of near images it judged different" in section(page, "Split")
+    assert "1 pair, 1 post left out; 2 pairs of images that it compared it judged different" in section(page, "Split")
     funnel = page.xpath("//figure[contains(@class,'bars')][1]//li")
     shown = {li.xpath("./*[@class='what']")[0].text: li.xpath("./*[@class='n']")[0].text for li in funnel}
     assert shown["Read from the source"] == "300" and shown["user with too few posts"] == "−40"

@@ -1,0 +1,136 @@
+"""Leaks planted for the audit of the split: which of them each kind of proposal finds, and what the look confirms.
+
+Pictures are copied in the ways of `pipeline.copies.planted.KINDS`, as held-out pictures; their sources stand among
+those that train. So many are proposed by the features (the nearest, from 0.8 on), by votes of corners, by either; and
+so many are found in the end, where the audit's look at the two has to agree. Two kinds are searched for at a time.
+
+    python -m benchmarks.image_audit [data folder, or a folder of pictures] [pictures copied] [among so many] [--show]
+
+`--show` writes what is taken for a copy beyond sources and their groups as image_audit.png, to be looked at.
+"""
+
+import io
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from benchmarks import print_table, result
+from benchmarks.image_copies import MIN_COSINE, NEIGHBOURS
+from pipeline.copies.planted import KINDS, SHOW_OTHERS, one_colour, planted
+from pipeline.encoding.encoders import load_encoder
+from pipeline.pictures.storing import to_rgb
+from pipeline.split.corner_votes import voted
+from pipeline.split.exact_search import unit
+from pipeline.split.pictures import same
+from pipeline.split.sketches import Sketches
+from pipeline.tables.corpus import IMAGES
+from pipeline.tables.images import FEATURES, IMAGE_GROUPS
+from pipeline.tables.table import matrix
+from tools.contact_sheet import sheet
+
+
+def jpeg(image: Image.Image, quality: int = 88) -> bytes:
+    """The file of a picture, no larger than stored ones."""
+    stream, small = io.BytesIO(), image.convert("RGB")
+    small.thumbnail((512, 512))
+    small.save(stream, "JPEG", quality=quality)
+    return stream.getvalue()
+
+
+def originals(folder: Path, among: int, random: np.random.Generator) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+    """`among` stored pictures of a data folder, or of a folder of files, their vectors and their groups."""
+    encoder = load_encoder("efficientnet_lite0")
+    if not (folder / "corpus/images").exists():
+        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+        chosen = [jpeg(Image.open(files[row]), 95) for row in np.sort(random.permutation(len(files))[:among])]
+        chosen = list(dict.fromkeys(chosen))  # each picture once
+        return chosen, encoded(encoder, chosen), np.arange(len(chosen))
+    table = IMAGES.read(folder / "corpus/images", ["bytes"])
+    rows = np.sort(random.permutation(table.num_rows)[:among])
+    group = IMAGE_GROUPS.read(folder / "images/groups")["group_id"].combine_chunks().dictionary_encode()
+    vectors = unit(matrix(FEATURES.read(folder / "images/features")["vector"])[rows])
+    return table["bytes"].take(pa.array(rows)).to_pylist(), vectors, group.indices.to_numpy()[rows]
+
+
+def encoded(encoder: object, files: list[bytes]) -> np.ndarray:
+    """Unit vectors of stored pictures."""
+    inputs = [encoder.prepare(file) for file in files]  # type: ignore[attr-defined]
+    return unit(np.concatenate([encoder.encode(inputs[at : at + 32]) for at in range(0, len(inputs), 32)]))  # type: ignore[attr-defined]
+
+
+def main() -> None:
+    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    folder = Path(arguments[0]) if arguments else Path("data")
+    number, among = (int(arguments[k]) if len(arguments) > k else default for k, default in ((1, 24), (2, 600)))
+    random = np.random.default_rng(5)
+    stored, vectors, group = originals(folder, among, random)
+    n = len(stored)
+    drawn = (row for row in random.permutation(n).tolist() if not one_colour(to_rgb(stored[row])))
+    chosen = np.fromiter(islice(drawn, number), np.int64)
+    shown = [np.roll(chosen, -place)[: 1 + SHOW_OTHERS] for place in range(number)]
+    copies = [
+        jpeg(copy)
+        for source, *others in shown
+        for copy in planted(to_rgb(stored[source]), [to_rgb(stored[row]) for row in others], random)
+    ]
+    source, kind = chosen.repeat(len(KINDS)), np.arange(len(copies)) % len(KINDS)
+    known = [set(np.flatnonzero(np.isin(group, group[rows])).tolist()) for rows in shown]
+    cosine = encoded(load_encoder("efficientnet_lite0"), copies) @ vectors.T
+    nearest = np.argsort(-cosine, axis=1, kind="stable")[:, :NEIGHBOURS]
+    by_features = {(c, int(o)) for c, near in enumerate(nearest) for o in near if cosine[c, o] >= MIN_COSINE}
+
+    with tempfile.TemporaryDirectory() as place:
+        sides = np.ones(n + len(copies), np.int32)
+        columns = {"image_id": [f"{row:09}" for row in range(len(sides))], "bytes": [*stored, *copies]}
+        IMAGES.write(pa.table(columns | {"width": sides, "height": sides}), Path(place) / "images")
+        taken = [time.process_time()]
+        sketches = Sketches.of(Path(place) / "images", np.arange(len(sides)) >= n, Path(place) / "sketches")
+        taken.append(time.process_time())
+        by_corners = set()
+        for turn in range(len(KINDS) // 2):
+            rows = np.flatnonzero(kind % (len(KINDS) // 2) == turn)
+            query, target, _ = voted(sketches, rows + n, np.arange(n), 7)
+            by_corners |= set(zip(rows[query].tolist(), target.tolist(), strict=True))
+        taken.append(time.process_time())
+        truth = set(enumerate(source.tolist()))
+        pairs = sorted(by_features | by_corners)
+        alike = {(c, o) for c, o in {*pairs, *truth} if same(sketches.sketch(c + n), sketches.sketch(o))}  # type: ignore[arg-type]
+        taken.append(time.process_time())
+
+    steps = {
+        "proposed by features": by_features,
+        "proposed by corners": by_corners,
+        "proposed by either": by_features | by_corners,
+        "the look confirms": alike,
+        "found by features": by_features & alike,
+        "found by either": (by_features | by_corners) & alike,
+    }
+    rows, recall = [], {}
+    for name, those in steps.items():
+        hit = np.array([pair in those for pair in enumerate(source.tolist())])
+        recall[name] = float(hit.mean())
+        rows.append(
+            {"": name, "all": recall[name], **dict(zip(KINDS, hit.reshape(-1, len(KINDS)).mean(0), strict=True))}
+        )
+    print_table(rows)
+    beyond = [(c, o) for c, o in pairs if (c, o) in alike and o not in known[c // len(KINDS)]]
+    cost = dict(zip(("sketches", "votes", "pairs"), np.round(np.diff(taken), 1).tolist(), strict=True))
+    print(f"\n{len(copies)} copies among {n} pictures; CPU seconds: {cost}")
+    print(f"pairs: {len(by_features)} by features, {len(by_corners)} by corners, {len(pairs)} in all")
+    print(f"alike beyond the sources: {len(beyond)}")
+    if "--show" in sys.argv and beyond:
+        sheet([(copies[c], stored[o]) for c, o in beyond]).save("image_audit.png")
+    result(
+        {"recall": recall, "pairs": len(pairs), "beyond": len(beyond), "copies": len(copies)},
+        {"corners find what features do not": recall["found by either"] > recall["found by features"]},
+    )
+
+
+if __name__ == "__main__":
+    main()
