@@ -4,11 +4,15 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cloudpickle
 import pytest
 
 from pipeline.running import engines
+
+if TYPE_CHECKING:
+    from browser import Page
 
 LONGEST = (
     *("embedding/test_processes.py", "explore/test_explore.py", "explore/test_people.py", "embedding/test_training.py"),
@@ -62,38 +66,51 @@ def treebank(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-def _made_once(name: str, make: Callable[[Path], None], places: pytest.TempPathFactory) -> Path:
-    """A folder that `make` fills: once for all processes of these tests, of which the others wait."""
-    base = places.getbasetemp()
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """`made_once(name, make)`: a folder that `make` fills, once for all processes of these tests; the others wait."""
+    base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, part = base / name, base / f"{name}.part"
-    with (base / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            part.mkdir()
-            make(part)
-            part.rename(folder)
-    return folder
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        folder, part = base / name, base / f"{name}.part"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                part.mkdir()
+                make(part)
+                part.rename(folder)
+        return folder
+
+    return once
 
 
 @pytest.fixture(scope="session")
-def fabricated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fabricated(made_once) -> Path:
     """A small complete run, made up (tests/fabricate.py). Copy it before changing anything."""
     from fabricate import fabricate
 
-    return _made_once("made-up-run", fabricate, tmp_path_factory)
+    return made_once("made-up-run", fabricate)
 
 
 @pytest.fixture(scope="session")
-def fabricated_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fabricated_space(made_once) -> Path:
     """A small complete run with a trained space, made up (tests/embedded.py). Copy it before changing anything."""
     from embedded import fabricate_space
 
-    def make(folder: Path) -> None:
-        fabricate_space(folder)
-        (folder / "models").symlink_to(Path(__file__).parents[1] / "models")
+    return made_once("made-up-space", fabricate_space)
 
-    return _made_once("made-up-space", make, tmp_path_factory)
+
+@pytest.fixture(scope="session")
+def tab() -> Iterator["Page"]:
+    """A browser's tab, one for all tests of a process."""
+    import browser
+
+    path = browser.find()
+    if path is None:
+        pytest.skip(f"no browser on this machine: none of {', '.join(browser.NAMES)} is on the PATH")
+    with browser.browser(path) as page:
+        yield page
 
 
 @pytest.fixture

@@ -26,13 +26,13 @@ from pipeline.text.cleaning import prose
 from stages import chance
 
 WORD, DIM = 8, 16
-MINILM = Path(__file__).parents[1] / "models/minilm"
+MODELS = Path(__file__).parents[1] / "models"
 SIDES = ("train", "val", "test")
 
 
 @cache
 def sentence_encoder():
-    return load_sentence_encoder(MINILM)
+    return load_sentence_encoder(MODELS / "minilm")
 
 
 @cache
@@ -41,11 +41,12 @@ def picture_encoder():
 
 
 def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
-    """`fabricate`, and data/{model,embeddings,words,split,images/features,chance}: texts of all posts have vectors.
+    """`fabricate`, models, data/{model,embeddings,words,split,images/features,chance}: texts of all posts have vectors.
 
     With `sentences` the model reads sentence vectors beside the words, and data/text/vectors has them.
     """
     fabricate(root, text=text, user=user)
+    (root / "models").symlink_to(MODELS)
     data, rng = root / "data", np.random.default_rng(seed)
     vocabulary = sorted(word for topic in TOPICS for word in topic.split())
     topic_of = {word: t for t, topic in enumerate(TOPICS) for word in topic.split()}

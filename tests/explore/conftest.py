@@ -1,15 +1,11 @@
-"""Runs with a space and their pages, and a browser's tab, once for all tests of the page."""
+"""Runs with a space and their pages, once for all tests of the page."""
 
 import shutil
-from pathlib import Path
 
-import browser
 import pytest
 from embedded import fabricate_space
 
 from pipeline.space.space import Space
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -33,21 +29,12 @@ def served(run):
 
 
 @pytest.fixture(scope="session")
-def hostile(tmp_path_factory):
+def hostile(made_once):
     from serving import POST, USER, serving, tell
 
-    folder = tmp_path_factory.mktemp("hostile")
-    fabricate_space(folder, text=POST, user=USER)
-    (folder / "models").symlink_to(ROOT / "models")
-    tell(folder, {"url": "javascript:alert(1)", "reply_to": USER, "likes": 7, "replies": 1, "alt": [POST]})
-    with serving(folder) as found:
+    def make(folder):
+        fabricate_space(folder, text=POST, user=USER)
+        tell(folder, {"url": "javascript:alert(1)", "reply_to": USER, "likes": 7, "replies": 1, "alt": [POST]})
+
+    with serving(made_once("hostile-space", make)) as found:
         yield found
-
-
-@pytest.fixture(scope="session")
-def tab():
-    path = browser.find()
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    with browser.browser(path) as page:
-        yield page

@@ -3,7 +3,6 @@
 import re
 import shutil
 import urllib.parse
-from pathlib import Path
 
 import pytest
 
@@ -33,7 +32,6 @@ def planted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("planted") / "run"
     folder.mkdir()
     fabricate_space(folder, user=PLANTED)
-    (folder / "models").symlink_to(Path(__file__).parents[2] / "models")
     tell(folder, {"url": "https://example.org/ottilie/1", "reply_to": PLANTED, "likes": 7, "replies": 1, "alt": None})
     users = Space.open(folder / "data").library.users.to_pylist()
     POINTS.write(

@@ -1,26 +1,18 @@
 """The report: one page that opens offline, the same for the same run, whatever a post says."""
 
-import io
-import re
 import shutil
 from pathlib import Path
 
-import browser
 import numpy as np
 import pandas as pd
 import pytest
 from fabricate import PEOPLE, edit, fabricate
 from lxml import html
-from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.common.metrics import read_metrics, write_metrics
 from pipeline.evaluation import interests, paper
 from pipeline.ranking.estimates import estimates
-from pipeline.report import corpus, pictures, results
-from pipeline.report.cards import clip
-from pipeline.report.charts import Axis, Dot, Line, Rule, dots, lines
-from pipeline.report.page import Card, Note, Pairs, Section, render
-from pipeline.report.wording import count, listing, number, percent
+from pipeline.report import corpus, results
 from pipeline.running.errors import UserError
 from pipeline.running.params import validate
 from pipeline.tables.evaluation import ANSWERS, ASKED
@@ -108,23 +100,6 @@ def test_figures_of_the_page_are_those_of_the_metrics(page):
 
 def test_the_evidence_for_the_threshold_is_drawn(page):
     assert "with the second check, 60\u00a0% of 24 planted copies are found" in section(page, "Copies")
-
-
-def test_words_of_a_cloud_do_not_lie_on_one_another():
-    words = [
-        start + end for start in ("jo", "py", "Ap", "ex", "qu") for end in ("gging", "lon", "ra", "jama", "X", "ty")
-    ]
-    weights = {word: 40.0 / (i + 4) for i, word in enumerate(words)}
-    found = re.findall(r'x="(\S+)" y="(\S+)" font-size="(\d+)"[^>]*>(\w+)<', pictures.cloud(weights))
-    assert {word for *_, word in found} == set(words)
-    taken = np.zeros((260, 340), bool)
-    for x, y, size, word in found:
-        drawn = Image.new("L", taken.shape[::-1])
-        font = ImageFont.truetype(pictures._FONT, int(size))
-        ImageDraw.Draw(drawn).text((float(x), float(y)), word, fill=255, font=font, anchor="ls")
-        ink = np.asarray(drawn) > 128
-        assert ink.any() and not (ink & taken).any(), word
-        taken |= ink
 
 
 def test_hostile_text_stays_text(hostile):
@@ -246,104 +221,6 @@ def test_the_papers_values_are_keys_and_values_that_params_take():
     }
 
 
-def test_numbers_bear_the_digits_they_are_given():
-    assert [number(v) for v in (0, 12.345, 1234.5, 0.0001234, -0.5, 10, 100.0)] == [
-        "0",
-        "12.3",
-        "1,230",
-        "0.000123",
-        "−0.5",
-        "10",
-        "100",
-    ]
-    assert [percent(v) for v in (0, 1, 0.1234, 0.0123, 0.9996, 0.00042)] == [
-        "0\u00a0%",
-        "100\u00a0%",
-        "12\u00a0%",
-        "1.2\u00a0%",
-        "99.9\u00a0%",
-        "0.042\u00a0%",
-    ]
-    assert count(9_450_000.4) == "9,450,000" and listing(["a", "b", "c"]) == "a, b and c"
-
-
-def test_a_text_is_cut_at_a_word_and_loses_what_no_page_may_hold():
-    assert clip("one  two\n\tthree\x00\x1f", 40) == "one two three"
-    assert clip("alpha beta gamma", 12) == "alpha beta …"
-    assert len(clip("W" * 10_000)) <= 162 and clip(None) == ""
-
-
-def test_marks_stand_where_their_values_lie():
-    chart = str(dots([Dot("a", 10, 1, 100, "10", True)], Axis("x", 1, 100, log=True), "t", [Rule(100, "end")]))
-    (dot,) = re.findall(r'<circle class="dot main" cx="([\d.]+)"', chart)
-    (low, high) = re.search(r'class="interval main" d="M([\d.]+) \d+H([\d.]+)"', chart).groups()
-    assert float(dot) == pytest.approx((float(low) + float(high)) / 2)  # 10 is halfway from 1 to 100 on a log scale
-    assert float(low) < float(dot) < float(high)
-    (rule,) = re.findall(r'class="rule" d="M([\d.]+)', chart)
-    assert rule == high
-    line = str(lines([Line("l", [0, 5, 10], [0, 1, 0.5], "one", 1)], Axis("x", 0, 10), Axis("y", 0, 1), "t"))
-    points = np.array(
-        re.search(r'class="line one" d="M([^"]+)"', line).group(1).replace("L", " ").split(), float
-    ).reshape(-1, 2)
-    assert points[1] == pytest.approx(
-        [(points[0, 0] + points[2, 0]) / 2, points[0, 1] - 2 * (points[0, 1] - points[2, 1])], abs=0.2
-    )
-
-
-def test_ticks_are_round_and_within_the_axis():
-    assert Axis("", 0, 0.37).marks() == [0, 0.1, 0.2, 0.3]
-    assert Axis("", 1, 91, log=True).marks() == [1, 2, 5, 10, 20, 50]
-    assert Axis("", 1, 39808, log=True).marks() == [1, 10, 100, 1000, 10000]
-    assert Axis("", 3, 3).at(3) == 0.5
-
-
-def test_a_cloud_is_the_same_each_time_and_takes_any_word():
-    weights = {"rose": 3.0, "<b>": 2.0, "W" * 500: 1.0, "мак": 0.5}
-    cloud = pictures.cloud(weights)
-    assert cloud == pictures.cloud(weights)
-    assert "<b>" not in cloud and "&lt;b&gt;" in cloud and "W" * 25 not in cloud
-    assert pictures.cloud({}) == ""
-
-
-def test_a_thumbnail_is_small():
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (900, 500, 3), np.uint8))
-    packed = io.BytesIO()
-    noise.save(packed, "PNG")
-    uri = pictures.thumbnail(packed.getvalue())
-    assert uri.startswith("data:image/webp;base64,") and len(uri) < 20_000
-
-
-def test_a_blurred_picture_keeps_the_colours_of_few_cells_and_nothing_else():
-    random = np.random.default_rng(0)
-    cells = random.integers(0, 255, (8, 8, 3), np.uint8)
-    first, second = (
-        Image.fromarray(
-            np.clip(np.kron(cells, np.ones((16, 16, 1))) + detail - detail.mean((0, 1)), 0, 255).astype("u1")
-        )
-        for detail in (np.tile(random.integers(0, 40, (16, 16, 3)), (8, 8, 1)) for _ in range(2))
-    )
-    told = [np.asarray(pictures.blurred(image)).astype(int) for image in (first, second)]
-    assert told[0].shape == (128, 128, 3) and np.abs(told[0] - told[1]).max() <= 6  # what parts the two is gone
-    assert np.abs(np.asarray(first).astype(int) - np.asarray(second)).max() > 30
-
-
-def test_colours_can_be_read_in_both_modes():
-    style = (Path(corpus.__file__).parent / "style.css").read_text()
-    light, dark = re.findall(r":root \{(.*?)\}", style, re.S)
-
-    def luminance(code):
-        parts = [int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    for mode in (light, dark):
-        colours = dict(re.findall(r"--(\w+): (#\w{6})", mode))
-        ground = luminance(colours["paper"])
-        for name, least in (("ink", 12), ("soft", 5.5), ("one", 4.5), ("two", 4.5), ("three", 4.5), ("faint", 3)):
-            bright, dim = sorted((luminance(colours[name]), ground), reverse=True)
-            assert (bright + 0.05) / (dim + 0.05) >= least, name
-
-
 OVERFLOWING = """
 [...document.querySelectorAll('body *')].filter(e => {
   const box = e.getBoundingClientRect();
@@ -365,15 +242,6 @@ OVERLAPPING = """
 })
 """
 """Names and values in charts that lie on one another."""
-
-
-@pytest.fixture(scope="module")
-def tab():
-    path = browser.find()
-    if path is None:
-        pytest.skip(f"no browser on this machine: none of {', '.join(browser.NAMES)} is on the PATH")
-    with browser.browser(path) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("width", [390, 1440])
@@ -410,11 +278,6 @@ def test_the_browser_test_would_notice(tab, tmp_path):
     )
     tab.open(bad, 390)
     assert tab.evaluate(OVERFLOWING) and tab.console and len(tab.requests) == 2
-
-
-def test_a_part_can_be_rendered_alone():
-    text = render("t & u", "l", [Section("A b", "", [Note("<i>"), Pairs("p", [("c", [Card("x")])])])])
-    assert "t &amp; u" in text and "&lt;i&gt;" in text and 'id="a-b"' in text
 
 
 def test_settings_are_those_that_the_recipe_leaves_in_force(fabricated, tmp_path, monkeypatch):

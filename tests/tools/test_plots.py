@@ -5,7 +5,6 @@ import json
 import shutil
 from pathlib import Path
 
-import browser
 import numpy as np
 import pytest
 from started import module, started
@@ -89,14 +88,12 @@ def test_the_mean_and_each_interest_have_rows_of_their_own(folder):
     assert all(len(row["of"]) < 90 and not set(row["of"]) & set("<>\n\x1b\u202e") for row in rows)
 
 
-@pytest.mark.skipif(browser.find() is None, reason="no browser")
-def test_no_label_runs_or_asks_for_anything_in_the_page_of_plots(drawn, folder):
-    with browser.browser(browser.find()) as page:
-        page.open(folder / "page/index.html", 1000)
-        assert page.evaluate("document.title") != "owned"
-        asked = [address for address in page.requests if not address.startswith("file:")]
-        assert asked and all(address.startswith("https://cdn.jsdelivr.net/npm/vega") for address in asked)  # DVC's own
-        assert page.evaluate("document.querySelectorAll('img').length") == 0
-        assert page.evaluate("document.scripts.length") == page.evaluate(
-            "document.documentElement.outerHTML.split('</script>').length - 1"
-        )
+def test_no_label_runs_or_asks_for_anything_in_the_page_of_plots(tab, drawn, folder):
+    tab.open(folder / "page/index.html", 1000)
+    assert tab.evaluate("document.title") != "owned"
+    asked = [address for address in tab.requests if not address.startswith("file:")]
+    assert asked and all(address.startswith("https://cdn.jsdelivr.net/npm/vega") for address in asked)  # DVC's own
+    assert tab.evaluate("document.querySelectorAll('img').length") == 0
+    assert tab.evaluate("document.scripts.length") == tab.evaluate(
+        "document.documentElement.outerHTML.split('</script>').length - 1"
+    )

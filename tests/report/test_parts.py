@@ -1,0 +1,86 @@
+"""What the page is made of: numbers, clipped texts, charts, colours."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.report import corpus
+from pipeline.report.cards import clip
+from pipeline.report.charts import Axis, Dot, Line, Rule, dots, lines
+from pipeline.report.page import Card, Note, Pairs, Section, render
+from pipeline.report.wording import count, listing, number, percent
+
+
+def test_marks_stand_where_their_values_lie():
+    chart = str(dots([Dot("a", 10, 1, 100, "10", True)], Axis("x", 1, 100, log=True), "t", [Rule(100, "end")]))
+    (dot,) = re.findall(r'<circle class="dot main" cx="([\d.]+)"', chart)
+    (low, high) = re.search(r'class="interval main" d="M([\d.]+) \d+H([\d.]+)"', chart).groups()
+    assert float(dot) == pytest.approx((float(low) + float(high)) / 2)  # 10 is halfway from 1 to 100 on a log scale
+    assert float(low) < float(dot) < float(high)
+    (rule,) = re.findall(r'class="rule" d="M([\d.]+)', chart)
+    assert rule == high
+    line = str(lines([Line("l", [0, 5, 10], [0, 1, 0.5], "one", 1)], Axis("x", 0, 10), Axis("y", 0, 1), "t"))
+    points = np.array(
+        re.search(r'class="line one" d="M([^"]+)"', line).group(1).replace("L", " ").split(), float
+    ).reshape(-1, 2)
+    assert points[1] == pytest.approx(
+        [(points[0, 0] + points[2, 0]) / 2, points[0, 1] - 2 * (points[0, 1] - points[2, 1])], abs=0.2
+    )
+
+
+def test_ticks_are_round_and_within_the_axis():
+    assert Axis("", 0, 0.37).marks() == [0, 0.1, 0.2, 0.3]
+    assert Axis("", 1, 91, log=True).marks() == [1, 2, 5, 10, 20, 50]
+    assert Axis("", 1, 39808, log=True).marks() == [1, 10, 100, 1000, 10000]
+    assert Axis("", 3, 3).at(3) == 0.5
+
+
+def test_numbers_bear_the_digits_they_are_given():
+    assert [number(v) for v in (0, 12.345, 1234.5, 0.0001234, -0.5, 10, 100.0)] == [
+        "0",
+        "12.3",
+        "1,230",
+        "0.000123",
+        "−0.5",
+        "10",
+        "100",
+    ]
+    assert [percent(v) for v in (0, 1, 0.1234, 0.0123, 0.9996, 0.00042)] == [
+        "0\u00a0%",
+        "100\u00a0%",
+        "12\u00a0%",
+        "1.2\u00a0%",
+        "99.9\u00a0%",
+        "0.042\u00a0%",
+    ]
+    assert count(9_450_000.4) == "9,450,000" and listing(["a", "b", "c"]) == "a, b and c"
+
+
+def test_a_text_is_cut_at_a_word_and_loses_what_no_page_may_hold():
+    assert clip("one  two\n\tthree\x00\x1f", 40) == "one two three"
+    assert clip("alpha beta gamma", 12) == "alpha beta …"
+    assert len(clip("W" * 10_000)) <= 162 and clip(None) == ""
+
+
+def test_a_part_can_be_rendered_alone():
+    text = render("t & u", "l", [Section("A b", "", [Note("<i>"), Pairs("p", [("c", [Card("x")])])])])
+    assert "t &amp; u" in text and "&lt;i&gt;" in text and 'id="a-b"' in text
+
+
+def test_colours_can_be_read_in_both_modes():
+    style = (Path(corpus.__file__).parent / "style.css").read_text()
+    light, dark = re.findall(r":root \{(.*?)\}", style, re.S)
+
+    def luminance(code):
+        parts = [int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    for mode in (light, dark):
+        colours = dict(re.findall(r"--(\w+): (#\w{6})", mode))
+        ground = luminance(colours["paper"])
+        for name, least in (("ink", 12), ("soft", 5.5), ("one", 4.5), ("two", 4.5), ("three", 4.5), ("faint", 3)):
+            bright, dim = sorted((luminance(colours[name]), ground), reverse=True)
+            assert (bright + 0.05) / (dim + 0.05) >= least, name
