@@ -170,8 +170,8 @@ async function start() {
     const other = [...fingers].find(([id]) => id !== event.pointerId);
     if (other) {  // two fingers: the map stays under both
       const [c, d] = other[1], apart = Math.hypot(before[0] - c, before[1] - d);
+      drag((a - before[0]) / 2, (b - before[1]) / 2);  // first: what lay between them is then where it is zoomed about
       zoom(Math.hypot(a - c, b - d) / Math.max(1, apart), (a + c) / 2, (b + d) / 2);
-      drag((a - before[0]) / 2, (b - before[1]) / 2);
     } else if (lasso) { lasso.push([a, b]); redraw(); } else drag(a - before[0], b - before[1]);
     fingers.set(event.pointerId, [a, b]);
   });

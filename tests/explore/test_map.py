@@ -82,6 +82,50 @@ def test_keys_move_come_nearer_list_what_is_in_sight_and_end_it(mapped, tab):
     mapped.points = (100_000, 60)
 
 
+def test_two_fingers_come_nearer_and_move_and_the_map_stays_under_both(mapped, tab):
+    mapped.points = (24, 3)
+    tab.open(mapped.url("/map"), 390)
+    tab.evaluate(DRAWN)
+    where = """(async () => {
+        const c = document.getElementById('map');
+        c.scrollIntoView({block: 'center', behavior: 'instant'});
+        await new Promise((r) => setTimeout(r, 400));  // the address follows
+        const b = c.getBoundingClientRect(), left = b.left + c.clientLeft, top = b.top + c.clientTop;
+        const [x, y, s] = location.hash ? location.hash.slice(1).split(',').map(Number) : [0, 0, 1];
+        return [left, top, c.clientWidth, c.clientHeight, x, y, s, scrollY, visualViewport.scale];
+    })()"""
+
+    def touch(kind, *fingers):
+        points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(fingers)]
+        tab._call("Input.dispatchTouchEvent", type=f"touch{kind}", touchPoints=points)
+
+    left, top, width, height, *_, scrolled, page = tab.evaluate(where)
+
+    def under(finger):  # what of the plane lies there
+        x, y, scale = tab.evaluate(where)[4:7]
+        return np.array([x + (finger[0] - left) / width / scale, y + (finger[1] - top) / height / scale])
+
+    start = [(left + 0.4 * width, top + 0.5 * height), (left + 0.6 * width, top + 0.5 * height)]
+    end = [(left + 0.2 * width, top + 0.4 * height), (left + 0.9 * width, top + 0.4 * height)]
+    held = [under(finger) for finger in start]
+    touch("Start", *start)
+    for step in (0.25, 0.5, 0.75, 1):
+        touch("Move", *(tuple(np.add(a, step * np.subtract(b, a)).tolist()) for a, b in zip(start, end, strict=True)))
+    for finger, place in zip(end, held, strict=True):
+        np.testing.assert_allclose(under(finger), place, atol=0.003)
+    touch("End")
+    told = tab.evaluate(where)
+    assert told[6] == pytest.approx(3.5, rel=0.05) and told[7:] == [scrolled, page]  # the page itself stays
+    nothing_opened = tab.evaluate("location.pathname + document.getElementById('chosen').hidden")
+    assert nothing_opened == "/maptrue"
+    touch("Start", end[0])
+    touch("Move", (end[0][0] + 30, end[0][1]))
+    touch("End")
+    assert tab.evaluate(where)[4] == pytest.approx(told[4] - 30 / width / told[6], abs=2e-3)
+    assert tab.console == []
+    mapped.points = (100_000, 60)
+
+
 def test_a_lasso_around_half_of_a_hundred_thousand_counts_and_lists_some(mapped, tab):
     tab.open(mapped.url("/map"), 1440)
     tab.evaluate(DRAWN)
