@@ -13,7 +13,9 @@ there and lie alike (their convex hull), of the places with texture at least BET
 in two road signs the points are the frame's, and what the frame holds does not. Where they take up less than WIDE of
 the finer picture, OVER of the places with texture have to wherever the two lie on each other: in two flags the emblem
 differs. And what is shared is a share of at least SHARED of one picture, and SHARED_LEAST of the other: a watermark, a
-logo or a frame is a small share of both; of two screenshots of one application most is what they differ in.
+logo or a frame is a small share of both; of two screenshots of one application most is what they differ in. A panel of
+a collage, and what a crop left, is a rectangle in which nearly all lies alike, and around it nothing does: then, from
+PANEL points on, nothing else is asked (`pipeline.copies.panel`).
 
 Few points, which is what flat drawings have, tell the place but roughly: their pixels mend it (ECC; Evangelidis and
 Psarakis, 2008), and then, upright, OVER_FEW has to be alike wherever the two lie on each other, and SHARED_FEW of one.
@@ -30,7 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from pipeline.copies.detail import Grey, by_pixels, detail_of, differ, packed, unpacked
+from pipeline.copies.detail import Grey, by_pixels, differ, kept, unpacked
+from pipeline.copies.panel import panel
 from pipeline.copies.points import LEAST, Lie, Move, Places, Points, lie, points_of
 from pipeline.tables.images import COPY, DERIVED
 
@@ -67,6 +70,8 @@ BETWEEN = 0.75
 """Of what is drawn between the points, in either picture, the share that lies alike."""
 OVER, WIDE = 0.6, 0.3
 """Of what is drawn where the two lie on each other, the share that lies alike, unless the points take up so much."""
+PANEL = 8
+"""Points from which on a rectangle that the two share is enough."""
 OVER_FEW, SHARED_FEW = 0.9, 0.6
 """In the place of OVER and SHARED, and of all that is asked of the points, where these are few."""
 SHARED, SHARED_LEAST = 0.45, 0.06
@@ -103,7 +108,7 @@ def look_of(image: Image.Image) -> Look:
     zoom = THUMB / max(image.size)
     width, height = (max(2, round(side * zoom)) for side in image.size)
     filtered = Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR
-    return Look(points_of(image), np.asarray(image.resize((width, height), filtered)), packed(detail_of(image)))
+    return Look(points_of(image), np.asarray(image.resize((width, height), filtered)), kept(image))
 
 
 @dataclass(frozen=True)
@@ -193,7 +198,7 @@ def _laid(one: Look, other: Look, lie: Lie, mirrored: bool) -> str | None:
     if inside.sum() < WINDOW**2:
         return None
     overlap, alike = _agreeing_overlap(laid, other.content, inside, width * height, there, few)
-    if overlap >= OVERLAP and alike and not mirrored and not differ(*details, move):
+    if overlap >= OVERLAP and alike and not mirrored and not differ(*details, move, untold=True):
         return COPY
     if overlap >= OVERLAP_LEAST:
         return DERIVED
@@ -264,10 +269,15 @@ def _share(
     # At the edge of what lies there surroundings are the other picture's own.
     within = cv2.erode(inside.astype(np.uint8), np.ones((WINDOW, WINDOW), np.uint8)) > 0
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    own = int((np.sqrt(np.maximum(mean(grey * grey) - mean(grey) ** 2, 0)) > TEXTURE).sum())
-    shares = int(alike.sum()) / max(1, own), int(alike.sum()) / max(1, int((spreads[1] > TEXTURE).sum()))
+    own, theirs = np.sqrt(np.maximum(mean(grey * grey) - mean(grey) ** 2, 0)) > TEXTURE, spreads[1] > TEXTURE
+    drawn = max(1, int(own.sum())), max(1, int(theirs.sum()))
+    shares = [int(alike.sum()) / one for one in drawn]
     if min(shares) < SHARED_LEAST:
         return False
+    if len(marks) >= PANEL and max(shares) >= SHARED:
+        held = panel(alike, textured, own, theirs)
+        if held >= SHARED * min(drawn) and held >= SHARED_LEAST * max(drawn):
+            return True
     if few:
         return max(shares) >= SHARED_FEW and agreeing(within) >= OVER_FEW
     between = _between(marks, alike) & inside

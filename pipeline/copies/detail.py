@@ -18,10 +18,10 @@ from PIL import Image
 
 from pipeline.copies.points import Move
 
-DETAIL = 256
-"""Longer side, in pixels."""
-PACKED = 16_384
-"""Bytes that a packed detail takes at most."""
+DETAIL, FINE = 256, 512
+"""Longer side, in pixels; and of flat pictures, which take as few bytes so."""
+PACKED, FLAT = 16_384, 6_000
+"""Bytes that a packed detail takes at most; and up to which a finer one may fit as well."""
 QUALITIES = (80, 50, 20, 5)
 """Of JPEG: the first by which a picture fits, and noise alone needs the last."""
 APART = 20.0
@@ -36,9 +36,18 @@ DRIFT, SLIP = 0.05, 0.06
 Grey = NDArray[np.uint8]
 
 
-def detail_of(content: Image.Image) -> Grey:
-    """The detail (h, w) of an RGB picture without its borders; a smaller one stays as it is."""
-    zoom = min(1.0, DETAIL / max(content.size))
+def kept(content: Image.Image) -> bytes:
+    """The detail of an RGB picture without its borders, packed: at FINE where that fits, else at DETAIL."""
+    found = packed(detail_of(content))
+    if len(found) > FLAT or max(content.size) <= DETAIL:
+        return found
+    fine = _encoded(detail_of(content, FINE), QUALITIES[0])
+    return fine if len(fine) <= PACKED else found
+
+
+def detail_of(content: Image.Image, side: int = DETAIL) -> Grey:
+    """The detail (h, w) of a picture, its longer `side` in pixels; a smaller one stays as it is."""
+    zoom = min(1.0, side / max(content.size))
     width, height = (max(2, round(side * zoom)) for side in content.size)
     return np.asarray(content.resize((width, height), Image.Resampling.BOX).convert("L"))
 
@@ -46,10 +55,14 @@ def detail_of(content: Image.Image) -> Grey:
 def packed(detail: Grey) -> bytes:
     """The detail as at most PACKED bytes."""
     for quality in QUALITIES:
-        found = cv2.imencode(".jpg", detail, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+        found = _encoded(detail, quality)
         if len(found) <= PACKED:
             break
     return found
+
+
+def _encoded(detail: Grey, quality: int) -> bytes:
+    return cv2.imencode(".jpg", detail, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def unpacked(held: bytes) -> Grey:
@@ -57,8 +70,11 @@ def unpacked(held: bytes) -> Grey:
     return np.asarray(cv2.imdecode(np.frombuffer(held, np.uint8), cv2.IMREAD_GRAYSCALE))
 
 
-def differ(one: Grey, other: Grey, move: Move) -> bool:
-    """Whether details (h, w) differ where `move` (3, 3), in units of the longer sides, lays `one` on `other`."""
+def differ(one: Grey, other: Grey, move: Move, untold: bool = False) -> bool:
+    """Whether details (h, w) differ where `move` (3, 3), in units of the longer sides, lays `one` on `other`.
+
+    `untold`: what is said where too few pixels lie on each other to tell.
+    """
     own, under = float(max(one.shape)), float(max(other.shape))
     matrix: Move = np.diag([under, under, 1.0]) @ move @ np.diag([1 / own, 1 / own, 1.0])
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
@@ -73,7 +89,7 @@ def differ(one: Grey, other: Grey, move: Move) -> bool:
     whole: Any = cv2.warpAffine(np.full(one.shape, 255, np.uint8), mended, size, flags=cv2.INTER_NEAREST)
     inside = cv2.erode(whole, _square(EDGE), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
     if inside.sum() < LEAST_AREA:
-        return False
+        return untold
     laid, below = _smooth(laid, 1.0), _smooth(below, 1.0)
     fitted = _fitted(laid, below, inside)
     apart = np.maximum(_outside(fitted, below), _outside(below, fitted)) * inside

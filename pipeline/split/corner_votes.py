@@ -24,7 +24,7 @@ NEIGHBOURS, NEAR = 4, 32
 """A corner votes for the pictures of so many nearest ones, of those within so many of 256 bits."""
 MIN_VOTES, MOST = 4, 3
 """Of each held-out picture so many others are proposed, which have so many votes at least."""
-PROBES, SAMPLE, ROUNDS = 4, 39, 4
+PROBES, SAMPLE, ROUNDS = 2, 39, 4
 """Cells searched; corners a cell that cells are learnt from, and rounds of that."""
 STRETCH = 1024
 """Pictures whose corners vote at a time."""

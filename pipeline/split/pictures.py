@@ -167,13 +167,13 @@ def confirm(sketches: Sketches, one: Rows, other: Rows, keep: Keep = made) -> ND
     with bar("image audit, pairs", "pairs", total=len(one)) as shown:
         jobs = ((begin, one[begin : begin + AT_ONCE], other[begin : begin + AT_ONCE])
                 for begin in range(0, len(one), AT_ONCE))  # fmt: skip
-        for part in spread(partial(_kept, keep, sketches), jobs, threads=True):
+        for part in spread(partial(_kept, keep), jobs, (sketches,), threads=True):
             found.append(part)
             shown.update(len(part))
     return np.concatenate(found)
 
 
-def _kept(keep: Keep, sketches: Sketches, pairs: tuple[int, Rows, Rows]) -> NDArray[np.bool_]:
+def _kept(keep: Keep, pairs: tuple[int, Rows, Rows], sketches: Sketches) -> NDArray[np.bool_]:
     begin, one, other = pairs
     (found,) = keep(f"pairs-{begin:012}", lambda: (_confirmed(sketches, one, other),))
     return found

@@ -85,7 +85,7 @@ def _corners(grey: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.uint8]
     found, bits = finder.detectAndCompute(grey, None)
     if bits is None:
         return np.empty((0, 2), np.float32), np.empty((0, 32), np.uint8)
-    places = np.array([corner.pt for corner in found], np.float32)[:CORNERS]
+    places = np.asarray(cv2.KeyPoint.convert(found), np.float32)[:CORNERS]
     strength = np.array([corner.response for corner in found], np.float32)[:CORNERS]
     order = np.argsort(-strength, kind="stable")
     order = order[_spread(places[order] / max(grey.shape))]
