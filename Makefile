@@ -49,6 +49,8 @@ bench: .venv/.synced  ## A benchmark and its peers: make bench NAME=text_join (d
 
 cluster: .venv/.clustered  ## Ray, beside what is locked: then ENGINE=ray RAY_ADDRESS=head:6379 dvc repro (docs/scale.md)
 
+ocr: .venv/.read  ## The networks that read words in pictures, beside what is locked (images.read; docs/params.md)
+
 lint: .venv/.synced  ## Linters, types, and dvc.yaml held against the code
 	@ruff check .
 	@ruff format --check .
@@ -82,11 +84,13 @@ pr-report: .venv/.synced  ## Markdown for a reviewer: what changed in metrics an
 scale: .venv/.synced  ## The stages at a size: make scale POSTS=100000 (several sizes: POSTS='10000 100000')
 	@python -m benchmarks.scale $(POSTS)
 
-lock:  ## Compile requirements.lock and cluster.lock anew from pyproject.toml
+lock:  ## Compile requirements.lock, cluster.lock and ocr.lock anew from pyproject.toml
 	$(UV) pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header -o requirements.lock
 	grep -o 'ray==[0-9.]*' pyproject.toml | $(UV) pip compile --quiet - --constraint requirements.lock --universal \
 	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o cluster.lock
+	grep -o 'rapidocr-onnxruntime==[0-9.]*' pyproject.toml | $(UV) pip compile --quiet - --no-deps --universal \
+	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o ocr.lock
 
 .venv/.synced: requirements.lock | $(UV)
 	@echo "Making .venv from requirements.lock (several GB, once) …"
@@ -106,9 +110,15 @@ lock:  ## Compile requirements.lock and cluster.lock anew from pyproject.toml
 	@$(UV) pip install --quiet --require-hashes --python .venv/bin/python --requirement cluster.lock
 	@touch $@
 
+# The wheel of the networks alone: what it asks for would put another opencv-python over the one that is locked.
+.venv/.read: ocr.lock .venv/.synced
+	@echo "Installing the networks that read words in pictures (the extra ocr) …"
+	@$(UV) pip install --quiet --require-hashes --no-deps --python .venv/bin/python --requirement ocr.lock
+	@touch $@
+
 # Only where no uv is installed.
 .uv/bin/uv:
 	@python3 -m venv .uv
 	@.uv/bin/python -m pip install --quiet uv
 
-.PHONY: cluster test-cluster erase help sbom share env repro mend paper test bench lint check-lock pr-report scale lock explore ask
+.PHONY: ocr cluster test-cluster erase help sbom share env repro mend paper test bench lint check-lock pr-report scale lock explore ask

@@ -9,8 +9,8 @@ against the paper's recipe and, task by task, against the means of pretrained ve
 the same queries, in paired differences over resampled users. Ranks of trials that were run are kept under .cache, and
 these not run again.
 
-Word vectors by other `min_count`, `window` and `usage`, and numbers of style, are made under FOLDER/.cache
-(benchmarks.recipe.remade).
+Word vectors by other `min_count`, `window` and `usage`, numbers of style and of words in images are made under
+FOLDER/.cache (benchmarks.recipe.remade).
 """
 
 import argparse
@@ -58,6 +58,7 @@ TRIALS: dict[str, Trial] = {
     "both, users slow": {**BOTH, "user_rate": 1.0},
     "both, discriminants": {**BOTH, "discriminant": True},
     "both, style": {**BOTH, "style": True},
+    "both, style, read": {**BOTH, "style": True, "read": True},
 }
 RESAMPLES = 1000
 
@@ -68,7 +69,7 @@ class Corpus:
     def __init__(self, home: Path, trial: Trial) -> None:
         self.params = validate(home / "params.yaml")
         digest = hashlib.blake2b((home / "data/split/posts/part-00000.parquet").read_bytes(), digest_size=8).hexdigest()
-        tables = {key: trial[key] for key in ("min_count", "window", "usage", "style") if key in trial}
+        tables = {key: trial[key] for key in ("min_count", "window", "usage", "style", "read") if key in trial}
         self.home = remade(home, tables, digest) if tables else home
         self.folder = Path(tempfile.mkdtemp(prefix="carry-over-"))
         model = self.params.model.model_copy(update={"text_encoder": trial.get("text_encoder", "words")})

@@ -154,11 +154,15 @@ def remade(home: Path, values: Trial, digest: str) -> Path:
 
     `digest`: of the tables of `home`.
     """
-    words = {key: value for key, value in values.items() if key != "style"}
+    words = {key: value for key, value in values.items() if key not in ("style", "read")}
     of = home
     if "style" in values:
         style = {"images": {"style": values["style"]}}
-        of = made(home / f".cache/recipe/style-{digest}", home, ("images/style",), style, ("image_style",))
+        of = made(of / f".cache/recipe/style-{digest}", of, ("images/style",), style, ("image_style",))
+    if "read" in values:
+        read = {"images": {"read": values["read"]}, "model": {"text_encoder": "both"}}
+        own = ("images/words", "images/said")
+        of = made(of / f".cache/recipe/read-{digest}", of, own, read, ("image_words",))
     if not words:
         return of
     name = "-".join(f"{key}-{value}" for key, value in words.items())
@@ -207,7 +211,7 @@ def made(
 
 STAGES = (
     "check_params", "fetch_corpus", "list_corpus", "convert_corpus", "import_corpus", "clean_text", "text_vectors",
-    "image_features", "image_style", "dedup_images", "split", "audit_split", "word2vec",
+    "image_features", "image_style", "image_words", "dedup_images", "split", "audit_split", "word2vec",
 )  # fmt: skip
 
 
@@ -252,7 +256,12 @@ class Kept:
 def _corpus(home: Path, trial: Trial) -> Corpus:
     """What `trial` trains on."""
     params = _read(home, ()).params
-    usual = {"style": params.images.style, "text_encoder": params.model.text_encoder, **dict(params.words)}
+    usual = {
+        "style": params.images.style,
+        "read": params.images.read,
+        "text_encoder": params.model.text_encoder,
+        **dict(params.words),
+    }
     return _read(home, tuple((key, trial[key]) for key, value in usual.items() if trial.get(key, value) != value))
 
 

@@ -21,6 +21,7 @@ from pipeline.space.filters import ALL_POSTS, Filters
 from pipeline.space.library import HELD_OUT
 from pipeline.space.question import Term, not_known, parse, spelled
 from pipeline.space.space import KINDS, Answer, Asked, Space
+from pipeline.tables.ocr import READ
 
 CONTEXT = 3
 """Posts before and after one, by its author."""
@@ -221,10 +222,19 @@ class Views:
         return {
             "image_id": whole,
             "spelled": spelled("image", whole[:12]),
+            "words": self._words_in(whole),
             "posted": [self.post(int(r)) for r in library.posts_of_image(row)],
             "copies": [self.image(int(r)) for r in library.copies_of_image(row) if r != row],
             "nearest": self.answers(asked, NEIGHBOURS, ALL_POSTS),
         }
+
+    def _words_in(self, image: str) -> list[str]:
+        """The lines that were read in a picture, where pictures are shown as they are."""
+        read = self.library.data / "images/words"
+        if self.space.reader.params.report.pictures != "shown" or not any(read.glob("part-*.parquet")):
+            return []
+        found = READ.find(read, [image], ["text"]).get(image)
+        return found["text"].splitlines() if found else []
 
     def post_page(self, public: str) -> Data:
         """A post in its context, and what lies nearest to it."""

@@ -95,8 +95,8 @@ def avg_text(inputs: Inputs, test: Queries, seed: int, size: int) -> Found:
 
 
 def avg_image(inputs: Inputs, test: Queries, seed: int) -> Found:
-    """Users as means of image features, without style; it can ask image-to-user alone."""
-    ids, features = inputs.lookup.users, inputs.features[:, : inputs.features.shape[1] - inputs.style]
+    """Users as means of image features alone; it can ask image-to-user alone."""
+    ids, features = inputs.lookup.users, inputs.features[:, : inputs.features.shape[1] - sum(inputs.beside)]
     users = Vectors(ids, mean_images(inputs.posts, features, len(ids), seed))
     pieces = (Vectors(found, features[rows].astype(np.float32)) for found, rows in test.pictures())
     task = "image_to_user"

@@ -1,7 +1,7 @@
 """Stage `embed`: vectors in the joint space, of unit length.
 
 Reads   data/model                               the trained model
-        data/images/features, data/images/style  an image's numbers
+        data/images/features, data/images/said, data/images/style  an image's numbers
         data/split/train, data/split/val, data/split/test   a post of the side: words
         data/split/sets                          a query
         data/text/vectors                        a text's sentence vector, where the model reads these
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.embedding.batches import Array, chunks, image_numbers, sentence_vectors, tokens, told
+from pipeline.embedding.batches import Array, Beside, chunks, image_numbers, sentence_vectors, tokens, told
 from pipeline.embedding.model import JointModel, Trained
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
@@ -34,7 +34,7 @@ from pipeline.tables.table import vectors
 from stages.runner import run
 
 MODEL = Path("data/model")
-FEATURES_PATH, STYLE_PATH = Path("data/images/features"), Path("data/images/style")
+IMAGES_PATH = Path("data/images")
 SETS_PATH = Path("data/split/sets")
 SENTENCES = Path("data/text/vectors")
 TRAIN, VAL, TEST = Path("data/split/train"), Path("data/split/val"), Path("data/split/test")
@@ -58,7 +58,7 @@ def main() -> None:
     users = embed_users(trained.model).astype(params.embed.dtype)
     EMBEDDINGS.write(pa.table({"id": trained.users, "vector": vectors(users)}), USERS)
     with EMBEDDINGS.writer(IMAGES) as images:
-        for found, values in over(embed_shard, image_numbers(FEATURES_PATH, STYLE_PATH)):
+        for found, values in over(embed_shard, image_numbers(IMAGES_PATH)):
             images.write(pa.table({"id": found, "vector": vectors(values.astype(params.embed.dtype))}))
     with EMBEDDINGS.writer(TEXTS) as written:
         pieces = [order[rows] for rows in chunks(max(1, len(order)), EMBEDDINGS.shard_rows)]
@@ -72,7 +72,7 @@ def main() -> None:
     log.info("%(users)d users, %(images)d images, %(texts)d texts", counts)
 
 
-def embed_shard(images: tuple[pa.ChunkedArray, Array, int], model: JointModel) -> tuple[pa.ChunkedArray, Array]:
+def embed_shard(images: tuple[pa.ChunkedArray, Array, Beside], model: JointModel) -> tuple[pa.ChunkedArray, Array]:
     """The ids of some images, as they came, and their vectors (n, D)."""
     ids, numbers, _ = images
     return ids, embed_images(model, numbers)

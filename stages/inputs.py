@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import torch
 
 from pipeline.common.groups import image_groups
-from pipeline.embedding.batches import Array, Lookup, Posts, held, held_ids, image_features, keep_ids, spread
+from pipeline.embedding.batches import Array, Beside, Lookup, Posts, held, held_ids, image_features, keep_ids, spread
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Shape, Trained, rarity
 from pipeline.embedding.processes import ALONE, Processes
@@ -30,7 +30,7 @@ SPLIT = Path("data/split")
 SETS_PATH = SPLIT / "sets"
 VOCABULARY_PATH = Path("data/words/vocabulary")
 WORD_MEANS = Path("data/words/users")
-FEATURES_PATH, STYLE_PATH = Path("data/images/features"), Path("data/images/style")
+IMAGES_PATH = Path("data/images")
 GROUPS = Path("data/images/groups")
 SENTENCES = Path("data/text/vectors")
 DISCRIMINANTS = 256
@@ -41,13 +41,13 @@ DISCRIMINANTS = 256
 class Inputs:
     """The train side as arrays: `posts`, image `features` (m, D_I), `word_vectors` (V, D_w) and `word_counts` (V,).
 
-    The last `style` of an image's numbers tell its style.
+    `beside`: how many of an image's numbers, the last, are no features.
     """
 
     lookup: Lookup
     posts: Posts
     features: Array
-    style: int
+    beside: Beside
     word_vectors: Array
     word_counts: Array
 
@@ -57,7 +57,7 @@ class Inputs:
 
         What may be large is memory-mapped in `folder`, where the first of `processes` lays it for all.
         """
-        style = processes.first(lambda: cls._lay(folder, params))
+        beside = processes.first(lambda: cls._lay(folder, params))
         vocabulary = VOCABULARY.read(VOCABULARY_PATH)
         lookup = Lookup(
             users=held_ids(folder / "users.arrow").combine_chunks(),
@@ -66,13 +66,13 @@ class Inputs:
             image_group=held(folder / "groups.npy"),
         )
         vectors, counts = matrix(vocabulary["vector"]).astype(np.float32), vocabulary["count"].to_numpy()
-        return cls(lookup, Posts.laid(folder / "train"), held(folder / "features.npy"), style, vectors, counts)
+        return cls(lookup, Posts.laid(folder / "train"), held(folder / "features.npy"), beside, vectors, counts)
 
     @staticmethod
-    def _lay(folder: Path, params: Model) -> int:
-        """Write to `folder` what is mapped; returns how many numbers of an image are style."""
+    def _lay(folder: Path, params: Model) -> Beside:
+        """Write to `folder` what is mapped; returns how many numbers of an image are no features."""
         train, users = SPLIT / "train", authors(SPLIT / "train")
-        images, _, style = image_features(FEATURES_PATH, STYLE_PATH, folder)
+        images, _, beside = image_features(IMAGES_PATH, folder)
         groups = image_groups(images, IMAGE_GROUPS.read(GROUPS, ["image_id", "group_id"]))
         lookup = Lookup(users, VOCABULARY.read(VOCABULARY_PATH, ["word"])["word"].combine_chunks(), images, groups)
         sentences = None if params.text_encoder == "words" else SENTENCES
@@ -81,7 +81,7 @@ class Inputs:
         np.save(folder / "groups.npy", groups)
         for name, ids in (("users", users), ("images", images)):
             keep_ids(ids, folder / f"{name}.arrow")
-        return style
+        return beside
 
     def queries(self, split: str, folder: Path) -> Queries:
         """What `split` (val or test) asks."""
@@ -96,7 +96,8 @@ class Inputs:
         words = torch.from_numpy(self.word_vectors)
         users, read = self.lookup.users, params.text_encoder != "sentence"
         shape = Shape(
-            dim=params.dim, image=self.features.shape[1], style=self.style, word=words.shape[1],
+            dim=params.dim, image=self.features.shape[1], said=self.beside.said, style=self.beside.style,
+            word=words.shape[1],
             text_length=params.text_length, windows=tuple(params.windows) if read else (),
             filters=tuple(params.filters) if read else (), dropout=params.dropout, image_dropout=params.image_dropout,
             word_mean=params.word_mean and read,
@@ -112,9 +113,9 @@ class Inputs:
             model.center(mean)
             if not shape.discriminant:
                 model.user_rows[:, -shape.sentence :] = model.sentences(means)
-        if self.style:
+        if self.beside.style:
             shown = np.unique(self.posts.image)
-            model.standardize(*spread(self.features[:, -self.style :], shown))
+            model.standardize(*spread(self.features[:, -self.beside.style :], shown))
         if shape.discriminant:
             discriminants(model, self.posts, self.features, len(users), seed)
         device = "cuda" if torch.cuda.is_available() else "cpu"

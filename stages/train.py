@@ -5,7 +5,7 @@ Reads   data/split/train, data/split/val   a post of the side: user, image, word
         data/text/vectors                  a text's sentence vector, where model.text_encoder reads these
         data/words/vocabulary              a word and its vector
         data/words/users                   a user's mean word vector
-        data/images/features, data/images/style   an image's numbers
+        data/images/features, data/images/said, data/images/style   an image's numbers
         data/images/groups                 an image's group of copies
 Writes  data/model             config.json (dimensions, hash of the weights), objective.json (lambdas, loss,
                                learned temperatures),

@@ -74,7 +74,8 @@ def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
     FEATURES.write(
         pa.table({"image_id": images["image_id"], "vector": vectors(features.astype("f2"))}), data / "images/features"
     )
-    FEATURES.write(FEATURES.empty(), data / "images/style")
+    for beside in ("said", "style"):
+        FEATURES.write(FEATURES.empty(), data / "images" / beside)
     said_in = np.empty((len(posts), 0), np.float16)
     if sentences:
         said_in = sentence_encoder().encode([prose(text) for text in posts["text"].to_pylist()]).astype("f2")

@@ -9,16 +9,17 @@ from ruamel.yaml import YAML
 from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.split import CONTENT, SETS
-from pipeline.tables.table import strings, vectors
+from pipeline.tables.table import matrix, strings, vectors
 from pipeline.tables.text import TEXT_VECTORS
 
 ROOT = Path(__file__).parents[1]
 
 
-def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, features=24, style=False, seed=0):
+def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, features=24, style=False, said=False, seed=0):
     """Tables under `root`/data. Users post on one topic; a third of the posts lacks the text, a third the image.
 
-    With `style`, of which there is none else, images tell their user there.
+    With `style`, of which there is none else, images tell their user there; with `said` every other image holds words,
+    whose vector is that of its post's text.
     """
     random = np.random.default_rng(seed)
     user, kind = np.arange(posts) % users, random.integers(0, 3, posts)
@@ -75,6 +76,7 @@ def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, feature
     manner = np.eye(users)[user[pictured]] + random.normal(size=(len(pictured), users)) / 10
     styles = pa.table({"image_id": ids, "vector": vectors(manner.astype(np.float16))})
     FEATURES.write(styles if style else FEATURES.empty(), data / "images" / "style")
+    _write_said(image_id, data, said)
     IMAGE_GROUPS.write(
         pa.table(
             {"image_id": ids, "group_id": ids, "representative": [True] * len(ids),
@@ -82,6 +84,17 @@ def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, feature
         ),
         data / "images" / "groups",
     )  # fmt: skip
+
+
+def _write_said(image_id, data, said):
+    """Of every other image whose post has a text that text's vector, else zeros."""
+    table = TEXT_VECTORS.read(data / "text/vectors")
+    of_post = dict(zip(table["post_id"].to_pylist(), matrix(table["vector"]), strict=True))
+    pictured = [i for i, image in enumerate(image_id) if image]
+    none = np.zeros(len(next(iter(of_post.values()))), np.float16)
+    values = np.stack([of_post.get(f"p{i:05d}", none) if i % 2 else none for i in pictured])
+    rows = pa.table({"image_id": strings(image_id[i] for i in pictured), "vector": vectors(values)})
+    FEATURES.write(rows if said else FEATURES.empty(), data / "images" / "said")
 
 
 def _write_sentences(texts, user, topic, folder, seed, size=20):
@@ -98,9 +111,9 @@ def _write_sentences(texts, user, topic, folder, seed, size=20):
     )
 
 
-def small(folder, style=False):
+def small(folder, style=False, said=False):
     """A folder in which the stages can run: planted tables, small parameters, the code."""
-    write_tables(folder, style=style)
+    write_tables(folder, style=style, said=said)
     for name in ("stages", "pipeline"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())

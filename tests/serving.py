@@ -13,8 +13,9 @@ import uvicorn
 from explore.app import application
 from explore.views import address
 from pipeline.space.space import Space
-from pipeline.tables.corpus import POSTS
+from pipeline.tables.corpus import IMAGES, POSTS
 from pipeline.tables.details import DETAILS
+from pipeline.tables.ocr import READ
 
 USER = "<b onclick=alert(3)>=cmd/..\u202e" + "W" * 120
 POST = (
@@ -89,6 +90,13 @@ def tell(folder, told):
     """As if the source told so much of the corpus's fourth post, and that the fifth answers it."""
     ids = POSTS.read(folder / "data/corpus/posts")["post_id"].to_pylist()
     details(folder, [{"post_id": ids[3], **told}, {"post_id": ids[4], "answers": ids[3]}])
+
+
+def read(folder, text):
+    """As if this text stood in the fourth image."""
+    image = IMAGES.read(folder / "data/corpus/images", ["image_id"])["image_id"][3]
+    row = {"image_id": image.as_py(), "text": text, "lines": 2, "score": 0.9}
+    READ.write(pa.Table.from_pylist([row], READ.schema), folder / "data/images/words")
 
 
 def details(folder, rows):

@@ -26,7 +26,7 @@ DVC_FILES = (Path("dvc.yaml"), Path("paper/dvc.yaml"))
 ROOMS = tuple(
     f"pipeline/{room}"
     for room in (
-        *("corpus", "exports", "pictures", "encoding", "copies", "join", "text", "words", "split", "embedding"),
+        *("corpus", "exports", "pictures", "encoding", "ocr", "copies", "join", "text", "words", "split", "embedding"),
         *("ranking", "privacy", "report"),
     )
 )

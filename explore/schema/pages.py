@@ -91,6 +91,7 @@ class ImagePage(Data):
 
     image_id: str
     spelled: str
+    words: list[str]
     posted: list[Post]
     copies: list[Image]
     nearest: Answers

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import repeat
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -184,6 +184,13 @@ class Lookup:
         return Posts.laid(folder)
 
 
+class Beside(NamedTuple):
+    """How many of an image's numbers stand behind its features, the last of all: of the words in it, and of style."""
+
+    said: int = 0
+    style: int = 0
+
+
 def told(sentence: Array) -> Array:
     """Which rows of sentence vectors (n, S) are one: they are of unit length, and zeros stand for none."""
     return np.asarray(sentence.any(axis=1))
@@ -214,38 +221,41 @@ def sentence_vectors(table: Path, ids: pa.ChunkedArray, folder: Path | None = No
     return found
 
 
-def image_numbers(features: Path, style: Path) -> Iterator[tuple[pa.ChunkedArray, Array, int]]:
-    """Shard by shard, the ids (n,) of images, their numbers (n, D_I), and how many of these, the last, are style.
+def image_numbers(images: Path) -> Iterator[tuple[pa.ChunkedArray, Array, Beside]]:
+    """Shard by shard, the ids (n,) of images, their numbers (n, D_I), and how many of these stand beside the features.
 
-    `features` and `style` are tables of FEATURES of the same images; the latter has no row where there is no style.
+    The folder `images` holds tables of FEATURES of the same images: `features`, `said` and `style`, whose numbers
+    follow each other; the last two are missing, or have no row, where there
+    is no such thing.
     """
-    plain = not FEATURES.count(style)
-    styles = repeat(None) if plain else FEATURES.batches(style)
-    for shard, more in zip(FEATURES.batches(features), styles, strict=not plain):
-        ids, values = shard["image_id"], matrix(shard["vector"])
-        if more is None:
-            yield ids, values, 0
-            continue
-        if not more["image_id"].equals(ids):
-            raise ValueError(f"{features} and {style} do not hold the same images")
-        behind = matrix(more["vector"])
-        yield ids, np.concatenate([values, behind], axis=1), behind.shape[1]
+    features, behind = images / "features", [images / name for name in Beside._fields]
+    counts = [FEATURES.count(path) if path.exists() else 0 for path in behind]
+    tables = [FEATURES.batches(path) if count else repeat(None) for path, count in zip(behind, counts, strict=True)]
+    if any(count not in (0, FEATURES.count(features)) for count in counts):
+        raise ValueError(f"{features} and the tables beside it do not hold the same images")
+    for shard, *others in zip(FEATURES.batches(features), *tables, strict=False):
+        ids, values = shard["image_id"], [matrix(shard["vector"])]
+        for path, other in zip(behind, others, strict=True):
+            if other is not None and not other["image_id"].equals(ids):
+                raise ValueError(f"{features} and {path} do not hold the same images")
+            values.append(np.empty((len(ids), 0), values[0].dtype) if other is None else matrix(other["vector"]))
+        yield ids, np.concatenate(values, axis=1), Beside(*(part.shape[1] for part in values[1:]))
 
 
-def image_features(features: Path, style: Path, folder: Path) -> tuple[pa.Array, Array, int]:
+def image_features(images: Path, folder: Path) -> tuple[pa.Array, Array, Beside]:
     """What `image_numbers` tells, of all images (m,) at once: the numbers (m, D_I) memory-mapped in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    count, begin, manner = FEATURES.count(features), 0, 0
+    count, begin, beside = FEATURES.count(images / "features"), 0, Beside()
     ids: list[pa.Array] = []
     values: Array | None = None
-    for names, part, of_style in image_numbers(features, style):
+    for names, part, found in image_numbers(images):
         if values is None:
             values = _mapped(folder / "features.npy", part.dtype, (count, part.shape[1]))
         values[begin : begin + len(part)] = part
-        begin, manner = begin + len(part), of_style
+        begin, beside = begin + len(part), found
         ids += names.chunks
     assert values is not None  # a table has at least one shard
-    return pa.chunked_array(ids, pa.string()).combine_chunks(), values, manner
+    return pa.chunked_array(ids, pa.string()).combine_chunks(), values, beside
 
 
 def spread(values: Array, rows: Array) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """The joint embedding of users, images and texts: the model of the paper's section 3.1.
 
-    x^I = W_I phi_I(I)     phi_I: features of a frozen network and, beyond the paper, its style, D_I numbers
+    x^I = W_I phi_I(I)     phi_I: features of a frozen network (beyond the paper also its words, its style), D_I numbers
     x^T = W_T phi_T(T)     phi_T: convolutions over word vectors, the maximum over time (Kim, 2014), D_T numbers
     x^U = W_U U_e[k]       U_e: a table of one learned row per user, D_u numbers
 
@@ -11,7 +11,9 @@ length; then a user's row ends in as many, the mean of the user's texts. With `a
 and for sentences start as W_U does: before the first step texts are near users as their mean words and sentences are,
 and by sentences alone they rank as the baseline encoder_mean_centred does. With `discriminant`, sentences and images
 start whitened by how they vary within users, and the row also holds the mean of the user's images: then images start
-near users as such means are, and near texts by a ridge regression.
+near users as such means are, and near texts by a ridge regression. The words that stand in an image are a sentence
+vector too, S numbers, made as those of texts are; with `aligned` their part of W_I starts as that of W_T does, so that
+an image is near texts that say what stands in it.
 
 Shapes: D joint, t texts of L words, u distinct words, i images, r users.
 """
@@ -47,6 +49,8 @@ learned goes into the rows of words and users. On folds 1, the length otherwise,
 
 IMAGE_LENGTH = 3.0
 """The same of W_I, where images start as discriminants: what is learned of images has no rows to go to."""
+SAID = 1.0
+"""Length of W_I's columns for the words in an image, where they start aligned, times that of W_T's for sentences."""
 BRIDGE = 0.3
 """How much of what is said of an image W_I starts with, beside what tells the image's user."""
 
@@ -57,7 +61,7 @@ class Shape:
 
     dim: int
     image: int
-    """D_I, numbers per image, the `style` among them."""
+    """D_I, numbers per image, those of `said` and `style` among them."""
     word: int
     """Numbers per word vector."""
     text_length: int
@@ -66,6 +70,8 @@ class Shape:
     dropout: float
     image_dropout: float = 0.0
     word_mean: bool = False
+    said: int = 0
+    """How many of an image's numbers, before those of style, tell the words in it: 0 or as many as `sentence`."""
     style: int = 0
     """How many of an image's numbers, the last, are style, and standardised first."""
     sentence: int = 0
@@ -73,6 +79,11 @@ class Shape:
     discriminant: int = 0
     """How many numbers of a user's row, the last, tell of images; 0: sentences and images do not start as discriminants
     (see `starts.discriminant`)."""
+
+    @property
+    def content(self) -> int:
+        """How many of an image's numbers, the first, are features."""
+        return self.image - self.said - self.style
 
     @property
     def words(self) -> bool:
@@ -130,6 +141,10 @@ class JointModel(nn.Module):
             self.user_projection.data = start
             own = shape.user - shape.discriminant
             self.text_projection.data[:, -means:] = start[:, own - means : own]
+            if shape.said:
+                self.image_projection.data[:, shape.content : shape.content + shape.said] = (
+                    start[:, own - shape.sentence : own] * SAID
+                )
         self.register_buffer("user_rows", users.clone())
         self.register_buffer("word_rows", torch.cat([torch.zeros(1, shape.word), words]))
         weights = torch.ones(len(words)) if weights is None else weights
@@ -140,7 +155,7 @@ class JointModel(nn.Module):
         whole = bool(shape.discriminant)
         self.register_buffer("sentence_basis", torch.zeros(shape.sentence * whole, shape.sentence))
         self.register_buffer("image_basis", torch.zeros(shape.discriminant, shape.image))
-        self.register_buffer("image_mean", torch.zeros((shape.image - shape.style) * whole))
+        self.register_buffer("image_mean", torch.zeros(shape.content * whole))
 
     @property
     def device(self) -> torch.device:
@@ -185,14 +200,14 @@ class JointModel(nn.Module):
 
     def images(self, features: Tensor) -> Tensor:
         """phi_I (i, D_I) of `features` (i, D_I)."""
-        if not (self.shape.style or self.shape.discriminant):
+        if not (self.shape.said or self.shape.style or self.shape.discriminant):
             return features
-        whole, size = features.float(), self.shape.image - self.shape.style
-        content, style = whole[:, :size], whole[:, size:]
+        sizes = [self.shape.content, self.shape.said, self.shape.style]
+        content, said, style = torch.split(features.float(), sizes, 1)
         style = (style - self.style_mean) / self.style_deviation
         if self.shape.discriminant:
             content, style = F.normalize(content - self.image_mean), F.normalize(style)
-        return torch.cat([content, style], 1)
+        return torch.cat([content, self.sentences(said) if self.shape.said else said, style], 1)
 
     def image(self, features: Tensor, part: Part | None = None) -> Tensor:
         """x^I (i, D) of `features` (i, D_I)."""
@@ -277,7 +292,11 @@ def save(trained: Trained, objective: Objective, folder: Path) -> None:
     rows, words = state.pop("user_rows"), state.pop("word_rows")[1:]
     with atomic_folder(folder) as temporary:
         packed = serialize(state)
-        about = {**asdict(model.shape), "weights_sha256": hashlib.sha256(packed).hexdigest()}
+        shape = {name: value for name, value in asdict(model.shape).items() if name != "said" or value}
+        about = {
+            **shape,
+            "weights_sha256": hashlib.sha256(packed).hexdigest(),
+        }  # the same bytes as before words were read
         write_text(json.dumps(about, indent=2) + "\n", temporary / "config.json")
         write_text(json.dumps(objective.described(), indent=2) + "\n", temporary / "objective.json")
         (temporary / "weights.safetensors").write_bytes(packed)

@@ -57,7 +57,7 @@ def discriminants(model: JointModel, posts: Posts, features: Array, users: int, 
     The bases are estimated on at most 50,000 posts, and as many images of posts.
     """
     shape, author = model.shape, posts.user[posts.post]
-    model.image_mean.copy_(torch.from_numpy(common(features[:, : shape.image - shape.style], posts.image)))
+    model.image_mean.copy_(torch.from_numpy(common(features[:, : shape.content], posts.image)))
     images = _Seen(model.images, features)
     shown = sampled(np.arange(len(posts.image)), seed)
     image_basis = discriminant(images[posts.image[shown]], author[shown], users, shape.discriminant)

@@ -118,6 +118,7 @@ class Images(_Section):
     max_side: Annotated[int, Field(ge=224)]
     encoder: Annotated[str, Field(pattern=rf"^(efficientnet_lite0|resnet152|stored|timm:[A-Za-z0-9_.-]+|{TWO_TOWER})$")]
     style: bool
+    read: bool
     weights: str | None
     weights_sha256: Sha256 | None
     precision: Precision
@@ -229,6 +230,7 @@ class Best(_Section):
     """Values in the place of those of the same name in `images`, `words`, `model` and `train`."""
 
     style: bool
+    read: bool
     min_count: PositiveInt
     window: PositiveInt
     usage: Annotated[int, Field(ge=0)]
@@ -343,6 +345,16 @@ class Params(Lambdas):
             self.model.model_copy(update=replaced).check_blocks()
         except ValueError as error:
             raise ValueError(f"best, in the place of values of model: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _read_words_have_vectors(self) -> Self:
+        section, reads = ("best", self.best) if self.recipe == "best" else ("model", self.model)
+        read = self.best.read if self.recipe == "best" else self.images.read
+        if read and reads.text_encoder == "words":
+            raise ValueError(
+                f"words in images (images.read) are told as sentences are: {section}.text_encoder has to read these too"
+            )
         return self
 
     @model_validator(mode="after")

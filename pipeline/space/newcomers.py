@@ -34,7 +34,7 @@ class Newcomers:
         self._reader, self._data = reader, data
         self._folder = tempfile.TemporaryDirectory(prefix="newcomers-")
         folder, trained = Path(self._folder.name), reader.trained
-        images, features, _ = image_features(data / "images/features", data / "images/style", folder)
+        images, features, _ = image_features(data / "images", folder)
         groups = IMAGE_GROUPS.read(data / "images/groups", ["image_id", "group_id"])
         lookup = Lookup(trained.users, trained.vocabulary, images, image_groups(images, groups))
         shape = trained.model.shape

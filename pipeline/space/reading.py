@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.embedding.model import Trained
     from pipeline.encoding.encoders import Encoder
     from pipeline.encoding.sentences import SentenceEncoder
+    from pipeline.ocr.reading import PictureReader
     from pipeline.words.subwords import Parts
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -67,6 +68,10 @@ def embedded(trained: "Trained", words: pa.ListArray, said: Array | None) -> Arr
 
 def _stacked(vectors: Sequence[Array], dim: int) -> Array:
     return np.array([vector for vector in vectors if vector.any()], np.float32).reshape(-1, dim)
+
+
+def _encoded(encoder: "Encoder", stored: Sequence[bytes]) -> Array:
+    return encoder.encode([encoder.prepare(picture) for picture in stored])
 
 
 class Reader:
@@ -164,9 +169,20 @@ class Reader:
     def features(self, stored: Sequence[bytes]) -> Array:
         """What the images' networks say of stored pictures (n, D_I), rounded as `data`/images/features holds it."""
         with self._lock:
-            encoders = [self._encoder, *([self._style] if self.trained.model.shape.style else [])]
-            parts = [encoder.encode([encoder.prepare(picture) for picture in stored]) for encoder in encoders]
+            shape = self.trained.model.shape
+            parts = [_encoded(self._encoder, stored)]
+            if shape.said:
+                parts.append(sentences(self._sentence_encoder, self.words_in(stored)))
+            if shape.style:
+                parts.append(_encoded(self._style, stored))
             return np.concatenate([part.astype(self.params.images.dtype) for part in parts], axis=1)
+
+    def words_in(self, stored: Sequence[bytes]) -> list[str]:
+        """The words that stand in stored pictures, as the corpus's were read. Raises UserError without the networks."""
+        from pipeline.ocr.writing import legible
+
+        with self._lock:
+            return [legible(self._picture_reader.read(picture)) for picture in stored]
 
     def pictures(self, stored: Sequence[bytes]) -> Array:
         """Vectors (n, D) of stored pictures."""
@@ -190,6 +206,12 @@ class Reader:
             raise UserError("images are made vectors here (images.encoder: stored), so a picture has no vector.")
         weights = None if images.weights is None else Path(images.weights)
         return load_encoder(images.encoder, weights, images.weights_sha256, images.precision)
+
+    @cached_property
+    def _picture_reader(self) -> "PictureReader":
+        from pipeline.ocr.reading import PictureReader
+
+        return PictureReader()
 
     @cached_property
     def _sentence_encoder(self) -> "SentenceEncoder":

@@ -166,21 +166,29 @@ def test_style_is_standardised_and_features_are_not():
     np.testing.assert_allclose(embed_images(model, numbers), expected, atol=1e-5)
 
 
-def test_the_style_of_an_image_stands_behind_its_features_or_is_not_there(tmp_path):
+def test_the_words_and_style_of_an_image_stand_behind_its_features_or_are_not_there(tmp_path):
     random = np.random.default_rng(0)
     ids = pa.array([f"i{at:02}" for at in range(7)])
-    features, style = (random.random((7, width)).astype(np.float16) for width in (3, 2))
+    features, said, style = (random.random((7, width)).astype(np.float16) for width in (3, 4, 2))
     small = replace(FEATURES, shard_rows=3)
-    small.write(pa.table({"image_id": ids, "vector": vectors(features)}), tmp_path / "features")
-    small.write(pa.table({"image_id": ids, "vector": vectors(style)}), tmp_path / "style")
-    small.write(FEATURES.empty(), tmp_path / "none")
-    small.write(pa.table({"image_id": ids.slice(1), "vector": vectors(style[1:])}), tmp_path / "other")
-    for name, expected, width in (("style", np.concatenate([features, style], 1), 2), ("none", features, 0)):
-        found, numbers, count = image_features(tmp_path / "features", tmp_path / name, tmp_path / name / "arrays")
-        assert found.equals(ids) and count == width
-        np.testing.assert_array_equal(numbers, expected)
-    with pytest.raises(ValueError, match="do not hold the same images"):
-        list(image_numbers(tmp_path / "features", tmp_path / "other"))
+
+    def lay(name, values, begin=0):
+        rows = FEATURES.empty() if values is None else pa.table({"image_id": ids[begin:], "vector": vectors(values)})
+        small.write(rows, tmp_path / name)
+
+    lay("features", features)
+    for some, more in ((None, None), (said, None), (None, style), (said, style)):
+        lay("said", some)
+        lay("style", more)
+        found, numbers, beside = image_features(tmp_path, tmp_path / "arrays")
+        assert found.equals(ids) and beside == (0 if some is None else 4, 0 if more is None else 2)
+        there = [part for part in (features, some, more) if part is not None]
+        np.testing.assert_array_equal(numbers, np.concatenate(there, 1))
+    renamed = pa.table({"image_id": pa.array([f"j{at:02}" for at in range(7)]), "vector": vectors(said)})
+    for others in (renamed, renamed.slice(1)):
+        small.write(others, tmp_path / "said")
+        with pytest.raises(ValueError, match="do not hold the same images"):
+            list(image_numbers(tmp_path))
 
 
 @pytest.mark.parametrize("style", [0, 4])
@@ -270,3 +278,20 @@ def test_an_epoch_has_every_post_once_in_batches_of_nearly_one_size():
     assert {len(batch) for batch in batches} == {13, 14}
     np.testing.assert_array_equal(np.concatenate(batches), np.concatenate(shuffled(rows, 20, [7, 3])))
     assert not np.array_equal(np.concatenate(batches), np.concatenate(shuffled(rows, 20, [7, 4])))
+
+
+def test_an_image_starts_near_texts_that_say_what_stands_in_it():
+    size = 6
+    shape = replace(
+        SHAPE, dim=64, windows=(), filters=(), sentence=size, said=size, style=2, image=SHAPE.image + size + 2
+    )
+    model = JointModel(shape, torch.randn(WORDS, WORD), torch.zeros(4, size), seed=3, aligned=True)
+    model.center(torch.full((size,), 0.1))
+    said = F.normalize(torch.randn(3, size))
+    features = torch.zeros(4, shape.image)
+    features[:3, shape.content : shape.content + size] = said
+    text = model.text(torch.zeros(1, dtype=torch.int64), torch.zeros(3, LENGTH, dtype=torch.int64), sentence=said)
+    torch.testing.assert_close(F.cosine_similarity(model.image(features[:3]), text), torch.ones(3))
+    assert not model.images(features)[3, : shape.content + size].any()  # without words, none but the style's mean
+    plain = JointModel(replace(shape, said=0, image=SHAPE.image + 2), torch.randn(WORDS, WORD), torch.zeros(4, size), 3)
+    assert plain.image_projection.shape[1] == SHAPE.image + 2

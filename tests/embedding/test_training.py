@@ -348,3 +348,17 @@ def test_the_stage_killed_midway_goes_on_to_the_same_files(tmp_path):
         assert json.loads((folder / "metrics/train.json").read_text())["users"] == 12
         assert load_model(folder / "data/model").model.shape.dim == 32
     assert found["whole"] == found["killed"]
+
+
+def test_words_in_images_find_the_texts_that_say_the_same(tmp_path, monkeypatch):
+    small(tmp_path, said=True)
+    monkeypatch.chdir(tmp_path)
+    params = load("seed", "lambda1", "lambda2", "model", "train")
+    model = params.model.model_copy(update={"text_encoder": "sentence", "aligned": True})
+    inputs = Inputs.read(tmp_path / "arrays", model)
+    assert inputs.beside.said == 20 and inputs.features.shape[1] == 24 + 20
+    test = inputs.queries("test", tmp_path / "arrays")
+    trained = inputs.new_model(model, params.seed)
+    rows = rank_queries(test, trained.model, trained.users)["image_to_text"][0].to_pandas()
+    holds = rows["query_id"].str[1:].astype(int) % 2 == 1
+    assert rows["rank"][holds].mean() < rows["rank"][~holds].mean() / 2  # before the first step

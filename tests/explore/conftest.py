@@ -30,11 +30,12 @@ def served(run):
 
 @pytest.fixture(scope="session")
 def hostile(made_once):
-    from serving import POST, USER, serving, tell
+    from serving import POST, USER, read, serving, tell
 
     def make(folder):
         fabricate_space(folder, text=POST, user=USER)
         tell(folder, {"url": "javascript:alert(1)", "reply_to": USER, "likes": 7, "replies": 1, "alt": [POST]})
+        read(folder, f"first line\n{POST}")
 
     with serving(made_once("hostile-space", make)) as found:
         yield found

@@ -14,14 +14,14 @@ import pytest
 pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
-from serving import POST, USER, form, pages, serving
+from serving import POST, USER, form, pages, read, serving
 
 from explore import ask, networks, new_users
 from explore.__main__ import main as serve_command
 from explore.forms import as_csv
 from explore.guard import HEADERS
 from explore.people import People
-from explore.views import address
+from explore.views import Views, address
 from pipeline.running.files import write_text
 from pipeline.running.machine import cache_folder
 from pipeline.space.space import Space
@@ -38,6 +38,22 @@ def test_a_post_has_what_its_source_tells_and_no_address_that_is_none(hostile):
     page = hostile.get(address("post", post))[2].decode()
     assert "7 likes · 1 reply" in page and "javascript:alert" not in page and "<script>document" not in page
     assert hostile.space.library.told(5) == {}
+
+
+def test_an_image_has_the_words_that_stand_in_it_where_pictures_are_shown(hostile, run_copy):
+    image = hostile.space.library.images[3].as_py()
+    assert hostile.json(address("image", image) + ".json")["words"] == ["first line", *POST.splitlines()]
+    page = hostile.get(address("image", image))[2].decode()
+    assert "first line · " in page and "<script>document" not in page
+    other = hostile.space.library.images[4].as_py()
+    assert hostile.json(address("image", other) + ".json")["words"] == []
+    folder = run_copy[1]
+    read(folder, "first line")
+    params = (folder / "params.yaml").read_text()
+    for shown, words in (("shown", ["first line"]), ("blurred", [])):
+        (folder / "params.yaml").unlink()
+        (folder / "params.yaml").write_text(params.replace("  pictures: shown", f"  pictures: {shown}"))
+        assert Views(Space.open(folder / "data")).image_page(image)["words"] == words
 
 
 def test_replies_stand_beside_what_they_answer(hostile):

@@ -105,3 +105,14 @@ def test_the_recipe_best_takes_the_place_of_values_and_paper_changes_nothing():
 def test_a_stage_sees_the_recipe_in_the_sections_that_it_asked_for():
     held = load("recipe", "best.min_count", "words").model_copy(update={"recipe": "best"})
     assert by_recipe(held).words.min_count == validate().best.min_count
+
+
+def test_words_in_images_need_a_model_that_reads_sentences(tmp_path):
+    path, text = tmp_path / "params.yaml", TEXT.replace("  read: false", "  read: true", 1)
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"images\.read.*model\.text_encoder"):
+        validate(path)
+    path.write_text(text.replace("recipe: paper", "recipe: best"))
+    validate(path)  # best.read is false
+    path.write_text(text.replace("  text_encoder: words", "  text_encoder: both", 1))
+    validate(path)

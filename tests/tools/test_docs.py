@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import pipeline.tables
-from pipeline.tables import corpus, details, embedding, evaluation, images, layout, ranking, split, text
+from pipeline.tables import corpus, details, embedding, evaluation, images, layout, ocr, ranking, split, text
 from pipeline.tables.table import TEXT, VECTOR, WORD_LIST, Table
 from pipeline.tables.truth import TRUTH_POSTS, TRUTH_USERS
 from tools import contract
@@ -40,6 +40,8 @@ PLACES = {
     "text/vectors": text.TEXT_VECTORS,
     "images/features": images.FEATURES,
     "images/style": images.FEATURES,
+    "images/words": ocr.READ,
+    "images/said": images.FEATURES,
     "images/groups": images.IMAGE_GROUPS,
     "images/edges": images.IMAGE_EDGES,
     "split/assigned": split.ASSIGNED,
