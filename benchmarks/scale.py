@@ -151,15 +151,17 @@ def _prepare(posts: int, folder: Path | None = None) -> Path:
     return folder
 
 
-def _measured(stage: str, folder: Path) -> dict[str, float]:
-    """Run one stage in `folder`; peaks are of all its processes together, what they share counted once.
+def _measured(stage: str, folder: Path, command: list[str] | None = None) -> dict[str, float]:
+    """Run one stage in `folder`, or `command` in its place.
+
+    Peaks are of all its processes together, what they share counted once.
 
     `peak_mb` counts what they have mapped of files too, which the system takes back where memory is short; `held_mb`
     does not.
     """
     begun, peak, held, used = time.perf_counter(), 0, 0, {}
     with (folder / "log.txt").open("a") as log:
-        child = subprocess.Popen(_command(stage, folder), cwd=folder, stdout=log, stderr=log)
+        child = subprocess.Popen(command or _command(stage, folder), cwd=folder, stdout=log, stderr=log)
         top = psutil.Process(child.pid)
         while child.poll() is None:
             try:

@@ -101,6 +101,21 @@ class Look:
         """The content squeezed to (SIDE, SIDE, 3)."""
         return _square(self.content)
 
+    @cached_property
+    def centred(self) -> Pixels:
+        """The square as differences from its mean, (SIDE · SIDE · 3,)."""
+        return np.ravel(self.square - self.square.mean())
+
+    @cached_property
+    def mirrored(self) -> Pixels:
+        """The same of the mirror image."""
+        return np.ravel(self.centred.reshape(SIDE, SIDE, 3)[:, ::-1])
+
+    @cached_property
+    def spread(self) -> float:
+        """The variance of the square."""
+        return _product(self.centred, self.centred)
+
 
 def look_of(image: Image.Image) -> Look:
     """The look of an RGB picture."""
@@ -129,7 +144,7 @@ def judge(one: Look, other: Look) -> Verdict | None:
             same = same and not differ(one.detail, other.detail, _whole(one, other))
             return Verdict(COPY if same else DERIVED, "pixels", correlation)
     for mirrored in (False, True):
-        found = lie(one.points.mirrored() if mirrored else one.points, other.points)
+        found = lie(one.points.mirrored if mirrored else one.points, other.points)
         if found is not None and found.points >= LEAST:
             kind = _laid(one, other, found, mirrored)
             if kind is not None:
@@ -142,6 +157,9 @@ def _wholes(one: Look, other: Look, mirrored: bool) -> float | None:
     (height, width), (tall, wide) = one.content.shape[:2], other.content.shape[:2]
     if max(width * tall, height * wide) > MAX_STRETCH * min(width * tall, height * wide):
         return None
+    cross = _product(one.mirrored if mirrored else one.centred, other.centred)
+    if _correlation(one.spread, cross, other.spread) < MIN_CORRELATION - NEARLY:
+        return None  # as most pairs
     face, under = one.square[:, ::-1] if mirrored else one.square, other.square
     found = _compare(face, under)
     agreed = _agreed(found, face, under, thin=True)
@@ -321,13 +339,21 @@ def _square(pixels: NDArray[np.uint8]) -> Pixels:
     return np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=filtered), np.float32)
 
 
+def _product(one: Pixels, other: Pixels) -> float:
+    return float(np.dot(one, other)) / one.size
+
+
+def _correlation(spread: float, cross: float, other_spread: float) -> float:
+    """By two variances and what they share; 0 where contrasts differ, and of a picture of nothing but one colour."""
+    least, most = sorted((spread, other_spread))
+    return 0.0 if least < 1 or most > MAX_CONTRAST**2 * least else cross / (spread * other_spread) ** 0.5
+
+
 def _compare(one: Pixels, other: Pixels) -> tuple[float, float]:
     """Correlation of two (SIDE, SIDE, 3), and the worst block's share of variance after the best linear fit."""
     a, b = (one - one.mean()).ravel(), (other - other.mean()).ravel()
-    spread, cross, other_spread = (float(np.dot(*pair)) / a.size for pair in ((a, a), (a, b), (b, b)))
-    if min(spread, other_spread) < 1 or max(spread, other_spread) > MAX_CONTRAST**2 * min(spread, other_spread):
-        return 0.0, 1.0  # a picture of nothing but one colour is like none
-    correlation = cross / (spread * other_spread) ** 0.5
+    spread, cross, other_spread = (_product(*pair) for pair in ((a, a), (a, b), (b, b)))
+    correlation = _correlation(spread, cross, other_spread)
     if correlation < MIN_CORRELATION - NEARLY:
         return correlation, 1.0  # whatever its blocks
     error = (cross / spread * a - b) ** 2

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -19,6 +21,7 @@ from pipeline.copies.detail import PACKED
 from pipeline.copies.points import POINTS, Points
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.engines import spread
+from pipeline.running.errors import Damaged
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import keep_freed_memory
 from pipeline.running.progress import bar
@@ -27,6 +30,8 @@ from pipeline.tables.images import COPY
 
 PIECE = 250
 """Pictures of a piece, all of one shard: a job takes a few seconds, and its array 27 MB."""
+READ = 50
+"""Pictures of a shard that are read at a time: a shard may have 512 MB of them, and is not held."""
 PAIRS = 512
 """Pairs that are looked at in a job."""
 OPEN = 256
@@ -62,14 +67,15 @@ class Looks:
         """Look at the pictures of the table at `images`, and keep what is seen in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         jobs = [
-            (shard, begin, folder / f"{shard.stem}-{begin:06}.npy")
+            (shard, begin, min(PIECE, held - begin), folder / f"{shard.stem}-{begin:06}.npy")
             for shard in IMAGES.shards(images)
-            for begin in range(0, IMAGES.count(shard), PIECE)
+            for held in [IMAGES.count(shard)]
+            for begin in range(0, held, PIECE)
         ]
         with bar("looks", "images", total=IMAGES.count(images)) as shown:
             for held in spread(_look_at, jobs):
                 shown.update(held)
-        return cls([file for _, _, file in jobs])
+        return cls([file for *_, file in jobs])
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -124,20 +130,37 @@ def _judged(pairs: tuple[NDArray[np.int64], NDArray[np.int64]], looks: Looks) ->
         return [of(i, j) for i, j in zip(*(rows.tolist() for rows in pairs), strict=True)]
 
 
-def _look_at(job: tuple[Path, int, Path]) -> int:
-    """Make the piece of a shard's pictures from a row on, unless it stands; returns how many."""
-    shard, begin, file = job
-    pictures = IMAGES.read(shard, ["bytes", "width"]).slice(begin, PIECE)
+def _look_at(job: tuple[Path, int, int, Path]) -> int:
+    """Make the piece of `count` of a shard's pictures from a row on, unless it stands; returns how many."""
+    shard, begin, count, file = job
     if not stands(file):
         keep_freed_memory()  # SIFT's pyramids
-        records = np.zeros(pictures.num_rows, RECORD)
-        for row, picture in enumerate(pictures.to_pylist()):
+        records = np.zeros(count, RECORD)
+        for row, picture in enumerate(_pictures(shard, begin, count)):
             record = _record(picture)
             if record is not None:
                 records[row] = record
         with sealed_file(file) as temporary, temporary.open("wb") as stream:
             _save(records, stream)
-    return int(pictures.num_rows)
+    return count
+
+
+def _pictures(shard: Path, begin: int, count: int) -> Iterator[dict[str, Any]]:
+    """`bytes` and `width` of `count` pictures of a shard, from a row on; of the shard READ are in memory at a time."""
+    first, end = 0, begin + count
+    try:
+        with pq.ParquetFile(shard, memory_map=True, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(READ, columns=["bytes", "width"]):
+                wanted = batch.slice(max(0, begin - first), max(0, end - max(begin, first)))
+                yield from wanted.to_pylist()
+                first += batch.num_rows
+                if first >= end:
+                    return
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # it cannot be opened at all
+            raise
+        raise Damaged(shard, error) from error
+    raise Damaged(shard, f"{first} rows, where {end} are told")
 
 
 def _save(records: NDArray[Any], stream: BinaryIO) -> None:

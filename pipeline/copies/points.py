@@ -9,6 +9,7 @@ Shapes: p points, m matches; places are x and y in units of the picture's longer
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -55,6 +56,12 @@ class Points:
     numbers: Numbers
     width: float
 
+    @cached_property
+    def floats(self) -> NDArray[np.float32]:
+        """The numbers, for products of them."""
+        return self.numbers.astype(np.float32)
+
+    @cached_property
     def mirrored(self) -> "Points":
         """The points of the mirror image."""
         place = self.place * np.array([-1, 1], np.float32) + np.array([self.width, 0], np.float32)
@@ -106,7 +113,7 @@ class Lie:
 
 def lie(one: Points, other: Points) -> Lie | None:
     """How `one` lies on `other`, if points say so."""
-    i, j = matches(one.numbers, other.numbers)
+    i, j = matches(one, other)
     if len(i) < LEAST:
         return None
     here, there = one.place[i], other.place[j]
@@ -120,12 +127,12 @@ def lie(one: Points, other: Points) -> Lie | None:
     return Lie(move, points, points / len(i), here[kept], there[kept])
 
 
-def matches(one: Numbers, other: Numbers) -> tuple[NDArray[Any], NDArray[Any]]:
+def matches(one: Points, other: Points) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows of `one` and of `other` (m,) that are each other's nearest, nearer by RATIO than any other of `other`."""
-    if min(len(one), len(other)) < 2:
+    if min(len(one.numbers), len(other.numbers)) < 2:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    likeness = one.astype(np.float32) @ other.astype(np.float32).T  # whole numbers below 2²⁴, so exact
-    rows, nearest = np.arange(len(one)), likeness.argmax(axis=1)
+    likeness = one.floats @ other.floats.T  # whole numbers below 2²⁴, so exact
+    rows, nearest = np.arange(len(likeness)), likeness.argmax(axis=1)
     best = likeness[rows, nearest]
     likeness[rows, nearest] = -1
     second = likeness.max(axis=1)
@@ -137,4 +144,5 @@ def matches(one: Numbers, other: Numbers) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _apart(places: Places) -> int:
     """How many of the places (m, 2) lie apart: those in one cell of a hundredth count once."""
-    return len(np.unique(np.floor(places * 100).astype(np.int64) @ [1000, 1]))
+    cells = np.sort(np.floor(places * 100).astype(np.int64) @ [1000, 1])
+    return int((cells[1:] != cells[:-1]).sum()) + 1 if len(cells) else 0

@@ -2,8 +2,8 @@
 
 Each picture's VOTERS strongest points are searched for among those of all pictures, as they are and mirrored: FAISS, an
 inverted file over their DIMENSIONS principal numbers. A point votes for the pictures of its NEIGHBOURS nearest points,
-once for each; a picture's pairs are the `most` pictures with most votes, of at least MIN_VOTES. So the pairs grow as
-the pictures, whatever they show.
+once for each; a picture's pairs are the `most` pictures with most votes, of at least MIN_VOTES and SHARES. So the pairs
+grow as the pictures, whatever they show.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,12 +23,20 @@ from pipeline.running.progress import bar
 VOTERS = 200
 DIMENSIONS = 32
 NEIGHBOURS = 6
-MIN_VOTES = 5
+MIN_VOTES, SHARES = 5, (0.05, 0.075)
+"""Votes that make a pair: so many, and such a share of the points that a picture asks with, as they are and mirrored.
+
+The more they are, the more are near something by chance, and the mirrored ones mostly by chance alone.
+"""
 PROBES = 4
-LEARNT = 200_000
-"""Points that principal axes and cells are learnt from."""
-LARGE = 3_000_000
-"""Points from which on the cells themselves are found by a graph."""
+FOR_AXES = 30_000
+"""Points that the principal axes are learnt from."""
+LEARNT, TO_A_CELL = 200_000, 20
+"""Points that cells are learnt from, at least, and for each cell."""
+LIST = 400
+"""Points of a cell on average, at most: a point is compared with those of PROBES cells, however many there are."""
+MANY = 8_192
+"""Cells from which on they are found by a graph (HNSW)."""
 
 Rows = NDArray[np.int64]
 
@@ -73,16 +81,16 @@ def _index(
     pieces: Callable[[], Iterable[tuple[Rows, Numbers]]], total: int, seed: int
 ) -> tuple[Any, NDArray[np.float32], NDArray[np.int32]]:
     """The points of all pictures as an index, the axes that its numbers lie along, and each point's picture."""
-    random = np.random.default_rng(seed)
-    share = min(1.0, LEARNT / total)
-    sample = np.concatenate([x[random.random(len(x)) < share] for _, x in pieces()]).astype(np.float32)
-    both = np.concatenate([sample, sample[:, MIRROR]])
-    axes = np.ascontiguousarray(np.linalg.eigh(both.T @ both)[1][:, ::-1][:, :DIMENSIONS]).astype(np.float32)
-    cells = int(np.clip(2 * np.sqrt(total), 1, max(1, len(sample) // 39)))
-    graph = "_HNSW32" if total > LARGE else ""
-    index: Any = faiss.index_factory(DIMENSIONS, f"IVF{cells}{graph},SQ8")
-    index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed % 2**31, 8, 64
-    index.train(sample @ axes)
+    axes = _axes(_drawn(pieces, FOR_AXES / total, seed))
+    cells = int(max(1, min(2 * np.sqrt(total), total / 39), total / LIST))
+    learnt = _drawn(pieces, max(LEARNT, TO_A_CELL * cells) / total, seed, axes)
+    # Beyond MANY a graph finds the cells, in k-means too: the time of comparing with all of them grows as their square.
+    centres: Any = faiss.IndexHNSWFlat(DIMENSIONS, 32) if cells > MANY else faiss.IndexFlatL2(DIMENSIONS)
+    index: Any = faiss.IndexIVFScalarQuantizer(centres, DIMENSIONS, cells, faiss.ScalarQuantizer.QT_8bit)
+    if cells > MANY:
+        centres.hnsw.efSearch = 12  # which finds .99 of what 4 probes of all would
+    index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed % 2**31, 4, 64
+    index.train(learnt)
     index.nprobe = PROBES
     picture = np.empty(total, np.int32)
     begin = 0
@@ -94,13 +102,30 @@ def _index(
     return index, axes, picture
 
 
+def _drawn(
+    pieces: Callable[[], Iterable[tuple[Rows, Numbers]]], share: float, seed: int, axes: Any = None
+) -> NDArray[np.float32]:
+    """A `share` of the points' numbers, or of these along `axes`."""
+    random = np.random.default_rng(seed)
+    drawn = (numbers[random.random(len(numbers)) < share].astype(np.float32) for _, numbers in pieces())
+    return np.concatenate([numbers if axes is None else numbers @ axes for numbers in drawn])
+
+
+def _axes(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The principal axes (128, DIMENSIONS) of numbers (m, 128) and of those of the mirror images."""
+    products = numbers.T @ numbers
+    both = products + products[np.ix_(MIRROR, MIRROR)]
+    return np.ascontiguousarray(np.linalg.eigh(both)[1][:, ::-1][:, :DIMENSIONS]).astype(np.float32)
+
+
 def _piece(
     index: Any, axes: NDArray[np.float32], picture: NDArray[np.int32], n: int, rows: Rows, numbers: Any, most: int
 ) -> tuple[Rows, Rows, Rows]:
     """The pairs, left < right, that the points of the pictures `rows` of n vote for; how many were cut off, (1,)."""
     none = np.empty(0, np.int64)
     tallies = [(none, none)]
-    for face in (numbers, numbers[:, MIRROR]) if len(rows) else ():
+    voters = np.bincount(rows - rows[0]) if len(rows) else none
+    for face, share in zip((numbers, numbers[:, MIRROR]), SHARES, strict=True) if len(rows) else ():
         near = index.search(face.astype(np.float32) @ axes, NEIGHBOURS + 1)[1]
         voted = np.where(near >= 0, picture[near], rows[:, None])
         point, voted = np.divmod(distinct((np.arange(len(rows))[:, None] * n + voted).ravel()), n)
@@ -108,7 +133,8 @@ def _piece(
         first = np.flatnonzero(np.diff(key, prepend=-1))
         count = np.diff(first, append=len(key))
         key = key[first]
-        kept = (count >= MIN_VOTES) & (key // n != key % n)
+        least = np.maximum(MIN_VOTES, share * voters[key // n - rows[0]])
+        kept = (count >= least) & (key // n != key % n)
         tallies.append((key[kept], count[kept]))
     key, count = (np.concatenate(column) for column in zip(*tallies, strict=True))
     order = np.lexsort((key, -count, key // n))

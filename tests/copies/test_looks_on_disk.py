@@ -1,0 +1,120 @@
+"""A job reads the pictures that it needs, one whose piece stands none; cells of points stay as large as they are."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image, ImageDraw
+
+from pipeline.copies import looks as module
+from pipeline.copies import votes
+from pipeline.copies.looks import Looks
+from pipeline.copies.planted import KINDS
+from pipeline.running.checkpoints import made
+from pipeline.running.errors import Damaged
+from pipeline.tables.corpus import IMAGES
+
+
+def drawn(seed: int) -> Image.Image:
+    random = np.random.default_rng(seed)
+    image = Image.new("RGB", (160, 120), tuple(random.integers(0, 256, 3).tolist()))
+    pen = ImageDraw.Draw(image)
+    for _ in range(60):
+        x, y, w, h = (random.integers(0, 140, 2).tolist()) + random.integers(5, 40, 2).tolist()
+        pen.rectangle((x, y, x + w, y + h), fill=tuple(random.integers(0, 256, 3).tolist()))
+    return image
+
+
+def stored(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def written(pictures: list[bytes], folder: Path, shard_rows: int = 2_000) -> Path:
+    sides = {"width": np.full(len(pictures), 160, np.int32), "height": np.full(len(pictures), 120, np.int32)}
+    rows = {"image_id": [f"{row:03}" for row in range(len(pictures))], "bytes": pictures}
+    replace(IMAGES, shard_rows=shard_rows).write(pa.table(rows | sides), folder / "images")
+    return folder / "images"
+
+
+def test_pictures_of_a_piece_are_those_of_its_rows_however_they_are_read(tmp_path: Path, monkeypatch) -> None:
+    pictures = [bytes([row]) * (row + 1) for row in range(23)]
+    (shard,) = IMAGES.shards(written(pictures, tmp_path))
+    for read in (1, 4, 50):
+        monkeypatch.setattr(module, "READ", read)
+        for begin, count in ((0, 23), (0, 6), (6, 6), (18, 5), (22, 1)):
+            found = [picture["bytes"] for picture in module._pictures(shard, begin, count)]
+            assert found == pictures[begin : begin + count]
+
+
+def test_what_stands_is_not_read_again(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "PIECE", 2)
+    monkeypatch.setenv("ENGINE", "serial")
+    images = written([stored(drawn(seed)) for seed in range(5)], tmp_path, shard_rows=3)
+    first = Looks.of(images, tmp_path / "looks")
+    (tmp_path / "looks/part-00001-000000.npy").unlink()
+    read, reading = [], module._pictures
+    monkeypatch.setattr(module, "_pictures", lambda *job: read.append(job[1:]) or reading(*job))
+    again = Looks.of(images, tmp_path / "looks")
+    assert read == [(0, 2)]  # of the second shard
+    np.testing.assert_array_equal(again.records(), first.records())
+
+
+def test_a_damaged_shard_is_named(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("ENGINE", "serial")
+    images = written([stored(drawn(seed)) for seed in range(3)], tmp_path)
+    (shard,) = IMAGES.shards(images)
+    held = bytearray(shard.read_bytes())
+    held[len(held) // 2] ^= 1
+    shard.write_bytes(held)
+    with pytest.raises(Damaged, match="part-00000"):
+        Looks.of(images, tmp_path / "looks")
+    with pytest.raises(Damaged, match="rows"):
+        list(module._pictures(IMAGES.shards(written([b"1"], tmp_path))[0], 0, 2))
+
+
+def test_many_cells_that_a_graph_finds_bring_the_same_pairs(tmp_path: Path, monkeypatch) -> None:
+    random = np.random.default_rng(3)
+    originals = [drawn(seed) for seed in range(10, 22)]
+    copies = [KINDS[name](originals[row], random, originals[5:8]) for row, name in enumerate(("crop 60 %", "mirrored"))]
+    images = written([stored(one) for one in (*originals, *copies)], tmp_path)
+    looks = Looks.of(images, tmp_path / "looks")
+    total = sum(len(rows) for rows, _ in looks.numbers(votes.VOTERS))
+    few = votes._index(lambda: looks.numbers(votes.VOTERS), total, 7)[0]
+    monkeypatch.setattr(votes, "LIST", 10)
+    monkeypatch.setattr(votes, "MANY", 20)
+    many = votes._index(lambda: looks.numbers(votes.VOTERS), total, 7)[0]
+    assert few.nlist == int(2 * total**0.5) or few.nlist == total // 39
+    assert many.nlist == total // 10 and many.ntotal == few.ntotal == total
+    left, right, _ = votes.voted_pairs(looks, 6, 7, made)
+    assert {(0, 12), (1, 13)} <= set(zip(left.tolist(), right.tolist(), strict=True))
+    again = votes.voted_pairs(looks, 6, 7, made)
+    assert (again[0] == left).all() and (again[1] == right).all()
+
+
+class Found:
+    """An index that finds, for the points as they are and then for the mirrored ones, what it was told."""
+
+    def __init__(self, *near: np.ndarray) -> None:
+        self.near = list(near)
+
+    def search(self, asked: np.ndarray, count: int) -> tuple[None, np.ndarray]:
+        assert count == votes.NEIGHBOURS + 1
+        return None, self.near.pop(0)
+
+
+def test_votes_are_asked_for_as_a_picture_has_points_and_more_of_the_mirrored() -> None:
+    rows = np.repeat([3, 4], [6, 200])  # one of few points, one of many
+    picture = np.arange(10, dtype=np.int32)  # a point each
+    upright, mirrored = (np.full((206, votes.NEIGHBOURS + 1), -1) for _ in range(2))
+    upright[:5, 0] = 0  # 5 of 6
+    upright[6:15, 0], upright[15:25, 0] = 1, 2  # 9 and 10 of 200
+    mirrored[6:20, 0], mirrored[20:35, 0] = 7, 8  # 14 and 15
+    numbers, axes = np.zeros((206, 128), np.uint8), np.zeros((128, votes.DIMENSIONS), np.float32)
+    left, right, cut = votes._piece(Found(upright, mirrored), axes, picture, 10, rows, numbers, 5)
+    assert set(zip(left.tolist(), right.tolist(), strict=True)) == {(0, 3), (2, 4), (4, 8)}
+    assert cut.tolist() == [0]
