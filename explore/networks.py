@@ -41,7 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"networks: {error}\n")
         return 1
     write_text(gexf(nodes, edges), given.network)
-    sys.stdout.write(f"{len(nodes)} nodes, {len(edges)} edges: {given.network}\n")
+    none = "" if nodes else " (no post has a hashtag)"
+    sys.stdout.write(f"{len(nodes)} nodes, {len(edges)} edges{none}: {given.network}\n")
     return 0
 
 

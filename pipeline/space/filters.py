@@ -55,10 +55,11 @@ ALL_POSTS = Filters()
 
 
 def posts_taken(library: Library, filters: Filters) -> Array:
-    """Which posts the filters let through (n,)."""
+    """Which posts the filters let through (n,); read only."""
     taken = np.ones(len(library.post_ids), bool)
     for held in (*_by_the_run(library, filters), *_by_the_source(library, filters)):
         taken &= held
+    taken.flags.writeable = False
     return taken
 
 

@@ -13,10 +13,10 @@ Opening reads nothing but what is asked for, and imports no torch; the first tex
 Shapes: n things of a kind, D numbers per vector.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,6 +39,8 @@ from pipeline.tables.table import positions
 Array = np.ndarray[Any, np.dtype[Any]]
 __all__ = ["KINDS", "Answer", "Asked", "Filters", "Person", "Space"]
 KINDS = ("user", "image", "text")
+KEPT_FILTERS = 8
+"""Filters of which the posts that they let through are kept, a byte a post."""
 WHY = 3
 """Posts that are given to explain a user."""
 
@@ -307,8 +309,13 @@ class Space:
         return seen[self._rows["image"]]
 
     def posts_taken(self, filters: Filters) -> Array:
-        """Which posts the filters let through, a row each."""
-        return posts_taken(self.library, filters)
+        """Which posts the filters let through, a row each; read only, as it is kept for the next question."""
+        return self._posts_taken(filters)
+
+    @cached_property
+    def _posts_taken(self) -> Callable[[Filters], Array]:
+        # Each kind of answer asks anew, and some filters read an address, or a language, of every post.
+        return lru_cache(KEPT_FILTERS)(lambda filters: posts_taken(self.library, filters))
 
     def _answer(self, kind: str, place: int, cosine: float, chance: float | None, vector: Array) -> Answer:
         library, row = self.library, int(self._rows[kind][place])

@@ -10,6 +10,7 @@ import pytest
 from fabricate import PEOPLE, TOPICS
 
 from pipeline.running.errors import UserError
+from pipeline.space import space as space_module
 from pipeline.space.space import Asked, Filters, Space
 from pipeline.tables.corpus import IMAGES, POSTS
 
@@ -112,6 +113,18 @@ def test_filters_let_through_what_they_say(space, fabricated_space):
     assert all(a.cosine >= 0.5 for a in space.search("tiger", filters=Filters(least=0.5)))
     assert space.search("tiger", filters=Filters(since=date(2020, 1, 1))) == []  # nobody knows when these were made
     assert space.search("tiger", filters=Filters(languages=("xx",))) == []
+
+
+def test_filters_look_at_the_posts_once_for_all_kinds_and_what_is_kept_is_read_only(fabricated_space, monkeypatch):
+    space, seen = Space.open(fabricated_space / "data"), []
+    look = space_module.posts_taken
+    monkeypatch.setattr(space_module, "posts_taken", lambda library, filters: seen.append(1) or look(library, filters))
+    first, again = (space.search("tiger", filters=Filters(sides=("test",), languages=("en",))) for _ in range(2))
+    assert [one.id for one in first] == [one.id for one in again] and len(seen) == 1
+    space.search("tiger", filters=Filters(sides=("val",)))
+    assert len(seen) == 2
+    with pytest.raises(ValueError, match="read-only"):
+        space.posts_taken(Filters(sides=("test",)))[0] = True
 
 
 def test_a_user_has_posts_by_time_neighbours_and_a_cluster(space):
