@@ -5,6 +5,7 @@ import io
 import json
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from pipeline.ocr.reading import Line, PictureReader
 from pipeline.ocr.writing import legible, write_words
 from pipeline.privacy import erased
 from pipeline.running.errors import UserError
+from pipeline.space.reading import Reader
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES
 from pipeline.tables.ocr import READ
@@ -140,6 +142,29 @@ def test_shards_that_were_read_are_kept(tmp_path, monkeypatch):
     assert Fake.asked == [b"one|two", b"1", b"three"]
     read = READ.read(tmp_path / "words").to_pylist()
     assert [(row["image_id"], row["text"], row["lines"]) for row in read] == [("a", "one\ntwo", 2), ("c", "three", 1)]
+
+
+@pytest.mark.parametrize("style", [0, 1568])
+def test_a_picture_that_nobody_posted_is_told_with_its_words_too(tmp_path, style):
+    reader = Reader(tmp_path, ROOT / "params.yaml", ROOT / "models")
+    shape = SimpleNamespace(said=384, style=style, sentence=384)
+    reader.__dict__ |= {"trained": SimpleNamespace(model=SimpleNamespace(shape=shape)), "_picture_reader": Says()}
+    red, none = reader.features([drawn("red"), drawn()])
+    assert len(red) == 1280 + 384 + style
+    of_text = reader.sentences(["red flower\nby the sea"])[0]
+    np.testing.assert_array_equal(red[1280 : 1280 + 384], of_text)
+    assert of_text.any() and not none[1280 : 1280 + 384].any()
+
+
+class Says:
+    """Reads two lines in the first picture that it is given, and none in others."""
+
+    def __init__(self):
+        self.left = [Line("red flower", 0.9), Line("by the sea", 0.9)]
+
+    def read(self, stored):
+        found, self.left = self.left, []
+        return found
 
 
 def run_stage(monkeypatch, folder, pictures, **changes):
