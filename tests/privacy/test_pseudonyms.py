@@ -342,12 +342,38 @@ def test_numbers_that_are_no_telephones_stay(text):
     assert texts.without(text, lambda name: "", counts) == text and not counts
 
 
+def pages(folder):
+    """Write what `make explore` answers, in each form, and the networks, into a folder of the project."""
+    pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
+    from serving import serving
+
+    from explore import networks
+
+    (folder / "pages").mkdir()
+    with serving(folder) as served:
+        library = served.space.library
+        paths = ["/", "/users", "/posts?order=newest", "/clusters", "/about", "/map", "/map?rows=0,1,2", "/marks"]
+        paths += ["/search?q=river+castle", f"/search?q=user:{library.users[0]}", "/cluster/0", "/cluster/77"]
+        paths += [f"/user/{name}" for name in library.users.to_pylist()]
+        paths += [f"/post/{name}" for name in library.post_ids.to_pylist()[:40]]
+        paths += [f"/image/{name}" for name in library.images.to_pylist()[:20]]
+        for number, path in enumerate(paths):
+            stem, _, query = path.partition("?")
+            for form in ("", ".json", ".csv") if stem != "/" else ("",):
+                status, headers, data = served.get(f"{stem}{form}?{query}")
+                assert status in (200, 404) and (status == 200 or stem.startswith("/cluster/")), (path, form)
+                (folder / f"pages/{number}{form}").write_bytes(str(headers).encode() + data)
+    for of in ("users", "hashtags"):
+        assert networks.main([str(folder / f"pages/{of}.gexf"), "--of", of, "--data", str(folder / "data")]) == 0
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_whole_run_has_no_planted_name(tmp_path):
     folder = planted(tmp_path, count=200)
     printed = run(folder, YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"])
     assert (folder / "report/index.html").exists()
+    pages(folder)
     assert found(folder, printed) == []
 
     # What is packed for others is searched for what the source has, and refused once a name is in it.
