@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from browser import Page
 
 LONGEST = (
-    *("embedding/test_processes.py", "explore/test_explore.py", "explore/test_people.py", "embedding/test_training.py"),
-    *("tools/test_tools.py", "tools/test_mend.py", "tools/test_pr_report.py", "tools/test_plots.py"),
-    *("stages/test_leaks.py", "stages/test_evaluation.py", "privacy/test_pseudonyms.py", "exports/test_end_to_end.py"),
-    *("report/test_report.py", "space/test_new_users.py", "space/test_space.py", "text/test_lemmas.py"),
-    *("copies/test_looks.py", "ranking/test_ranks.py", "evaluation/test_baselines.py", "join/test_join.py"),
+    *("explore/test_explore.py", "embedding/test_processes.py", "privacy/test_pseudonyms.py", "stages/test_leaks.py"),
+    *("tools/test_tools.py", "embedding/test_training.py", "copies/test_looks.py", "privacy/test_erasure.py"),
+    *("encoding/test_encoders.py", "explore/test_people.py", "corpus/test_origins.py", "join/test_join.py"),
+    *("report/test_report.py", "exports/test_formats.py", "corpus/test_synthetic.py", "split/test_cut.py"),
+    *("tools/test_pr_report.py", "space/test_sentences.py", "text/test_lemmas.py", "exports/test_end_to_end.py"),
 )
 """The files that take longest, by `pytest --durations=60`. Several processes share files out in order: a long one that
 comes last would have one process work while the others wait."""
