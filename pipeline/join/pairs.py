@@ -19,6 +19,7 @@ import numpy as np
 
 from pipeline.join.sets import Sets, first_posts
 from pipeline.running.engines import spread
+from pipeline.running.progress import bar
 
 Array = np.ndarray[Any, Any]
 
@@ -51,7 +52,11 @@ def near_pairs(sets: Sets, threshold: float, workers: int | None = None) -> Pair
     starts, entries, places = _index(sets.offsets, sets.tokens, indexed)
     of_size = np.searchsorted(sizes, np.arange(sizes[-1] + 2))
     told = sets.offsets, sets.tokens, starts, entries, places, needed, smallest, probed, of_size
-    parts = list(spread(_partners, range(0, len(sizes), BLOCK), told, workers, threads=True))
+    parts = []
+    with bar("near-copies", "texts", total=len(sizes)) as shown:
+        for part in spread(_partners, range(0, len(sizes), BLOCK), told, workers, threads=True):
+            parts.append(part)
+            shown.update(min(BLOCK, len(sizes) - shown.n))
     left, right, shared = (np.concatenate([part[i] for part in parts]) for i in range(3))
     return Pairs(left, right, shared / (sizes[left] + sizes[right] - shared))
 
