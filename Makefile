@@ -49,8 +49,6 @@ bench: .venv/.synced  ## A benchmark and its peers: make bench NAME=text_join (d
 
 cluster: .venv/.clustered  ## Ray, beside what is locked: then ENGINE=ray RAY_ADDRESS=head:6379 dvc repro (docs/scale.md)
 
-ocr: .venv/.read  ## The networks that read words in pictures, beside what is locked (images.read; docs/params.md)
-
 lint: .venv/.synced  ## Linters, types, and dvc.yaml held against the code
 	@ruff check .
 	@ruff format --check .
@@ -92,10 +90,12 @@ lock:  ## Compile requirements.lock, cluster.lock and ocr.lock anew from pyproje
 	grep -o 'rapidocr-onnxruntime==[0-9.]*' pyproject.toml | $(UV) pip compile --quiet - --no-deps --universal \
 	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o ocr.lock
 
-.venv/.synced: requirements.lock | $(UV)
+# Of ocr.lock the wheel alone, for the networks in it: what it asks for would put another opencv-python over the locked one.
+.venv/.synced: requirements.lock ocr.lock | $(UV)
 	@echo "Making .venv from requirements.lock (several GB, once) …"
 	@[ -x .venv/bin/python ] || $(UV) venv --quiet --python '>=3.11,<3.13' .venv
 	@$(UV) pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock
+	@$(UV) pip install --quiet --require-hashes --no-deps --python .venv/bin/python --requirement ocr.lock
 	@touch $@
 
 # The peers beside what is locked, each locked version as it is; the next sync takes them out, and this puts them back.
@@ -110,15 +110,9 @@ lock:  ## Compile requirements.lock, cluster.lock and ocr.lock anew from pyproje
 	@$(UV) pip install --quiet --require-hashes --python .venv/bin/python --requirement cluster.lock
 	@touch $@
 
-# The wheel of the networks alone: what it asks for would put another opencv-python over the one that is locked.
-.venv/.read: ocr.lock .venv/.synced
-	@echo "Installing the networks that read words in pictures (the extra ocr) …"
-	@$(UV) pip install --quiet --require-hashes --no-deps --python .venv/bin/python --requirement ocr.lock
-	@touch $@
-
 # Only where no uv is installed.
 .uv/bin/uv:
 	@python3 -m venv .uv
 	@.uv/bin/python -m pip install --quiet uv
 
-.PHONY: ocr cluster test-cluster erase help sbom share env repro mend paper test bench lint check-lock pr-report scale lock explore ask
+.PHONY: cluster test-cluster erase help sbom share env repro mend paper test bench lint check-lock pr-report scale lock explore ask

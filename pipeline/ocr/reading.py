@@ -26,7 +26,7 @@ WHEEL = "rapidocr_onnxruntime"
 FINDS = ("ch_PP-OCRv4_det_infer.onnx", "d2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9")
 READS = ("ch_PP-OCRv4_rec_infer.onnx", "48fc40f24f6d2a207a2b1091d3437eb3cc3eb6b676dc3ef9c37384005483683b")
 """Names and SHA-256 of the weights in rapidocr-onnxruntime 1.4.4."""
-NO_WHEEL = "images.read needs the networks of rapidocr-onnxruntime, which are not installed: `make ocr` installs them."
+NO_WHEEL = "images.read needs the networks of rapidocr-onnxruntime, which are not installed: `make env` installs them."
 
 MOST_LINES = 12
 """Lines that are read of a picture, the highest: a sentence encoder takes some 200 words, and reading a line is what

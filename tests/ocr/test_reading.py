@@ -1,6 +1,5 @@
 """Words in pictures: those that were drawn are read, whatever stands around; kept, resumed, and without names."""
 
-import importlib.util
 import io
 import json
 from collections import Counter
@@ -26,7 +25,6 @@ from pipeline.tables.table import matrix, vectors
 from stages import image_words
 
 ROOT = Path(__file__).parents[2]
-needs_wheel = pytest.mark.skipif(importlib.util.find_spec(reading.WHEEL) is None, reason=reading.NO_WHEEL)
 
 
 def drawn(*lines, size=(420, 240), turn=0, letters="black", paper="white", kind="PNG"):
@@ -51,7 +49,6 @@ def reader():
     return PictureReader()
 
 
-@needs_wheel
 @pytest.mark.parametrize(
     "look", [{}, {"letters": "white", "paper": "navy"}, {"turn": 8}, {"kind": "JPEG"}, {"size": (900, 700)}]
 )
@@ -61,7 +58,6 @@ def test_what_stands_in_a_picture_is_read_from_above_to_below(reader, look):
     assert all(line.score > 0.8 for line in found)
 
 
-@needs_wheel
 def test_what_stands_side_by_side_is_read_from_left_to_right(reader):
     picture = Image.new("RGB", (600, 120), "white")
     for x, y, word in ((420, 42, "three"), (20, 38, "one"), (220, 40, "two")):
@@ -71,18 +67,15 @@ def test_what_stands_side_by_side_is_read_from_left_to_right(reader):
     assert [line.text for line in reader.read(written.getvalue())] == ["one", "two", "three"]
 
 
-@needs_wheel
 def test_a_line_on_its_side_is_read(reader):
     assert [line.text.lower() for line in reader.read(drawn("upright", size=(300, 70), turn=-90))] == ["upright"]
 
 
-@needs_wheel
 @pytest.mark.parametrize("size", [(1, 1), (512, 3), (3, 512), (40, 40)])
 def test_a_picture_without_words_has_none(reader, size):
     assert reader.read(drawn(size=size)) == []
 
 
-@needs_wheel
 def test_the_highest_lines_are_read_where_there_are_many(reader, monkeypatch):
     monkeypatch.setattr(reading, "MOST_LINES", 1)
     picture = Image.new("RGB", (500, 300), "white")
@@ -95,7 +88,7 @@ def test_the_highest_lines_are_read_where_there_are_many(reader, monkeypatch):
 
 def test_networks_that_are_missing_or_others_are_told_in_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(reading.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="make ocr"):
+    with pytest.raises(UserError, match="make env"):
         PictureReader()
     models = tmp_path / "models"
     models.mkdir()
@@ -190,7 +183,6 @@ def test_nothing_is_read_unless_it_is_asked_for_and_there_are_pictures(tmp_path,
     assert READ.count(Path("data/images/words")) == FEATURES.count(Path("data/images/said")) == 0
 
 
-@needs_wheel
 def test_the_stage_tells_what_images_say_as_texts_are_told(tmp_path, monkeypatch):
     from pipeline.encoding.sentences import load_sentence_encoder
 
@@ -206,7 +198,6 @@ def test_the_stage_tells_what_images_say_as_texts_are_told(tmp_path, monkeypatch
     np.testing.assert_allclose(flower, expected, atol=1e-3)
 
 
-@needs_wheel
 @pytest.mark.parametrize(("pseudonyms", "kept"), [("keep", True), ("keyed", False)])
 def test_words_in_pictures_name_nobody_where_names_are_not_kept(tmp_path, monkeypatch, pseudonyms, kept):
     picture = drawn("Sunset at the pier", "by @anna_lopez", "anna@example.org", size=(460, 220))
