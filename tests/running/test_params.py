@@ -108,11 +108,11 @@ def test_a_stage_sees_the_recipe_in_the_sections_that_it_asked_for():
 
 
 def test_words_in_images_need_a_model_that_reads_sentences(tmp_path):
-    path, text = tmp_path / "params.yaml", TEXT.replace("  read: false", "  read: true", 1)
+    path, text = tmp_path / "params.yaml", TEXT.replace("  read: false", "  read: true")
     path.write_text(text)
     with pytest.raises(UserError, match=r"images\.read.*model\.text_encoder"):
         validate(path)
     path.write_text(text.replace("recipe: paper", "recipe: best"))
-    validate(path)  # best.read is false
+    validate(path)  # best.text_encoder reads them
     path.write_text(text.replace("  text_encoder: words", "  text_encoder: both", 1))
     validate(path)
