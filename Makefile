@@ -58,8 +58,8 @@ lint: .venv/.synced  ## Linters, types, and dvc.yaml held against the code
 share: .venv/.synced  ## Report, metrics, cards in share/share.zip; refuses while a name is in them; VECTORS=1, NAMES=1
 	@python -m tools.share $(if $(VECTORS),--vectors) $(if $(NAMES),--names)
 
-sbom: | $(UV)  ## What requirements.lock installs, as CycloneDX: sbom.cdx.json
-	@$(UV) tool run --quiet --from 'cyclonedx-bom==7.2.*' cyclonedx-py requirements requirements.lock \
+sbom: | $(UV)  ## What the environment is made of, as CycloneDX: sbom.cdx.json
+	@cat requirements.lock ocr.lock | $(UV) tool run --quiet --from 'cyclonedx-bom==7.2.*' cyclonedx-py requirements - \
 	    --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.cdx.json 2>/dev/null
 
 # USER is also the login name that the environment has: only one that is typed counts.
