@@ -10,6 +10,9 @@ again, but where its tables are missing, so an interrupted run goes on (`--again
 and tells what the kill cost and whether the tables are the same. word2vec then runs on one thread, as gensim's vectors
 differ from run to run with more.
 
+`--steps N` cuts the trainings (`train`, and the two of `baselines`) to N steps, and word2vec to one pass: for memory, which
+is that of a whole training within a few steps, where hours are not at hand. What was cut is kept as such (`steps`).
+
 Users' interests are left out: the paper's Twitter corpus has none, and its interest corpus has 2,900 users.
 """
 
@@ -60,6 +63,15 @@ MINUTES = {
 }
 """Bounds at the paper's size."""
 
+CUT = """
+import runpy, sys
+from pipeline.embedding import training
+whole = training.shuffled
+training.shuffled = lambda *drawn: whole(*drawn)[:{steps}]
+runpy.run_module("stages.{stage}", run_name="__main__")
+"""
+"""A stage with its trainings cut, in a process of its own as any."""
+
 # What a corpus of this kind asks for: the paper's numbers where openclipart is too small for them; one epoch.
 SETTINGS: dict[str, Any] = {
     "corpus": {"source": "synthetic", "min_posts_per_user": 1, "max_posts_per_user": None},
@@ -77,9 +89,12 @@ def main() -> None:
     parser.add_argument("posts", type=int, nargs="+")
     parser.add_argument("--again", nargs="*", default=[], choices=STAGES)
     parser.add_argument("--kill", nargs="*", default=[], choices=STAGES)
+    parser.add_argument("--steps", type=int)
     arguments = parser.parse_args()
     for posts in arguments.posts:
         folder = _prepare(posts)
+        if arguments.steps:
+            write_params(folder, {"words": {"epochs": 1}}, folder / "params.yaml")
         if arguments.kill:
             _kill(posts, folder, arguments.kill)
             continue
@@ -88,10 +103,10 @@ def main() -> None:
         for stage in STAGES[: STAGES.index(wanted[-1]) + 1] if wanted else ():
             if stage in wanted:
                 print(f"{posts:,} posts: {stage}", file=sys.stderr, flush=True)
-                _keep(posts, stage, _measured(stage, folder))
+                _keep(posts, stage, _measured(stage, folder, arguments.steps))
             elif not _is_made(stage, folder):
                 print(f"{posts:,} posts: {stage}, for its tables alone", file=sys.stderr, flush=True)
-                _measured(stage, folder)
+                _measured(stage, folder, arguments.steps)
     if not arguments.kill:
         _report()
 
@@ -137,7 +152,9 @@ def _is_made(stage: str, folder: Path) -> bool:
     return all((folder / name).exists() for name in outs)
 
 
-def _command(stage: str, folder: Path) -> list[str]:
+def _command(stage: str, folder: Path, steps: int | None = None) -> list[str]:
+    if steps and stage in ("train", "baselines"):
+        return [sys.executable, "-c", CUT.format(steps=steps, stage=stage)]
     command = YAML(typ="safe", pure=True).load(folder / "dvc.yaml")["stages"][stage]["cmd"].split()
     return [sys.executable, *command[1:]]
 
@@ -151,17 +168,26 @@ def _prepare(posts: int, folder: Path | None = None) -> Path:
     return folder
 
 
+<<<<<<< Updated upstream
 def _measured(stage: str, folder: Path, command: list[str] | None = None) -> dict[str, float]:
     """Run one stage in `folder`, or `command` in its place.
 
     Peaks are of all its processes together, what they share counted once.
+=======
+def _measured(stage: str, folder: Path, steps: int | None = None) -> dict[str, float]:
+    """Run one stage in `folder`; peaks are of all its processes together, what they share counted once.
+>>>>>>> Stashed changes
 
     `peak_mb` counts what they have mapped of files too, which the system takes back where memory is short; `held_mb`
     does not.
     """
     begun, peak, held, used = time.perf_counter(), 0, 0, {}
     with (folder / "log.txt").open("a") as log:
+<<<<<<< Updated upstream
         child = subprocess.Popen(command or _command(stage, folder), cwd=folder, stdout=log, stderr=log)
+=======
+        child = subprocess.Popen(_command(stage, folder, steps), cwd=folder, stdout=log, stderr=log)
+>>>>>>> Stashed changes
         top = psutil.Process(child.pid)
         while child.poll() is None:
             try:
@@ -184,7 +210,7 @@ def _measured(stage: str, folder: Path, command: list[str] | None = None) -> dic
         "held_mb": round(held / 2**10),
         "read_mb": round(sum(read for read, _ in used.values()) / 2**20, 1),
         "written_mb": round(sum(written for _, written in used.values()) / 2**20, 1),
-    }
+    } | ({"steps": steps} if steps and stage in ("word2vec", "train", "baselines") else {})
 
 
 def _memory(pid: int) -> dict[str, int]:
