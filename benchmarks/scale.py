@@ -10,8 +10,8 @@ again, but where its tables are missing, so an interrupted run goes on (`--again
 and tells what the kill cost and whether the tables are the same. word2vec then runs on one thread, as gensim's vectors
 differ from run to run with more.
 
-`--steps N` cuts the trainings (`train`, and the two of `baselines`) to N steps, and word2vec to one pass: for memory, which
-is that of a whole training within a few steps, where hours are not at hand. What was cut is kept as such (`steps`).
+`--steps N` cuts the trainings (`train`, and the two of `baselines`) to N steps, and word2vec to one pass: for memory,
+which is that of a whole training within a few steps, where hours are not at hand. It is kept with the figures.
 
 Users' interests are left out: the paper's Twitter corpus has none, and its interest corpus has 2,900 users.
 """
@@ -63,6 +63,7 @@ MINUTES = {
 }
 """Bounds at the paper's size."""
 
+TRAINED = ("train", "baselines")
 CUT = """
 import runpy, sys
 from pipeline.embedding import training
@@ -101,12 +102,14 @@ def main() -> None:
         held = _read().get(str(posts), {})
         wanted = [stage for stage in STAGES if stage not in held or stage in arguments.again]
         for stage in STAGES[: STAGES.index(wanted[-1]) + 1] if wanted else ():
+            command = _command(stage, folder, arguments.steps)
             if stage in wanted:
                 print(f"{posts:,} posts: {stage}", file=sys.stderr, flush=True)
-                _keep(posts, stage, _measured(stage, folder, arguments.steps))
+                cut = {"steps": arguments.steps} if arguments.steps and stage in (*TRAINED, "word2vec") else {}
+                _keep(posts, stage, _measured(stage, folder, command) | cut)
             elif not _is_made(stage, folder):
                 print(f"{posts:,} posts: {stage}, for its tables alone", file=sys.stderr, flush=True)
-                _measured(stage, folder, arguments.steps)
+                _measured(stage, folder, command)
     if not arguments.kill:
         _report()
 
@@ -153,7 +156,7 @@ def _is_made(stage: str, folder: Path) -> bool:
 
 
 def _command(stage: str, folder: Path, steps: int | None = None) -> list[str]:
-    if steps and stage in ("train", "baselines"):
+    if steps and stage in TRAINED:
         return [sys.executable, "-c", CUT.format(steps=steps, stage=stage)]
     command = YAML(typ="safe", pure=True).load(folder / "dvc.yaml")["stages"][stage]["cmd"].split()
     return [sys.executable, *command[1:]]
@@ -168,26 +171,17 @@ def _prepare(posts: int, folder: Path | None = None) -> Path:
     return folder
 
 
-<<<<<<< Updated upstream
 def _measured(stage: str, folder: Path, command: list[str] | None = None) -> dict[str, float]:
     """Run one stage in `folder`, or `command` in its place.
 
     Peaks are of all its processes together, what they share counted once.
-=======
-def _measured(stage: str, folder: Path, steps: int | None = None) -> dict[str, float]:
-    """Run one stage in `folder`; peaks are of all its processes together, what they share counted once.
->>>>>>> Stashed changes
 
     `peak_mb` counts what they have mapped of files too, which the system takes back where memory is short; `held_mb`
     does not.
     """
     begun, peak, held, used = time.perf_counter(), 0, 0, {}
     with (folder / "log.txt").open("a") as log:
-<<<<<<< Updated upstream
         child = subprocess.Popen(command or _command(stage, folder), cwd=folder, stdout=log, stderr=log)
-=======
-        child = subprocess.Popen(_command(stage, folder, steps), cwd=folder, stdout=log, stderr=log)
->>>>>>> Stashed changes
         top = psutil.Process(child.pid)
         while child.poll() is None:
             try:
@@ -210,7 +204,7 @@ def _measured(stage: str, folder: Path, steps: int | None = None) -> dict[str, f
         "held_mb": round(held / 2**10),
         "read_mb": round(sum(read for read, _ in used.values()) / 2**20, 1),
         "written_mb": round(sum(written for _, written in used.values()) / 2**20, 1),
-    } | ({"steps": steps} if steps and stage in ("word2vec", "train", "baselines") else {})
+    }
 
 
 def _memory(pid: int) -> dict[str, int]:
