@@ -1,6 +1,7 @@
 """Stage `image_words`: beyond the paper, the words that stand in images, and these as a sentence encoder has them.
 
 Reads   data/corpus/images     one row per image: image_id, bytes
+        data/images/features   the images' order, in shards
         models/minilm          the tokenizer of sentences.encoder: minilm
 Writes  data/images/words      an image in whose picture words are: its text; no row where images.read is false, or
                                where images are made vectors (images.encoder: stored)

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -21,17 +19,15 @@ from pipeline.copies.detail import PACKED
 from pipeline.copies.points import POINTS, Points
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.engines import spread
-from pipeline.running.errors import Damaged
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import keep_freed_memory
 from pipeline.running.progress import bar
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import COPY
+from pipeline.tables.stretch import rows_of
 
 PIECE = 250
 """Pictures of a piece, all of one shard: a job takes a few seconds, and its array 27 MB."""
-READ = 50
-"""Pictures of a shard that are read at a time: a shard may have 512 MB of them, and is not held."""
 PAIRS = 512
 """Pairs that are looked at in a job."""
 OPEN = 256
@@ -136,31 +132,13 @@ def _look_at(job: tuple[Path, int, int, Path]) -> int:
     if not stands(file):
         keep_freed_memory()  # SIFT's pyramids
         records = np.zeros(count, RECORD)
-        for row, picture in enumerate(_pictures(shard, begin, count)):
+        for row, picture in enumerate(rows_of(shard, ["bytes", "width"], begin, count)):
             record = _record(picture)
             if record is not None:
                 records[row] = record
         with sealed_file(file) as temporary, temporary.open("wb") as stream:
             _save(records, stream)
     return count
-
-
-def _pictures(shard: Path, begin: int, count: int) -> Iterator[dict[str, Any]]:
-    """`bytes` and `width` of `count` pictures of a shard, from a row on; of the shard READ are in memory at a time."""
-    first, end = 0, begin + count
-    try:
-        with pq.ParquetFile(shard, memory_map=True, page_checksum_verification=True) as file:
-            for batch in file.iter_batches(READ, columns=["bytes", "width"]):
-                wanted = batch.slice(max(0, begin - first), max(0, end - max(begin, first)))
-                yield from wanted.to_pylist()
-                first += batch.num_rows
-                if first >= end:
-                    return
-    except (pa.ArrowException, OSError) as error:
-        if getattr(error, "errno", None) is not None:  # it cannot be opened at all
-            raise
-        raise Damaged(shard, error) from error
-    raise Damaged(shard, f"{first} rows, where {end} are told")
 
 
 def _save(records: NDArray[Any], stream: BinaryIO) -> None:

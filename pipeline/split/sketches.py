@@ -15,13 +15,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.running.engines import spread
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.progress import bar
 from pipeline.tables.corpus import IMAGES
+from pipeline.tables.stretch import rows_of
 
 cv2.setNumThreads(1)  # threads of ours look at pictures side by side
 
@@ -163,9 +163,11 @@ def _sketch_piece(job: tuple[Path, Rows, NDArray[np.bool_], Path]) -> int:
     """Make the piece of these rows of a shard, unless it stands; returns how many."""
     shard, rows, held_out, file = job
     if not stands(file):
-        pictures = IMAGES.read(shard, ["bytes"])["bytes"].take(pa.array(rows))
+        begin, wanted = int(rows[0]), dict(zip(rows.tolist(), held_out.tolist(), strict=True))
+        stretch = enumerate(rows_of(shard, ["bytes"], begin, int(rows[-1]) - begin + 1), begin)
+        pictures = ((wanted[row], picture["bytes"]) for row, picture in stretch if row in wanted)
         records = np.zeros(len(rows), RECORD)
-        for record, stored, mirrored in zip(records, pictures.to_pylist(), held_out.tolist(), strict=True):
+        for record, (mirrored, stored) in zip(records, pictures, strict=True):
             found = sketch(stored, mirrored)
             for face in (0, 1):
                 count = len(found.bits[face])

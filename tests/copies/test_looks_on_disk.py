@@ -15,6 +15,7 @@ from pipeline.copies.looks import Looks
 from pipeline.copies.planted import KINDS
 from pipeline.running.checkpoints import made
 from pipeline.running.errors import Damaged
+from pipeline.tables import stretch
 from pipeline.tables.corpus import IMAGES
 
 
@@ -45,9 +46,9 @@ def test_pictures_of_a_piece_are_those_of_its_rows_however_they_are_read(tmp_pat
     pictures = [bytes([row]) * (row + 1) for row in range(23)]
     (shard,) = IMAGES.shards(written(pictures, tmp_path))
     for read in (1, 4, 50):
-        monkeypatch.setattr(module, "READ", read)
+        monkeypatch.setattr(stretch, "READ", read)
         for begin, count in ((0, 23), (0, 6), (6, 6), (18, 5), (22, 1)):
-            found = [picture["bytes"] for picture in module._pictures(shard, begin, count)]
+            found = [picture["bytes"] for picture in stretch.rows_of(shard, ["bytes"], begin, count)]
             assert found == pictures[begin : begin + count]
 
 
@@ -57,8 +58,8 @@ def test_what_stands_is_not_read_again(tmp_path: Path, monkeypatch) -> None:
     images = written([stored(drawn(seed)) for seed in range(5)], tmp_path, shard_rows=3)
     first = Looks.of(images, tmp_path / "looks")
     (tmp_path / "looks/part-00001-000000.npy").unlink()
-    read, reading = [], module._pictures
-    monkeypatch.setattr(module, "_pictures", lambda *job: read.append(job[1:]) or reading(*job))
+    read = []
+    monkeypatch.setattr(module, "rows_of", lambda *job: read.append(job[2:]) or stretch.rows_of(*job))
     again = Looks.of(images, tmp_path / "looks")
     assert read == [(0, 2)]  # of the second shard
     np.testing.assert_array_equal(again.records(), first.records())
@@ -74,7 +75,7 @@ def test_a_damaged_shard_is_named(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(Damaged, match="part-00000"):
         Looks.of(images, tmp_path / "looks")
     with pytest.raises(Damaged, match="rows"):
-        list(module._pictures(IMAGES.shards(written([b"1"], tmp_path))[0], 0, 2))
+        list(stretch.rows_of(IMAGES.shards(written([b"1"], tmp_path))[0], ["bytes"], 0, 2))
 
 
 def test_many_cells_that_a_graph_finds_bring_the_same_pairs(tmp_path: Path, monkeypatch) -> None:
