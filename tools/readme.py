@@ -1,4 +1,4 @@
-"""The results in the README, from metrics/*.json alone: `python -m tools.readme --fix` writes them anew.
+"""The results in the README, from metrics/*.json alone: `python -m tools.readme --fix` rewrites them.
 
 tests/tools/test_readme.py holds the README to the metrics that are committed with it.
 """
@@ -17,7 +17,7 @@ OPEN, CLOSE = "<!-- results: written by `python -m tools.readme --fix` -->\n", "
 def block(root: Path = Path()) -> str:
     """What stands between OPEN and CLOSE."""
     found: dict[str, Metrics] = {}
-    for name in ("import", "retrieval", "baselines", "interests"):
+    for name in ("import", "retrieval", "baselines", "encoder_means", "interests"):
         metrics = read(root / METRICS / f"{name}.json")
         if metrics is None:
             raise SystemExit(f"{METRICS / name}.json is missing; `dvc repro` writes it.")
@@ -25,18 +25,18 @@ def block(root: Path = Path()) -> str:
     said = f"{found['import']['rows_out']:,} drawings by {found['import']['users']:,} people"
     return "\n".join([
         f"Mean median rank of the ground truth on test (openclipart, {said}; 1 is perfect, lower is better):", "",
-        *_ranks(found["retrieval"], found["baselines"]), "",
+        *_ranks(found["retrieval"], found["encoder_means"] | found["baselines"]), "",
         *_interests(found["interests"]), "",
     ])  # fmt: skip
 
 
-def _ranks(model: Metrics, baselines: Metrics) -> list[str]:
+def _ranks(model: Metrics, others: Metrics) -> list[str]:
     rows = [f"| | {' | '.join(TASKS.values())} | joint performance |", "|---|---|---|---|---|"]
     rows.append(_row("**this model**", [_with_interval(model[task], "mean_median_rank") for task in TASKS]
                      + [_with_interval(model, "joint_performance")]))  # fmt: skip
     for key, name in reversed(METHODS.items()):
-        if key in baselines:
-            held = baselines[key]
+        if key in others:
+            held = others[key]
             blocks = [held.get(task, {}) for task in TASKS]
             joint = held.get("joint_performance") if all(one.get("queries") for one in blocks) else None
             rows.append(_row(name, [_shown(one.get("mean_median_rank")) for one in blocks] + [_shown(joint)]))
@@ -47,18 +47,23 @@ def _ranks(model: Metrics, baselines: Metrics) -> list[str]:
 
 
 def _interests(metrics: Metrics) -> list[str]:
+    legend = [
+        "Merged, Bridging, Avg-Image and Avg-Text are the paper's baselines. *Pretrained means* average the vectors of",
+        "pretrained encoders over a user's posts, without any training on the corpus. *Random* is the expected rank by",
+        "chance among the *candidates*. *Joint performance* is the sum of rank / candidates over the three tasks. Brackets:",
+        "95 % intervals over users.",
+    ]
     if "macro" not in metrics:
-        return ["In brackets 95 % intervals, over users."]
+        return legend
     macro = metrics["macro"]
     low, high = macro["interval_95"]["model"]
-    beside = ", ".join(
-        f"{macro[key]:.2f} for {name}" for key, name in METHODS.items() if key in macro and key != "model"
-    )
+    others = ", ".join(f"{name} {macro[key]:.2f}" for key, name in METHODS.items() if key in macro and key != "model")
     return [
-        f"In brackets 95 % intervals, over users. Users' interests by a linear SVM: macro F1 **{macro['model']:.2f}** "
+        *legend, "",
+        f"Predicting users' interests from their vectors by a linear SVM, macro F1: **this model {macro['model']:.2f}** "
         f"({low:.2f}–{high:.2f}),",
-        f"beside {beside}, and {macro['always_yes']:.2f} for calling everyone positive.",
-    ]
+        f"{others}; calling everyone positive {macro['always_yes']:.2f}.",
+    ]  # fmt: skip
 
 
 def _row(name: str, cells: list[str]) -> str:

@@ -10,12 +10,15 @@ from tools.took import took
 
 METRICS, PAGE = Path("metrics"), Path("report/index.html")
 METHODS = {
+    "encoder_mean_whitened": "Pretrained means",
+    "encoder_mean_text": "Pretrained means",
     "avg_text": "Avg-Text",
     "avg_image": "Avg-Image",
     "bridging": "Bridging",
     "merged": "Merged",
     "model": "this model",
 }
+"""Of means of pretrained vectors, which nothing was trained for, one is shown: of ranks the whitened ones."""
 TASKS = {"text_to_user": "text to user", "image_to_text": "image to text", "image_to_user": "image to user"}
 
 Metrics = dict[str, Any]
@@ -23,12 +26,14 @@ Metrics = dict[str, Any]
 
 def main() -> int:
     """Print the results; exit status 1 where a stage has not written its metrics."""
-    found = {name: read(METRICS / f"{name}.json") for name in ("retrieval", "baselines", "interests", "audit")}
+    names = ("retrieval", "baselines", "encoder_means", "interests", "audit")
+    found = {name: read(METRICS / f"{name}.json") for name in names}
     missing = [f"{METRICS / name}.json" for name, metrics in found.items() if metrics is None]
     held = {name: metrics for name, metrics in found.items() if metrics is not None}
     told = []
     if "retrieval" in held:
-        told.append(ranks({**held.get("baselines", {}), "model": held["retrieval"]}))
+        others = held.get("encoder_means", {}) | held.get("baselines", {})
+        told.append(ranks({**others, "model": held["retrieval"]}))
     if "interests" in held:
         told.append(interests(held["interests"]))
     if "audit" in held:
