@@ -50,8 +50,8 @@ def _interests(metrics: Metrics) -> list[str]:
     legend = [
         "Merged, Bridging, Avg-Image and Avg-Text are the paper's baselines. *Pretrained means* average the vectors of",
         "pretrained encoders over a user's posts, without any training on the corpus. *Random* is the expected rank by",
-        "chance among the *candidates*. *Joint performance* is the sum of rank / candidates over the three tasks. Brackets:",
-        "95 % intervals over users.",
+        "chance among the *candidates*. *Joint performance* is the sum of rank / candidates over the three tasks.",
+        "Brackets: 95 % intervals over users.",
     ]
     if "macro" not in metrics:
         return legend
@@ -60,8 +60,8 @@ def _interests(metrics: Metrics) -> list[str]:
     others = ", ".join(f"{name} {macro[key]:.2f}" for key, name in METHODS.items() if key in macro and key != "model")
     return [
         *legend, "",
-        f"Predicting users' interests from their vectors by a linear SVM, macro F1: **this model {macro['model']:.2f}** "
-        f"({low:.2f}–{high:.2f}),",
+        "Predicting users' interests from their vectors by a linear SVM, macro F1: "
+        f"**this model {macro['model']:.2f}** ({low:.2f}–{high:.2f}),",
         f"{others}; calling everyone positive {macro['always_yes']:.2f}.",
     ]  # fmt: skip
 
