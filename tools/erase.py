@@ -36,7 +36,7 @@ from tools.searching import Search, Searched
 CORPUS, MARKS = Path("data/corpus/posts"), Path("data/marks.csv")
 BEFORE = ("check_params", "fetch_corpus", "list_corpus")
 """Stages whose outputs hold nobody: what was fetched is the source itself, and is told as such."""
-LEFT = (".checkpoints", ".scale", "timings", "report", "contact_sheet.png", "data/paper", "data/explore",
+LEFT = (".checkpoints", ".cache", ".scale", "timings", "report", "contact_sheet.png", "data/paper", "data/explore",
         "paper/dvc.lock", "share")  # fmt: skip
 FAILED = "NOT DONE"
 SHORTEST, TEXT = 4, 25
