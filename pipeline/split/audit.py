@@ -88,6 +88,9 @@ def across(
                 f"{shown_query[int(found.query[pair])]} of {held_out}",
                 f"{shown_target[int(found.target[pair])]}",
             )
+        # A pair below the threshold that corners proposed has been looked at: it is told by what was seen.
+        places = found.query * len(targets) + found.target
+        grey = grey[~np.isin(grey * len(targets) + found.nearest[grey], places)]
         apart = np.flatnonzero(~copy)
         chance = np.random.default_rng([len(apart), SIDES.index(held_out)]).random(len(apart))
         for verdict, rank, query, target, similarity in (

@@ -199,6 +199,20 @@ def test_of_what_is_judged_different_a_random_sample_is_kept_of_both_sides():
     assert 0.87 < np.mean(close["similarity"].to_numpy()) < 0.93  # not the nearest
 
 
+def test_a_pair_that_corners_propose_is_told_once_and_by_what_was_seen():
+    def near(asking, asked):
+        """Each query with its nearest, below the threshold, which corners propose too."""
+        rows, cosines = np.arange(len(asking)), np.full(len(asking), 0.78)
+        return Found(rows, rows, cosines, np.ones(len(asking), int), rows, cosines)
+
+    side = np.repeat(np.array([TEST, VAL, TRAIN], object), [4, 4, 8])
+    ids = pa.chunked_array([[f"p{i:02}" for i in range(16)]])
+    found = across("image", side, np.arange(16), ids, near, lambda held, other: held % 2 == 0)
+    assert set(found.close["verdict"].to_pylist()) == {"different"}
+    assert sorted(found.close["held_out_id"].to_pylist()) == ["p01", "p03", "p05", "p07"]
+    assert found.counts[TEST]["grey"] == found.counts[VAL]["grey"] == 4
+
+
 def test_texts_as_written_know_nothing_of_the_cleaning():
     texts = pa.chunked_array([["That's WHAT she said! https://a.example/b #so_true", None], ["猫が好き", "unasked"]])
     words = written_words(texts, pa.array([True, True, True, False]))
