@@ -8,9 +8,10 @@ from pipeline.running.checkpoints import keep_in, made
 from pipeline.running.errors import UserError
 from pipeline.split import exact_search
 from pipeline.split.as_written import written_words
-from pipeline.split.audit import across, check_groups_whole, exclude, remaining
+from pipeline.split.audit import across, check_groups_whole, exclude, remaining, with_pairs
 from pipeline.split.exact_search import Found, search_images, search_texts, unit, word_sets
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL
+from pipeline.tables.split import CLOSE
 
 
 def lists(texts):
@@ -182,6 +183,19 @@ def test_pairs_that_the_second_check_tells_apart_stay_and_are_counted_apart():
     assert (found.counts[TEST]["judged_different"], found.counts[VAL]["judged_different"]) == (1, 1)
     different = found.close.filter(pa.compute.equal(found.close["verdict"], "different"))
     assert set(different["held_out_id"].to_pylist()) == {"p1", "p6"}
+
+
+def test_a_pair_that_is_below_the_threshold_and_was_looked_at_is_told_once(tmp_path):
+    def with_corners(asking, asked):
+        found = search(asking, asked)
+        below = np.flatnonzero(found.nearest >= 0)  # corners propose what the features call close, and no more
+        return with_pairs(found, below, found.nearest[below], found.nearest_similarity[below])[0]
+
+    close = across("image", SIDE, ITEM, IDS, with_corners, lambda held, other: held == other).close
+    told = close.select(["held_out_id", "other_id", "verdict"]).to_pylist()
+    assert {"p0", "p4", "different"} in [set(row.values()) for row in told]
+    assert len({(row["held_out_id"], row["other_id"]) for row in told}) == len(told) == 4
+    CLOSE.write(close, tmp_path / "close")  # which takes a key once
 
 
 def test_of_what_is_judged_different_a_random_sample_is_kept_of_both_sides():
