@@ -83,8 +83,8 @@ def bound(pictures: list[bytes], vectors: np.ndarray, among: int) -> np.ndarray:
         for turn in range(half):
             rows = np.concatenate([np.arange(among), among + np.flatnonzero(kind % half == turn)])
             n = len(rows)
-            np.save(Path(folder) / f"{turn}.npy", records[rows])
-            looks = Looks([Path(folder) / f"{turn}.npy"])
+            records[rows].tofile(Path(folder) / f"{turn}.looks")
+            looks = Looks([Path(folder) / f"{turn}.looks"])
             near = near_pairs(vectors[rows], MIN_COSINE, 7, NEIGHBOURS)
             left, right, _ = voted_pairs(looks, NEIGHBOURS, 7, made)
             keys = distinct(np.concatenate([near.left * n + near.right, left * n + right]))

@@ -30,7 +30,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops
+from PIL import Image
 
 from pipeline.copies.detail import Grey, by_pixels, differ, kept, unpacked
 from pipeline.copies.panel import panel
@@ -197,7 +197,7 @@ def _laid(one: Look, other: Look, lie: Lie, mirrored: bool) -> str | None:
     if not 1 / 20 < scale < 20:
         return None
     marks = _through(PLACED, lie.there)
-    details = one.detail, other.detail
+    first, second = one, other
     if scale > 1:  # the finer picture is laid on the coarser, where both have the detail that is compared
         marks = _through(PLACED @ flip, lie.here)
         one, other, there, scale = other, one, np.linalg.inv(there), 1 / scale
@@ -216,7 +216,7 @@ def _laid(one: Look, other: Look, lie: Lie, mirrored: bool) -> str | None:
     if inside.sum() < WINDOW**2:
         return None
     overlap, alike = _agreeing_overlap(laid, other.content, inside, width * height, there, few)
-    if overlap >= OVERLAP and alike and not mirrored and not differ(*details, move, untold=True):
+    if overlap >= OVERLAP and alike and not mirrored and not differ(first.detail, second.detail, move, untold=True):
         return COPY
     if overlap >= OVERLAP_LEAST:
         return DERIVED
@@ -316,20 +316,21 @@ def _between(marks: Places, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _content(image: Image.Image) -> tuple[int, int, int, int]:
     """The box of what is in a plain border, or in a second one inside (a frame around a drawing on white)."""
+    pixels = np.asarray(image)
     left, top, right, bottom = 0, 0, *image.size
     before = None
     for _ in range(2):
-        pixels = np.asarray(image.crop((left, top, right, bottom)))
-        colour = np.median(np.concatenate([pixels[:, 0], pixels[0], pixels[:, -1], pixels[-1]]), axis=0)
+        inside = pixels[top:bottom, left:right]
+        edges = np.concatenate([inside[:, 0], inside[0], inside[:, -1], inside[-1]])
+        colour = np.median(edges, axis=0)
         if before is not None and np.abs(colour - before).max() <= PLAIN:
             break
         before = colour
-        plain = Image.new("RGB", (right - left, bottom - top), tuple(int(value) for value in colour))
-        red, green, blue = ImageChops.difference(image.crop((left, top, right, bottom)), plain).split()
-        box = ImageChops.lighter(ImageChops.lighter(red, green), blue).point(lambda v: 255 * (v > PLAIN)).getbbox()
-        if box is None:
+        low, high = ((*(np.trunc(colour) + by).tolist(), 0.0) for by in (-PLAIN, PLAIN))
+        x, y, width, height = cv2.boundingRect(cv2.bitwise_not(cv2.inRange(inside, low, high)))
+        if not width:
             break
-        left, top, right, bottom = left + box[0], top + box[1], left + box[2], top + box[3]
+        left, top, right, bottom = left + x, top + y, left + x + width, top + y + height
     return left, top, right, bottom
 
 

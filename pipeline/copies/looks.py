@@ -1,8 +1,11 @@
-"""The looks of all pictures, on disk: memory stays at the pages that are read.
+"""The looks of all pictures, on disk: memory stays at the few that are read.
 
-Pieces of PIECE pictures stand in a folder, as arrays of RECORD that are mapped, not read; a killed run goes on after
-its last piece. A look takes 108 KB, so the folder is about as large as the pictures are. Pieces, and stretches of pairs
-to look at, are jobs (`pipeline.running.engines.spread`).
+Pieces of PIECE pictures stand in a folder, as files of RECORD; a killed run goes on after its last piece. A look takes
+108 KB, so the folder is about as large as the pictures are. Pieces, and stretches of pairs to look at, are jobs
+(`pipeline.running.engines.spread`).
+
+A look is read, not mapped: pages of mapped files count as a process's own, and joblib ends workers that have taken
+300 MB more than at their first job, as ones that leak.
 """
 
 from collections.abc import Iterator
@@ -30,8 +33,6 @@ PIECE = 250
 """Pictures of a piece, all of one shard: a job takes a few seconds, and its array 27 MB."""
 PAIRS = 512
 """Pairs that are looked at in a job."""
-OPEN = 256
-"""Pieces that a process has mapped at a time: a large corpus has more than files may be open."""
 MADE = Verdict(COPY, "features", 0.0)
 """Of images without pixels, made vectors (corpus.synthetic.images: features): their cosine has decided."""
 RECORD = np.dtype(
@@ -46,24 +47,23 @@ RECORD = np.dtype(
         ("detail", "u1", (PACKED,)),
     ]
 )
-Piece = tuple[str, int]
-"""The file of a piece, and when it was written."""
 
 
 class Looks:
     """The look of each row of the table IMAGES. It can be sent to another process that sees its files."""
 
     def __init__(self, files: list[Path]) -> None:
-        """`files`: arrays of RECORD as np.save writes them, in order of the rows."""
-        self._pieces: list[Piece] = [(str(file), file.stat().st_mtime_ns) for file in files]
-        self._first = np.concatenate([[0], np.cumsum([len(_mapped(piece)) for piece in self._pieces])]).astype(np.int64)
+        """`files`: of RECORD, in order of the rows."""
+        self._files = files
+        held = [file.stat().st_size // RECORD.itemsize for file in files]
+        self._first = np.concatenate([[0], np.cumsum(held)]).astype(np.int64)
 
     @classmethod
     def of(cls, images: Path, folder: Path) -> "Looks":
         """Look at the pictures of the table at `images`, and keep what is seen in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         jobs = [
-            (shard, begin, min(PIECE, held - begin), folder / f"{shard.stem}-{begin:06}.npy")
+            (shard, begin, min(PIECE, held - begin), folder / f"{shard.stem}-{begin:06}.looks")
             for shard in IMAGES.shards(images)
             for held in [IMAGES.count(shard)]
             for begin in range(0, held, PIECE)
@@ -78,12 +78,15 @@ class Looks:
 
     def records(self) -> NDArray[Any]:
         """All that is kept, (n,) of RECORD, in memory."""
-        return np.concatenate([np.asarray(_mapped(piece)) for piece in self._pieces])
+        return np.concatenate([np.fromfile(file, RECORD) for file in self._files])
 
     def look(self, row: int) -> Look | None:
         """The look of a row; None without pixels."""
         piece = int(np.searchsorted(self._first, row, side="right")) - 1
-        record = _mapped(self._pieces[piece])[row - self._first[piece]]
+        before = int(row - self._first[piece]) * RECORD.itemsize
+        with self._files[piece].open("rb", buffering=0) as stream:
+            stream.seek(before)
+            record = np.frombuffer(stream.read(RECORD.itemsize), RECORD)[0]
         if not record["seen"]:
             return None
         count, (height, width) = int(record["points"]), record["shape"].tolist()
@@ -93,7 +96,8 @@ class Looks:
 
     def numbers(self, count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """By pieces, the rows (p,) and the numbers (p, 128) of the `count` strongest points of each picture."""
-        for first, mapped in zip(self._first.tolist(), map(_mapped, self._pieces), strict=False):
+        for first, file in zip(self._first.tolist(), self._files, strict=False):
+            mapped = np.memmap(file, RECORD, "r")  # a third of its bytes at most are asked for
             held = np.minimum(mapped["points"], count)
             there = np.arange(count)[None, :] < held[:, None]
             yield np.repeat(np.arange(len(mapped)) + first, held), mapped["numbers"][:, :count][there]
@@ -108,11 +112,6 @@ class Looks:
             for place, verdict in zip(order[begin : begin + PAIRS].tolist(), part, strict=True):
                 told[place] = verdict
         return told
-
-
-@lru_cache(OPEN)
-def _mapped(piece: Piece) -> Any:
-    return np.load(piece[0], mmap_mode="r")
 
 
 def _judged(pairs: tuple[NDArray[np.int64], NDArray[np.int64]], looks: Looks) -> list[Verdict | None]:
@@ -142,8 +141,7 @@ def _look_at(job: tuple[Path, int, int, Path]) -> int:
 
 
 def _save(records: NDArray[Any], stream: BinaryIO) -> None:
-    """As np.save has it, but that records of nothing are left as holes, which take no disk."""
-    np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(records))
+    """Records of nothing are left as holes, which take no disk."""
     for record in records:
         if record["seen"]:
             stream.write(record.tobytes())

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pytest
 from PIL import Image, ImageDraw
@@ -57,12 +58,22 @@ def test_what_stands_is_not_read_again(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("ENGINE", "serial")
     images = written([stored(drawn(seed)) for seed in range(5)], tmp_path, shard_rows=3)
     first = Looks.of(images, tmp_path / "looks")
-    (tmp_path / "looks/part-00001-000000.npy").unlink()
+    (tmp_path / "looks/part-00001-000000.looks").unlink()
     read = []
     monkeypatch.setattr(module, "rows_of", lambda *job: read.append(job[2:]) or stretch.rows_of(*job))
     again = Looks.of(images, tmp_path / "looks")
     assert read == [(0, 2)]  # of the second shard
     np.testing.assert_array_equal(again.records(), first.records())
+
+
+def test_looks_that_were_read_stay_with_no_process(tmp_path: Path) -> None:
+    records = np.zeros(400, module.RECORD)  # 43 MB
+    records["seen"], records["shape"], records["points"] = True, 4, np.arange(400)
+    records.tofile(tmp_path / "piece.looks")
+    looks, process = Looks([tmp_path / "piece.looks"]), psutil.Process()
+    before = process.memory_info().rss
+    assert [len(looks.look(row).points.place) for row in range(400)] == list(range(400))
+    assert process.memory_info().rss < before + 10_000_000  # joblib ends a worker that has taken 300 MB
 
 
 def test_a_damaged_shard_is_named(tmp_path: Path, monkeypatch) -> None:
