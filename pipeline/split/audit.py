@@ -120,17 +120,13 @@ def with_pairs(found: Found, query: np.ndarray, target: np.ndarray, similarity: 
 
 
 def _first(close: pa.Table) -> pa.Table:
-    """Of each verdict the first over both held-out sides, by rank; a pair once, by what a look said, if any did."""
+    """Of each verdict the first over both held-out sides, by rank."""
     order = [("rank", "ascending"), ("held_out_id", "ascending"), ("other_id", "ascending")]
     ordered = close.group_by(CLOSE.schema.names).aggregate([("rank", "min")]).rename_columns(close.column_names)
     ordered = ordered.sort_by(order).drop_columns(["rank"])
     verdict = ordered["verdict"].to_numpy(zero_copy_only=False)
     rows = np.concatenate([np.flatnonzero(verdict == name)[:most] for name, most in MOST.items()])
-    # What corners propose may lie below the threshold by its features, and be the closest there.
-    pairs = list(zip(*(ordered[name].take(pa.array(rows)).to_pylist() for name in CLOSE.key[1:]), strict=True))
-    looked = {pair for pair, row in zip(pairs, rows, strict=True) if verdict[row] == DIFFERENT}
-    kept = [verdict[row] == DIFFERENT or pair not in looked for pair, row in zip(pairs, rows, strict=True)]
-    return ordered.take(pa.array(rows[np.array(kept, bool)]))
+    return ordered.take(pa.array(rows))
 
 
 def remaining(finding: Finding, side: np.ndarray, item: np.ndarray) -> int:
