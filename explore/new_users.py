@@ -2,7 +2,8 @@
 
     python -m explore.new_users posts.csv vectors.parquet
 
-posts: Parquet, CSV or JSON lines with `user_id` and `text`, `image` (a path in the folder or zip of pictures), or both.
+posts: a table as the import takes one (docs/own-corpus.md), with `user_id` and `text`, `image` (a path in the folder or
+zip of pictures), or both.
 Written are `id` and `vector`, as in data/embeddings/users; what was left out is told on standard error, row by row.
 """
 
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.corpus import cells, files
 from pipeline.pictures.finding import opened
 from pipeline.pictures.reading import Rejected
 from pipeline.running.errors import UserError
@@ -34,12 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
     asked.add_argument("--data", type=Path, default=Path("data"))
     given = asked.parse_args(arguments)
     try:
-        posts = read(given.posts)
+        posts, refused = read(given.posts)
         space = Space.open(given.data)
         left_out: list[tuple[int, str, str]] = []
         with opened(given.images or given.posts.resolve().parent) as pictures:
             for row, post in enumerate(posts):
-                found = pictures.read(str(post["image"])) if post.get("image") else None
+                found = pictures.read(post["image"]) if post["image"] else None
                 if isinstance(found, Rejected):
                     left_out.append((row, *found))
                 post["image"] = found if isinstance(found, bytes) else None
@@ -47,8 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"new_users: {error}\n")
         return 1
-    for row, reason, detail in sorted([*left_out, *others]):
-        sys.stderr.write(f"{given.posts}, row {row + 1}: {reason}{f' ({detail})' if detail else ''}\n")
+    told = [*refused, *((posts[at]["row"], reason, detail) for at, reason, detail in (*left_out, *others))]
+    for row, reason, detail in sorted(told):
+        sys.stderr.write(f"{given.posts}, row {row}: {reason}{f' ({detail})' if detail else ''}\n")
     names = sorted(made)
     table = pa.table({"id": pa.array(names), "vector": vectors(np.stack([made[n] for n in names]))})
     with atomic_file(given.vectors) as temporary:
@@ -57,25 +60,37 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The posts of a table. Raises UserError where it cannot be read or lacks a column."""
+def read(path: Path) -> tuple[list[dict[str, Any]], list[tuple[int, str, str]]]:
+    """The posts of a table, with their `row`, as the import reads a table, and the rows that cannot be read.
+
+    Raises UserError where the table cannot be read, lacks a column or has no post.
+    """
+    posts: list[dict[str, Any]] = []
+    refused: list[tuple[int, str, str]] = []
     try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        elif path.suffix == ".csv":
-            table = pd.read_csv(path, dtype=str)
-        elif path.suffix == ".jsonl":
-            table = pd.read_json(path, lines=True)
-        else:
-            raise UserError(f"{path}: a table of posts is .parquet, .csv or .jsonl.")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-    if "user_id" not in table.columns or not {"text", "image"} & set(table.columns):
-        raise UserError(f"{path} has columns {', '.join(table.columns)}; user_id and text or image are needed.")
-    if not len(table) or table["user_id"].isna().any():
-        raise UserError(f"{path}: each post needs a user_id, and there has to be one.")
-    held = table[[name for name in ("user_id", "text", "image") if name in table.columns]].astype(object)
-    return [{str(k): v for k, v in row.items()} for row in held.where(held.notna(), None).to_dict("records")]
+        pieces = list(files.read(path, ("user_id",), ("text", "image")))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+    for rows, unread in pieces:
+        held = {"user_id": cells.ids(rows["user_id"], path, "user_id")}
+        held |= {name: cells.texts(rows[name], path, name) for name in ("text", "image")}
+        wrong = pc.coalesce(*(found for _, found in held.values()))
+        wrong = pc.if_else(pc.and_(pc.is_null(wrong), pc.is_null(held["user_id"][0])), "missing user_id", wrong)
+        table = pa.table({"row": rows["row"], "wrong": wrong, **{name: values for name, (values, _) in held.items()}})
+        for post in table.to_pylist():
+            if why := post.pop("wrong"):
+                refused.append((post["row"], *why.partition(": ")[::2]))
+            else:
+                posts.append(post)
+        told = zip(unread["id"].to_pylist(), unread["reason"].to_pylist(), unread["detail"].to_pylist(), strict=True)
+        refused += [(int(name.split()[1]), reason, detail) for name, reason, detail in told]
+    if not any(post["text"] or post["image"] for post in posts):
+        raise UserError(
+            f"{path} has no row that is a post"
+            + (f" (row {refused[0][0]}: {refused[0][1]} {refused[0][2]}".rstrip() + ")" if refused else "")
+            + "; each needs a user_id, and text or image."
+        )
+    return posts, refused
 
 
 if __name__ == "__main__":

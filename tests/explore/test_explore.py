@@ -22,6 +22,7 @@ from explore.forms import as_csv
 from explore.guard import HEADERS
 from explore.people import People
 from explore.views import Views, address
+from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 from pipeline.running.machine import cache_folder
 from pipeline.space.space import Space
@@ -361,7 +362,38 @@ def test_from_the_shell(run, tmp_path, capsys):
     lengths = [np.linalg.norm(vector) for vector in table["vector"].to_pylist()]
     np.testing.assert_allclose(lengths, 1, atol=1e-5)
     told = capsys.readouterr().err
-    assert "row 2: missing" in told and "row 3: neither a known word nor a picture" in told
+    assert "row 3: missing" in told and "row 4: neither a known word nor a picture" in told
+
+
+def test_new_users_are_read_as_the_import_reads_tables(tmp_path):
+    lines = {"user_id": ["007", "7", "Null"], "text": ["tulip", "rose; thorn", "petal"]}
+    rows = list(zip(*lines.values(), strict=True))
+    written = {
+        "semicolons.csv": "\ufeffuser_id;text\r\n" + "\r\n".join(f'{user};"{text}"' for user, text in rows),
+        "tabs.tsv": "user_id\ttext\n" + "\n".join("\t".join(row) for row in rows),
+        "lines.jsonl": "\n".join(json.dumps({"user_id": user, "text": text}) for user, text in rows),
+    }
+    for name, content in written.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        posts, refused = new_users.read(tmp_path / name)
+        assert [(post["user_id"], post["text"], post["image"]) for post in posts] == [(*row, None) for row in rows]
+        assert not refused
+    (tmp_path / "some.csv").write_text("user_id,text\nann,tulip\n,rose\n1.2E+17,petal\n")
+    posts, refused = new_users.read(tmp_path / "some.csv")
+    assert [post["row"] for post in posts] == [2]
+    assert [(row, why) for row, why, _ in refused] == [(3, "missing user_id"), (4, "id rounded by a spreadsheet")]
+    for name, content, said in (
+        ("none.csv", "user_id,text\n", "has no row that is a post; each needs"),
+        ("empty.csv", "user_id,text\n,x\n", r"has no row that is a post \(row 2: missing user_id\)"),
+        ("other.csv", "user_id,body\nann,tulip\n", "has no row that is a post; each needs"),
+        ("names.csv", "name,text\nann,tulip\n", "no column user_id"),
+        ("posts.xlsx", "", "spreadsheet"),
+    ):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(UserError, match=said):
+            new_users.read(tmp_path / name)
+    with pytest.raises(UserError, match=r"nowhere\.csv"):
+        new_users.read(tmp_path / "nowhere.csv")
 
 
 def test_networks_are_well_formed_weighted_and_the_same_again(run, hostile, tmp_path):
