@@ -50,7 +50,8 @@ def main() -> None:
     for kind in KINDS:
         for (asking, words), null in nulls(asked, kind, pieces(kind)).items():
             rows.append((asking, words, kind, null.mean.astype(np.float32), null.highest))
-            log.info("%s of %s, %d words: %.3f has chance .05", kind, asking, words, null.surplus())
+            if np.isfinite(surplus := null.surplus()):  # else there is nothing of the kind
+                log.info("%s of %s, %d words: %.3f has chance .05", kind, asking, words, surplus)
     columns = [list(column) for column in zip(*rows, strict=True)]
     told = [pa.array(c, field.type) for c, field in zip(columns, CHANCE.schema, strict=True)]
     CHANCE.write(pa.table(told, schema=CHANCE.schema), FOUND)

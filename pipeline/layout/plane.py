@@ -43,10 +43,11 @@ def neighbours(values: Array, k: int) -> tuple[Array, Array]:
 def lay_out(values: Array, perplexity: float, seed: int) -> tuple[Array, Array, Array]:
     """Coordinates (n, 2) float32 of things with the vectors `values` (n, D), and their neighbours; see the module.
 
-    Rows are in an order that does not depend on chance, by id. Fewer than four things lie on a line.
+    Rows are in an order that does not depend on chance, by id.
+    Fewer than four things lie on a line, and so do more where all are the same.
     """
     n = len(values)
-    if n < 4:
+    if n < 4 or not np.ptp(unit(values), axis=0).any():
         found, distances = (
             neighbours(values, 1) if n > 1 else (np.empty((n, 0), np.int64), np.empty((n, 0), np.float32))
         )

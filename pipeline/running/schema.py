@@ -16,7 +16,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 TRANSLATED_TOPICS = 32
@@ -175,7 +175,7 @@ TextEncoder = Literal["words", "sentence", "both"]
 
 
 class Model(_Section):
-    dim: PositiveInt
+    dim: Annotated[int, Field(ge=2)]
     text_length: PositiveInt
     windows: list[PositiveInt]
     filters: list[PositiveInt]

@@ -50,6 +50,12 @@ def test_few_things_have_a_place_too(things, count):
     assert len(np.unique(points, axis=0)) == count
 
 
+@pytest.mark.parametrize("count", [5, 60])
+def test_things_that_are_all_the_same_have_a_place_too(things, count):
+    points, *_ = lay_out(np.repeat(things.values[:1], count, axis=0), 30, seed=1)
+    assert np.isfinite(points).all() and len(np.unique(points, axis=0)) == count
+
+
 def test_more_than_wanted_are_drawn_by_their_ids_alone(things):
     chosen = drawn(things, 120, seed=1)
     fewer = drawn(Vectors(things.ids.slice(0, 150), things.values[:150]), 120, seed=1)

@@ -39,6 +39,8 @@ TEXT = PARAMS.read_text()
         ),
         ("  text_encoder: words", "  text_encoder: wrods", "model.text_encoder is 'wrods'; it has to be 'words'"),
         ("  brands: null", "  brands: b.csv", "edges and brands make interests where source is export"),
+        ("  dim: 1024", "  dim: 1", "model.dim is 1; it has to be greater than or equal to 2."),
+        ("  learning_rate: 5.0e-4", "  learning_rate: .inf", "learning_rate is inf; it has to be a finite number"),
         ("seed: 7", "seed: true", "seed is True; it has to be a valid integer."),
     ],
 )
