@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from pipeline.embedding.batches import Array, Batch, Posts, cut, shuffled
 from pipeline.embedding.losses import PAIRS, Encoded, Objective
 from pipeline.embedding.model import MODALITIES, JointModel
-from pipeline.embedding.optimizer import BETA1, BETA2, EPSILON, RowAdam
+from pipeline.embedding.optimizer import Adam, RowAdam
 from pipeline.embedding.processes import ALONE, Processes
 from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
@@ -102,9 +102,7 @@ class Trainer:
                 weight.requires_grad_(modality in learned)
         weights = [weight for modality in learned for weight in model.weights(modality)]
         self.weights = weights + list(objective.parameters())
-        self.adam = torch.optim.Adam(
-            self.weights, lr=settings.learning_rate, betas=(BETA1, BETA2), eps=EPSILON, fused=True
-        )
+        self.adam = Adam(self.weights)
         steps = settings.epochs * self.steps_per_epoch
         self.users = RowAdam(model.user_rows, steps) if "user" in learned else None
         self.words = RowAdam(model.word_rows, steps) if tune_words and "text" in learned else None
@@ -195,15 +193,12 @@ class Trainer:
         rows = self.users.fetch(batch.users, self.step) if self.users else None
         words = self.words.fetch(batch.words, self.step) if self.words else None
         loss, parts = self.loss(batch.to(model.device), rows, words)
-        self.adam.zero_grad()
+        for weight in self.weights:
+            weight.grad = None
         if loss.requires_grad:
             # Times their number, as what is distributed takes the mean over processes, and the loss is their sum.
             (loss * processes.count if processes.count > 1 else loss).backward()
-        for weight in self.weights:  # a step without a gradient is still a step of Adam
-            weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
-        for group in self.adam.param_groups:
-            group["lr"] = rate
-        self.adam.step()
+        self.adam.step(rate)
         for adam, leaf, at, times in (
             (self.users, rows, batch.users, self.settings.user_rate),
             (self.words, words, batch.words, 1.0),
@@ -266,7 +261,7 @@ class Trainer:
         state: dict[str, Any] = {
             "model": self.model.state_dict(),
             "objective": self.objective.state_dict(),
-            "adam": self.adam.state_dict(),
+            "adam": self.adam.state(),
             "users": self.users.state() if self.users else {},
             "words": self.words.state() if self.words else {},
             "best_state": self.best_state,
@@ -284,7 +279,7 @@ class Trainer:
         state = torch.load(self.checkpoint, map_location=self.model.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.objective.load_state_dict(state["objective"])
-        self.adam.load_state_dict(state["adam"])
+        self.adam.load(state["adam"])
         for name, adam in (("users", self.users), ("words", self.words)):
             if adam is not None:
                 adam.load(state[name])

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from plain_adam import PlainAdam
 from planted import small
 
 from pipeline.embedding import training
@@ -20,7 +21,7 @@ from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Shape
 from pipeline.embedding.model import load as load_model
-from pipeline.embedding.optimizer import RowAdam
+from pipeline.embedding.optimizer import Adam, RowAdam
 from pipeline.embedding.training import Trainer
 from pipeline.ranking import queries
 from pipeline.ranking.queries import rank_queries
@@ -75,7 +76,7 @@ def test_adam_by_rows_is_dense_adam(steps):
     random = np.random.default_rng(0)
     start = torch.randn(40, 5)
     rows, dense = RowAdam(start.clone(), steps), start.clone().requires_grad_()
-    adam = torch.optim.Adam([dense])
+    adam = PlainAdam(dense)
     for step in range(1, steps + 1):
         rate = 0.01 / 10 ** (3 * step // steps)
         # Row 0 is touched at the first step alone, and fades; row 1 never; the first rows seldom, the others often.
@@ -86,11 +87,33 @@ def test_adam_by_rows_is_dense_adam(steps):
         torch.testing.assert_close(leaf.detach(), dense.detach()[at], rtol=1e-5, atol=1e-6)
         rows.update(at, gradient, step, rate)
         dense.grad = torch.zeros_like(dense).index_copy(0, at, gradient)
-        adam.param_groups[0]["lr"] = rate
-        adam.step()
+        adam.step(rate)
     rows.settle(steps)
     torch.testing.assert_close(rows.table, dense.detach(), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(rows.table[1], start[1], rtol=0, atol=0)
+
+
+def test_adam_is_that_of_torch_goes_on_as_it_was_and_takes_no_gradient_for_zeros():
+    start = [torch.randn(5, 3), torch.randn(7), torch.randn(())]
+    ours, plain = ([weight.clone().requires_grad_() for weight in start] for _ in range(2))
+    one, others = Adam(ours), [PlainAdam(weight) for weight in plain]
+    for step in range(40):
+        if step == 20:
+            kept = {name: [value.clone() for value in values] for name, values in one.state().items()}
+            (one := Adam(ours)).load(kept)
+        rate = 0.01 / (1 + step // 10)
+        for at, (weight, other) in enumerate(zip(ours, plain, strict=True)):
+            gradient = torch.randn(weight.shape)
+            if (step + at) % 3 == 0:
+                gradient.zero_()
+            other.grad = gradient
+            weight.grad = None if (step + at) % 3 == 0 else gradient.clone()
+        one.step(rate)
+        for other in others:
+            other.step(rate)
+    for weight, other, begun in zip(ours, plain, start, strict=True):
+        torch.testing.assert_close(weight, other, rtol=1e-5, atol=1e-6)
+        assert (weight - begun).abs().mean() > 1e-3
 
 
 def test_same_seed_same_weights_and_what_is_seen_is_learned(tmp_path):

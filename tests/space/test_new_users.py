@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from plain_adam import PlainAdam
 from torch.nn import functional as F
 
 from pipeline.embedding.batches import Posts, cut
@@ -50,7 +51,7 @@ def slowly(trained, objective, train, features, own, start, steps, rate):
     model = copy.deepcopy(trained.model)
     spread = float(model.user_rows.std())
     row = start.clone().requires_grad_()
-    adam = torch.optim.Adam([row], lr=rate * spread)
+    adam = PlainAdam(row)
     joined = {n: np.concatenate([getattr(train, n), getattr(own, n)]) for n in ("user", "image", "group", "tokens")}
     begin = np.append(train.begin, train.begin[-1] + own.begin[1:])
     both = Posts(ids=pa.chunked_array([*train.ids.chunks, *own.ids.chunks]), begin=begin, **joined)
@@ -58,15 +59,14 @@ def slowly(trained, objective, train, features, own, start, steps, rate):
     objective = copy.deepcopy(objective)
     objective.weights = {kind: weight for kind, weight in objective.weights.items() if kind.endswith("_user")}
     for step in range(steps):
-        adam.param_groups[0]["lr"] = rate * spread * (1 + np.cos(np.pi * step / steps)) / 2
-        adam.zero_grad()
+        row.grad = None
         total = 0.0
         for i in range(len(own)):
             batch = cut(both, features, np.append(np.arange(len(train)), len(train) + i))
             rows = torch.cat([trained.model.user_rows, row[None]])[batch.users]
             total = total + objective(encode(model, batch, ("text", "image", "user"), rows), batch)[0]
         (total / len(own)).backward()
-        adam.step()
+        adam.step(rate * spread * (1 + np.cos(np.pi * step / steps)) / 2)
     return row.detach().numpy()
 
 
