@@ -17,6 +17,7 @@ import numpy as np
 
 from explore.people import People
 from pipeline.report.cards import clip
+from pipeline.report.wording import plural
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 from pipeline.space.space import Space
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     write_text(gexf(nodes, edges), given.network)
     none = "" if nodes else " (no post has a hashtag)"
-    sys.stdout.write(f"{len(nodes)} nodes, {len(edges)} edges{none}: {given.network}\n")
+    sys.stdout.write(f"{plural(len(nodes), 'node')}, {plural(len(edges), 'edge')}{none}: {given.network}\n")
     return 0
 
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from pipeline.corpus import cells, files
 from pipeline.pictures.finding import opened
 from pipeline.pictures.reading import Rejected
+from pipeline.report.wording import plural
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_file
 from pipeline.space.newcomers import Newcomers
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     table = pa.table({"id": pa.array(names), "vector": vectors(np.stack([made[n] for n in names]))})
     with atomic_file(given.vectors) as temporary:
         pq.write_table(table, temporary)
-    sys.stdout.write(f"{len(names)} users, {len(posts)} posts: {given.vectors}\n")
+    sys.stdout.write(f"{plural(len(names), 'user')}, {plural(len(posts), 'post')}: {given.vectors}\n")
     return 0
 
 

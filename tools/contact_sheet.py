@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from PIL import Image, ImageDraw
 
 from pipeline.pictures.storing import to_rgb
+from pipeline.report.wording import plural
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CLOSE, DIFFERENT
@@ -87,7 +88,7 @@ def main() -> None:
     stored = IMAGES.read(IMAGES_PATH, ["bytes"])["bytes"].take(pa.array(rows)).to_pylist()
     of = dict(zip(rows.tolist(), stored, strict=True))
     sheet([(of[one], of[other]) for one, other in pairs.tolist()]).save(path)
-    print(f"{len(pairs)} pairs in {path}")
+    print(f"{plural(len(pairs), 'pair')} in {path}")
     if different:
         audit = json.loads(AUDIT.read_text(encoding="utf-8"))
         total = sum(block["judged_different"] for block in audit["images"].values())

@@ -27,6 +27,7 @@ from pipeline.corpus.sources.table import TableCorpus
 from pipeline.privacy import erased
 from pipeline.privacy.erased import Tombstones
 from pipeline.privacy.keys import Key, private_folder, write_private
+from pipeline.report.wording import plural
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cache_folder
 from pipeline.running.params import load
@@ -93,8 +94,9 @@ def _erase(users: list[str], posts: list[str], stages: list[str], yes: bool) -> 
     remotes = [line.split()[0] for line in _dvc("remote", "list").splitlines() if line.strip()]
     inside = cache.resolve().is_relative_to(Path.cwd().resolve())
     _tell(
-        f"{len(users)} people and {len(posts)} posts are taken out, for good. All that was made with them goes and is "
-        f"made anew, which takes as long as a run; {len(experiments)} experiments go"
+        f"To take out, for good: {plural(len(users), 'person', 'people')} and {plural(len(posts), 'post')}. All that "
+        "was made with them goes and is made anew, which takes as long as a run. What else goes: "
+        f"{plural(len(experiments), 'experiment')}"
         + (", and what DVC's cache holds of earlier runs, branches and tags." if inside else ".")
     )
     if not yes and not (sys.stdin.isatty() and input("Go on? [yes/no] ").strip() == "yes"):
@@ -102,7 +104,7 @@ def _erase(users: list[str], posts: list[str], stages: list[str], yes: bool) -> 
 
     hashes = erased.add(users, posts)
     traces = _traces(users, posts)
-    done = [f"{len(hashes)} tombstones: the import leaves these people and posts out from now on."]
+    done = [f"{plural(len(hashes), 'tombstone')}: the import leaves these people and posts out from now on."]
     done += _remove_experiments(experiments)
     done += _remove_outputs()
     done += _remove_marks(traces)
@@ -154,7 +156,7 @@ def _traces(users: list[str], posts: list[str]) -> Traces:
 def _remove_experiments(experiments: list[str]) -> Iterator[str]:
     if experiments:
         yield _tried("exp", "remove", "--all-commits") or (
-            f"{len(experiments)} experiments are removed, as their models saw these people."
+            f"Removed: {plural(len(experiments), 'experiment')}, as models saw these people there."
         )
     if Path(".dvc/tmp/exps").exists():
         failed = _tried("queue", "remove", "--all")
@@ -168,7 +170,8 @@ def _remove_outputs() -> Iterator[str]:
     outs = [Path(out) for name, entry in stages.items() if name not in BEFORE for out in _outs(entry)]
     kept = [*LEFT, cache_folder("lemmas")]
     gone = [str(path) for path in (*outs, *map(Path, kept)) if _remove(path)]
-    yield f"{len(gone)} tables, models, pages and caches that were made with them are removed: {', '.join(gone)}."
+    what = plural(len(gone), "table, model, page or cache", "tables, models, pages and caches")
+    yield f"Removed: {what} made with them: {', '.join(gone)}."
 
 
 def _outs(entry: dict[str, Any]) -> Iterator[str]:
@@ -192,7 +195,7 @@ def _remove_marks(traces: Traces) -> Iterator[str]:
     left = [row for row in rows if row[-1] not in gone]
     with MARKS.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([header, *left])
-    yield f"{len(rows) - len(left)} marks of `make explore` are removed."
+    yield f"Removed: {plural(len(rows) - len(left), 'mark')} of `make explore`."
 
 
 def _search(traces: Traces, corpus: Any, cache: Path | None) -> Searched:
@@ -241,14 +244,15 @@ def _receipt(
     lines += ["", "## Done", "", *(f"- {one}" for one in done)]
     lines += ["", "## Looked through", ""]
     lines.append(
-        f"{searched.files} files and Git's objects, {searched.size / 1e6:.0f} MB as unpacked, for {len(traces.names)} "
-        f"names: ids, pseudonyms, {len(traces.posts)} posts' ids and texts, {len(traces.images)} pictures of theirs "
-        f"alone. Names under {SHORTEST} and texts under {TEXT} characters are not searched for."
+        f"{plural(searched.files, 'file')} and Git's objects, {searched.size / 1e6:.0f} MB as unpacked, for "
+        f"{plural(len(traces.names), 'name')}: ids, pseudonyms, ids and texts of {plural(len(traces.posts), 'post')}, "
+        f"{plural(len(traces.images), 'picture')} of theirs alone. Names under {SHORTEST} and texts "
+        f"under {TEXT} characters are not searched for."
     )
     lines += [f"- not unpacked, searched as it is: {path}" for path in searched.unread]
     lines += [
         "",
-        f"Found: {f'in {len(found)} place(s)' if found else 'nothing'}.",
+        f"Found: {'in ' + plural(len(found), 'place') if found else 'nothing'}.",
         *(f"- {where}: {n} of the names" for where, n in found.items()),
     ]
     if any("Git" in where for where in found):

@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from pipeline.report.wording import plural
 from tools.took import took
 
 METRICS, PAGE = Path("metrics"), Path("report/index.html")
@@ -81,12 +82,13 @@ def audit(metrics: Metrics) -> str:
     """The verdict on the split, in a line."""
     found, left = metrics["crossings"]["found"], metrics["crossings"]["left"]
     if left:
-        return f"Audit: THE SPLIT LEAKS: {left:,} near-copies of held-out content are on another side."
+        return f"Audit: THE SPLIT LEAKS: {plural(left, 'near-copy', 'near-copies')} of held-out content across sides."
     excluded = metrics["posts"]["excluded"] - metrics["excluded"]["by_cut"]
     judged = sum(block["judged_different"] for block in metrics["images"].values())
     return (
-        f"Audit: nothing is left of {found:,} near-copies that it found across sides ({excluded:,} posts left out);\n"
-        f"{judged:,} compared pairs of pictures it judged different (python -m tools.contact_sheet --different)."
+        f"Audit: nothing is left of {plural(found, 'near-copy', 'near-copies')} that it found across sides "
+        f"({plural(excluded, 'post')} left out);\n{plural(judged, 'compared pair')} of pictures it judged different "
+        "(python -m tools.contact_sheet --different)."
     )
 
 

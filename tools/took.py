@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.report.wording import plural
+
 WATTS = 10
 """Assumed of a core at work, with its share of the memory: server processors take some 4 to 12. A rough figure."""
 
@@ -28,7 +30,9 @@ class Took(NamedTuple):
         if not self.seconds:
             return "Not measured: there are no timings/ of a run here."
         most = ", ".join(f"{name} {s / 36 / self.hours:.0f} %" for name, s in list(self.seconds.items())[:3])
-        left = f"; {self.without} stages came out of DVC's cache and are not counted" if self.without else ""
+        left = ""
+        if self.without:
+            left = f"; {plural(self.without, 'stage')} came out of DVC's cache, whose time is not counted"
         return (
             f"{self.hours:.2f} hours of a core, measured ({most}); that is some {self.hours * WATTS / 1000:.2g} kWh at "
             f"an assumed {WATTS} W a core. A GPU, the rest of the machine, cooling and earlier attempts are not in it"

@@ -43,14 +43,19 @@ def losses(metrics: Mapping[str, Any], why: Callable[[], str]) -> list[str]:
         told.append(_told(f"{all_lost} of {with_picture} posts with a picture lost it, {count} by", reason, cause))
     for reason, count in rejected.items():
         if reason not in lost and count > MUCH_OF_ROWS * metrics["rows_in"]:
-            told.append(_told(f"{count} of {metrics['rows_in']} rows are left out by", reason, TO_DO.get(reason, "")))
-    users_in, users = metrics["users_in"], metrics["users"]
-    if users_in - users > MUCH_OF_USERS * users_in:
-        told.append(f"{users_in - users} of {users_in} users are left out: see data/corpus/rejected.")
+            left = f"{count} of {metrics['rows_in']} rows {_are(count)} left out by"
+            told.append(_told(left, reason, TO_DO.get(reason, "")))
+    users_in, gone = metrics["users_in"], metrics["users_in"] - metrics["users"]
+    if gone > MUCH_OF_USERS * users_in:
+        told.append(f"{gone} of {users_in} users {_are(gone)} left out: see data/corpus/rejected.")
     strangers = metrics["users_rejected"].get("user without a post that is kept", 0)
     if strangers and not metrics["users_described"]:
         told.append("no row of the table of users is of a user who posts: do both write ids the same way?")
     return told
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _told(what: str, reason: str, cause: str) -> str:

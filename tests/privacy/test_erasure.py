@@ -181,7 +181,7 @@ def test_a_person_is_erased_from_data_cache_experiments_and_marks(project, monke
     assert {"data", ".dvc", ".checkpoints"} <= places
 
     told = command("python", "-m", "tools.erase", "--user", GONE, "--yes", "--repro", target, at=project)
-    assert "Found: nothing." in told and "1 experiments are removed" in told and "2 marks" in told
+    assert "Found: nothing." in told and "Removed: 1 experiment, as" in told and "2 marks" in told
     assert "Your own files still hold them" in told
     after = Search([GONE, *said, *(row["post_id"] for row in texts if row["user_id"] == GONE)])
     after.folder(project, lambda path: "own" in path.parts)
