@@ -127,12 +127,13 @@ class Inputs:
     ) -> Trainer:  # fmt: skip
         """The training of `trained` on the posts, its epoch chosen by the queries `val`; `folder` keeps checkpoints.
 
-        Of several `processes`, the first alone needs `val`.
+        Of several `processes`, the first alone needs `val`. A model that starts aligned finds users by texts before it
+        is trained, and may be kept as it starts: where texts tell little of their users, training fits noise.
         """
         return Trainer(
             trained.model, objective, self.posts, self.features, params.train, params.seed,
             validate=lambda model: val.shares(model, trained.users) if val else {}, folder=folder, frozen=frozen,
-            tune_words=params.model.tune_words, processes=processes,
+            tune_words=params.model.tune_words, processes=processes, keep_start=params.model.aligned,
         )  # fmt: skip
 
 

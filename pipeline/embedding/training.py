@@ -62,9 +62,9 @@ class Trainer:
     """One training of `model` on `posts`. Its encoders learn as far as the objective uses them, but for the `frozen`.
 
     `features` (m, D_I) are indexed by `posts.image`. `validate` measures after each epoch; the epoch with the least sum
-    over the objective's tasks is kept; a model that starts as discriminants is kept as it starts, where no epoch is
-    better. `folder` keeps the checkpoint. Of several `processes`, each has a trainer of the
-    same model and posts; the first alone validates and writes.
+    over the objective's tasks is kept; with `keep_start` the model is kept as it starts, where no epoch is better.
+    `folder` keeps the checkpoint. Of several `processes`, each has a trainer of the same model and posts; the first
+    alone validates and writes.
     """
 
     def __init__(
@@ -80,8 +80,9 @@ class Trainer:
         frozen: Collection[str] = (),
         tune_words: bool = False,
         processes: Processes = ALONE,
+        keep_start: bool = False,
     ) -> None:
-        self.processes = processes
+        self.processes, self.keep_start = processes, keep_start
         self.model, self.posts, self.features = model, posts, features
         self.objective = objective.to(model.device)  # DistributedDataParallel takes one kind of device
         self.settings, self.seed, self.validate = settings, seed, validate
@@ -123,7 +124,7 @@ class Trainer:
         """Train to the end, from the checkpoint if there is one; model and objective are left as at the best epoch."""
         if self.processes.first(lambda: stands(self.checkpoint)):
             self._resume()
-        elif self.model.shape.discriminant:
+        elif self.keep_start:
             self._keep_start()
         settings, total = self.settings, self.settings.epochs * len(self.rows)
         saved = time.monotonic()

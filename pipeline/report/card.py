@@ -47,8 +47,9 @@ def model_card(params: Params, found: Mapping[str, Metrics]) -> list[Chapter]:
             [
                 ("What it is", "Users, images and texts as vectors of one space, in which any of the three finds any "
                  "other, after DU2MCE (Sikka, Van Bramer and Divakaran 2019)."),
-                ("Trained", f"{plural(train['epochs'], 'epoch')}, of which {train['best_epoch']} was best on "
-                 "validation; "
+                ("Trained", f"{plural(train['epochs'], 'epoch')}, "
+                 + (f"of which {train['best_epoch']} was best on validation; " if train["best_epoch"] else
+                    "none of which was better on validation than the start, which is kept; ") +
                  f"recipe {params.recipe}, loss {chosen.train.loss}, {chosen.model.dim} numbers a vector, "
                   "weights of the "
                  f"pairs {', '.join(number(x) for x in params.lambdas)} (text-user, image-text, image-user)"

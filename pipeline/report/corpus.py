@@ -136,7 +136,8 @@ def flow(
         ),
         "Training": (
             "Users, images and texts into one space, by the ranking loss",
-            f"{plural(train['epochs'], 'epoch')}, number {train['best_epoch']} kept",
+            f"{plural(train['epochs'], 'epoch')}, "
+            + (f"number {train['best_epoch']} kept" if train["best_epoch"] else "the start kept"),
         ),
         "Evaluation": (
             "Retrieval in three directions, four baselines, interests, clusters",

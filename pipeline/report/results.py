@@ -63,6 +63,7 @@ def training(curves: pd.DataFrame, train: Metrics) -> list[Part]:
     losses = {f"loss_{kind}": told for kind, told in PAIRS.items() if curves[f"loss_{kind}"].notna().any()}
     ranks = {f"val_{task}": name for task, name in TASKS.items() if curves[f"val_{task}"].notna().any()}
     best, epochs = train["best_epoch"], len(curves)
+    started = bool(ranks) and not best  # what is kept is of no epoch
     x = Axis("epoch", 1, max(2, epochs), ticks=_whole(epochs))
     of = [
         Line(name, curves["epoch"].tolist(), curves[column].tolist(), style) for column, (style, name) in losses.items()
@@ -70,12 +71,15 @@ def training(curves: pd.DataFrame, train: Metrics) -> list[Part]:
     alt = f"Training loss by epoch, {epochs} epochs"
     panels = [Panel(lines(of, x, _from_zero(curves[list(losses)]), alt), "Training loss, by pair")]
     for column, name in ranks.items():
-        line = Line(name, curves["epoch"].tolist(), curves[column].tolist(), "one", best - 1)
-        alt = f"Validation, {name.lower()}: {number(curves[column].iloc[best - 1])} at epoch {best} of {epochs}"
+        line = Line(name, curves["epoch"].tolist(), curves[column].tolist(), "one", None if started else best - 1)
+        kept = train["validation"][column.removeprefix("val_")] if started else curves[column].iloc[best - 1]
+        alt = f"Validation, {name.lower()}: {number(kept)} at epoch {best} of {epochs}"
         panels.append(Panel(lines([line], x, _from_zero(curves[[column]]), alt), f"Validation, {name.lower()}"))
 
     title = f"Nothing was validated: the last of {plural(epochs, 'epoch')} is kept"
-    if ranks:
+    if started:
+        title = f"Validation is best before the first of {plural(epochs, 'epoch')}: the model is kept as it starts"
+    elif ranks:
         title = f"Validation is best after epoch {best} of {epochs}"
         title += (
             ", the last: more epochs might help" if best == epochs else f", and no better in the {epochs - best} after"
@@ -88,7 +92,7 @@ def training(curves: pd.DataFrame, train: Metrics) -> list[Part]:
         Figure(
             title,
             panels,
-            Grid(list(columns.values()), rows, strong=[best - 1]),
+            Grid(list(columns.values()), rows, strong=[] if started else [best - 1]),
             list(losses.values()),
             "Validation is the mean median rank divided by the number of candidates: chance is 0.5. The epoch with the "
             "least sum over the tasks, marked by a ring, is kept.",

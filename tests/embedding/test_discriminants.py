@@ -108,8 +108,9 @@ def test_untrained_it_ranks_as_means_of_whitened_vectors_do(tables, monkeypatch)
         np.testing.assert_array_equal(np.argmax(embed(asked) @ users.T, axis=1), np.argmax(expected, axis=1))
 
 
-def test_the_start_is_kept_where_no_epoch_is_better_and_is_loaded_as_it_was_saved(tables):
-    params = model_params(text_encoder="both", word_mean=True)
+@pytest.mark.parametrize("discriminant", [True, False])
+def test_the_start_is_kept_where_no_epoch_is_better_and_is_loaded_as_it_was_saved(tables, discriminant):
+    params = model_params(text_encoder="both", word_mean=True, discriminant=discriminant)
     inputs, test, trained = read(tables, params)
     start = {name: value.clone() for name, value in trained.model.state_dict().items()}
     objective = Objective((0.4, 0.2, 0.4), "infonce", 0.2)
@@ -126,7 +127,8 @@ def test_the_start_is_kept_where_no_epoch_is_better_and_is_loaded_as_it_was_save
     loaded = load(tables / "model")
     for task, (rows, _, count) in rank_queries(test, trained.model, trained.users).items():
         assert rows.equals(rank_queries(test, loaded.model, loaded.users)[task][0])
-        assert rows["rank"].to_numpy().mean() < count / 3  # and it is worth something
+        if discriminant or task == "text_to_user":
+            assert rows["rank"].to_numpy().mean() < count / 3  # and it is worth something
 
 
 def test_rows_are_of_unit_length_by_kind(tables):

@@ -71,6 +71,45 @@ def state(trained):
     return {name: value.clone() for name, value in trained.model.state_dict().items()}
 
 
+def weak(users=25, each=30, size=24):
+    """Sentence vectors that tell little of their users, at unit length: (users, posts of each, numbers), and an aligned
+    model whose users stand at the means of the first half of theirs.
+    """
+    random = torch.Generator().manual_seed(2)
+    said = 0.5 * torch.randn(users, 1, size, generator=random) + torch.randn(users, each, size, generator=random)
+    said = torch.nn.functional.normalize(said, dim=2)
+    shape = Shape(dim=32, image=6, word=4, text_length=5, windows=(), filters=(), dropout=0.0, sentence=size)
+    rows = torch.nn.functional.normalize(said[:, : each // 2].mean(1))
+    return said, JointModel(shape, torch.randn(20, 4, generator=random), rows, seed=1, aligned=True)
+
+
+@pytest.mark.parametrize("keep_start", [True, False])
+def test_where_texts_tell_little_of_their_users_the_start_is_kept_and_finds_more(tmp_path, keep_start):
+    said, model = weak()
+    users, half = len(said), said.shape[1] // 2
+    user = np.repeat(np.arange(users), half)
+    none, ids = np.full(len(user), -1), pa.chunked_array([[f"p{i:03}" for i in range(len(user))]])
+    told = said[:, :half].reshape(-1, said.shape[2]).numpy()
+    posts = Posts.of_one(ids, user, none, none, np.zeros((len(user), 5), np.int32), told)
+
+    def share(model, begin):
+        """The mean rank of each text's user, of every second text held out from `begin` on, as a share of the users."""
+        texts = said[:, half + begin :: 2].reshape(-1, said.shape[2])
+        own, words = np.repeat(np.arange(users), len(texts) // users), torch.zeros(len(texts), 5, dtype=torch.long)
+        with torch.no_grad():
+            cosine = torch.nn.functional.normalize(model.text(torch.zeros(1, dtype=torch.long), words, None, texts))
+            cosine = cosine @ torch.nn.functional.normalize(model.user(model.user_rows)).T
+        return float((cosine > cosine[range(len(own)), own].unsqueeze(1)).sum(1).float().mean()) / users
+
+    start = share(model, 1)
+    settings = Train(**{**SETTINGS, "loss": "infonce", "learning_rate": 0.03, "batch_size": 50})
+    run = Trainer(model, Objective((1, 0, 0), "infonce", 0.2), posts, np.zeros((1, 6), np.float32), settings, 3,
+                  lambda model: {"text_to_user": share(model, 0)}, tmp_path, keep_start=keep_start).run()  # fmt: skip
+    assert len(run.history) == 4 and start < 0.4
+    assert (run.best_epoch == 0) == keep_start
+    assert share(model, 1) == start if keep_start else share(model, 1) > 1.02 * start
+
+
 @pytest.mark.parametrize("steps", [60, 900])
 def test_adam_by_rows_is_dense_adam(steps):
     random = np.random.default_rng(0)

@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipeline.report import corpus
+from pipeline.report import corpus, results
 from pipeline.report.cards import clip
 from pipeline.report.charts import Axis, Dot, Line, Rule, dots, lines
 from pipeline.report.page import Card, Note, Pairs, Section, render
@@ -84,3 +85,18 @@ def test_colours_can_be_read_in_both_modes():
         for name, least in (("ink", 12), ("soft", 5.5), ("one", 4.5), ("two", 4.5), ("three", 4.5), ("faint", 3)):
             bright, dim = sorted((luminance(colours[name]), ground), reverse=True)
             assert (bright + 0.05) / (dim + 0.05) >= least, name
+
+
+@pytest.mark.parametrize(("best", "rings"), [(0, 0), (2, 1)])
+def test_a_start_that_is_kept_is_no_epoch_of_the_curves(best, rings):
+    curves = pd.DataFrame({"epoch": [1, 2, 3], "loss_text_user": [3.0, 2.0, 1.0], "val_text_to_user": [0.4, 0.3, 0.35]})
+    curves = curves.reindex(columns=["epoch", *(f"loss_{kind}" for kind in results.PAIRS),
+                                     *(f"val_{task}" for task in results.TASKS)])  # fmt: skip
+    curves["val_cumulative"] = curves["val_text_to_user"]
+    said = {"text_to_user": 0.25 if best == 0 else 0.3, "cumulative": 0.25}
+    (figure,) = results.training(curves, {"best_epoch": best, "epochs": 3, "validation": said})
+    assert list(figure.table.strong) == [best - 1] * rings
+    charts = [str(panel.chart) for panel in figure.panels]
+    assert sum(chart.count("ring") for chart in charts) == rings
+    assert f"Validation, text to user: {number(said['text_to_user'])} at epoch {best}" in charts[1]
+    assert ("before the first" in figure.title) == (best == 0)
