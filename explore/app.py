@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
@@ -99,7 +99,7 @@ class Pages:
             "interests_named": any(self.space.library.interests.values()),
         }  # fmt: skip
         text = self._templates.get_template(f"{page}.html").render(
-            about | dict(data) | {"page": page, "query": query, "path": request.url.path}
+            about | dict(data) | {"page": page, "query": query, "path": quote(request.scope["path"])}
         )
         return Response(text, status, media_type="text/html; charset=utf-8")
 

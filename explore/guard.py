@@ -2,7 +2,7 @@
 
 import hmac
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -57,7 +57,7 @@ class Guard:
             if given is not None and hmac.compare_digest(given.encode(), self.token.encode()):
                 # Out of the address, into a cookie.
                 rest = urlencode([(n, v) for n, v in request.query_params.multi_items() if n != "token"])
-                answer = RedirectResponse(request.url.path + (f"?{rest}" if rest else ""), 303)
+                answer = RedirectResponse(quote(request.scope["path"]) + (f"?{rest}" if rest else ""), 303)
                 answer.set_cookie("token", self.token, httponly=True, samesite="strict")
                 return answer
             if not hmac.compare_digest(request.cookies.get("token", "").encode(), self.token.encode()):

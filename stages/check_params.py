@@ -23,6 +23,8 @@ def main() -> None:
             named = getattr(corpus, key)
             if named is not None and not Path(named).exists():
                 raise UserError(f"params.yaml: corpus.{key} is {named!r}, which does not exist{else_}.")
+            if key != "images" and named is not None and Path(named).is_dir():
+                raise UserError(f"params.yaml: corpus.{key} is {named!r}, a folder; expected the file of a table.")
     if corpus.source == "export":
         for key in ("posts", "images", "edges", "brands"):
             named = getattr(corpus, key)

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.common.metrics import FEWEST, write_metrics
+from pipeline.running.errors import UserError
 from pipeline.running.params import load
 from pipeline.running.shards import map_shards
 from pipeline.tables.corpus import POSTS
@@ -45,6 +46,13 @@ def main() -> None:
     stanza = models(params.text.stanza, MODELS_PATH)
     tagged = partial(lemmatize_sentences, chosen=stanza) if params.text.lemmas == "sentence" else None
     allowed = allowed_languages(params.text.languages, params.corpus.source, params.corpus.synthetic.languages)
+    for language in allowed or ():
+        if rules(language) == {"lemmas": "none", "stopwords": False}:
+            log.warning(
+                "text.languages names %s, of which there are neither lemmas nor stopwords here: its words stay as they "
+                "are. Is it a code of ISO 639, as ja is of Japanese (docs/words.md)?",
+                language,
+            )
 
     with resumable("clean_text") as folder:
         clean = partial(
@@ -69,6 +77,7 @@ def main() -> None:
         )
 
         posts = text_posts.read(shards, vocabulary)
+        check_words(sum(shard["posts"] - shard[text.NO_TEXT] for shard in counts), len(posts.post_id))
         copies = text_posts.find_copies(
             posts,
             text_posts.written(tokens, posts.post_id),
@@ -87,6 +96,16 @@ def main() -> None:
     told = {name: {"posts": number, **rules(name)} for name, number in sorted(spoken.items())}
     write_metrics({**facts, "languages": told, "languages_of_few_users": few}, METRICS)
     log.info("%s; posts by language %s, and %d languages of few", facts, dict(spoken.most_common()), few)
+
+
+def check_words(given: int, with_words: int) -> None:
+    """Raise UserError where no post of those `given` a text has a word; say so where most have none."""
+    what = "is left once links, mentions, emoji and stopwords are out of them (docs/words.md)"
+    helps = "text.emoji: names makes words of emoji"
+    if given and not with_words:
+        raise UserError(f"of {given} texts none has a word that {what}, and words are what users start from; {helps}.")
+    if with_words < given / 2:
+        log.warning("%d of %d texts have no word that %s; %s", given - with_words, given, what, helps)
 
 
 def by_language() -> tuple[Counter[str], int]:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from pipeline.common.metrics import write_metrics
 from pipeline.corpus.listing import places
+from pipeline.corpus.telling import MUCH_OF_PICTURES
 from pipeline.exports.columns import Mapped
 from pipeline.exports.converting import Settings, convert
 from pipeline.privacy.erased import Tombstones
@@ -73,6 +74,14 @@ def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, Any]:
         raise UserError(f"params.yaml: corpus.posts is {corpus.posts!r}, where there is nothing.")
     metrics = convert(posts, images, folder, name, settings)
     log.info("%s: %s of %s rows", *(metrics[k] for k in ("recognised", "rows_out", "rows_in")))
+    lost, found = (metrics["pictures"][kind] for kind in ("listed_and_not_on_disk", "found"))
+    if lost > MUCH_OF_PICTURES * (lost + found):
+        log.warning(
+            "%d of %d pictures that posts list are not on disk: is corpus.images (%s) the folder or zip of them?",
+            lost,
+            lost + found,
+            corpus.images or "null",
+        )
     if not metrics["rows_out"]:
         why = ", ".join(f"{reason} {count}" for reason, count in metrics["rejected"].items()) or "there are none"
         kinds = ", ".join(metrics["recognised"])

@@ -105,7 +105,11 @@ def main() -> None:
     )
     log.info("%s", {name: int(told["posts"]) for name, told in assignment.shares.items()})
     if not split.allow_empty:
-        check_enough(asked, side, fractions, params.train.epochs)
+        gone = {
+            "are near-copies of an earlier text": int(removed.sum()),
+            "have neither a word nor a picture": int((~content & ~removed).sum()),
+        }
+        check_enough(asked, side, fractions, params.train.epochs, gone)
 
 
 if __name__ == "__main__":

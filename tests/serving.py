@@ -17,7 +17,7 @@ from pipeline.tables.corpus import IMAGES, POSTS
 from pipeline.tables.details import DETAILS
 from pipeline.tables.ocr import READ
 
-USER = "<b onclick=alert(3)>=cmd/..\u202e" + "W" * 120
+USER = "<b onclick=alert(3)>=cmd/..\u202e?a=%41#" + "W" * 120
 POST = (
     "</p><script>document.title='owned'</script><img src=\"http://evil.invalid/x.png\" onerror=alert(1)> "
     "tiger {{ 7 * 7 }}"

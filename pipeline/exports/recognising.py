@@ -56,9 +56,6 @@ TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] =
     ("instaloader, a folder", instagram.is_loaded, instagram.loaded),
 )
 _TIKTOK = columns.fitting(["id", "username", "video_description", "create_time"])
-KNOWN = ", ".join(
-    [*dict.fromkeys(kind.name for kind in JSON)] + [name for name, _, _ in TREES] + ["CAR of Bluesky", "and tables: "]
-)
 _BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_stats.json", "_metadata.json", ".ini")
 """Endings of what lies beside an export and is none."""
 
@@ -82,7 +79,7 @@ def exports(
             raise UserError(
                 f"{path} is no export that is known here"
                 + (f" ({'; '.join(told[:3])})" if told else "")
-                + f". Known are {KNOWN}{', '.join(p.name for p in columns.presets())}. "
+                + ": docs/exports/README.md lists those that are. "
                 "For another table set corpus.columns, as docs/exports/columns.md says."
             )
 

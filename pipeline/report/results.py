@@ -186,7 +186,7 @@ def _distribution(ranks: pa.Table, model: Metrics, asked: Sequence[str]) -> Figu
         panels.append(
             Panel(lines(curves, x, y, f"{TASKS[task]}: {percent(share[0])} of queries rank first"), TASKS[task])
         )
-        firsts = [float((found <= most).mean()) for most in (1, 5, 10, candidates / 10)]
+        firsts = [float((found <= most).mean()) for most in (1, 5, 10, max(1, candidates / 10))]
         rows.append([TASKS[task], *map(percent, firsts), number(float(np.median(found)))])
     return Figure(
         "What is looked for comes first in "

@@ -4,7 +4,8 @@ A stage asks for the keys that its dvc.yaml entry declares, `load("seed", "split
 read no other: reading an undeclared one raises AttributeError, so DVC always knows what a stage depends on.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,11 @@ PARAMS = Path("params.yaml")
 PAPER = Path("paper/params.yaml")
 
 Section = TypeVar("Section", bound=BaseModel)
+
+_KIND = re.compile(r"(constrained-)?(int|float|str)$|(list|literal)\[")
+"""What pydantic calls a kind, among the keys that lead to a value."""
+_NAME = re.compile(r"\[[^]]*\]\+")
+"""Letters of any number, in a pattern."""
 
 
 def validate(path: Path = PARAMS) -> Params:
@@ -41,7 +47,7 @@ def _validated(kind: type[Section], path: Path) -> Section:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise UserError("\n".join(f"{path}: {_sentence(dict(e))}" for e in error.errors())) from None
+        raise UserError("\n".join(f"{path}: {told}" for told in _sentences(error.errors()))) from None
 
 
 def load(*keys: str, path: Path = PARAMS) -> Params:
@@ -59,8 +65,24 @@ def load(*keys: str, path: Path = PARAMS) -> Params:
     return Params.model_construct(**chosen)
 
 
-def _sentence(error: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"])
+def _sentences(errors: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One for each key at fault; of a key that may be of several kinds, what each of them expects.
+
+    Where a list holds a wrong value, that is told, and not what could stand in the place of the list.
+    """
+    told: dict[str, list[Mapping[str, Any]]] = {}
+    for error in errors:
+        told.setdefault(_key(error["loc"]), []).append(error)
+    return [_sentence(key, found) for key, found in told.items() if not any(k.startswith(f"{key}.") for k in told)]
+
+
+def _key(place: Sequence[str | int]) -> str:
+    """The key as params.yaml has it: pydantic also names, in between, which of several kinds a value was held for."""
+    return ".".join(str(part) for part in place if not _KIND.match(str(part)))
+
+
+def _sentence(key: str, errors: Sequence[Mapping[str, Any]]) -> str:
+    error = errors[0]
     if error["type"] == "extra_forbidden":
         return f"{key} is not a known key; see the comments in params.yaml for those there are."
     if error["type"] == "missing":
@@ -72,5 +94,17 @@ def _sentence(error: dict[str, Any]) -> str:
             f"{key} is {error['input']!r}, which YAML takes for a number; put it in quotes: in params.yaml "
             f'"{error["input"]}", on the command line -S \'{key}="{error["input"]}"\'.'
         )
-    expectation = str(error["msg"]).removeprefix("Input should be ")
-    return f"{key} is {error['input']!r}; it has to be {expectation}."
+    value = "null" if error["input"] is None else repr(error["input"])
+    return f"{key} is {value}; it has to be {', or '.join(dict.fromkeys(map(_expected, errors)))}."
+
+
+def _expected(error: Mapping[str, Any]) -> str:
+    about = error.get("ctx", {})
+    if error["type"] == "string_pattern_mismatch":
+        forms = _NAME.sub("NAME", about["pattern"].strip("^$").strip("()")).split("|")
+        return ("one of " if len(forms) > 1 else "of the form ") + ", ".join(forms)
+    if error["type"] in ("too_short", "too_long"):
+        least = error["type"] == "too_short"
+        count = about["min_length" if least else "max_length"]
+        return f"a list of at {'least' if least else 'most'} {count}; this one has {about['actual_length']}"
+    return str(error["msg"]).removeprefix("Input should be ").replace("a valid list", "a list")

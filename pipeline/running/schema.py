@@ -257,6 +257,12 @@ class Retrieval(_Section):
     bootstrap: Annotated[int, Field(ge=100)]
     activity: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
 
+    @model_validator(mode="after")
+    def _some_comes_before_many(self) -> Self:
+        if self.activity[0] >= self.activity[1]:
+            raise ValueError(f"activity is {self.activity}; the second number, of many posts, has to be the larger one")
+        return self
+
 
 class Interests(_Section):
     c: PositiveFloat

@@ -91,8 +91,17 @@ def held_out_queries(
     return image_too, asked
 
 
-def check_enough(asked: Mapping[str, Queries], side: np.ndarray, fractions: Mapping[str, float], epochs: int) -> None:
-    """Raises UserError where a held-out side can neither choose nor tell; `fractions` maps each side to its share."""
+def check_enough(
+    asked: Mapping[str, Queries],
+    side: np.ndarray,
+    fractions: Mapping[str, float],
+    epochs: int,
+    gone: Mapping[str, int] | None = None,
+) -> None:
+    """Raises UserError where a held-out side can neither choose nor tell; `fractions` maps each side to its share.
+
+    `gone`: posts of the corpus that are on no side, by what is the matter with them.
+    """
     least = {VAL: TO_CHOOSE if epochs > 1 else 0, TEST: TO_TELL}
     purpose = {VAL: "to choose an epoch by", TEST: "to tell anything by"}
     for name, share in fractions.items():
@@ -105,11 +114,14 @@ def check_enough(asked: Mapping[str, Queries], side: np.ndarray, fractions: Mapp
         told = ", ".join(f"{task} {count}" for task, count in counts.items())
         more = share * least[name] / most if most else 1.0
         larger = f"split.{name}: {np.ceil(more * 100) / 100:g}, by proportion; " if more < 0.5 else "more posts; "
+        lost = sum((gone or {}).values())
+        why = "; ".join(f"{count} {what}" for what, count in (gone or {}).items() if count)
+        before = f"Of {lost + len(side)} posts {why}. " if lost > len(side) else ""
         raise UserError(
             f"the {'validation' if name == VAL else 'test'} side holds {posts} of {len(side)} posts and too few "
-            f"queries {purpose[name]} ({told}; {least[name]} of one task are needed). What helps: {larger}a larger "
-            "split.max_group_share, where metrics/split.json tells of many posts_that_train_whole; another seed, where "
-            "groups are few and large. split.allow_empty: true goes on as it is."
+            f"queries {purpose[name]} ({told}; {least[name]} of one task are needed). {before}What helps: {larger}a "
+            "larger split.max_group_share, where metrics/split.json tells of many posts_that_train_whole; another "
+            "seed, where groups are few and large. split.allow_empty: true goes on as it is."
         )
 
 

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import urllib.parse
+from html import unescape
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +41,14 @@ def test_a_post_has_what_its_source_tells_and_no_address_that_is_none(hostile):
     page = hostile.get(address("post", post))[2].decode()
     assert "7 likes · 1 reply" in page and "javascript:alert" not in page and "<script>document" not in page
     assert hostile.space.library.told(5) == {}
+
+
+def test_the_other_forms_of_a_page_are_linked_by_whatever_name(hostile):
+    user, post = hostile.space.library.users[0].as_py(), hostile.space.library.post_ids[3].as_py()
+    for page in (address("user", USER), address("user", user), address("post", post)):
+        links = re.findall(r'href="([^"]+\.(?:json|csv)[^"]*)"', hostile.get(page)[2].decode())
+        found = [hostile.get(unescape(link))[0] for link in links if not link.startswith("/static/")]
+        assert found == [200, 200]
 
 
 def test_an_image_has_the_words_that_stand_in_it_where_pictures_are_shown(hostile, run_copy):

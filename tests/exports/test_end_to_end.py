@@ -64,6 +64,14 @@ def test_an_export_becomes_a_corpus_with_all_pictures_and_interests(writer, tmp_
     assert len(labelled) == (1 if writer is twarc_pages else 0)  # who answered the brand
 
 
+def test_pictures_that_are_listed_and_not_there_are_told(tmp_path):
+    prepared(tmp_path, fourcat_csv)
+    write_params(tmp_path, {"corpus": {"images": None}}, tmp_path / "params.yaml")
+    names = ["check_params", "fetch_corpus", "list_corpus", "convert_corpus"]
+    done = started(stages, *names, at=tmp_path, environment={"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
+    assert "pictures that posts list are not on disk: is corpus.images (null) the folder" in done.stderr
+
+
 def test_an_export_without_a_post_says_what_its_rows_were(tmp_path):
     prepared(tmp_path, appview)
     feed = json.loads((tmp_path / "export/feed.json").read_text())

@@ -131,7 +131,9 @@ def test_reposts_and_covers_of_videos_come_where_asked_for(tmp_path):
 
 def test_what_is_not_known_is_refused_with_what_was_found(tmp_path):
     (tmp_path / "odd.csv").write_text("colour,size\nred,3\n")
-    with pytest.raises(UserError, match=r"odd\.csv is no export that is known here .*columns colour, size.*twarc"):
+    with pytest.raises(
+        UserError, match=r"odd\.csv is no export that is known here .*columns colour, size.*exports/README"
+    ):
         run(tmp_path, tmp_path / "odd.csv")
     (tmp_path / "odd.json").write_text('{"a": 1}')
     with pytest.raises(UserError, match=r"keys a"):

@@ -41,6 +41,21 @@ TEXT = PARAMS.read_text()
         ("  brands: null", "  brands: b.csv", "edges and brands make interests where source is export"),
         ("  dim: 1024", "  dim: 1", "model.dim is 1; it has to be greater than or equal to 2."),
         ("  learning_rate: 5.0e-4", "  learning_rate: .inf", "learning_rate is inf; it has to be a finite number"),
+        ("  activity: [10, 50]", "  activity: [50, 10]", "retrieval: activity is [50, 10]; the second number"),
+        ("  activity: [10, 50]", "  activity: [10]", "it has to be a list of at least 2; this one has 1."),
+        ("  languages: auto", "  languages: en", "text.languages is 'en'; it has to be 'auto', or a list."),
+        (
+            "  languages: auto",
+            "  languages: [English]",
+            "text.languages.0 is 'English'; it has to be of the form [a-z]{2,3}.",
+        ),
+        (
+            "  encoder: minilm",
+            "  encoder: bert",
+            "sentences.encoder is 'bert'; it has to be one of none, minilm, onnx, open_clip",
+        ),
+        ("  max_posts_per_user: auto", "  max_posts_per_user: 0", "it has to be greater than 0, or 'auto'."),
+        ("  val: 0.05", "  val: null", "split.val is null; it has to be a valid number."),
         ("seed: 7", "seed: true", "seed is True; it has to be a valid integer."),
     ],
 )
@@ -51,6 +66,7 @@ def test_a_bad_value_is_refused_by_name(tmp_path, old, new, sentence):
     with pytest.raises(UserError) as refused:
         validate(path)
     assert sentence in str(refused.value)
+    assert "constrained" not in str(refused.value) and "literal[" not in str(refused.value)
 
 
 @pytest.mark.parametrize("section", ["model", "best"])

@@ -136,3 +136,14 @@ def test_an_evaluation_that_cannot_be_is_an_error(test, val, epochs, told):
         with pytest.raises(UserError, match=told) as error:
             check_enough(asked, side, FRACTIONS, epochs)
         assert "split.allow_empty: true" in str(error.value)
+
+
+def test_what_left_most_posts_without_a_side_is_told():
+    side, _, asked = sides(0, 0, 0)
+    gone = {"are near-copies of an earlier text": 1200, "have neither a word nor a picture": 0}
+    with pytest.raises(
+        UserError, match=r"needed\)\. Of 2200 posts 1200 are near-copies of an earlier text\. What helps"
+    ):
+        check_enough(asked, side, FRACTIONS, 30, gone)
+    with pytest.raises(UserError, match=r"needed\)\. What helps"):
+        check_enough(asked, side, FRACTIONS, 30, {"are near-copies of an earlier text": 12})

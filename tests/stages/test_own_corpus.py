@@ -112,6 +112,13 @@ def test_without_pictures_none_need_be_named_and_names_that_lead_nowhere_are_tol
     assert imported(images=None)["images"] == COUNT  # beside the posts
 
 
+@pytest.mark.parametrize("posts", ["", ".", "images"])
+def test_posts_that_are_a_folder_are_refused_before_any_work(project, posts):
+    write(rows())
+    with pytest.raises(UserError, match=rf"corpus\.posts is '{posts}', a folder; expected the file of a table"):
+        imported(posts=posts)
+
+
 def test_pictures_alone_are_told_before_any_is_decoded(project, monkeypatch):
     write(rows(text=""))
     monkeypatch.setattr("pipeline.corpus.importing.intake", lambda *_, **__: pytest.fail("decoded"))

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from pipeline.running.errors import UserError
 from pipeline.split.as_written import written_words
 from pipeline.split.exact_search import search_texts, word_sets
 from pipeline.tables.corpus import POSTS
@@ -170,6 +171,16 @@ def test_the_stage_on_posts_without_a_word_writes_empty_tables(workplace):
     POSTS.write(posts([("a", "u", None, "i", None)]), clean_text.POSTS_PATH)
     clean_text.main()
     assert WORDS.count(clean_text.WORDS_PATH) == DUPLICATES.count(clean_text.DUPLICATES_PATH) == 0
+
+
+def test_texts_without_any_word_are_told_before_pictures_are_looked_at(workplace, caplog):
+    emoji = [(f"p{n}", f"u{n % 3}", "\U0001f600 @ann https://a.example/b the", None, None) for n in range(9)]
+    POSTS.write(posts(emoji), clean_text.POSTS_PATH)
+    with pytest.raises(UserError, match=r"of 9 texts none has a word that is left once .* text\.emoji: names"):
+        clean_text.main()
+    POSTS.write(posts([*emoji, ("q", "u1", "cat", None, None)]), clean_text.POSTS_PATH)
+    clean_text.main()
+    assert "9 of 10 texts have no word that is left" in caplog.text
 
 
 def test_the_stage_in_sentence_mode_has_the_words_of_the_same_posts(workplace):
