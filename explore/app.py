@@ -146,7 +146,7 @@ class Pages:
         kinds = tuple(kind for kind in KINDS if kind in query.getlist("kind")) or KINDS
         picture = query.get("picture") or None
         if picture is not None and picture not in self.own:
-            raise NotFound("That picture is no longer here: it was kept in memory alone. Please choose it again.")
+            raise NotFound("That picture is no longer here: it was kept in memory only. Please choose it again.")
         asked = self._asked(question, picture)
         data = self.views.search(question, asked, top, self.views.filters(query), kinds)
         narrowed = any(query.get(name) for name in NARROWING)

@@ -70,7 +70,7 @@ def filters_of(query: Any) -> Filters:
 
 def _one_of(key: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
-        raise Wrong(f"{key}={value[:40]} is none of {', '.join(known)}.")
+        raise Wrong(f"{key}={value[:40]} is not one of {', '.join(known)}.")
     return value
 
 
@@ -79,7 +79,7 @@ def _number(query: Any, key: str) -> int | None:
     if not value:
         return None
     if not value.isdecimal() or len(value) > 9:
-        raise Wrong(f"{key}={value[:40]} is no whole number.")
+        raise Wrong(f"{key}={value[:40]} is not a whole number.")
     return int(value)
 
 
@@ -88,7 +88,7 @@ def _date(query: Any, key: str) -> date | None:
     try:
         return date.fromisoformat(value) if value else None
     except ValueError:
-        raise Wrong(f"{key}={value[:40]} is no day; write it as 2024-05-31.") from None
+        raise Wrong(f"{key}={value[:40]} is not a day; write it as 2024-05-31.") from None
 
 
 def _range(query: Any, key: str) -> tuple[int | None, int | None] | None:
@@ -98,7 +98,7 @@ def _range(query: Any, key: str) -> tuple[int | None, int | None] | None:
         return None
     found = re.fullmatch(r"(\d{0,15})(-?)(\d{0,15})", value)
     if not found or not (found[1] or found[3]):
-        raise Wrong(f"{key}={value[:40]} is no number; write 10 for 10 and more, 10-20, or -20 for 20 at most.")
+        raise Wrong(f"{key}={value[:40]} is not a number; write 10 for 10 or more, 10-20, or -20 for at most 20.")
     return int(found[1]) if found[1] else None, int(found[3]) if found[3] else None
 
 
@@ -114,7 +114,7 @@ def _least(query: Any) -> float | None:
     except ValueError:
         least = math.nan
     if least is not None and not math.isfinite(least):
-        raise Wrong(f"least={value[:40]} is no cosine, which is a number from -1 to 1.")
+        raise Wrong(f"least={value[:40]} is not a cosine, which is a number from -1 to 1.")
     return least
 
 
@@ -170,7 +170,7 @@ def short(request: Request, most: int) -> None:
     """Raises Wrong for a body of more than `most` bytes, or of unknown length."""
     length = request.headers.get("content-length", "")
     if not length.isdigit() or int(length) > most:
-        raise Wrong(f"What is sent may have {most >> 10:,} kB at most.")
+        raise Wrong(f"At most {most >> 10:,} kB can be sent.")
 
 
 def whole(text: str | None, otherwise: int, least: int, most: int) -> int:
@@ -178,5 +178,5 @@ def whole(text: str | None, otherwise: int, least: int, most: int) -> int:
     if not text:
         return otherwise
     if not text.isdecimal() or len(text) > 9:
-        raise Wrong(f"{text[:40]} is no number from {least} to {most}.")
+        raise Wrong(f"{text[:40]} is not a number from {least} to {most}.")
     return min(max(int(text), least), most)

@@ -47,11 +47,11 @@ class Guard:
     def _refused(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")
         if self.token is None and host.rpartition(":")[0] not in ("127.0.0.1", "localhost", "[::1]"):
-            return Response("This page answers 127.0.0.1 and localhost alone.", 403, media_type="text/plain")
+            return Response("This page answers only to 127.0.0.1 and localhost.", 403, media_type="text/plain")
         if request.method not in ("GET", "HEAD", "POST"):
             return Response("", 405)
         if request.method == "POST" and request.headers.get("origin") not in (f"http://{host}", f"https://{host}"):
-            return Response("A form of another site is not taken.", 403, media_type="text/plain")
+            return Response("Forms from other sites are not accepted.", 403, media_type="text/plain")
         if self.token is not None:
             given = request.query_params.get("token")
             if given is not None and hmac.compare_digest(given.encode(), self.token.encode()):

@@ -30,7 +30,7 @@ class Lists:
     def posts(self, page: int, filters: Filters, order: str, most: int = PAGE) -> Data:
         """All posts that the filters let through, with what their source told of them."""
         if order not in ORDERS:
-            raise Wrong(f"order={order[:40]} is none of {', '.join(ORDERS)}.")
+            raise Wrong(f"order={order[:40]} is not one of {', '.join(ORDERS)}.")
         rows = np.flatnonzero(self.space.posts_taken(filters))
         rows = rows[np.lexsort((self._tie[rows], *self._sorting(rows, order)))]
         return {
@@ -71,7 +71,7 @@ class Lists:
         library = self.library
         members = np.flatnonzero(library.cluster == number)
         if not len(members) or self.views.described_as(number) is None:
-            few = f" that has {FEWEST} users, and of fewer nothing is told where people are not shown"
+            few = f" of {FEWEST} users or more; smaller ones are not described, as people are not shown"
             raise NotFound(f"There is no cluster {number}{'' if self.people.shown else few}.")
         order = members[np.argsort(-library.cluster_similarity[members], kind="stable")]
         centre = self.views.centres[number]

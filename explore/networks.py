@@ -54,7 +54,7 @@ def users(space: Space, people: People) -> tuple[list[Node], list[Edge]]:
     edges: dict[tuple[int, int], float] = {}
     null = space.nothing("user", "user")
     if null is None:
-        raise UserError(f"{space.data / 'chance'}: not there, and by it one tells what is nearer; `dvc repro chance`.")
+        raise UserError(f"{space.data / 'chance'} is missing: `dvc repro chance`. It tells who is nearer than chance.")
     common, least = held.values @ null.mean, null.surplus()
     for begin in range(0, len(names), _BLOCK):
         block = held.values[begin : begin + _BLOCK] @ held.values.T

@@ -164,7 +164,7 @@ class Views:
             first = term.value[:1].casefold()
             known = [name for name in self.library.users.to_pylist() if name[:1].casefold() == first]
             if alike := [name for name in get_close_matches(term.value, known) if name != term.value]:
-                told += f" Called nearly so: {', '.join(spelled('user', name) for name in alike)}."
+                told += f" Similar names: {', '.join(spelled('user', name) for name in alike)}."
         return told
 
     # ------------------------------------------------------------ pages

@@ -31,7 +31,7 @@ from pipeline.tables.ranking import RANKS
 from stages.runner import run
 
 ROWS, ROW_METRICS = Path("data/paper"), Path("paper/metrics")
-BASELINES, BASELINE_METRICS = Path("data/baselines"), Path("metrics/baselines.json")
+BASELINES = Path("data/baselines")
 MEANS = Path("data/encoder_means")
 CORPUS = Path("data/corpus/users")
 MARKDOWN, JSON = Path("paper/tables.md"), Path("paper/tables.json")

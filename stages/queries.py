@@ -18,6 +18,7 @@ Writes  data/queries/asked     one row per query: of report.queries, or in words
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +26,12 @@ import pyarrow as pa
 
 from pipeline.common.groups import image_groups
 from pipeline.common.metrics import write_metrics
-from pipeline.embedding.batches import tokens, told
 from pipeline.embedding.model import load as load_model
-from pipeline.embedding.vectors import embed_texts
 from pipeline.encoding.sentences import chosen_encoder
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.space.own_words import own_questions
-from pipeline.space.reading import sentences
+from pipeline.space.reading import embedded, sentences
 from pipeline.space.search import Query, answer, parse, row_of
 from pipeline.space.spelling import known_parts, spelled
 from pipeline.tables.corpus import pictures_of
@@ -69,67 +68,73 @@ def main() -> None:
     active = CONTENT.read(TRAIN, ["user_id"])["user_id"].unique()
     space = {name: Vectors.stored(EMBEDDED / f"{name}s") for name in ("image", "text")}
     space["user"] = Vectors.read(EMBEDDED / "users", active)
-    unseen = pictures_of(CONTENT.read(TEST, ["image_id", "more_images"]))[1].unique()
 
-    asking = params.report.queries
-    if asking is None:
-        posts = CONTENT.read(TRAIN, ["user_id", "words"])
-        asking = own_questions(posts, trained.vocabulary, PAIRS)
-        log.info("asked in the corpus's own words: %s", asking)
-    queries = parse(asking)
-    # They are of the corpus (stage check_queries), but nothing of theirs may have come to the train side.
-    silent = [q for q in queries if q.kind == "user" and q.value not in set(space["user"].ids.to_pylist())]
-    queries = [q for q in queries if q not in silent]
-    for kind, ids in ("image", unseen), ("user", space["user"].ids):
-        queries += drawn(kind, ids, params.seed, 1 + max((q.pair for q in queries), default=-1))
-    spoken = WORDS.read(WORDS_PATH, ["language"])["language"].value_counts().to_pylist()
-    words = lists(
-        asked_words(
-            [q.value if q.kind == "text" else None for q in queries],
-            params.text,
-            models(params.text.stanza, STANZA),
-            {row["values"]: row["counts"] for row in spoken},
-        )
-    )
-    trained, _ = spelled(trained, known_parts(PARTS_PATH), words)
-    token = tokens(words, trained.vocabulary, trained.model.shape.text_length)
-    said = None
-    if trained.model.shape.sentence:
-        encoder = chosen_encoder(params.sentences, MINILM)
-        said = sentences(encoder, [q.value if q.kind == "text" else None for q in queries])
-    texts = embed_texts(trained.model, token, said)
-    answerable = (token[:, 0] > 0) | (said is not None and told(said))
+    queries, silent = _queries(params.report.queries, trained.vocabulary, space["user"].ids, params.seed)
+    texts = [query.value if query.kind == "text" else None for query in queries]
+    words = lists(asked_words(texts, params.text, models(params.text.stanza, STANZA), _languages()))
+    with_parts, _ = spelled(trained, known_parts(PARTS_PATH), words)
+    read_sentences = trained.model.shape.sentence > 0
+    said = sentences(chosen_encoder(params.sentences, MINILM), texts) if read_sentences else None
+    of_texts = embedded(with_parts, words, said)
+
+    rows = [None if query.kind == "text" else row_of(query, space[query.kind]) for query in queries]
     vectors = [
-        (texts[i] if answerable[i] else None) if q.kind == "text" else space[q.kind].values[row_of(q, space[q.kind])]
-        for i, q in enumerate(queries)
+        space[query.kind].values[row] if row is not None else vector if vector.any() else None
+        for query, row, vector in zip(queries, rows, of_texts, strict=True)
     ]
-    answers = answer(
-        queries, vectors, space, image_groups(space["image"].ids, IMAGE_GROUPS.read(GROUPS)), params.report.top
-    )
+    groups = image_groups(space["image"].ids, IMAGE_GROUPS.read(GROUPS))
+    answers = answer(queries, vectors, space, groups, params.report.top)
 
-    known = set(trained.vocabulary.to_pylist())
+    known = set(with_parts.vocabulary.to_pylist())
     asked = {
         "query": range(len(queries)),
-        "pair": [q.pair for q in queries],
-        "kind": [q.kind for q in queries],
+        "pair": [query.pair for query in queries],
+        "kind": [query.kind for query in queries],
         "value": [
-            q.value if q.kind == "text" else space[q.kind].ids[row_of(q, space[q.kind])].as_py() for q in queries
+            query.value if row is None else space[query.kind].ids[row].as_py()
+            for query, row in zip(queries, rows, strict=True)
         ],
-        "known_words": [[w for w in row if w in known] for row in words.to_pylist()],
-        "unknown_words": [[w for w in row if w not in known] for row in words.to_pylist()],
+        "known_words": [[word for word in found if word in known] for found in words.to_pylist()],
+        "unknown_words": [[word for word in found if word not in known] for found in words.to_pylist()],
     }
     ASKED.write(pa.table(asked), FOUND / "asked")
     ANSWERS.write(answers, FOUND / "answers")
-    unanswered = [q.value for q, vector in zip(queries, vectors, strict=True) if vector is None]
+    unanswered = [query.value for query, vector in zip(queries, vectors, strict=True) if vector is None]
     write_metrics(
         {
-            "asked": Counter(q.kind for q in queries),
+            "asked": Counter(query.kind for query in queries),
             "texts_without_known_word": unanswered,
-            "users_without_a_post_in_train": len(silent),  # who they are is no matter of metrics, which are in Git
+            "users_without_a_post_in_train": silent,  # counted, not named: metrics are in Git
         },
         METRICS,
     )
     log.info("%d queries, %d without an answer: %s", len(queries), len(unanswered), unanswered)
+
+
+def _queries(
+    given: Sequence[Sequence[str]] | None, vocabulary: pa.Array, users: pa.Array, seed: int
+) -> tuple[list[Query], int]:
+    """Queries of report.queries, or where it is null, in words of train; then drawn images of test and drawn `users`.
+
+    And how many of the users that report.queries names have no post in train.
+    """
+    if given is None:
+        given = own_questions(CONTENT.read(TRAIN, ["user_id", "words"]), vocabulary, PAIRS)
+        log.info("asked in the corpus's own words: %s", given)
+    named = parse(given)
+    known = set(users.to_pylist())
+    queries = [query for query in named if query.kind != "user" or query.value in known]
+    silent = len(named) - len(queries)
+    unseen = pictures_of(CONTENT.read(TEST, ["image_id", "more_images"]))[1].unique()
+    for kind, ids in ("image", unseen), ("user", users):
+        queries += drawn(kind, ids, seed, 1 + max((query.pair for query in queries), default=-1))
+    return queries, silent
+
+
+def _languages() -> dict[str, int]:
+    """How many posts of the corpus are in each language."""
+    counted = WORDS.read(WORDS_PATH, ["language"])["language"].value_counts().to_pylist()
+    return {row["values"]: row["counts"] for row in counted}
 
 
 def drawn(kind: str, ids: pa.Array | pa.ChunkedArray, seed: int, pair: int) -> list[Query]:

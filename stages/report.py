@@ -140,8 +140,9 @@ def main() -> None:
         "Tables of the paper": paper.tables(read_metrics(PAPER) if PAPER.exists() else None, retrieval),
     }
     lead = (
-        f"{source}: {count(read['rows_out'])} posts by {count(read['users'])} users, placed so that a text, an image "
-        "and a user that belong together lie close (after Sikka, Van Bramer and Divakaran, DU2MCE)."
+        f"{source}: {count(read['rows_out'])} posts by {count(read['users'])} users, placed in one space so that "
+        f"texts, "
+        "images and users that belong together are close (after Sikka, Van Bramer and Divakaran, DU2MCE)."
     )
     sections = [Section(name, LEADS.get(name, ""), parts) for name, parts in page.items()]
     write_text(render("Users, images and texts in one space", lead, sections), PAGE)
@@ -149,15 +150,15 @@ def main() -> None:
 
 
 LEADS = {
-    "What ran": "On one machine, the same settings, data and versions give this page again, byte for byte.",
-    "Copies": "What is said or shown twice must not be learned on one side of the split and asked for on the other.",
-    "Retrieval": "Each query of the test side looks for one thing among all candidates; its rank is one and all that "
-    "come before, ties counted by half.",
-    "Model card and datasheet": "As Markdown they are data/card/model-card.md and datasheet.md. What stands in "
-    "brackets is for "
-    "the person who publishes to answer.",
-    "Any to any": "Texts, images and users lie in one space, so each can ask for each. A user is shown with the first "
-    "image of their training posts, which is not what was matched.",
+    "What ran": "On the same machine, the same settings, data and versions give exactly this page again.",
+    "Copies": "A text or picture that occurs twice must not be in both training and test.",
+    "Retrieval": "Each query of the test side ranks all candidates; what counts is the rank of the right answer (ties "
+    "count half).",
+    "Model card and datasheet": "Also as Markdown in data/card. Questions in brackets are for the person who "
+    "publishes the model.",
+    "Any to any": "Texts, images and users are in one space, so each can be used to search for the others. A user is "
+    "shown "
+    "with the first image of their training posts, which is not what was matched.",
 }
 
 

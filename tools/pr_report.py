@@ -14,15 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.common.names import code
+from tools.results import METHODS, TASKS
 
 COMMENT, SUMMARY = 60_000, 900_000
 """Bytes of UTF-8 at most: some below what GitHub takes."""
 ROWS = 30
 """Rows of a table that is not folded away."""
-
-TASKS = {"text_to_user": "text to user", "image_to_text": "image to text", "image_to_user": "image to user"}
-METHODS = {"model": "this model", "bridging": "Bridging", "merged": "Merged", "avg_text": "Avg-Text",
-           "avg_image": "Avg-Image"}  # fmt: skip
 
 
 class Headline(NamedTuple):

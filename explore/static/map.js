@@ -99,8 +99,8 @@ async function start() {
     redraw();
     section.hidden = false;
     const title = section.querySelector("h2"), tiles = section.querySelector("ul"), number = many.toLocaleString("en");
-    title.textContent = `${number} ${kind}${many === 1 ? "" : "s"} chosen`;
-    tip.textContent = many ? `${number} chosen, listed below; Esc ends it` : "Nothing lies in there.";
+    title.textContent = `${number} ${kind}${many === 1 ? "" : "s"} selected`;
+    tip.textContent = many ? `${number} selected, listed below; Esc ends it` : "Nothing is inside.";
     section.querySelector("p").textContent = many > first.length ? `the first ${first.length} of them` : "";
     tiles.replaceChildren();
     if (focus) title.focus();

@@ -116,7 +116,7 @@ def _begins(path: Path, magic: bytes) -> bool:
 def _file(
     stream: IO[bytes], path: str, mapped: columns.Mapped | None, aside: Aside, told: list[str]
 ) -> Iterator[Export]:
-    raw = Packed(unpacked(stream, path))
+    raw = Packed(unpacked(stream))
     for export in _of_stream(io.BufferedReader(raw, 1 << 20), path, mapped, aside, told):
         yield export._replace(found=_and_the_cut(export, raw))
     if raw.cut:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import orjson
+import zstandard
 
 from pipeline.running.errors import UserError
 
@@ -73,7 +74,7 @@ class Tree:
         return f"{self.path}!/{name.lstrip('./')}"
 
 
-def unpacked(stream: IO[bytes], path: str) -> IO[bytes]:
+def unpacked(stream: IO[bytes]) -> IO[bytes]:
     """A stream without its compression, known by its first bytes: gzip, bzip2, xz, zstd with a long window."""
     head = io.BufferedReader(stream, 1 << 20)  # type: ignore[type-var]
     magic = head.peek(8)[:6]
@@ -86,29 +87,13 @@ def unpacked(stream: IO[bytes], path: str) -> IO[bytes]:
     if magic[:2] in (b"\xff\xfe", b"\xfe\xff") and magic[:4] != b"\xff\xff\xff\xff":  # as PowerShell writes with >
         return io.BytesIO(head.read().decode("utf-16", "replace").encode())
     if magic[:4] == b"\x28\xb5\x2f\xfd":
-        try:
-            import zstandard
-        except ImportError:
-            raise UserError(
-                f"{path} is compressed by zstd: install the extra `exports`, pip install zstandard."
-            ) from None
         # Dumps of Reddit use windows of up to 2 GB, which readers refuse unless told.
         reader = zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(head, read_across_frames=True)
         return io.BufferedReader(reader, 1 << 20)
     return head
 
 
-def _damaged() -> tuple[type[Exception], ...]:
-    """What reading a packed file that was cut off or damaged raises."""
-    kinds = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError)
-    try:
-        import zstandard
-    except ImportError:
-        return kinds
-    return (*kinds, zstandard.ZstdError)
-
-
-DAMAGED = _damaged()
+DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, zstandard.ZstdError)
 """What reading a packed file that was cut off or damaged raises."""
 
 

@@ -60,7 +60,7 @@ def _files(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """Plain files by cleaned name, each once. Raises UserError where the tar is damaged, or unpacks to too much."""
     most, total, seen = max(_MOST, _TIMES * path.stat().st_size), 0, set()
     try:
-        with path.open("rb") as packed, tarfile.open(fileobj=unpacked(packed, str(path)), mode="r|") as tar:
+        with path.open("rb") as packed, tarfile.open(fileobj=unpacked(packed), mode="r|") as tar:
             for member in tar:
                 total += member.size
                 if total > most or (member.isfile() and member.size > LARGEST):

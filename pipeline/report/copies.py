@@ -40,22 +40,22 @@ def copied_texts(
     examples: pa.Table, removed: int, texts: int, threshold: float, cleaned: Metrics, shelf: Shelf
 ) -> list[Part]:
     """Posts removed as near-copies of an earlier text, by `examples` of them; and texts that none can be found of."""
-    title = f"{count(removed)} of {count(texts)} texts repeat an earlier one, and leave"
+    title = f"{count(removed)} of {count(texts)} texts repeat an earlier one and are removed"
     if not examples.num_rows:
         return [Note(f"{title}. {not_compared(cleaned)}")]
     pairs = [
         (
             f"{percent(row['overlap'])} of the words in common",
-            [shelf.post(row["duplicate_of"], "stays"), shelf.post(row["post_id"], "leaves")],
+            [shelf.post(row["duplicate_of"], "kept"), shelf.post(row["post_id"], "removed")],
         )
         for row in examples.to_pylist()
     ]
     return [
         Pairs(
-            f"{title}: examples from the least overlap found to the most",
+            f"{title}; examples, from the smallest overlap to the largest",
             pairs,
             note=f"Overlap is |A ∩ B| / |A ∪ B| of the two sets of cleaned words, at least {number(threshold)}. "
-            f"A copy with a picture of its own stays. {not_compared(cleaned)}",
+            f"A copy with a picture of its own is kept. {not_compared(cleaned)}",
         )
     ]
 
@@ -63,7 +63,7 @@ def copied_texts(
 def not_compared(cleaned: Metrics) -> str:
     """How many texts have no near-copy that could be found, and why, in a sentence."""
     none, whole = reasons(cleaned["not_compared"]), reasons(cleaned["compared_as_they_are"])
-    return f"Not compared: {none}. Compared, but found only where all words are the same: {whole}."
+    return f"Not compared: {none}. Compared only with texts of exactly the same words: {whole}."
 
 
 CLASSES = (("2", 2, 2), ("3 to 5", 3, 5), ("6 to 10", 6, 10), ("11 to 50", 11, 50), ("more than 50", 51, 10**12))
@@ -97,10 +97,11 @@ def copied_images(groups: pa.Table, examples: Sequence[Sequence[str]], min_cosin
             ),
         ),
         Pairs(
-            "Images taken for copies: the largest groups first, then those joined on the least likeness",
+            "Groups of copies: the largest first, then those whose images are least alike",
             rows,
-            note=f"Proposed from a cosine of {number(min_cosine)} between the images' features on, or by points that "
-            "they share, and confirmed on the pictures. A group stays on one side of the split.",
+            note="Candidates have features with a cosine of at least "
+            f"{number(min_cosine)}, or share points; a comparison of "
+            "the pictures decides. A group stays on one side of the split.",
         ),
     ]
 
@@ -126,14 +127,15 @@ def evidence(curves: pd.DataFrame, planted: Metrics, min_cosine: float) -> list[
     rows += [[f"found of the copies: {kind}", percent(share)] for kind, share in planted["recall_by_copy"].items()]
     return [
         Figure(
-            f"At a cosine of {number(min_cosine)} and with the second check, {percent(reached['recall'])} of "
-            f"{plural(planted['copies'], 'planted copy', 'planted copies')} are found; "
+            f"{percent(reached['recall'])} of {plural(planted['copies'], 'planted copy', 'planted copies')} are found; "
             f"{percent(reached['precision'])} of what is found is a copy",
             panels,
             Grid(["At the chosen cosine", "Share"], rows),
             [(style, name) for name, style in styles.items()],
-            "Copies made of the corpus's own pictures (halved, cropped, mirrored, framed and more), each sought "
-            f"among {count(planted['negatives_per_positive'] + 1)} pictures; with the second check: proposed by the "
-            "cosine or by points that they share, and confirmed on the pictures.",
+            "Artificial copies of the corpus's own pictures (halved, cropped, mirrored, framed and more), each "
+            "searched for "
+            f"among {count(planted['negatives_per_positive'] + 1)} pictures. With second check: candidates by cosine "
+            f"or by "
+            "shared points, confirmed by comparing the pictures, as this pipeline does. Cosine alone: for comparison.",
         )
     ]

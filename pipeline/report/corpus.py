@@ -18,7 +18,7 @@ from pipeline.tables.split import DIFFERENT, NEAR_COPY
 Metrics = Mapping[str, Any]
 
 SHOWN = 10
-"""Closest pairs across sides, of texts and of images each."""
+"""Closest pairs across sides, for texts and for images."""
 
 PAPER: dict[str, object] = {
     "lambda1": 0.1,
@@ -60,8 +60,8 @@ LIBRARIES = ("torch", "faiss-cpu", "gensim", "stanza", "scikit-learn", "numpy", 
 
 REMARKS = {
     "openclipart": "These are drawings that people uploaded to a library of clip art, not tweets: pictures with titles "
-    "and keywords, by people whose style runs through what they drew. Ranks here say how the method does on such a "
-    "corpus; they are not to be read beside the paper's.",
+    "and keywords, by people whose style is recognisable in everything they drew. Do not compare these ranks with the "
+    "paper's.",
     "synthetic": "This corpus is generated, with topics, interests and copies planted in it. What is found here shows "
     "that the pipeline works; it says nothing about people.",
 }
@@ -84,7 +84,7 @@ def settings(params: Params, posts_digest: str) -> list[Part]:
             f"Of {len(PAPER)} settings that the paper states, {len(differ) or 'none'} "
             f"{'differ' if len(differ) > 1 else 'differs'} here",
             Grid(["Setting", "Paper", "Here"], differ, (0, 1, 2)),
-            "Why, and what each setting means: the comments in params.yaml.",
+            "The comments in params.yaml explain each setting, and why it differs.",
             Grid(["Setting", "Value"], [[key, _value(value)] for key, value in here.items()], (0, 1)),
         ),
         Table("What it ran on", Grid(["", ""], about + [[name, version(name)] for name in LIBRARIES], (0, 1))),
@@ -115,29 +115,29 @@ def flow(
     posts, test = audit["posts"], audit["queries"]["test"]
     gave = {
         "Import": (
-            "Posts, users and images into tables; what is left out has a reason",
+            "Posts, users and images become tables; what is left out has a reason",
             f"{plural(read['rows_out'], 'post')}, {plural(read['users'], 'user')}, {plural(images, 'image')}",
         ),
         "Texts": (
-            "Links, mentions and stopwords out; lemmas; near-copies found exactly",
+            "Links, mentions and stopwords are removed; words become lemmas; near-copies are found",
             f"{plural(split['posts']['removed_duplicates'], 'near-copy', 'near-copies')} removed",
         ),
         "Images": (
-            "A vector each from a frozen network; copies in groups",
+            "A vector for each from a frozen network; copies form groups",
             plural(different, "different image"),
         ),
         "Split": (
-            "Groups of copies placed whole, then searched again for what crosses",
+            "Groups of copies stay on one side; an audit searches again for leaks",
             f"{count(posts['train'])} posts to train on, {count(posts['val'] + posts['test'])} held out",
         ),
         "Words": (
-            "Vocabulary and word vectors, from what may be fitted on",
+            "Vocabulary and word vectors, from training posts only",
             plural(words["distinct_words"]["kept"], "word"),
         ),
         "Training": (
-            "Users, images and texts into one space, by the ranking loss",
+            "Users, images and texts in one space, by a ranking loss",
             f"{plural(train['epochs'], 'epoch')}, "
-            + (f"number {train['best_epoch']} kept" if train["best_epoch"] else "the start kept"),
+            + (f"the best is number {train['best_epoch']}" if train["best_epoch"] else "the start is kept"),
         ),
         "Evaluation": (
             "Retrieval in three directions, four baselines, interests, clusters",
@@ -171,10 +171,11 @@ def funnel(read: Metrics, split: Metrics, audit: Metrics) -> Bars:
     ((most, out),) = left.most_common(1)
     title = f"{count(used)} of {plural(read['rows_in'], 'row')} are used"
     return Bars(
-        f"{title}; most of the others leave as “{most}” ({count(out)})" if out else f"{title}; nothing is left out",
+        f"{title}; most of the others are left out as “{most}” ({count(out)})" if out else f"{title}; none is left out",
         bars,
         Grid(["Rows", "Number", "Share of what was read"], rows),
-        "Each row that was left out stands in a table with its id and its reason.",
+        "A table lists each row that was left out, with its id and the reason (data/corpus/rejected, "
+        "data/split/posts).",
     )
 
 
@@ -196,7 +197,7 @@ def split_and_audit(
         parts.append(
             Note(
                 "Vocabulary, word vectors and users' first vectors were fitted on all posts, held-out ones included "
-                "(split.fit_on: all, the paper's practice): ranks are better than they would be for new posts."
+                "(split.fit_on: all, the paper's practice). So ranks are better than they would be for new posts."
             )
         )
     parts += [_sides(split, audit), *_largest(split, largest, max_group_share, shelf), _searched(audit)]
@@ -209,10 +210,12 @@ def split_and_audit(
             caption = f"{'cosine' if kind == 'image' else 'overlap'} {number(row['similarity'])}, {why}"
             rows.append((caption, [show(row["held_out_id"]), show(row["other_id"])]))
         if rows:
-            title = f"Close {named} across sides that are not taken for copies"
+            title = f"The closest {named} across sides that do not count as copies"
             note = "Left: held out. Right: on another side."
             if kind == "image":
-                note += " Those judged different are of a random sample: python -m tools.contact_sheet --different"
+                note += (
+                    " Those judged different are a random sample; python -m tools.contact_sheet --different draws more."
+                )
             parts.append(Pairs(title, rows, note=note))
     return [*parts, _asked(audit["queries"])]
 
@@ -227,12 +230,12 @@ def _sides(split: Metrics, audit: Metrics) -> Table:
     whole = max(1, split["posts"]["assigned"])
     rows += [[f"left out: {reason}", count(number), percent(number / whole), "", ""] for reason, number in out.items()]
     return Table(
-        f"{plural(split['posts']['assigned'], 'post')} on sides, "
+        f"{plural(split['posts']['assigned'], 'post')} in the split, "
         + (f"{count(sum(out.values()))} of them left out" if out else "none of them left out"),
         Grid(["Side", "Posts", "Share", "Expected", "Standard deviation"], rows),
-        "Posts that share a picture or a text, or have what is like it, are a group and stand on one side, which a "
-        "hash chooses: so shares are those asked for on average, and here within some standard deviations. Expected "
-        "is what remains of them where much trains whole or is left out.",
+        "Posts with the same or a similar picture or text form a group. A hash of the group chooses its side, so the "
+        "shares vary around the expected ones. Expected: the shares that were asked for, less what is left out or must "
+        "be in train as a whole.",
     )
 
 
@@ -242,11 +245,11 @@ def _largest(split: Metrics, largest: pa.Table, max_group_share: float, shelf: S
         return [Note(f"None of {plural(groups['all'], 'post')} is bound to another.")]
     rows = []
     for row in largest.sort_by([("posts", "descending"), ("group_id", "ascending")]).to_pylist():
-        became = "placed whole"
+        became = "on one side"
         if row["pieces"] > 1:
             became = f"cut into {count(row['pieces'])} pieces, the largest of {plural(row['largest_piece'], 'post')}"
         if row["trains"]:
-            became += f"; {count(row['trains'])} train, as what binds them is too large to be held out"
+            became += f"; {count(row['trains'])} are in train, as their common picture or text is in too many posts"
         if row["excluded"]:
             became += f"; {plural(row['excluded'], 'post')} left out"
         shown = [shelf.post(row["post_id"])] if row["image_id"] is None else [shelf.image(row["image_id"])]
@@ -258,8 +261,9 @@ def _largest(split: Metrics, largest: pa.Table, max_group_share: float, shelf: S
             f"largest holds {plural(groups['largest'], 'post')}; {cut}",
             rows,
             note=f"The largest first, each by the picture that most of its posts show. A group with more than "
-            f"{percent(max_group_share)} of the posts (split.max_group_share) is cut so that nothing crosses: posts "
-            "bound to pieces on two sides are left out. A single picture or text with as many trains whole.",
+            f"{percent(max_group_share)} of the posts (split.max_group_share) is cut into pieces, and posts bound to "
+            f"pieces "
+            "on two sides are left out, so nothing crosses. A single picture or text with as many posts is in train.",
         )
     ]
 
@@ -270,7 +274,7 @@ def _searched(audit: Metrics) -> Table:
         "among": "Among",
         "copies": "Copies",
         "judged_different": "Judged different",
-        "grey": "Near, below the threshold",
+        "grey": "Near-miss",
     }
     rows = [
         [f"{named}, {SIDES[side]}", *(count(block[key]) for key in columns)]
@@ -280,10 +284,12 @@ def _searched(audit: Metrics) -> Table:
     return Table(
         verdict(audit),
         Grid(["Held out", *columns.values()], rows),
-        "A second search by other code than the groups' own: every held-out text among all those of the sides it must "
-        "not meet, exactly, by its cleaned words and by its words as written; of every held-out image the nearest by "
-        "the features and those that most of its corners vote for, compared by other means. What these judge "
-        "different, or do not propose, may still be alike.",
+        "A second search by other code. Every held-out text is compared with all texts of the other sides, by its "
+        "cleaned "
+        "words and by its words as written. Every held-out image is compared with the nearest by features and by "
+        "matching "
+        "corners, in another way than when groups were made. Images that it judges different, or never compares, may "
+        "still be copies.",
     )
 
 
@@ -292,15 +298,16 @@ def verdict(audit: Metrics) -> str:
     found, left = audit["crossings"]["found"], audit["crossings"]["left"]
     excluded = audit["posts"]["excluded"] - audit["excluded"]["by_cut"]
     judged = sum(block["judged_different"] for block in audit["images"].values())
-    different = f"{plural(judged, 'pair')} of images that it compared it judged different"
+    different = f"{plural(judged, 'pair')} of images judged different"
     if left:
         return f"The split leaks: {plural(left, 'near-copy', 'near-copies')} of held-out content on another side"
     if found:
         return (
-            f"Of what the second search took for near-copies across sides nothing is left: {plural(found, 'pair')}, "
-            f"{plural(excluded, 'post')} left out; {different}"
+            f"No known near-copy is left across sides: {plural(found, 'pair')} found, {plural(excluded, 'post')} "
+            f"left out; "
+            f"{different}"
         )
-    return f"The second search took nothing for a near-copy across sides; {different}"
+    return f"No near-copy found across sides; {different}"
 
 
 def _asked(queries: Metrics) -> Table:
@@ -309,5 +316,9 @@ def _asked(queries: Metrics) -> Table:
         for side in ("val", "test")
         for task, block in queries[side].items()
     ]
-    note = "Texts of posts with an image ask for their author too." if queries["texts_of_posts_with_image_ask"] else ""
-    return Table("What asks, and what does not", Grid(["Task", "Side", "Does not ask", "Asks"], rows, (0, 1, 2)), note)
+    note = (
+        "Texts of posts with an image are queries for their author too."
+        if queries["texts_of_posts_with_image_ask"]
+        else ""
+    )
+    return Table("Queries, and what is left out", Grid(["Task", "Side", "Left out", "Queries"], rows, (0, 1, 2)), note)

@@ -8,15 +8,15 @@ from pipeline.report.wording import METHODS, number, plural
 
 Metrics = Mapping[str, Any]
 
-TRUTHS = {"interests": "interests", "mixtures": "the topics that they were made to post about"}
+TRUTHS = {"interests": "interests", "mixtures": "their planted topics"}
 OTHERS = {
     "encoder_mean_image": "Mean of image features",
     "encoder_mean_centred_text": "Mean of sentence vectors, centred",
     "encoder_mean_centred_image": "Mean of image features, centred",
     "encoder_mean_whitened_text": "Mean of sentence vectors, whitened",
     "encoder_mean_whitened_image": "Mean of image features, whitened",
-    "chance": "All others",
-    "best": "The nearest by that truth itself",
+    "chance": "All other users (chance)",
+    "best": "The truth itself (best possible)",
 }
 
 
@@ -38,9 +38,10 @@ def shared(measured: Metrics) -> list[Part]:
             Table(
                 f"Users have {verdict} chance in common with their {plural(found['top'], 'nearest', 'nearest')}, "
                 f"by {TRUTHS[truth]}",
-                Grid(["Nearest by", "In common", "This model less it"], rows, strong=_model(rows)),
-                f"Of {plural(found['users'], 'user')} of whom something is known: the cosine of what two users are "
-                "known for, averaged; 1 is all in common. Differences are paired, with 95 % intervals over who asks.",
+                Grid(["Nearest by", "In common", "This model − this method"], rows, strong=_model(rows)),
+                f"Mean cosine between what is known of two users, over {plural(found['users'], 'user')} of whom "
+                f"something is known; "
+                "1 is everything in common. Differences are paired, with 95 % intervals over users.",
             )
         )
     return parts

@@ -17,7 +17,7 @@ INTERESTS = {
     "image_user": "Image and user",
     "all_pairs": "All pairs",
 }
-_HERE = "Filled: here. Ring: the paper's own, on its corpora. "
+_HERE = "Filled dots: here. Rings: the paper, on its corpora. "
 
 
 def tables(found: Metrics | None, retrieval: Metrics) -> list[Part]:
@@ -26,7 +26,7 @@ def tables(found: Metrics | None, retrieval: Metrics) -> list[Part]:
         return [Note("Not made yet: `make paper` trains the rows of the paper's tables on this corpus.")]
     asked = {task: retrieval[task]["queries"] for task in TASKS}
     if found["about"]["queries"] != asked:
-        return [Note("The tables at hand were made of another corpus or split; `make paper` makes them anew.")]
+        return [Note("The existing tables are from another corpus or split; `make paper` makes them again.")]
     return [
         _ranked("Table 2", found["table_2"]),
         *_claims(found["table_2"]),
@@ -59,7 +59,10 @@ def _ranked(name: str, table: Metrics) -> Figure:
         for row in table["rows"]
     ]
     title = f"{name}: {table['title'][0].lower()}{table['title'][1:]}"
-    note = _HERE + "Left is better. Only the shares compare with the paper's; lines are 95 % intervals over users."
+    note = (
+        _HERE + "Left is better. Only shares of the candidates can be compared with the paper's; "
+        "lines are 95 % intervals over users."
+    )
     return Figure(title, panels, Grid(header, cells), note=note)
 
 
@@ -120,7 +123,8 @@ def _claims(table: Metrics) -> list[Part]:
     evidence = [[claim["claim"], "; ".join(claim["evidence"])] for claim in claims]
     return [
         Table(
-            f"{len(holds)} of {plural(len(claims), 'claim')} of it {'holds' if len(holds) == 1 else 'hold'} here",
+            f"{len(holds)} of the paper's {plural(len(claims), 'claim')} on it "
+            f"{'holds' if len(holds) == 1 else 'hold'} here",
             Grid(["Claim", "Here"], rows, (0, 1), holds),
             behind=Grid(["Claim", "Differences with their 95 % intervals"], evidence, (0, 1)),
         )

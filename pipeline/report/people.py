@@ -19,9 +19,9 @@ NAMED = 12
 """Users that a cluster names."""
 KINDS = {"image": "images", "user": "users", "text": "texts"}
 TITLES = {
-    "text": "Close questions side by side: the difference of a word should show in the answers",
-    "image": "Images of the test side ask, which the model has not seen",
-    "user": "Users ask: what lies nearest to somebody's vector",
+    "text": "Similar questions side by side: the answers should show the difference of a word",
+    "image": "Questions by images of the test side, which the model has not seen",
+    "user": "Questions by users: what is nearest to their vector",
 }
 """What to see where texts, images and users ask."""
 
@@ -53,37 +53,39 @@ def clusters(
             )
         )
         rows.append([str(cluster), count(len(group)), _first_words(telling, 8), _first_words(frequent, 8)])
-    header = ["Cluster", "Users", "Words that tell it apart", "Most frequent words"]
+    header = ["Cluster", "Users", "Typical words", "Most frequent words"]
     return [
         Clusters(
             _title(found),
             shown,
             Grid(header, rows, words=(0, 2, 3)),
-            "In a cloud, size says how strongly a word tells the cluster from the others (log-odds); the table has "
-            f"the most frequent too, without the {common} commonest of the corpus, as in the paper. Pictures are those "
-            "nearest to the centre, one of each group of copies."
+            "In a word cloud, size shows how typical a word is of the cluster (log-odds). The table also has the "
+            "most frequent "
+            f"words, without the {common} most common of the corpus, as in the paper. Pictures are those nearest to "
+            f"the "
+            "centre, one of each group of copies."
             + (f" Not shown: {plural(len(told), 'cluster')} of fewer than {FEWEST} users." if told else ""),
         )
     ]
 
 
 def _first_words(rows: pd.DataFrame, top: int) -> str:
-    return ", ".join(clip(word, 24) for word in rows["word"].head(top)) or "no word of its own"
+    return ", ".join(clip(word, 24) for word in rows["word"].head(top)) or "no typical word"
 
 
 def _title(found: Metrics) -> str:
     sizes = f"{count(found['smallest'])} to {count(found['largest'])}"
     title = f"{plural(found['users'], 'user')} in {plural(found['clusters'], 'cluster')} of {sizes}"
     if "purity" in found:
-        title += f"; {percent(found['purity'])} have the commonest interest of their cluster, "
-        title += f"{percent(found['purity_by_chance'])} would by chance"
+        title += f"; {percent(found['purity'])} have the most common interest of their cluster "
+        title += f"(by chance {percent(found['purity_by_chance'])})"
     return title + (f"; silhouette {number(found['silhouette'], 2)}" if "silhouette" in found else "")
 
 
 def answers(asked: pa.Table, found: pa.Table, shelf: Shelf) -> list[Part]:
     """What lies nearest to each question, in rows of ASKED and ANSWERS: text, image or user to text, image or user."""
     if not asked.num_rows:
-        return [Note("Nothing was asked: report.queries is empty.")]
+        return [Note("No questions: report.queries is empty.")]
     answers = found.to_pandas()
     pairs: dict[int, list[Question]] = {}
     kind_of: dict[int, str] = {}
@@ -104,7 +106,7 @@ def answers(asked: pa.Table, found: pa.Table, shelf: Shelf) -> list[Part]:
         alone = [question for questions in of_kind if len(questions) == 1 for question in questions]
         together = [questions for questions in of_kind if len(questions) > 1] + ([alone] if alone else [])
         if together:
-            parts.append(Answers(title, together, "Figures are cosines in the joint space."))
+            parts.append(Answers(title, together, "Numbers are cosines in the joint space."))
     return parts
 
 

@@ -54,7 +54,7 @@ def glance(retrieval: Metrics, interests: Metrics, audit: Metrics) -> Facts:
         about += f"everyone positive {number(macro['always_yes'], 2)}"
         facts.append((number(macro["model"], 2), "Interests, macro F1", about))
     crossings = audit["crossings"]
-    about = f"left of {count(crossings['found'])} that a second search by other means took for such"
+    about = f"left; a second, independent search found and removed {count(crossings['found'])}"
     return Facts([*facts, (count(crossings["left"]), "Near-copies across the split", about)])
 
 
@@ -82,7 +82,7 @@ def training(curves: pd.DataFrame, train: Metrics) -> list[Part]:
     elif ranks:
         title = f"Validation is best after epoch {best} of {epochs}"
         title += (
-            ", the last: more epochs might help" if best == epochs else f", and no better in the {epochs - best} after"
+            ", the last: more epochs might help" if best == epochs else f"; the {epochs - best} after it are no better"
         )
     columns = {"epoch": "Epoch"} | {column: f"Loss, {name}" for column, (_, name) in losses.items()}
     columns |= {column: f"Validation, {name.lower()}" for column, name in ranks.items()}
@@ -94,8 +94,9 @@ def training(curves: pd.DataFrame, train: Metrics) -> list[Part]:
             panels,
             Grid(list(columns.values()), rows, strong=[] if started else [best - 1]),
             list(losses.values()),
-            "Validation is the mean median rank divided by the number of candidates: chance is 0.5. The epoch with the "
-            "least sum over the tasks, marked by a ring, is kept.",
+            "Validation: mean median rank divided by the number of candidates; chance is 0.5. The epoch with the "
+            "smallest "
+            "sum over the tasks is kept; it is marked by a ring.",
         )
     ]
 
@@ -149,8 +150,8 @@ def _compared(methods: Mapping[str, Metrics], asked: Sequence[str]) -> Figure:
         panels,
         Grid(["Method", *(TASKS[task] for task in asked), "Joint"], rows, strong=[list(methods).index("model")]),
         note="Left is better, 1 is perfect; lines are 95 % intervals by bootstrap over users. Mean median rank: the "
-        "median rank over the queries that look for the same thing, averaged over these things (in image to text each "
-        "text is looked for once, so it is the mean rank). Avg-Text and Avg-Image know one direction each.",
+        "median rank of the queries that have the same answer, averaged over answers (in image to text each answer has "
+        "one query, so it is the mean rank). Avg-Text and Avg-Image can answer in one direction only.",
     )
 
 
@@ -189,9 +190,7 @@ def _distribution(ranks: pa.Table, model: Metrics, asked: Sequence[str]) -> Figu
         firsts = [float((found <= most).mean()) for most in (1, 5, 10, max(1, candidates / 10))]
         rows.append([TASKS[task], *map(percent, firsts), number(float(np.median(found)))])
     return Figure(
-        "What is looked for comes first in "
-        + listing([f"{row[1]} ({row[0].lower()})" for row in rows])
-        + " of queries",
+        "The right answer ranks first in " + listing([f"{row[1]} ({row[0].lower()})" for row in rows]) + " of queries",
         panels,
         Grid(["Task", "First", "Among 5", "Among 10", "In the best tenth", "Median rank"], rows),
         [("one", "share of queries at this rank or better"), ("chance", "random")],
@@ -204,7 +203,7 @@ def _by_activity(model: Metrics, asked: Sequence[str], activity: Sequence[int]) 
         shown = []
         for name, block in model[task]["by_activity"].items():
             if "mean_median_rank" not in block:
-                rows.append([f"{TASKS[task]}, {name} posts", count(block["users"]), "", "not told of so few"])
+                rows.append([f"{TASKS[task]}, {name} posts", count(block["users"]), "", "not shown for so few"])
                 continue
             label = f"{name} posts ({plural(block['users'], 'user')})"
             shown.append(_dot(label, block, "mean_median_rank", main=True))
@@ -217,16 +216,16 @@ def _by_activity(model: Metrics, asked: Sequence[str], activity: Sequence[int]) 
     header = ["Task, posts of the author in train", "Users", "Queries", "Mean median rank"]
     some, many = map(count, activity)
     note = f"Few: fewer than {some} posts in train. Some: {some} and more. Many: {many} and more."
-    return Figure("How ranks depend on how much the author posted in train", panels, Grid(header, rows), note=note)
+    return Figure("Ranks by how many posts of the author are in train", panels, Grid(header, rows), note=note)
 
 
 def _every_measure(model: Metrics, asked: Sequence[str]) -> Table:
     rows = [[name, *(_with_ends(model[task], key) for task in asked)] for key, name in MEASURES.items()]
-    rows.append(["Not asked", *(reasons(model["not_asked"][task]) for task in asked)])
-    rows.append(["Ranked at chance", *(reasons(model["at_chance"][task]) for task in asked)])
-    rows.append(["Looked for, ranked last", *(reasons(model["ranked_last"][task]) for task in asked)])
+    rows.append(["Queries left out", *(reasons(model["not_asked"][task]) for task in asked)])
+    rows.append(["Queries ranked at chance", *(reasons(model["at_chance"][task]) for task in asked)])
+    rows.append(["Answers ranked last", *(reasons(model["ranked_last"][task]) for task in asked)])
     return Table(
-        "Every measure of this model, with 95 % intervals", Grid(["Measure", *(TASKS[task] for task in asked)], rows)
+        "All measures of this model, with 95 % intervals", Grid(["Measure", *(TASKS[task] for task in asked)], rows)
     )
 
 
@@ -248,8 +247,9 @@ def interests(found: Metrics, source: str) -> list[Part]:
     if source != "openclipart":
         return [figure]
     remark = (
-        "On openclipart a person's interests are the categories that many of their own drawings are in. So this asks "
-        "whether a vector recovers what somebody posted; it predicts no interest that was found out in another way."
+        "On openclipart, a person's interests are the categories of many of their own drawings. So this measures "
+        "whether "
+        "a vector recovers what somebody posted, not whether it predicts interests known from elsewhere."
     )
     return [Note(remark), figure]
 
@@ -266,17 +266,19 @@ def _interest_title(found: Metrics) -> str:
 
 
 def _interest_note(found: Metrics) -> str:
-    note = f"A linear SVM per interest, {found['folds']} folds, {plural(found['repeats'], 'time')}; lines are 95 % "
+    note = (
+        f"A linear SVM for each interest, {found['folds']} folds, {plural(found['repeats'], 'time')}; lines are 95 % "
+    )
     note += "intervals over users."
     if test := found.get("significance"):
         note += f" Against {METHODS[test['against']]}: difference {number(test['difference'], 2)}, "
         note += f"p {number(test['p'], 2)} ({test['test']})."
     if len(found.get("scaling", {}).get("model", ())) > 1:
-        note += " Each method's vectors are scaled as folds of the training users choose, label by label."
+        note += " How each method's vectors are scaled is chosen for each label by folds of the training users."
     if found["unconverged_fits"]:
-        note += f" {plural(found['unconverged_fits'], 'fit')} stopped short of converging."
+        note += f" {plural(found['unconverged_fits'], 'fit')} did not converge."
     if few := found["labels_left_out"]["few_have_it"]:
-        note += f" {plural(few, 'interest')} of too few users {'is' if few == 1 else 'are'} left out, and not named."
+        note += f" {plural(few, 'interest')} of too few users {'is' if few == 1 else 'are'} left out and not named."
     if nearly_all := found["labels_left_out"]["nearly_all_have_it"]:
         note += f" {plural(nearly_all, 'interest')} of nearly all users {'is' if nearly_all == 1 else 'are'} left out."
     return note

@@ -13,33 +13,35 @@ METHODS = {
     "encoder_mean_centred": "The same, centred",
     "encoder_mean_whitened": "The same, whitened",
 }
-APART = " In image to text such vectors have no answer: texts and images have them from different networks."
+APART = " Such vectors cannot answer image to text, because those of texts and images come from different networks."
 
 
 def worth(means: Metrics, model: Metrics) -> list[Part]:
     """The verdict in a sentence, and the figures, of metrics/encoder_means.json and metrics/retrieval.json."""
     asked = [task for task in TASKS if means["encoder_mean"].get(task, {}).get("queries") and model[task]["queries"]]
     if not asked:
-        return [Note("No pretrained vectors were asked (sentences.encoder), so training is measured against none.")]
+        return [Note("There are no pretrained vectors to compare the model with (sentences.encoder).")]
     rows = [[METHODS[name], *(_cell(means[name][task]) for task in asked)] for name in METHODS]
     rows.append(["This model", *(_cell(model[task]) for task in asked)])
     rows += [
-        [f"This model less: {METHODS[name].lower()}", *(_gap(means, name, task) for task in asked)] for name in METHODS
+        [f"Difference: this model − {METHODS[name].lower()}", *(_gap(means, name, task) for task in asked)]
+        for name in METHODS
     ]
     return [
         Table(
             f"Is training worth it here? {verdict(means, asked)}",
             Grid(["Mean median rank", *(TASKS[task] for task in asked)], rows, strong=[len(METHODS)]),
-            "A vector a post from a pretrained network, their mean a user, the nearest answer: what one would do "
-            "without this system. Differences are paired over the same resamples of users; below 0 the model is ahead."
+            "What one would do without this system: each post gets a vector from a pretrained network, a user is the "
+            "mean of "
+            "their posts, and the nearest vector answers. Differences are paired; below 0 the model is better."
             + ("" if "image_to_text" in asked else APART),
         )
     ]
 
 
 def verdict(means: Metrics, asked: Sequence[str]) -> str:
-    """By task: ahead of all three means, behind one of them, or not to be told apart, by the paired 95 % intervals."""
-    said: dict[str, list[str]] = {"ahead in": [], "behind in": [], "not to be told apart in": []}
+    """By task: ahead of all three means, behind one of them, or neither, by the paired 95 % intervals."""
+    said: dict[str, list[str]] = {"ahead in": [], "behind in": [], "neither ahead nor behind in": []}
     for task in asked:
         ends = [means["model_less"][name][task]["interval_95"] for name in METHODS]
         if any(low > 0 for low, _ in ends):
@@ -47,7 +49,7 @@ def verdict(means: Metrics, asked: Sequence[str]) -> str:
         elif all(high < 0 for _, high in ends):
             said["ahead in"].append(TASKS[task].lower())
         else:
-            said["not to be told apart in"].append(TASKS[task].lower())
+            said["neither ahead nor behind in"].append(TASKS[task].lower())
     return "The model is " + "; ".join(f"{where} {listing(tasks)}" for where, tasks in said.items() if tasks)
 
 

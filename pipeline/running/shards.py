@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.running.engines import spread
-from pipeline.running.files import atomic_folder, digest, write_text
+from pipeline.running.files import digest, write_text
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
 
@@ -68,10 +68,3 @@ def _result(folder: Path, shard: Path) -> Result | None:
     if not sound:
         log.warning("%s is damaged; it is made anew", made)
     return result if sound else None
-
-
-def publish(folder: Path, path: Path) -> None:
-    """Move the finished shards of `folder` to the place of the table `path`, without their markers."""
-    with atomic_folder(path) as target:
-        for shard in sorted(folder.glob("part-*.parquet")):
-            shard.rename(target / shard.name)

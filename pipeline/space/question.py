@@ -59,8 +59,8 @@ def spelled(kind: str, name: str) -> str:
 def not_known(term: Term) -> str:
     """A sentence that says that a term was left out, and why."""
     if term.kind == "text":
-        return f"\u201c{term.value}\u201d has no word that the model knows, so it was left out."
-    return f"There is no {term.kind} {term.value} with a vector, so it was left out."
+        return f"\u201c{term.value}\u201d has no word that the model knows and was ignored."
+    return f"There is no {term.kind} {term.value} with a vector; this part was ignored."
 
 
 def _bare(name: str) -> str:

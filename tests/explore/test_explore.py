@@ -102,7 +102,7 @@ def test_every_page_fits_is_quiet_and_asks_nobody_else(whose, width, tab, reques
 def test_by_keyboard_alone_one_asks_and_opens_an_answer(served, tab):
     tab.open(served.url("/users"), 1440)
     tab.press("Tab")
-    assert tab.evaluate("document.activeElement.textContent") == "To the content"
+    assert tab.evaluate("document.activeElement.textContent") == "Skip to content"
     tab.open(served.url("/users"), 1440)
     tab.press("/")
     assert tab.evaluate("document.activeElement.id") == "begins"
@@ -358,7 +358,7 @@ def test_from_the_shell(run, tmp_path, capsys):
         assert said in told.err and not told.out
     assert ask.main(["user:user-1", "--data", str(run / "data")]) == 1
     told = capsys.readouterr().out
-    assert "There is no user user-1" in told and "user:user-1" in told.partition("Called nearly so: ")[2]
+    assert "There is no user user-1" in told and "user:user-1" in told.partition("Similar names: ")[2]
     assert ask.main(["tiger", "--where", "by=user-01", "--kind", "text", "--data", str(run / "data")]) == 0
     assert capsys.readouterr().out.count("post-") > 0
     posts = tmp_path / "posts.csv"

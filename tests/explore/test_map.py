@@ -145,7 +145,7 @@ def test_a_lasso_around_half_of_a_hundred_thousand_counts_and_lists_some(mapped,
     data = made(100_000, 60)
     above = [(1 - (0.03 + 0.94 * y / 65_535)) < 0.5 for y in data["y"]]
     count = int(title.split()[0].replace(",", ""))
-    assert title.endswith(" users chosen") and abs(count - sum(above)) <= 60
+    assert title.endswith(" users selected") and abs(count - sum(above)) <= 60
     assert listed == sum(above[:24])  # of the first 200 chosen rows those that the run has
 
 

@@ -19,7 +19,11 @@ def measured(low, high):
 def test_the_sentence_follows_the_interval(low, high, said):
     (part,) = shared({"interests": measured(low, high)})
     assert part.title.startswith(f"Users have {said} chance in common with their 5 nearest")
-    assert [row[0] for row in part.table.rows] == ["The nearest by that truth itself", "This model", "All others"]
+    assert [row[0] for row in part.table.rows] == [
+        "The truth itself (best possible)",
+        "This model",
+        "All other users (chance)",
+    ]
     assert part.table.strong == [1]
 
 

@@ -18,7 +18,7 @@ def means(**gaps):
     [
         ([-3, -1], [-2, -1], "The model is ahead in text to user and image to user"),
         ([1, 2], [-2, -1], "The model is ahead in image to user; behind in text to user"),
-        ([-1, 2], [0.5, 1], "The model is behind in image to user; not to be told apart in text to user"),
+        ([-1, 2], [0.5, 1], "The model is behind in image to user; neither ahead nor behind in text to user"),
     ],
 )
 def test_the_sentence_follows_the_intervals(text, image, said):
