@@ -30,7 +30,7 @@ import pyarrow as pa
 from benchmarks import print_table, result
 from benchmarks.recipe import changed, remade
 from pipeline.embedding.losses import Objective
-from pipeline.embedding.starts import mean_by_user
+from pipeline.embedding.means import mean_by_user
 from pipeline.evaluation.encoder_means import METHODS, seen_by
 from pipeline.evaluation.paper import joint
 from pipeline.ranking.bootstrap import interval

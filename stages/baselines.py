@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from pipeline.common.metrics import write_metrics
 from pipeline.common.recipe import by_recipe
-from pipeline.embedding.batches import chunks
 from pipeline.embedding.losses import MergedObjective, Objective
+from pipeline.embedding.means import chunks
 from pipeline.embedding.model import Trained
 from pipeline.embedding.starts import starting_rows
 from pipeline.embedding.vectors import embed_users

@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.embedding.batches import Array, Beside, chunks, image_numbers, sentence_vectors, tokens, told
+from pipeline.embedding.batches import Array, Beside, image_numbers, sentence_vectors, tokens, told
+from pipeline.embedding.means import chunks
 from pipeline.embedding.model import JointModel, Trained
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users

@@ -21,8 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.embedding.batches import Array
-from pipeline.embedding.starts import mean_by_user
+from pipeline.embedding.means import Array, mean_by_user
 from pipeline.evaluation.encoder_means import METHODS, one_space, seen_by
 from pipeline.ranking.estimates import estimates
 from pipeline.ranking.retrieval import evaluate, rank_task
@@ -36,7 +35,7 @@ from pipeline.tables.ranking import RANKS
 from pipeline.tables.split import CONTENT
 from pipeline.tables.table import Table, matrix, positions, vectors
 from pipeline.tables.text import TEXT_VECTORS
-from stages.inputs import asked, authors
+from stages.asking import asked, authors
 from stages.runner import run
 
 SPLIT = Path("data/split")

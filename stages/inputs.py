@@ -1,13 +1,12 @@
 """What the stages `train` and `baselines` both read: the posts of the split, their features, words and users."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 
 from pipeline.common.groups import image_groups
@@ -18,16 +17,13 @@ from pipeline.embedding.processes import ALONE, Processes
 from pipeline.embedding.starts import discriminants, mean_sentences, starting_rows
 from pipeline.embedding.training import Trainer
 from pipeline.ranking.queries import Queries
-from pipeline.ranking.retrieval import TASKS
-from pipeline.running.errors import UserError
 from pipeline.running.schema import Model, Params
 from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.images import IMAGE_GROUPS
-from pipeline.tables.split import CONTENT, SETS
+from pipeline.tables.split import CONTENT
 from pipeline.tables.table import matrix
+from stages.asking import SPLIT, asked, authors
 
-SPLIT = Path("data/split")
-SETS_PATH = SPLIT / "sets"
 VOCABULARY_PATH = Path("data/words/vocabulary")
 WORD_MEANS = Path("data/words/users")
 IMAGES_PATH = Path("data/images")
@@ -140,22 +136,3 @@ class Inputs:
 def word_means() -> pa.Table:
     """Users' mean word vectors, of those who have a known word: rows of EMBEDDINGS."""
     return EMBEDDINGS.read(WORD_MEANS)
-
-
-def authors(train: Path) -> pa.Array:
-    """The users with posts in train, sorted: the users that a model has, and the candidates of retrieval."""
-    found: Iterable[pa.Array] = [part["user_id"].unique() for part in CONTENT.batches(train, ["user_id"])]
-    users = pc.unique(pa.chunked_array(list(found), pa.string()))
-    if not len(users):
-        raise UserError(f"{train} has no posts, so there is nothing to train on; see metrics/split.json.")
-    return users.take(pc.array_sort_indices(users))
-
-
-def asked(split: str, content: pa.Table) -> dict[str, pa.Table]:
-    """The rows of `content` that each task of `split` asks with."""
-    sets = SETS.read(SETS_PATH)
-    sets = sets.filter(pc.equal(sets["split"], split))
-    return {
-        task: content.filter(pc.is_in(content["post_id"], sets.filter(pc.equal(sets["task"], task))["post_id"]))
-        for task in TASKS
-    }

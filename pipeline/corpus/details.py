@@ -15,7 +15,7 @@ from pipeline.corpus import cells
 from pipeline.tables.details import DETAILS, TOLD
 
 _CODE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
-_UNKNOWN = pa.array(["und", "zxx"])
+_UNKNOWN = ("und", "zxx")
 _LINK, _LONGEST = r"^https?://[^\s<>\"]+$", 2000
 _COUNT = r"^\d{1,15}(\.0+)?$"
 Column = Any
@@ -71,7 +71,7 @@ def _read(name: str, column: Column, path: Path) -> Column:
         return _none(name, len(column))
     text = _not_blank(cells.texts(column, path, name)[0])
     if name == "language":
-        return _if(pc.and_(pc.match_substring_regex(text, _CODE), pc.invert(pc.is_in(text, _UNKNOWN))), text)
+        return _if(pc.and_(pc.match_substring_regex(text, _CODE), pc.invert(pc.is_in(text, pa.array(_UNKNOWN)))), text)
     if name == "url":
         return _if(pc.and_(pc.match_substring_regex(text, _LINK), pc.less(pc.utf8_length(text), _LONGEST)), text)
     return _listed(text)

@@ -19,6 +19,7 @@ import torch
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
+from pipeline.embedding.means import chunks
 from pipeline.embedding.processes import ALONE, Processes
 from pipeline.running.errors import UserError
 from pipeline.running.files import allocate
@@ -353,9 +354,3 @@ def shuffled(rows: Array, batch_size: int, seed: Sequence[int]) -> list[Array]:
     """`rows` shuffled by `seed` and cut into batches of nearly one size, at most `batch_size`: no small rest."""
     order = np.random.default_rng(seed).permutation(rows)
     return np.array_split(order, max(1, -(-len(rows) // batch_size)))
-
-
-def chunks(count: int, size: int) -> Iterator[slice]:
-    """Slices of at most `size` that cover `count` rows."""
-    for begin in range(0, count, size):
-        yield slice(begin, min(begin + size, count))

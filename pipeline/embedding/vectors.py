@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.embedding.batches import Array, chunks, distinct
+from pipeline.embedding.batches import Array, distinct
+from pipeline.embedding.means import chunks
 from pipeline.embedding.model import JointModel
 
 _PIECE = 4096

@@ -10,8 +10,8 @@ The averages are ranked where they live, in word-vector and in image-feature spa
 
 import numpy as np
 
-from pipeline.embedding.batches import Array, Posts, chunks
-from pipeline.embedding.starts import mean_by_user
+from pipeline.embedding.batches import Array, Posts
+from pipeline.embedding.means import chunks, mean_by_user
 
 _PIECE = 65_536
 

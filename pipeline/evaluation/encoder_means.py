@@ -12,8 +12,7 @@ Centred and whitened, texts and images are each less their own mean: the two lie
 
 import numpy as np
 
-from pipeline.embedding.batches import Array
-from pipeline.embedding.starts import common, discriminant, sampled
+from pipeline.embedding.means import Array, common, discriminant, sampled
 
 METHODS = ("encoder_mean", "encoder_mean_centred", "encoder_mean_whitened")
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipeline.embedding.batches import Array, Posts, chunks
+from pipeline.embedding.batches import Array, Posts
+from pipeline.embedding.means import chunks
 from pipeline.embedding.model import JointModel
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
 from pipeline.ranking.retrieval import TASKS, Left, rank_task, rank_users, summarize

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from pipeline.embedding import model as models
 from pipeline.embedding.losses import Objective
+from pipeline.embedding.means import bridge, discriminant
 from pipeline.embedding.model import load, save
-from pipeline.embedding.starts import bridge, discriminant
 from pipeline.embedding.vectors import embed_images, embed_texts
 from pipeline.ranking.queries import rank_queries
 from pipeline.running.params import validate

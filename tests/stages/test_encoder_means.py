@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.embedding.starts import mean_by_user
+from pipeline.embedding.means import mean_by_user
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.images import FEATURES
 from pipeline.tables.ranking import RANKS
