@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from pipeline.running.checkpoints import checkpoint_folder, fingerprint
@@ -56,12 +57,13 @@ def declared(stage: str, home: Path = Path()) -> tuple[list[Path], dict[str, obj
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe", pure=True)
+    read = cache(lambda path: yaml.load(path))  # once, not for each key
     name, _, item = stage.partition("@")
 
     def value(key: str, file: str = "params.yaml") -> object:
         if key == "key" and item:
             return item
-        found = yaml.load(Path(file))
+        found = read(Path(file))
         for part in key.split("."):
             found = found[part]
         return found
@@ -71,7 +73,7 @@ def declared(stage: str, home: Path = Path()) -> tuple[list[Path], dict[str, obj
         key, _, after = rest.partition("}")
         return before + str(value(key.strip())) + resolved(after) if opened else text
 
-    entry = yaml.load(home / "dvc.yaml")["stages"][name]
+    entry = read(home / "dvc.yaml")["stages"][name]
     entry = entry.get("do", entry)
     facts: dict[str, object] = {}
     for param in entry.get("params", []):

@@ -16,6 +16,7 @@ import ast
 import re
 import sys
 import textwrap
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +67,20 @@ def imported_files(script: Path, root: Path = Path()) -> set[str]:
 
 
 def _imports(path: Path, root: Path) -> set[str]:
-    modules: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    names = _named(path.read_text(encoding="utf-8"))
+    return {name for name in names if (root / f"{name.replace('.', '/')}.py").is_file()}
+
+
+@cache  # by the code, as most modules are imported by most stages
+def _named(code: str) -> frozenset[str]:
+    """First-party modules that `code` imports, and what it imports from them, which may be modules too."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        modules |= {
-            n for n in names if n.split(".")[0] in FIRST_PARTY and (root / f"{n.replace('.', '/')}.py").is_file()
-        }
-    return modules
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return frozenset(name for name in found if name.split(".")[0] in FIRST_PARTY)
 
 
 def loaded_keys(script: Path) -> set[str]:

@@ -66,12 +66,13 @@ def imports(path: Path) -> Iterator[str]:
 
 def drawing(root: Path = Path()) -> str:
     """The rooms as a Mermaid flowchart, without the arrows into EVERYWHERE."""
+    drawn = sorted(arrows(root).items())
     lines = [
         f"    {room} --> {' & '.join(sorted(into - EVERYWHERE))}"
-        for room, into in sorted(arrows(root).items())
+        for room, into in drawn
         if room not in EVERYWHERE and into - EVERYWHERE
     ]
-    alone = sorted(room for room, into in arrows(root).items() if room not in EVERYWHERE and not into - EVERYWHERE)
+    alone = sorted(room for room, into in drawn if room not in EVERYWHERE and not into - EVERYWHERE)
     lines += [f"    {room}" for room in alone if not any(f" {room}" in line for line in lines)]
     return "```mermaid\nflowchart BT\n" + "\n".join(lines) + "\n```\n"
 
