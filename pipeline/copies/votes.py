@@ -35,7 +35,7 @@ LEARNT, TO_A_CELL = 200_000, 20
 """Points that cells are learnt from, at least, and for each cell."""
 LIST = 400
 """Points of a cell on average, at most: a point is compared with those of PROBES cells, however many there are."""
-MANY = 4_096
+MANY = 5_000
 """Cells from which on they are found by a graph (HNSW)."""
 
 Rows = NDArray[np.int64]
