@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.report.charts import Axis, Dot, Line, Rule, dots, lines
 from pipeline.report.page import Facts, Figure, Grid, Note, Panel, Part, Table
-from pipeline.report.wording import METHODS, TASKS, count, listing, number, percent, plural, reasons
+from pipeline.report.wording import METHODS, TASKS, count, few_ask, listing, number, percent, plural, reasons
 
 Metrics = Mapping[str, Any]
 
@@ -158,12 +158,20 @@ def _compared(methods: Mapping[str, Metrics], asked: Sequence[str]) -> Figure:
 def _headline(model: Metrics, joint: Mapping[str, Metrics], asked: Sequence[str]) -> str:
     """Whether the model beats random, task by task, and how it stands against the best baseline."""
     times = {task: model[task]["random"] / model[task]["mean_median_rank"] for task in asked}
-    beaten = [task for task in asked if model[task]["interval_95"]["mean_median_rank"][1] < model[task]["random"]]
-    title = "Not better than random in any task"
+    few = [task for task in asked if few_ask(model[task])]
+    told = [task for task in asked if task not in few]
+    beaten = [task for task in told if model[task]["interval_95"]["mean_median_rank"][1] < model[task]["random"]]
+    parts = ["Not better than random in any task"] if told and not (beaten or few) else []
     if beaten:
-        title = f"Better than random: {listing([f'{TASKS[t].lower()} {number(times[t], 2)} times' for t in beaten])}"
-        if rest := [TASKS[task].lower() for task in asked if task not in beaten]:
-            title += f"; not in {listing(rest)}"
+        parts.append(
+            f"Better than random: {listing([f'{TASKS[t].lower()} {number(times[t], 2)} times' for t in beaten])}"
+        )
+    if (beaten or few) and (rest := [TASKS[task].lower() for task in told if task not in beaten]):
+        parts.append(f"{'not' if beaten else 'Not better than random'} in {listing(rest)}")
+    if few:
+        names = listing([TASKS[task].lower() for task in few])
+        parts.append(f"{'too' if parts else 'Too'} few users ask to tell it from random in {names}")
+    title = "; ".join(parts)
     rivals = {name: of["joint_performance"] for name, of in joint.items() if name != "model"}
     if rivals:
         best = min(rivals, key=lambda name: rivals[name])

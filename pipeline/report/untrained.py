@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.report.page import Grid, Note, Part, Table
-from pipeline.report.wording import TASKS, listing, number
+from pipeline.report.wording import TASKS, few_ask, listing, number
 
 Metrics = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ def worth(means: Metrics, model: Metrics) -> list[Part]:
     ]
     return [
         Table(
-            f"Is training worth it here? {verdict(means, asked)}",
+            f"Is training worth it here? {verdict(means, asked, [task for task in asked if few_ask(model[task])])}",
             Grid(["Mean median rank", *(TASKS[task] for task in asked)], rows, strong=[len(METHODS)]),
             "What one would do without this system: each post gets a vector from a pretrained network, a user is the "
             "mean of "
@@ -39,10 +39,16 @@ def worth(means: Metrics, model: Metrics) -> list[Part]:
     ]
 
 
-def verdict(means: Metrics, asked: Sequence[str]) -> str:
-    """By task: ahead of all three means, behind one of them, or neither, by the paired 95 % intervals."""
+def verdict(means: Metrics, asked: Sequence[str], few: Sequence[str] = ()) -> str:
+    """By task: ahead of all three means, behind one of them, or neither, by the paired 95 % intervals.
+
+    Of tasks in which `few` users ask it is neither.
+    """
     said: dict[str, list[str]] = {"ahead in": [], "behind in": [], "neither ahead nor behind in": []}
     for task in asked:
+        if task in few:
+            said["neither ahead nor behind in"].append(TASKS[task].lower())
+            continue
         ends = [means["model_less"][name][task]["interval_95"] for name in METHODS]
         if any(low > 0 for low, _ in ends):
             said["behind in"].append(TASKS[task].lower())

@@ -1,6 +1,10 @@
 """Numbers as a reader wants them: no more digits than they bear, thousands set apart."""
 
 from collections.abc import Mapping
+from typing import Any
+
+ENOUGH_USERS = 6
+"""From so many users on, what holds of all is beyond chance: of five it happens once in 16 times (a sign test)."""
 
 
 def count(value: float) -> str:
@@ -58,3 +62,8 @@ METHODS = {
 def reasons(counts: Mapping[str, int]) -> str:
     """`{"no_text": 3, "other": 0}` is `3 no text`; a dash where nothing was left out."""
     return ", ".join(f"{count(n)} {reason.replace('_', ' ')}" for reason, n in counts.items() if n) or "–"
+
+
+def few_ask(block: Mapping[str, Any]) -> bool:
+    """Whether so few users ask in a task, by its metrics, that an interval over them is too narrow to tell anything."""
+    return sum(int(group["users"]) for group in block["by_activity"].values()) < ENOUGH_USERS

@@ -196,6 +196,30 @@ def test_a_metric_that_is_missing_is_named(fabricated, tmp_path, monkeypatch):
         page_of(folder, monkeypatch)
 
 
+def test_of_few_users_nothing_is_told_beyond_chance():
+    def block(users, high):
+        return {
+            "random": 8.5,
+            "mean_median_rank": 8.4,
+            "interval_95": {"mean_median_rank": [8.4, high]},
+            "by_activity": {"few": {"users": users - 1}, "many": {"users": 1}},
+        }
+
+    def title(**tasks):
+        return results._headline(tasks, {}, list(tasks))
+
+    assert title(text_to_user=block(6, 8.44)) == "Better than random: text to user 1 times"
+    assert title(text_to_user=block(6, 8.6)) == "Not better than random in any task"
+    few = "too few users ask to tell it from random in image to text"
+    assert title(image_to_text=block(5, 8.44)) == few.capitalize()
+    assert title(text_to_user=block(9, 9), image_to_text=block(1, 8.4)) == (
+        f"Not better than random in text to user; {few}"
+    )
+    assert title(text_to_user=block(9, 8.4), image_to_text=block(1, 8.4)) == (
+        f"Better than random: text to user 1 times; {few}"
+    )
+
+
 def test_titles_follow_the_figures(fabricated, tmp_path, monkeypatch):
     folder = copied(fabricated, tmp_path / "r")
 

@@ -8,6 +8,7 @@ from pipeline.report.untrained import METHODS, verdict, worth
 
 def means(**gaps):
     block = {"mean_median_rank": 8.0, "queries": 5, "interval_95": {"mean_median_rank": [7.0, 9.0]}}
+    block["by_activity"] = {"few": {"users": 4}, "some": {"users": 2}}
     shown = {task: {"value": sum(ends) / 2, "interval_95": ends} for task, ends in gaps.items()}
     tasks = dict.fromkeys(gaps, block)
     return {**dict.fromkeys(METHODS, tasks), "model_less": dict.fromkeys(METHODS, shown)}, tasks
@@ -25,6 +26,9 @@ def test_the_sentence_follows_the_intervals(text, image, said):
     found, model = means(text_to_user=text, image_to_user=image)
     assert verdict(found, list(model)) == said
     nothing = {"queries": 0}
+    few = {task: {**block, "by_activity": {"few": {"users": 5}}} for task, block in model.items()}
+    (part,) = worth(found, {**dict.fromkeys(("text_to_user", "image_to_text", "image_to_user"), nothing), **few})
+    assert "The model is neither ahead nor behind in text to user and image to user" in part.title
     (part,) = worth(found, {**dict.fromkeys(("text_to_user", "image_to_text", "image_to_user"), nothing), **model})
     assert said in part.title and len(part.table.rows) == 2 * len(METHODS) + 1
 
