@@ -53,6 +53,8 @@ def clusters(
             )
         )
         rows.append([str(cluster), count(len(group)), _first_words(telling, 8), _first_words(frequent, 8)])
+    if not shown:
+        return [Note(f"{_title(found)}. None is shown, as each has fewer than {FEWEST} users.")]
     header = ["Cluster", "Users", "Typical words", "Most frequent words"]
     return [
         Clusters(

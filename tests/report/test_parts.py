@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.report import corpus, results
+from pipeline.report import corpus, people, results
 from pipeline.report.cards import clip
 from pipeline.report.charts import Axis, Dot, Line, Rule, dots, lines
 from pipeline.report.page import Card, Note, Pairs, Section, render
 from pipeline.report.wording import count, listing, number, percent
+from pipeline.tables.evaluation import CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
 
 
 def test_marks_stand_where_their_values_lie():
@@ -100,3 +101,10 @@ def test_a_start_that_is_kept_is_no_epoch_of_the_curves(best, rings):
     assert sum(chart.count("ring") for chart in charts) == rings
     assert f"Validation, text to user: {number(said['text_to_user'])} at epoch {best}" in charts[1]
     assert ("before the first" in figure.title) == (best == 0)
+
+
+def test_where_every_cluster_is_of_few_there_is_a_sentence_and_no_empty_table():
+    users = CLUSTER_USERS.of([("a", 0, 1.0), ("b", 1, 1.0)])
+    found = {"users": 2, "clusters": 2, "smallest": 1, "largest": 1}
+    (part,) = people.clusters(found, users, CLUSTER_WORDS.empty(), CLUSTER_IMAGES.empty(), 0, None)
+    assert part == Note("2 users in 2 clusters of 1 to 1. None is shown, as each has fewer than 3 users.")
