@@ -161,23 +161,15 @@ def claims_2(rows: Mapping[str, Trained], candidates: Mapping[str, int]) -> list
     chosen = rows.get(best_of_all_pairs(rows) or "")
     own = [
         Comparison(f"{ARROWS[task]} of {row.name} less half of random", row.ranks[task] - half[task])
-        for row in ones for task, weight in zip(_OWN, row.lambdas, strict=True) if weight and task in row.ranks
-    ]  # fmt: skip
+        for row, task in _asked(ones, trained=True)
+    ]
     others = [
         Comparison(f"half of random less {ARROWS[task]} of {row.name}", -(row.ranks[task] - half[task]))
-        for row in ones for task, weight in zip(_OWN, row.lambdas, strict=True) if not weight and task in row.ranks
-    ]  # fmt: skip
+        for row, task in _asked(ones, trained=False)
+    ]
     unseen = [
         Comparison(f"{ARROWS[task]} of {row.name} less random", row.ranks[task] - chance[task])
-        for row in twos for task, weight in zip(_OWN, row.lambdas, strict=True) if not weight and task in row.ranks
-    ]  # fmt: skip
-    gains = [
-        [
-            Comparison(f"{ARROWS[task]} of {chosen.name} less {alone.name}", chosen.ranks[task] - alone.ranks[task])
-            for kind, task in ((wanted, _OWN[wanted]),)
-            if chosen and (alone := only(rows, kind)) and task in chosen.ranks and task in alone.ranks
-        ]
-        for wanted in (2, 1)
+        for row, task in _asked(twos, trained=False)
     ]
     ahead = [
         Comparison(
@@ -191,9 +183,26 @@ def claims_2(rows: Mapping[str, Trained], candidates: Mapping[str, int]) -> list
         claim(2, "A single pair is poor on the other tasks (more than half of random).", others),
         claim(2, "Two pairs reach the third task, never trained on, better than random (zero-shot).", unseen),
         claim(2, "All pairs have the best joint performance of all rows.", ahead),
-        claim(2, "Image-to-user gains from the other pairs.", gains[0]),
-        claim(2, "Image-to-text gains from the users.", gains[1]),
+        claim(2, "Image-to-user gains from the other pairs.", _gain(chosen, only(rows, 2), _OWN[2])),
+        claim(2, "Image-to-text gains from the users.", _gain(chosen, only(rows, 1), _OWN[1])),
     ]
+
+
+def _asked(rows: Iterable[Trained], trained: bool) -> list[tuple[Trained, str]]:
+    """Each row with each task that it was asked, of those whose pair it was `trained` on, or was not."""
+    return [
+        (row, task)
+        for row in rows
+        for task, weight in zip(_OWN, row.lambdas, strict=True)
+        if bool(weight) == trained and task in row.ranks
+    ]
+
+
+def _gain(chosen: Trained | None, alone: Trained | None, task: str) -> list[Comparison]:
+    """How much better `chosen` is at a task than the row trained on that pair `alone`, where both were asked."""
+    if not (chosen and alone and task in chosen.ranks and task in alone.ranks):
+        return []
+    return [Comparison(f"{ARROWS[task]} of {chosen.name} less {alone.name}", chosen.ranks[task] - alone.ranks[task])]
 
 
 def table_4(
