@@ -33,7 +33,8 @@ paper: .venv/.synced  ## The paper's Tables 2, 3 and 4 on the corpus at hand: pa
 
 # A process a core, with one thread each, and no pool of processes but where a test asks for one: at the size of a test,
 # threads that wait for each other cost up to ten times what they do, and a pool ten seconds of imports. Fixtures are of
-# a file, so a file stays with a process. tests/conftest.py puts those that take longest first.
+# a file, so a file stays with a process; tests/conftest.py gives those that start processes to one, whose server forks
+# for all of them, and puts first what takes longest.
 test: .venv/.synced  ## All unit tests
 	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

@@ -3,6 +3,7 @@
 import fcntl
 import gc
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from pipeline.running import engines
 
 if TYPE_CHECKING:
     from browser import Page
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
 
 LONGEST = (
     *("explore/test_explore.py", "embedding/test_processes.py", "privacy/test_pseudonyms.py", "stages/test_leaks.py"),
@@ -47,6 +50,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, the others as they come."""
     place = {name: at for at, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get("/".join(item.path.parts[-2:]), len(place)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadFileScheduling | None":
+    """A file stays with a process, and those that start processes with one, so that one server forks for them all."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "starts processes" if file in starting else file
+
+    root = Path(__file__).parents[1]
+    tests = {path.relative_to(root).as_posix(): path.read_text() for path in root.glob("tests/*/test_*.py")}
+    starting = {
+        name for name, text in tests.items() if re.search(r"^from (started|commands) import", text, re.MULTILINE)
+    }
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:
