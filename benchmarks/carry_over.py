@@ -1,6 +1,7 @@
 """Does a recipe carry over? What is chosen on some corpora, judged on one that had no say.
 
     python -m benchmarks.carry_over FOLDER...    # each with the tables of a run up to `word2vec` and `text_vectors`
+    python -m benchmarks.carry_over FOLDER... --trials "both, style, read"    # paper, best and encoder means alone
 
 Every trial of TRIALS trains on each corpus, by its values in the place of those of params.yaml, the epoch chosen on
 validation. Each corpus is left out in turn: of all trials the one that is best on the others, by the mean over them of
@@ -173,14 +174,15 @@ def main() -> None:
     arguments.add_argument("homes", type=Path, nargs="+", help="folders of runs")
     arguments.add_argument("--epochs", type=int, default=10, help="passes of every trial, the paper's too")
     arguments.add_argument("--seed", type=int, default=7)
+    arguments.add_argument("--trials", nargs="+", choices=TRIALS, default=list(TRIALS), help="these, beside paper")
     arguments.add_argument("--kept", type=Path, default=Path(".cache/carry-over"), help="folder of ranks")
     wanted = arguments.parse_args()
     drawn, candidates = {}, {}
     for home in (path.resolve() for path in wanted.homes):
         corpus = Corpus(home, {"text_encoder": "sentence"})
         candidates[home.name] = corpus.candidates
-        tables = {name: kept(wanted.kept.resolve(), home, name, trial, wanted.seed, wanted.epochs)
-                  for name, trial in TRIALS.items()}  # fmt: skip
+        tables = {name: kept(wanted.kept.resolve(), home, name, TRIALS[name], wanted.seed, wanted.epochs)
+                  for name in dict.fromkeys(("paper", *wanted.trials))}  # fmt: skip
         drawn[home.name] = estimates(tables | corpus.means(), RESAMPLES, wanted.seed)
         figures, choices = judged(drawn, candidates)
     print_table(figures)
