@@ -74,7 +74,7 @@ def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, Any]:
         raise UserError(f"params.yaml: corpus.posts is {corpus.posts!r}, where there is nothing.")
     metrics = convert(posts, images, folder, name, settings)
     log.info("%s: %s of %s rows", *(metrics[k] for k in ("recognised", "rows_out", "rows_in")))
-    lost, found = (metrics["pictures"][kind] for kind in ("listed_and_not_on_disk", "found"))
+    lost, found = (metrics["pictures"].get(kind, 0) for kind in ("listed_and_not_on_disk", "found"))
     if lost > MUCH_OF_PICTURES * (lost + found):
         log.warning(
             "%d of %d pictures that posts list are not on disk: is corpus.images (%s) the folder or zip of them?",
