@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
         return 0
     for word, alike in found["unknown"].items():
+        if not alike and not found["answered"]:
+            continue  # a note says so
         sys.stdout.write(f"unknown: {word}" + (f" (known: {', '.join(alike)})" if alike else "") + "\n")
     for word, near in found["from_parts"].items():
         sys.stdout.write(f"known by its parts: {word} (near: {', '.join(near)})\n")
@@ -62,7 +64,10 @@ def answers(given: argparse.Namespace) -> Data:
     views = Views(Space.open(given.data))
     filters = views.filters(QueryParams(pairs))
     question = views.space.ask(views.terms(given.question), given.image.read_bytes() if given.image else None)
-    return views.search(given.question, question, given.top, filters, tuple(given.kind or KINDS))
+    found = views.search(given.question, question, given.top, filters, tuple(given.kind or KINDS))
+    if not found["answered"] and (known := views.library.examples()):
+        found["notes"] = [*found["notes"], f"Nothing is left to ask. Words of this corpus: {'; '.join(known[:4])}."]
+    return found
 
 
 if __name__ == "__main__":

@@ -63,7 +63,8 @@ def training(curves: pd.DataFrame, train: Metrics) -> list[Part]:
     losses = {f"loss_{kind}": told for kind, told in PAIRS.items() if curves[f"loss_{kind}"].notna().any()}
     ranks = {f"val_{task}": name for task, name in TASKS.items() if curves[f"val_{task}"].notna().any()}
     best, epochs = train["best_epoch"], len(curves)
-    started = bool(ranks) and not best  # what is kept is of no epoch
+    chosen = bool(curves["val_cumulative"].notna().any())  # not where weights of 0 switch off all that is validated
+    started = chosen and not best  # what is kept is of no epoch
     x = Axis("epoch", 1, max(2, epochs), ticks=_whole(epochs))
     of = [
         Line(name, curves["epoch"].tolist(), curves[column].tolist(), style) for column, (style, name) in losses.items()
@@ -71,22 +72,25 @@ def training(curves: pd.DataFrame, train: Metrics) -> list[Part]:
     alt = f"Training loss by epoch, {epochs} epochs"
     panels = [Panel(lines(of, x, _from_zero(curves[list(losses)]), alt), "Training loss, by pair")]
     for column, name in ranks.items():
-        line = Line(name, curves["epoch"].tolist(), curves[column].tolist(), "one", None if started else best - 1)
+        ring = best - 1 if chosen and best else None
+        line = Line(name, curves["epoch"].tolist(), curves[column].tolist(), "one", ring)
         kept = train["validation"][column.removeprefix("val_")] if started else curves[column].iloc[best - 1]
         alt = f"Validation, {name.lower()}: {number(kept)} at epoch {best} of {epochs}"
         panels.append(Panel(lines([line], x, _from_zero(curves[[column]]), alt), f"Validation, {name.lower()}"))
 
-    title = f"Nothing was validated: the last of {plural(epochs, 'epoch')} is kept"
+    title = (
+        f"Nothing {'that was trained ' if ranks else ''}was validated: the last of {plural(epochs, 'epoch')} is kept"
+    )
     if started:
         title = f"Validation is best before the first of {plural(epochs, 'epoch')}: the model is kept as it starts"
-    elif ranks:
+    elif chosen:
         title = f"Validation is best after epoch {best} of {epochs}"
         title += (
             ", the last: more epochs might help" if best == epochs else f"; the {epochs - best} after it are no better"
         )
     columns = {"epoch": "Epoch"} | {column: f"Loss, {name}" for column, (_, name) in losses.items()}
     columns |= {column: f"Validation, {name.lower()}" for column, name in ranks.items()}
-    columns |= {"val_cumulative": "Sum"} if ranks else {}
+    columns |= {"val_cumulative": "Sum"} if chosen else {}
     rows = [[count(row[0]), *(number(v) for v in row[1:])] for row in curves[list(columns)].itertuples(index=False)]
     return [
         Figure(

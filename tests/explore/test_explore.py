@@ -359,6 +359,9 @@ def test_from_the_shell(run, tmp_path, capsys):
     assert ask.main(["user:user-1", "--data", str(run / "data")]) == 1
     told = capsys.readouterr().out
     assert "There is no user user-1" in told and "user:user-1" in told.partition("Similar names: ")[2]
+    assert ask.main(["xyzzy qwxz", "--data", str(run / "data")]) == 1
+    told = capsys.readouterr().out
+    assert told.count("xyzzy") == 1 and "Nothing is left to ask. Words of this corpus: " in told
     assert ask.main(["tiger", "--where", "by=user-01", "--kind", "text", "--data", str(run / "data")]) == 0
     assert capsys.readouterr().out.count("post-") > 0
     posts = tmp_path / "posts.csv"

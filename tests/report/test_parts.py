@@ -108,3 +108,15 @@ def test_where_every_cluster_is_of_few_there_is_a_sentence_and_no_empty_table():
     found = {"users": 2, "clusters": 2, "smallest": 1, "largest": 1}
     (part,) = people.clusters(found, users, CLUSTER_WORDS.empty(), CLUSTER_IMAGES.empty(), 0, None)
     assert part == Note("2 users in 2 clusters of 1 to 1. None is shown, as each has fewer than 3 users.")
+
+
+def test_an_epoch_that_validation_did_not_choose_is_not_called_the_best():
+    nothing = [np.nan, np.nan]
+    losses = {"loss_text_user": nothing, "loss_image_text": nothing, "loss_image_user": [3.4, 0.2]}
+    ranks = {"val_text_to_user": [0.55, 0.54], "val_image_to_text": nothing, "val_image_to_user": nothing}
+    curves = pd.DataFrame({"epoch": [1, 2], **losses, **ranks, "val_cumulative": nothing})
+    (part,) = results.training(curves, {"best_epoch": 2, "validation": {"text_to_user": 0.54}})
+    assert part.title == "Nothing that was trained was validated: the last of 2 epochs is kept"
+    assert "Sum" not in part.table.header and "nan" not in str(part.table.rows)
+    (part,) = results.training(curves.assign(val_cumulative=[0.55, 0.54]), {"best_epoch": 2, "validation": {}})
+    assert part.title == "Validation is best after epoch 2 of 2, the last: more epochs might help"
