@@ -222,7 +222,7 @@ def test_each_step_is_done_and_told_also_where_dvc_fails(works, tmp_path, monkey
     left.write_text(f"ask {GONE} about it")
     assert erase.main(["--user", GONE, "--yes"]) == 1
     told = capsys.readouterr().out
-    assert "Found: in 1 place(s)" in told and "notes.txt" in told and "--remote store" in told
+    assert "Found: in 1 place." in told and "notes.txt" in told and "--remote store" in told
     assert (told.count(erase.FAILED) == 0) == works
     assert not Path("data/corpus/posts").exists() and Tombstones.held().user(GONE)
     called = Path("called").read_text()
