@@ -164,6 +164,8 @@ def exclude(side: np.ndarray, excluded: np.ndarray, max_share: float, worst: str
     if leaving > max_share * train:
         raise UserError(
             f"{leaving} of {train} train posts are near-copies of held-out ones, more than split.max_excluded_share "
-            f"({max_share:g}) allows, as {worst}: the groups of near-copies are incomplete."
+            f"({max_share:g}) allows, as {worst}: the groups of near-copies are incomplete. "
+            "A lower text.min_overlap or images.min_cosine binds more; of few posts a few are much: a larger "
+            "split.max_excluded_share leaves these out of train and goes on."
         )
     return np.where(excluded, EXCLUDED, side)
