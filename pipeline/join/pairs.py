@@ -54,7 +54,7 @@ def near_pairs(sets: Sets, threshold: float, workers: int | None = None) -> Pair
     bits = _bits(sets.offsets, sets.tokens)
     starts, entries, places = _index(sets.offsets, sets.tokens, indexed)
     of_size = np.searchsorted(sizes, np.arange(sizes[-1] + 2))
-    # A copy of each entry's bits beside the others of its word: read in order, they come faster than sets here and there.
+    # Each entry's bits lie beside the others of its word: memory read in order is faster than here and there.
     index = starts, entries, places, bits[entries]
     told = sets.offsets, sets.tokens, bits, *index, needed, smallest, probed, of_size
     parts = []
@@ -168,7 +168,7 @@ def _ones(bits: Any) -> int:
     bits -= (bits >> np.uint64(1)) & np.uint64(0x5555555555555555)
     bits = (bits & np.uint64(0x3333333333333333)) + ((bits >> np.uint64(2)) & np.uint64(0x3333333333333333))
     bits = (bits + (bits >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((bits * np.uint64(0x0101010101010101)) >> np.uint64(56))
+    return int((bits * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @numba.njit(cache=True)
@@ -218,9 +218,8 @@ def _probe(
             token = tokens[i]
             if token + 1 >= len(starts):
                 break
-            at, stop = starts[token], starts[token + 1]
-            if stop - at > 16:
-                at += np.searchsorted(entries[at:stop], lowest)
+            stop = starts[token + 1]
+            at = starts[token] + np.searchsorted(entries[starts[token] : stop], lowest)
             y_size = smallest[size]
             need = needed[size + y_size]
             while at < stop and entries[at] < x:
@@ -229,7 +228,7 @@ def _probe(
                 while y >= of_size[y_size + 1]:
                     y_size += 1
                     need = needed[size + y_size]
-                if differ > size + y_size - 2 * need or y < lowest or mark[y - first] == x:
+                if differ > size + y_size - 2 * need or mark[y - first] == x:
                     continue
                 # The first word met that both have is the first that both have: what they share lies from here on.
                 mark[y - first] = x
