@@ -115,7 +115,8 @@ def _write_timing(stage: str, seconds: float) -> None:
     facts = {
         "wall_s": round(seconds, 2),
         "cpu_s": round(used, 2),
-        "peak_mb": round(max(own.ru_maxrss, children.ru_maxrss) / 1024),
+        # In KiB, but on macOS in bytes.
+        "peak_mb": round(max(own.ru_maxrss, children.ru_maxrss) / (2**20 if sys.platform == "darwin" else 2**10)),
     }
     if took["spread"]:
         facts["spread_cpu_s"] = round(took["spread"], 2)
