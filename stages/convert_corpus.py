@@ -13,6 +13,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from pipeline.common.metrics import write_metrics
@@ -20,6 +21,7 @@ from pipeline.corpus.listing import places
 from pipeline.corpus.telling import MUCH_OF_PICTURES
 from pipeline.exports.columns import Mapped
 from pipeline.exports.converting import Settings, convert
+from pipeline.exports.posts import UNREADABLE
 from pipeline.privacy.erased import Tombstones
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_folder
@@ -27,6 +29,8 @@ from pipeline.running.params import load
 from pipeline.running.schema import Corpus
 from stages.runner import run
 
+MUCH_UNREAD = 0.1
+"""The share of rows that cannot be read from which on it is told why."""
 CONVERTED = Path("data/converted")
 METRICS = Path("metrics/convert.json")
 
@@ -73,7 +77,11 @@ def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, Any]:
     if not posts:
         raise UserError(f"params.yaml: corpus.posts is {corpus.posts!r}, where there is nothing.")
     metrics = convert(posts, images, folder, name, settings)
-    log.info("%s: %s of %s rows", *(metrics[k] for k in ("recognised", "rows_out", "rows_in")))
+    why = ", ".join(f"{reason} {count}" for reason, count in metrics["rejected"].items())
+    kinds = ", ".join(f"{kind} ({files})" for kind, files in metrics["recognised"].items())
+    log.info("%s: %d of %d rows are posts; left out: %s", kinds, metrics["rows_out"], metrics["rows_in"], why or "none")
+    unread = metrics["rejected"].get(UNREADABLE, 0)
+    odd = _first_unread(folder) if unread > MUCH_UNREAD * metrics["rows_in"] else ""
     lost, found = (metrics["pictures"].get(kind, 0) for kind in ("listed_and_not_on_disk", "found"))
     if lost > MUCH_OF_PICTURES * (lost + found):
         log.warning(
@@ -83,12 +91,16 @@ def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, Any]:
             corpus.images or "null",
         )
     if not metrics["rows_out"]:
-        why = ", ".join(f"{reason} {count}" for reason, count in metrics["rejected"].items()) or "there are none"
-        kinds = ", ".join(metrics["recognised"])
-        raise UserError(
-            f"params.yaml: corpus.posts: none of the {metrics['rows_in']} rows of {kinds} is a post ({why})."
-        )
+        rows = f"none of the {metrics['rows_in']} rows of {kinds} is a post ({why or 'there are none'})"
+        raise UserError(f"params.yaml: corpus.posts: {rows}. {odd}".rstrip())
+    if odd:
+        log.warning("%d of %d rows cannot be read. %s", unread, metrics["rows_in"], odd)
     return metrics
+
+
+def _first_unread(folder: Path) -> str:
+    rejected = pq.read_table(folder / "rejected.parquet", filters=[("reason", "=", UNREADABLE)])
+    return f"The first: {rejected['detail'][0].as_py()}."
 
 
 def _mapped(columns: dict[str, object] | None) -> Mapped | None:

@@ -1,13 +1,14 @@
-"""Tables of any tool: what their columns hold, by a preset of presets.toml or by `corpus.columns`.
+"""Tables and JSON of any tool: what their columns hold, by a preset or by `corpus.columns`.
 
-A table is recognised by its columns, never by its file's name, as names and versions differ. The presets are data: a
-tool that is not among them needs no code.
+A table is recognised by its columns, never by its file's name, as names and versions differ. The presets are data, in
+the folder presets/: a tool that is not among them needs no code.
 """
 
 import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -15,6 +16,7 @@ from urllib.parse import unquote_plus
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.exports.posts import (
+    ODD,
     ROUNDED,
     UNREADABLE,
     Found,
@@ -32,17 +34,25 @@ from pipeline.exports.posts import (
     unescaped,
 )
 
-PRESETS = Path(__file__).with_name("presets.toml")
+PRESETS = Path(__file__).with_name("presets")
+FILES = ("fourcat", "x", "videos", "platforms", "gallery_dl", "own")
+"""The files of presets, in the order in which they are asked."""
 Names = str | list[str]
+_STILL = {"", "photo", "image", "picture", "graphimage", "1"}
+"""What tools call the kind of a picture that is no video's."""
+_NONE = {"", "0", "False", "false", "FALSE"}
+"""What says that there is nothing."""
 
 
 class Mapped(BaseModel):
-    """What the columns of a table hold; presets.toml says what each key means."""
+    """What the columns of a table hold; presets/README.md says what each key means."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = "corpus.columns"
     needs: list[str] = []
+    platform: str | None = None
+    rows: str | None = None
     post_id: Names
     user_id: Names = []
     handle: Names = []
@@ -57,6 +67,7 @@ class Mapped(BaseModel):
     alt: Names = []
     images: Names = []
     separated: str | None = None
+    kinds: str | None = None
     names: Names = []
     repost: dict[str, list[str]] = {}
     leave_out: dict[str, dict[str, str]] = {}
@@ -72,8 +83,8 @@ class Mapped(BaseModel):
     def asked(self) -> set[str]:
         """The columns, or what their names begin with, that hold anything of this."""
         own = ("post_id", "user_id", "handle", "text", "created_at", "language", "url", "likes", "replies", "reply_to",
-               "answers", "alt", "images", "names")  # fmt: skip
-        every = [getattr(self, name) for name in own]
+               "answers", "alt", "images", "kinds", "names")  # fmt: skip
+        every = [getattr(self, name) or [] for name in own]
         return {name for names in every for name in listed(names)} | {*self.repost, *self.leave_out, *self.video}
 
 
@@ -82,31 +93,61 @@ def listed(names: Names) -> list[str]:
     return [names] if isinstance(names, str) else names
 
 
+@cache
 def presets() -> list[Mapped]:
     """All presets, in order."""
-    with PRESETS.open("rb") as stream:
-        return [Mapped(**one) for one in tomllib.load(stream)["preset"]]
+    read = [tomllib.loads((PRESETS / f"{name}.toml").read_text("utf-8"))["preset"] for name in FILES]
+    return [Mapped(**one) for file in read for one in file]
 
 
 def fitting(columns: Sequence[str]) -> Mapped | None:
-    """The preset of a table with these columns; None where there is none."""
-    return next((one for one in presets() if set(one.needs) <= set(columns)), None)
+    """The preset of a table with these columns; None where there is none. A `/` in them is as good as a dot."""
+    held = {*columns, *(one.replace("/", ".") for one in columns)}
+    return next((one for one in presets() if one.needs and set(one.needs) <= held), None)
+
+
+def paths(record: Mapping[str, Any], before: str = "", deep: int = 3) -> list[str]:
+    """The keys of a record, those within objects as dotted paths."""
+    found: list[str] = []
+    for name, value in record.items():
+        found.append(before + name)
+        if isinstance(value, Mapping) and deep:
+            found += paths(value, f"{before}{name}.", deep - 1)
+    return found
+
+
+def of_platform(platform: str) -> Mapped | None:
+    """The preset of Zeeschuimer's items of a platform."""
+    return next((one for one in presets() if one.platform == platform), None)
 
 
 def posts(rows: Iterator[tuple[int, Any]], mapped: Mapped, path: str) -> Found:
     """The rows of a table, (number, dict by column, or the error) each, as posts."""
-    for number, row in rows:
+    for number, row in _inner(rows, mapped.rows) if mapped.rows else rows:
         place = f"row {number} of {path}"
         if not isinstance(row, Mapping):
             yield Left(place, UNREADABLE, f"{place}: {row if isinstance(row, Exception) else 'not an object'}")
             continue
         try:
-            yield _post(row, mapped, place)
-        except ValueError as error:
+            yield post(row, mapped, place)
+        except ODD as error:
             yield Left(_first(row, mapped.post_id) or place, UNREADABLE, f"{place}: {error}")
 
 
-def _post(row: Mapping[str, Any], mapped: Mapped, place: str) -> Post | Left:
+def _inner(rows: Iterator[tuple[int, Any]], within: str) -> Iterator[tuple[int, Any]]:
+    """The rows that lie in lists at the path `within` of the records of a file."""
+    number = 0
+    for at, record in rows:
+        found = _value(record, within) if isinstance(record, Mapping) else None
+        for row in found if isinstance(found, list) else [record if isinstance(record, Exception) else None]:
+            number += 1
+            yield number if isinstance(found, list) else at, row
+
+
+def post(row: Mapping[str, Any], mapped: Mapped, place: str) -> Post | Left:
+    """One row, which lies at `place`, as a post. Raises one of ODD where it cannot be read."""
+    if any("/" in name for name in row):
+        row = _unfolded(row)
     post_id = _first(row, mapped.post_id) or ""
     if rounded(post_id):
         return Left(post_id, ROUNDED, f"{place}; export again with ids as text")
@@ -119,42 +160,100 @@ def _post(row: Mapping[str, Any], mapped: Mapped, place: str) -> Post | Left:
     parts = [_written(_value(row, name), mapped) for name in listed(mapped.text)]
     video = _any(row, mapped.video)
     pictures = [one for name in listed(mapped.images) for one in _pictures(_value(row, name), mapped)]
-    shown = tuple(one._replace(video=one.video or video) for one in pictures)
-    alt = _first(row, mapped.alt)
-    if alt and shown:
-        shown = (shown[0]._replace(alt=alt), *shown[1:])
+    kinds = _parts(_value(row, mapped.kinds), mapped) if mapped.kinds else []
+    still = [_text(kind).lower().split("/")[0] in _STILL for kind in kinds] + [True] * len(pictures)
+    pictures = [one._replace(video=one.video or video or not s) for one, s in zip(pictures, still, strict=False)]
     own = last(post_id) if mapped.id_from_url else post_id
+    names = ids(own, *(_first(row, name) for name in listed(mapped.names)))
+    shown = tuple(
+        one._replace(names=(*one.names, *_by_place(one, names, k))) for k, one in enumerate(pictures, start=1)
+    )
+    alts = [_text(one) for name in listed(mapped.alt) for one in _parts(_value(row, name), mapped)]
+    if len(alts) != len(shown):  # one text for all, which is of the first
+        alts = [_first(row, mapped.alt) or ""]
+    alts += [""] * len(shown)
+    shown = tuple(one._replace(alt=alt or one.alt) for one, alt in zip(shown, alts, strict=False))
     return Post(
         own, known(user_id), known(_first(row, mapped.handle)), "\n".join(p for p in parts if p) or None,
         micros(_first(row, mapped.created_at)), shown or (None if not mapped.images or mapped.names else ()),
-        ids(own, *(_first(row, name) for name in listed(mapped.names))), _language(_first(row, mapped.language)),
+        names, _language(_first(row, mapped.language)),
         _first(row, mapped.url), count(_first(row, mapped.likes)), count(_first(row, mapped.replies)),
-        known(_first(row, mapped.reply_to)), _any(row, mapped.repost), answers=_first(row, mapped.answers),
+        known(_nonzero(row, mapped.reply_to)), _any(row, mapped.repost), answers=_nonzero(row, mapped.answers),
     )  # fmt: skip
 
 
+def _by_place(shown: Shown, names: tuple[str, ...], number: int) -> Iterator[str]:
+    """What downloaders call a picture that is known by its address: by its post, with its number behind."""
+    if "://" in shown.names[0]:
+        yield from (f"{name}_{number}" for name in names)
+        yield from names if number == 1 else ()
+
+
+def _unfolded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose columns are paths into JSON, `images/0` and `author/name` as Apify writes them, as it was."""
+    found = dict(row)
+    for name, value in row.items():
+        first, *rest = name.split("/")
+        if rest and value not in (None, ""):
+            within: Any = found.setdefault(first, {})
+            for step in rest[:-1]:
+                within = within.setdefault(step, {}) if isinstance(within, dict) else None
+            if isinstance(within, dict):
+                within[rest[-1]] = value
+    return {name: _as_list(value) for name, value in found.items()}
+
+
+def _as_list(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _as_list(one) for key, one in value.items()}
+    return [inner[key] for key in sorted(inner, key=int)] if inner and all(map(str.isdigit, inner)) else inner
+
+
 def _value(row: Mapping[str, Any], name: str) -> Any:
-    return row[name] if name in row else dig(row, *name.split(".")) if "." in name else None
+    """What lies at a dotted path: a number is a place in a list, `*` all of them; of `a|b` the first that is any."""
+    if name in row:
+        return row[name]
+    if "|" in name:
+        return next((found for one in name.split("|") if (found := _value(row, one.strip()))), None)
+    return _along(row, name.split(".")) if "." in name else None
+
+
+def _along(value: Any, steps: Sequence[str]) -> Any:
+    for at, step in enumerate(steps):
+        if step == "*":
+            inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+            return [found for one in inner if (found := _along(one, steps[at + 1 :])) is not None]
+        value = dig(value, int(step) if step.isdigit() and isinstance(value, list) else step)
+    return value
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
+    value = next(iter(value), None) if isinstance(value, list) else value
+    return "" if value is None or isinstance(value, Mapping) else str(value).strip()
 
 
 def _first(row: Mapping[str, Any], names: Names) -> str | None:
     return next((found for name in listed(names) if (found := _text(_value(row, name)))), None)
 
 
+def _nonzero(row: Mapping[str, Any], names: Names) -> str | None:
+    found = _first(row, names)
+    return None if found in _NONE else found
+
+
 def _any(row: Mapping[str, Any], values: Mapping[str, list[str]]) -> bool:
     for column, wanted in values.items():
-        found = _text(_value(row, column)) if column else "*"
-        if found in wanted or ("*" in wanted and found):
+        value = _value(row, column) if column else "*"
+        found = ("*" if value else "") if isinstance(value, list | Mapping) else _text(value)
+        begins = tuple(one[:-1] for one in wanted if one.endswith("*") and one != "*")
+        if found in wanted or ("*" in wanted and found not in _NONE) or (begins and found.startswith(begins)):
             return True
     return False
 
 
 def _language(value: str | None) -> str | None:
-    found = (value or "").split(",")[0].strip()
+    found = re.split(r"[,|]", value or "")[0].strip()
     return None if found in ("", "und", "zxx", "un") else found
 
 
@@ -169,10 +268,10 @@ def _written(value: Any, mapped: Mapped) -> str | None:
     return plain(unescaped(text)) if mapped.html else (unescaped(text) or "").strip() or None
 
 
-def _pictures(value: Any, mapped: Mapped) -> Iterator[Shown]:
-    """The pictures of a cell: addresses, names, media objects of X as JSON, or a picture that the reader set aside."""
+def _parts(value: Any, mapped: Mapped) -> list[Any]:
+    """What a cell holds: a list, one in the notation of JSON or Python, values `separated` by a mark, or one value."""
     if value is None or value == "":
-        return
+        return []
     if isinstance(value, str) and value[:1] == "[":
         try:
             value = json.loads(value)
@@ -180,12 +279,25 @@ def _pictures(value: Any, mapped: Mapped) -> Iterator[Shown]:
             value = re.findall(r"'([^']+)'", value)
     if isinstance(value, str):
         value = value.split(mapped.separated) if mapped.separated else [value]
-    for one in value if isinstance(value, list) else [value]:
+    return value if isinstance(value, list) else [value]
+
+
+def _pictures(value: Any, mapped: Mapped) -> Iterator[Shown]:
+    """The pictures of a cell: addresses, names, media objects of X as JSON, or a picture that the reader set aside."""
+    for one in _parts(value, mapped):
         if isinstance(one, Mapping):
-            url = one.get("url") or one.get("preview_image_url") or one.get("path") or one.get("src")
-            kind = one.get("type", "photo")
+            cover = one.get("thumbnailUrl")
+            keys = ("media_url_https", "fullUrl", "full", "url", "preview_image_url", "path", "src")
+            url = next(filter(None, (cover, *(one.get(key) for key in keys))), None)
             names = ids(one.get("aside"), url, last(url), one.get("media_key"))
             if names:
-                yield Shown(names, kind not in ("photo", "image"), one.get("alt_text"))
+                video = bool(cover) or one.get("type", "photo") not in ("photo", "image")
+                yield Shown(names, video, one.get("alt_text") or one.get("altText"))
         elif text := _text(one):
-            yield Shown(ids(text, last(text)))
+            yield Shown(ids(text, last(text), *_of_query(text)))
+
+
+def _of_query(url: str) -> Iterator[str]:
+    """The file that an address names in its query, as X's own do: `…/media/Exy?format=jpg&name=large`."""
+    if found := re.search(r"[?&]format=(jpe?g|png|webp)\b", url):
+        yield f"{last(url)}.{found[1]}"

@@ -84,6 +84,11 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _RFC = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d [+-]\d{4} \d{4}$")
+_MAIL = re.compile(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d{4} ")
+_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""µs since 1970 of the years 1 and 9999, beyond which Python and Arrow know no date."""
+_ZONE = re.compile(r"(?<=\d) (?![AP]M\b)[A-Z][A-Za-z. ]{2,}$")
+"""A zone by its name, as CrowdTangle (`EDT`) and Twint on Windows (`W. Europe Standard Time`) write it."""
 
 
 def each(items: Iterable[Any], read: Callable[[Any], Found]) -> Found:
@@ -109,9 +114,9 @@ def known(author: object) -> str | None:
 
 
 def micros(value: object) -> int | None:
-    """A time as exports write it: Unix s, ms or µs, ISO 8601, or `Wed Oct 10 20:19:24 +0000 2018`; None for none.
+    """A time as exports write it: Unix s, ms or µs, ISO 8601, as Twitter and as mail write it; None for none.
 
-    Raises ValueError for anything else. Without a zone it is UTC.
+    Raises ValueError for anything else. Without a zone, or with its name alone, which is as good as unknown, it is UTC.
     """
     if value is None or value == "" or isinstance(value, bool):
         return None
@@ -121,13 +126,18 @@ def micros(value: object) -> int | None:
     if _NUMBER.match(text):
         number = float(text)
         size = abs(number)
-        return int(number * (1_000_000 if size < 1e11 else 1_000 if size < 1e14 else 1)) if number else None
+        found = int(number * (1_000_000 if size < 1e11 else 1_000 if size < 1e14 else 1))
+        return found if found and _FIRST <= found <= _LAST else None  # the clock of an odd client
     if _RFC.match(text):
         _, month, day, clock, zone, year = text.split()
         return _of(parsedate_to_datetime(f"{day} {month} {year} {clock} {zone}"))
+    if _MAIL.match(text):
+        return _of(parsedate_to_datetime(text))
     text = text.removesuffix(" UTC").replace("Z", "+00:00") if text[-1:] in "ZC" else text
-    text = re.sub(r" [A-Z]{3,4}$", "", text)  # a zone by its letters, as CrowdTangle writes it: as good as unknown
-    return _of(datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)))
+    try:
+        return _of(datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", _ZONE.sub("", text))))
+    except (ValueError, OverflowError):
+        raise ValueError(f"{value!r} is no time that is known here") from None
 
 
 def _of(moment: datetime) -> int:

@@ -12,7 +12,17 @@ from typing import IO, Any, NamedTuple
 
 from pipeline.exports import columns
 from pipeline.exports.aside import Aside, arrow_rows
-from pipeline.exports.platforms import bluesky, instagram, mastodon, reddit, telegram, twitter, zeeschuimer
+from pipeline.exports.platforms import (
+    bluesky,
+    discord,
+    gallery_dl,
+    instagram,
+    mastodon,
+    reddit,
+    telegram,
+    twitter,
+    zeeschuimer,
+)
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.sources import Packed, Tree, header_of, records, table, unpacked
@@ -47,6 +57,10 @@ JSON = (
     _Kind("Mastodon, statuses", mastodon.is_status, mastodon.status),
     _Kind("mastodon-archive", mastodon.is_collection, mastodon.collection),
     _Kind("Telegram, one chat", telegram.is_chat, telegram.chat),
+    _Kind("Telegram, messages of Telethon", telegram.is_message, telegram.message),
+    _Kind("Discord, a channel", discord.is_channel, discord.channel),
+    _Kind("Bluesky, events of Tap", bluesky.is_tap, bluesky.tap),
+    _Kind("Instagram, instagram-scraper", instagram.is_scraped, instagram.scraped),
 )
 TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] = (
     ("X, a person's archive", twitter.is_archive, twitter.archive),
@@ -54,6 +68,7 @@ TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] =
     ("Telegram, an export", telegram.is_export, telegram.export),
     ("Instagram, a person's download", instagram.is_download, instagram.download),
     ("instaloader, a folder", instagram.is_loaded, instagram.loaded),
+    ("gallery-dl, a folder", gallery_dl.is_folder, gallery_dl.folder),
 )
 _TIKTOK = columns.fitting(["id", "username", "video_description", "create_time"])
 _BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_stats.json", "_metadata.json", ".ini")
@@ -174,9 +189,12 @@ def _json(stream: IO[bytes], path: str, mapped: columns.Mapped | None, told: lis
     waiting: list[tuple[int, Any]] = []
     for number, record in rows:
         waiting.append((number, record))
+        if not mapped and gallery_dl.is_record(record):
+            yield Export(path, "gallery-dl, records", gallery_dl.records(_again(waiting, rows), path))
+            return
         if isinstance(record, Mapping):
             kind = _kind(record)
-            preset = None if kind and not mapped else mapped or columns.fitting(_paths(record))
+            preset = None if kind and not mapped else mapped or columns.fitting(columns.paths(record))
             if preset:
                 yield Export(path, preset.name, columns.posts(_again(waiting, rows), preset, path))
             elif kind:
@@ -226,13 +244,3 @@ def _read(rows: Iterator[tuple[int, Any]], kind: _Kind, path: str) -> Found:
             yield from list(reader.read(record))
         except ODD as error:
             yield Left(place, UNREADABLE, f"{place}: {type(error).__name__} {error}")
-
-
-def _paths(record: Json, before: str = "", deep: int = 3) -> list[str]:
-    """The keys of a record, those within objects as dotted paths."""
-    found: list[str] = []
-    for name, value in record.items():
-        found.append(before + name)
-        if isinstance(value, Mapping) and deep:
-            found += _paths(value, f"{before}{name}.", deep - 1)
-    return found

@@ -1,8 +1,9 @@
 """Which file a picture of a post is: by what the export and downloaders call it.
 
 Pictures lie in folders and zips: those of `corpus.images`, and the exports themselves. A name is looked for as a path,
-as a file's name, and as its stem; 4CAT's zips say in `.metadata.json` which address and which posts a file is of. A
-post whose export says nothing of pictures gets the files called by its id, with a number behind it or not.
+as a file's name, as its stem, and as the id that gallery-dl and bdfr put into it; 4CAT's zips say in `.metadata.json`
+which address and which posts a file is of. A post whose export says nothing of pictures gets the files called by its
+id, with a number behind it or not.
 """
 
 import re
@@ -17,6 +18,10 @@ from pipeline.exports.sources import Tree
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".avif", ".jfif")
 METADATA = ".metadata.json"
 _NUMBERED = re.compile(r"(.+?)[_-](\d{1,2})$")
+_TITLED = re.compile(r"(\w{5,})(?: (\d\d))? ")
+"""`ID 01 Title`, as gallery-dl calls pictures of Reddit."""
+_BEHIND = re.compile(r".+_([A-Za-z0-9-]{5,})")
+"""`POST_ID`, `mastodon_POST_ID`, `AUTHOR_TITLE_ID`: the last id is the picture's, or that of its post."""
 
 
 class Pictures:
@@ -25,6 +30,7 @@ class Pictures:
     def __init__(self, trees: Iterable[Tree], aside: str = "\0") -> None:
         self._aside = aside  # how names of pictures begin that were set aside, and need no looking for
         self._names: dict[str, str] = {}
+        self._loose: dict[str, str] = {}
         self._numbered: dict[str, list[tuple[int, str]]] = {}
         self._of_post: dict[str, list[str]] = {}
         self.count = 0
@@ -41,8 +47,21 @@ class Pictures:
                     self._names.setdefault(key, place)
                 if match := _NUMBERED.match(path.stem):
                     self._numbered.setdefault(match[1], []).append((int(match[2]), place))
+                    self._add_loosely(match[1], int(match[2]), place)
+                else:
+                    self._add_loosely(path.stem, None, place)
             elif path.name == METADATA:
                 self._read_metadata(tree, name)
+
+    def _add_loosely(self, stem: str, number: int | None, place: str) -> None:
+        """A file by the id that is a part of its name."""
+        if match := _TITLED.match(stem):
+            found, number = match[1], int(match[2]) if match[2] else number
+        elif match := _BEHIND.fullmatch(stem):
+            found = match[1]
+        else:
+            return
+        self._loose.setdefault(found if number is None else f"{found}_{number}", place)
 
     def _read_metadata(self, tree: Tree, name: str) -> None:
         self.tell(tree, tree.json(name))
@@ -81,18 +100,19 @@ class Pictures:
                 alt.append(shown.alt)
         return files, alt, missing, videos
 
-    def _find(self, names: Iterable[str]) -> str | None:
+    def _find(self, names: tuple[str, ...]) -> str | None:
         for name in names:
             if name.startswith(self._aside):
                 return name
             if not self.count:
                 continue
             address = "://" in name
-            stem = (last(name) if address else name.rpartition("/")[2]).rpartition(".")[0]
+            base = last(name) if address else name.rpartition("/")[2]
+            stem = base.rpartition(".")[0] or base.partition("@")[0]  # Bluesky's CID@jpeg
             for key in (name, _cleaned(name) if address else "", stem):
                 if key and key in self._names:
                     return self._names[key]
-        return None
+        return next((self._loose[name] for name in names if name in self._loose), None)
 
     def _called(self, post: Post) -> Iterator[str]:
         yield from self._of_post.get(post.post_id, ())

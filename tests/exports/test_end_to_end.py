@@ -82,6 +82,18 @@ def test_an_export_without_a_post_says_what_its_rows_were(tmp_path):
         run(tmp_path, ["check_params", "fetch_corpus", "list_corpus", "convert_corpus"])
 
 
+@pytest.mark.parametrize("sound", [0, 1])
+def test_rows_that_cannot_be_read_are_told_with_the_first_of_them(sound, tmp_path):
+    prepared(tmp_path, appview)
+    rows = [f"{k},u,words,{'2020-01-01' if k < sound else '1/31/2020 8:41'}" for k in range(5)]
+    (tmp_path / "t.csv").write_text("post_id,user_id,text,created_at\n" + "\n".join(rows) + "\n")
+    write_params(tmp_path, {"corpus": {"posts": "t.csv"}}, tmp_path / "params.yaml")
+    names = ["check_params", "fetch_corpus", "list_corpus", "convert_corpus"]
+    environment = {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    done = started(stages, *names, at=tmp_path, environment=environment)
+    assert f"The first: row {2 + sound} of t.csv: '1/31/2020 8:41' is no time that is known here." in done.stderr
+
+
 def test_for_another_source_nothing_is_converted(tmp_path):
     lay_out(tmp_path)
     write_params(tmp_path, {"corpus": {"source": "synthetic"}})

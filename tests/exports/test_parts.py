@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.exports.columns import fitting, presets
+from pipeline.exports.columns import fitting, of_platform, presets
 from pipeline.exports.converting import Settings, convert
 from pipeline.exports.posts import UNREADABLE, count, micros, plain, rounded
 from pipeline.running.errors import UserError
@@ -23,6 +23,7 @@ def run(folder, posts, images=(), **settings):
     "written",
     ["1600000000", 1600000000.0, "1600000000000", 1600000000000000, "2020-09-13T12:26:40Z", "2020-09-13 12:26:40",
      "2020-09-13T14:26:40.0000001+02:00", "Sun Sep 13 12:26:40 +0000 2020", "2020-09-13 12:26:40 UTC",
+     "Sun, 13 Sep 2020 12:26:40 +0000", "2020-09-13 12:26:40 W. Europe Standard Time", "2020-09-13 12:26:40 EDT",
      datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC)],
 )  # fmt: skip
 def test_times_as_exports_write_them(written):
@@ -31,6 +32,7 @@ def test_times_as_exports_write_them(written):
 
 def test_what_is_no_time_is_told():
     assert micros("") is None and micros(0) is None
+    assert micros(-62_167_219_200) is None and micros("9" * 18) is None  # the year 0, and 33658
     with pytest.raises(ValueError, match="yesterday"):
         micros("yesterday")
 
@@ -81,8 +83,9 @@ def test_a_csv_of_zeeschuimer_with_semicolons_and_carriage_returns(tmp_path):
 
 def test_presets_are_told_apart_by_columns_they_need():
     for preset in presets():
-        assert fitting(preset.needs) == preset, f"{fitting(preset.needs).name} hides {preset.name}"
-        assert preset.needs and preset.post_id and (preset.user_id or preset.handle)
+        found = of_platform(preset.platform) if preset.platform else fitting(preset.needs)
+        assert found == preset, f"{found.name} hides {preset.name}"
+        assert preset.post_id and (preset.user_id or preset.handle)
 
 
 def test_deletions_and_updates_of_jetstream_are_applied(tmp_path):

@@ -46,6 +46,18 @@ def event(record: Json) -> Found:
         yield _other(name, did, collection or str(record.get("kind")), commit.get("record") or {})
 
 
+def is_tap(record: Json) -> bool:
+    """An event of Tap, which has what Jetstream's has, one level higher."""
+    return record.get("type") in ("record", "identity") and isinstance(record.get(record["type"]), dict)
+
+
+def tap(record: Json) -> Found:
+    """As `event`."""
+    inner = record[record["type"]]
+    commit = {"operation": inner.get("action")} | inner if record["type"] == "record" else {}
+    yield from event({"did": inner["did"], "kind": record["type"], "commit": commit})
+
+
 def _other(name: str, did: str, collection: str, record: Json) -> Left | Edge:
     if collection == FOLLOW:
         return Edge(did, str(record.get("subject")), "follow")
@@ -107,15 +119,12 @@ def view(record: Json) -> Found:
         likes, replies = (
             record.get(a, record.get(b)) for a, b in (("likeCount", "like_count"), ("replyCount", "reply_count"))
         )
-        yield post._replace(likes=likes, replies=replies, collected=micros(record.get("indexedAt")) or 0)
+        yield post._replace(likes=likes, replies=replies, collected=_when(record.get("indexedAt")) or 0)
 
 
 def _post(uri: str, did: str, handle: str | None, record: Json, cid: str | None, collected: int) -> Post:
     rkey = uri.rsplit("/", 1)[-1]
-    try:
-        moment = micros(record.get("createdAt") or record.get("created_at"))
-    except ValueError:  # the clock of an odd client
-        moment = None
+    moment = _when(record.get("createdAt") or record.get("created_at"))
     parent = dig(record, "reply", "parent", "uri") or ""
     langs = record.get("langs") or [None]
     return Post(
@@ -123,6 +132,14 @@ def _post(uri: str, did: str, handle: str | None, record: Json, cid: str | None,
         f"https://bsky.app/profile/{did}/post/{rkey}", None, None,
         parent.split("/")[2] if parent.startswith("at://") else None, False, collected, parent or None,
     )  # fmt: skip
+
+
+def _when(written: object) -> int | None:
+    """A time; None where the clock of an odd client, whose time the AppView repeats, gave none (the year 0)."""
+    try:
+        return micros(written)
+    except ValueError:
+        return None
 
 
 def _shown(embed: Any) -> tuple[Shown, ...]:

@@ -86,6 +86,20 @@ def _comments(tree: Tree, name: str, owner: str) -> Found:
                     yield Edge(who, owner, "comment")
 
 
+def is_scraped(record: Json) -> bool:
+    """The metadata file of instagram-scraper, whose pictures are called by the last step of their address."""
+    return isinstance(record.get("GraphImages"), list)
+
+
+def scraped(record: Json) -> Found:
+    """The posts of an account."""
+    yield from each(record["GraphImages"], lambda node: iter([instagram({**node, "user": _named(node)})]))
+
+
+def _named(node: Json) -> Json:
+    return {"username": node.get("username"), **(node.get("owner") or {})}
+
+
 def is_download(tree: Tree) -> bool:
     """A person's download, in JSON."""
     names = tree.matching(_POSTS)

@@ -1,4 +1,6 @@
-"""Telegram Desktop's export, result.json, of one chat or of a whole account; what is private is left out.
+"""Telegram Desktop's export, result.json, of one chat or of a whole account, and messages of Telethon.
+
+What is private is left out.
 
 A channel posts as itself. An album is several messages of one second by one author: one post with several pictures.
 """
@@ -7,7 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from pipeline.exports.posts import NOT_A_POST, PRIVATE, Found, Json, Left, Post, Shown, dig, each, known, micros
+from pipeline.exports.posts import NOT_A_POST, PRIVATE, Found, Json, Left, Post, Shown, dig, each, ids, known, micros
 from pipeline.exports.sources import Tree
 
 ALBUM = "picture of an album, which is one post"
@@ -37,6 +39,39 @@ def is_chat(record: Json) -> bool:
 def chat(record: Json) -> Found:
     """The messages of a chat whose pictures lie elsewhere."""
     yield from _chat(record, None, "")
+
+
+def is_message(record: Json) -> bool:
+    """A message as Telethon writes it, `json.dumps(message.to_dict())`."""
+    return record.get("_") in ("Message", "MessageService") and "id" in record and "peer_id" in record
+
+
+def message(record: Json) -> Found:
+    """A message of a channel or group; of messages between two people is told that they are private."""
+    peer = record.get("peer_id") or {}
+    channel = peer.get("channel_id")
+    name = f"{channel or peer.get('chat_id') or peer.get('user_id')}-{record['id']}"
+    if channel is None:
+        yield Left(name, PRIVATE, str(peer.get("_")))
+        return
+    if record["_"] != "Message":
+        yield Left(name, NOT_A_POST, str(dig(record, "action", "_")))
+        return
+    sender = record.get("from_id") or {}
+    author = f"user{sender['user_id']}" if sender.get("user_id") else f"channel{sender.get('channel_id') or channel}"
+    media = record.get("media") or {}
+    kind = str(dig(media, "document", "mime_type") or "")
+    pictured = media.get("_") == "MessageMediaPhoto" or kind.startswith(("image/", "video/"))
+    photo = dig(media, "photo", "id") or dig(media, "document", "id")
+    names = ids(name, f"{channel}_{record['id']}", photo)
+    reply = dig(record, "reply_to", "reply_to_msg_id")
+    likes = [int(one.get("count") or 0) for one in dig(record, "reactions", "results") or ()]
+    yield Post(
+        name, author, record.get("post_author"), record.get("message") or dig(media, "poll", "question", "text"),
+        micros(record.get("date")), (Shown(names, kind.startswith("video/")),) if pictured else (), (), None, None,
+        sum(likes) if likes else None, dig(record, "replies", "replies"), None, record.get("fwd_from") is not None,
+        micros(record.get("edit_date")) or 0, f"{channel}-{reply}" if reply else None,
+    )  # fmt: skip
 
 
 def _chat(chat: Json, tree: Tree | None, folder: str) -> Found:

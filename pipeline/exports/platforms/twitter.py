@@ -77,9 +77,9 @@ def _v2(item: Json, author: Json, media: dict[Any, Any], collected: int) -> Post
     refs = {ref.get("type"): ref for ref in item.get("referenced_tweets") or ()}
     keys = dig(item, "attachments", "media_keys") or list(media if "media" in (item.get("attachments") or {}) else ())
     shown = []
-    for key in keys:
+    for k, key in enumerate(keys, start=1):
         found = (key if isinstance(key, dict) else media.get(key)) or {"media_key": key}
-        shown.append(_picture(item["id"], found, found.get("url") or found.get("preview_image_url")))
+        shown.append(_picture(item["id"], k, found, found.get("url") or found.get("preview_image_url")))
     metrics, name = item.get("public_metrics") or {}, author.get("username")
     lang = item.get("lang")
     return Post(
@@ -91,9 +91,10 @@ def _v2(item: Json, author: Json, media: dict[Any, Any], collected: int) -> Post
     )  # fmt: skip
 
 
-def _picture(post_id: object, media: Json, url: str | None) -> Shown:
+def _picture(post_id: object, number: int, media: Json, url: str | None) -> Shown:
     base = last(url)
-    names = ids(f"{post_id}-{base}" if base else None, base, media.get("media_key"), url)
+    names = ids(f"{post_id}-{base}" if base else None, base, media.get("media_key"), url, f"{post_id}_{number}",
+                post_id if number == 1 else None)  # fmt: skip
     return Shown(names, media.get("type", "photo") != "photo", media.get("alt_text") or media.get("ext_alt_text"))
 
 
@@ -113,7 +114,8 @@ def old(record: Json, owner: Json | None = None) -> Found:
     lang = record.get("lang")
     yield Post(
         post_id, known(user.get("id_str") or user.get("id")), name, unescaped(text), micros(record.get("created_at")),
-        tuple(_picture(post_id, m, m.get("media_url_https") or m.get("media_url")) for m in media), (),
+        tuple(_picture(post_id, k, m, m.get("media_url_https") or m.get("media_url"))
+              for k, m in enumerate(media, start=1)), (),
         None if lang in (None, "und", "zxx") else lang, f"https://x.com/{name or 'i'}/status/{post_id}",
         count(record.get("favorite_count")), count(record.get("reply_count")), record.get("in_reply_to_user_id_str"),
         record.get("retweeted_status") is not None or (owner is not None and (text or "").startswith("RT @")),

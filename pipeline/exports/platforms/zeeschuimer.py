@@ -1,4 +1,7 @@
-"""Zeeschuimer's NDJSON, and 4CAT's, the same unwrapped: items of Instagram, X and TikTok as the sites have them.
+"""Zeeschuimer's NDJSON, and 4CAT's, the same unwrapped: items as the sites have them.
+
+Items of Instagram, Threads, X and TikTok are read here, those of Truth Social and Gab as Mastodon's, and those of other
+sites by a preset (presets/fourcat.toml).
 
 These are the sites' private formats, which change: what is read is few paths, and an item without them is told. A
 picture is found by a file called by the id or shortcode of its post, with the picture's number behind it, or by the
@@ -7,6 +10,7 @@ last step of its address.
 
 from typing import Any
 
+from pipeline.exports import columns
 from pipeline.exports.platforms import mastodon
 from pipeline.exports.posts import (
     NOT_A_POST,
@@ -47,6 +51,9 @@ def item(record: Json) -> Found:
     if platform not in readers and mastodon.is_status(data):  # Truth Social, Gab
         yield from (found._replace(collected=collected) if isinstance(found, Post) else found
                     for found in mastodon.status(data))  # fmt: skip
+    elif platform not in readers and (mapped := columns.of_platform(platform)):
+        one = columns.post(data, mapped, name)
+        yield one._replace(collected=collected) if isinstance(one, Post) else one
     elif platform not in readers:
         yield Left(name, NOT_A_POST, f"items of {platform or 'no platform'} are not read")
     elif data.get("promoted") or data.get("isAd") or data.get("product_type") == "ad":
@@ -74,7 +81,7 @@ def instagram(data: Json) -> Post | Left:
         for k, child in enumerate(children or [data], start=1)
     )
     likes = data.get("like_count", dig(data, "edge_media_preview_like", "count"))
-    replies = data.get("comment_count", dig(data, "edge_media_to_comment", "count"))
+    replies = data.get("comment_count", dig(data, "edge_media_to_comment", "count") or data.get("comments"))
     return Post(
         str(code or pk), known(user.get("pk") or user.get("id")), user.get("username"), text or None,
         micros(data.get("taken_at") or data.get("taken_at_timestamp") or data.get("date")), shown, (), None,

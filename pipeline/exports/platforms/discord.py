@@ -1,0 +1,67 @@
+"""Discord: the JSON of DiscordChatExporter, a channel a file. What is of no server is private, and left out."""
+
+from pipeline.exports.posts import (
+    NOT_A_POST,
+    PRIVATE,
+    Found,
+    Json,
+    Left,
+    Post,
+    Shown,
+    dig,
+    each,
+    ids,
+    known,
+    last,
+    micros,
+)
+
+DIRECT = ("DirectTextChat", "DirectGroupTextChat")
+WRITTEN = ("Default", "Reply", "ThreadStarterMessage")
+
+
+def is_channel(record: Json) -> bool:
+    """A channel of a server, or direct messages."""
+    return isinstance(record.get("guild"), dict) and "channel" in record and isinstance(record.get("messages"), list)
+
+
+def channel(record: Json) -> Found:
+    """The messages of a channel; notices (joined, pinned) and bots are no posts."""
+    guild, channel = record["guild"], record["channel"]
+    private = channel.get("type") in DIRECT or str(guild.get("id")) == "0"
+
+    def read(message: Json) -> Found:
+        name, kind = str(message["id"]), str(message.get("type", "Default"))
+        author = message.get("author") or {}
+        if private:
+            yield Left(name, PRIVATE, str(channel.get("type")))
+        elif kind not in WRITTEN:
+            yield Left(name, NOT_A_POST, kind)
+        elif author.get("isBot"):
+            yield Left(name, "a known bot", str(author.get("name")))
+        else:
+            likes = sum(int(one.get("count") or 0) for one in message.get("reactions") or ())
+            yield Post(
+                name, known(author.get("id")), author.get("name"), message.get("content") or None,
+                micros(message.get("timestamp")), tuple(_shown(message)), (), None,
+                f"https://discord.com/channels/{guild.get('id')}/{channel.get('id')}/{name}", likes, None, None,
+                dig(message, "reference", "type") == "Forward", micros(message.get("timestampEdited")) or 0,
+                dig(message, "reference", "messageId"),
+            )  # fmt: skip
+
+    yield from each(record["messages"], read)
+
+
+def _shown(message: Json) -> list[Shown]:
+    """Pictures and videos among the attachments; with --media their address is the file beside the export."""
+    found = []
+    for one in message.get("attachments") or ():
+        url, name = str(one.get("url") or ""), str(one.get("fileName") or "")
+        kind = last(name or url).lower().rpartition(".")[2]
+        if kind in _PICTURES | _VIDEOS:
+            found.append(Shown(ids(url, last(url), f"{one.get('id')}-{name}", one.get("id")), kind in _VIDEOS))
+    return found
+
+
+_PICTURES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "heic", "avif", "jfif"}
+_VIDEOS = {"mp4", "mov", "webm", "m4v"}

@@ -1,0 +1,240 @@
+"""Files as common tools write them, each by the keys and nesting of its own code; what comes of them, post by post."""
+
+import csv
+import io
+import json
+
+import pytest
+from exports.test_parts import run
+
+from pipeline.exports.posts import Post, Shown
+from pipeline.exports.resolving import Pictures
+from pipeline.exports.sources import Tree
+
+BIG = 1_234_567_890_123_456_789
+WHEN, ISO = "2020-09-13 12:26:40", "2020-09-13T12:26:40+00:00"
+
+
+def table(*rows, mark=","):
+    """Rows, dicts by column, as a CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0], delimiter=mark)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def lines(*rows):
+    return "\n".join(map(json.dumps, rows))
+
+
+def photo(name):
+    return f"https://x/media/{name}.jpg"
+
+
+def snscrape(number, text, **more):
+    return {"_type": "snscrape.modules.twitter.Tweet", "url": f"https://twitter.com/ann/status/{number}",
+            "date": ISO, text: f"words {number}", "id": number, "replyCount": 0, "likeCount": 4,
+            "user": {"_type": "snscrape.modules.twitter.User", "username": "ann", "id": 7}, "lang": "en", "media": None,
+            "retweetedTweet": None, "inReplyToTweetId": None, "inReplyToUser": None} | more  # fmt: skip
+
+
+PHOTO = {"_type": "snscrape.modules.twitter.Photo", "previewUrl": "https://x/s", "fullUrl": photo("p"), "altText": "a"}
+VIDEO = {"_type": "snscrape.modules.twitter.Video", "thumbnailUrl": photo("cover"), "variants": []}
+TWINT = {"id": BIG, "conversation_id": BIG, "created_at": f"{WHEN} W. Europe Standard Time", "date": "2020-09-13",
+         "user_id": 7, "username": "ann", "tweet": "words", "language": "en", "photos": f"['{photo('p')}']",
+         "likes_count": 4, "replies_count": 0, "link": "https://x/1", "retweet": False, "user_rt_id": ""}  # fmt: skip
+TAGS = {"id_str": BIG, "from_user": "ann", "text": "words", "created_at": "Sun Sep 13 12:26:40 +0000 2020",
+        "from_user_id_str": 7, "in_reply_to_user_id_str": "", "status_url": "https://x/1"}  # fmt: skip
+TCAT = {"id": BIG, "time": 1_600_000_000, "created_at": WHEN, "from_user_name": "ann", "text": "words", "lang": "en",
+        "favorite_count": 4, "to_user_name": "", "in_reply_to_status_id": "", "from_user_id": 7}  # fmt: skip
+MINET = {"id": BIG, "timestamp_utc": "1600000000.0", "user_screen_name": "ann", "text": "words", "like_count": 4,
+         "lang": "en", "to_userid": "", "to_tweetid": "", "user_id": 7, "match_query": 1, "retweeted_id": "",
+         "media_urls": f"{photo('p')}|https://x/v.mp4", "media_types": "photo|video"}  # fmt: skip
+RTWEET = {"user_id": "x7", "status_id": f"x{BIG}", "created_at": ISO, "screen_name": "ann",
+          "text": "words", "favorite_count": 4, "is_retweet": "FALSE", "media_url": photo("p"),
+          "ext_media_url": f"{photo('p')} {photo('q')}", "lang": "en"}  # fmt: skip
+OF_APIFY = {"shortCode": "C1", "ownerUsername": "ann", "ownerId": "7", "caption": "words", "displayUrl": photo("p"),
+            "timestamp": ISO, "likesCount": 4, "type": "Image"}  # fmt: skip
+INSTAGRAPI = {"pk": str(BIG), "code": "C1", "taken_at": ISO, "media_type": 8, "caption_text": "words",
+              "user": {"pk": "7", "username": "ann"}, "like_count": 4, "comment_count": 0, "thumbnail_url": None,
+              "resources": [{"pk": "1", "media_type": 1, "thumbnail_url": photo("p")},
+                            {"pk": "2", "media_type": 2, "thumbnail_url": photo("cover")}]}  # fmt: skip
+SCRAPED = {"id": str(BIG), "shortcode": "C1", "__typename": "GraphImage", "taken_at_timestamp": 1_600_000_000,
+           "edge_media_to_caption": {"edges": [{"node": {"text": "words"}}]}, "owner": {"id": "7"}, "username": "ann",
+           "display_url": photo("p"), "edge_media_preview_like": {"count": 4}, "is_video": False}  # fmt: skip
+WEIBO = {"id": BIG, "bid": "K", "user_id": 7, "用户昵称": "ann", "微博正文": "words", "点赞数": 4, "评论数": 0,
+         "发布时间": "2020-09-13 12:26", "微博图片url": f"{photo('p')},{photo('q')}", "retweet_id": ""}  # fmt: skip
+XHS = {"note_id": "n1", "type": "normal", "title": "title", "desc": "words", "time": 1_600_000_000_000,
+       "nickname": "ann", "creator_hash": "7", "liked_count": "4", "image_list": photo("p")}  # fmt: skip
+TELETHON = {"_": "Message", "id": 5, "peer_id": {"_": "PeerChannel", "channel_id": 9}, "date": ISO,
+            "message": "words", "from_id": None, "fwd_from": None,
+            "media": {"_": "MessageMediaPhoto", "photo": {"id": 3}},
+            "reply_to": {"_": "MessageReplyHeader", "reply_to_msg_id": 2}}  # fmt: skip
+CHANNEL = {"guild": {"id": "1", "name": "G"}, "channel": {"id": "2", "type": "GuildTextChat"}, "messages": [
+    {"id": str(BIG), "type": "Default", "timestamp": ISO, "content": "words",
+     "author": {"id": "7", "name": "ann", "isBot": False}, "reactions": [{"emoji": {}, "count": 4}],
+     "attachments": [{"id": "3", "url": "c.json_Files/p-5F.jpg", "fileName": "p.jpg"}]},
+    {"id": "8", "type": "GuildMemberJoin", "timestamp": ISO, "author": {"id": "8"}},
+    {"id": "9", "type": "Default", "content": "beep", "author": {"id": "9", "name": "b", "isBot": True}}]}  # fmt: skip
+TWSCRAPE = snscrape(BIG, "rawContent", id_str=str(BIG), media={"photos": [{"url": photo("p")}], "videos": [
+    {"thumbnailUrl": photo("cover"), "variants": [], "duration": 1}], "animated": []})  # fmt: skip
+RETWEET = snscrape(5, "rawContent", retweetedTweet={"id": 6})
+OF_X = {"type": "tweet", "id": str(BIG), "text": "cut …", "fullText": "words", "createdAt": TAGS["created_at"],
+        "author": {"userName": "ann", "id": "7"}, "likeCount": 4, "isRetweet": False,
+        "media": [photo("p")]}  # fmt: skip
+SLIDES = {"id": str(BIG), "text": "words", "createTimeISO": ISO, "isAd": False, "diggCount": 4,
+          "authorMeta": {"id": "7", "name": "ann"}, "webVideoUrl": "https://x/1", "isSlideshow": True,
+          "slideshowImageLinks": [{"tiktokLink": photo("p")}], "videoMeta": {"coverUrl": photo("cover")}}  # fmt: skip
+CLIP = {"videoId": "v1", "channelId": "7", "channelTitle": "ann", "publishedAt": ISO, "likeCount": 4,
+        "videoTitle": "title", "videoDescription": "words", "thumbnail_maxres": photo("cover")}  # fmt: skip
+SAID = {"id": "c1", "replyCount": 0, "likeCount": 4, "publishedAt": WHEN, "authorName": "ann",
+        "text": "words", "authorChannelId": "7", "isReplyTo": ""}  # fmt: skip
+OF_YOUTUBE = {"kind": "youtube#videoListResponse", "pageInfo": {}, "items": [
+    {"id": "v1", "statistics": {"likeCount": "4"}, "snippet": {
+        "publishedAt": ISO, "channelId": "7", "channelTitle": "ann", "title": "title", "description": "words",
+        "thumbnails": {"high": {"url": photo("cover")}}}}]}  # fmt: skip
+DUMPED = {"author": "u/ann", "title": "title", "score": 4, "created": "2020-09-13 12:26", "link": "https://r/1",
+          "text": "words", "url": "https://elsewhere"}  # fmt: skip
+SUBMITTED = {"id": "abc12", "author": "ann", "subreddit": "s", "created_utc": "1600000000", "title": "title",
+             "score": 4, "selftext": "words", "url": "https://elsewhere", "author_fullname": "t2_7"}  # fmt: skip
+OF_FLICKR = {"photos": {"page": 1, "photo": [{"id": "51", "owner": "7", "ownername": "ann", "title": "words",
+             "dateupload": "1600000000", "url_l": photo("p"), "tags": ""}]}, "stat": "ok"}  # fmt: skip
+OF_TUMBLR = {"meta": {}, "response": {"posts": [{"id": BIG, "id_string": str(BIG), "blog_name": "ann", "note_count": 4,
+             "blog": {"uuid": "7"}, "timestamp": 1_600_000_000, "caption": "<p>words</p>", "photos": [
+                 {"original_size": {"url": photo("p")}}, {"original_size": {"url": photo("q")}}]}]}}  # fmt: skip
+
+CASES = {
+    "minet.csv": (table(MINET, MINET | {"id": 2, "match_query": 0}, MINET | {"id": 3, "retweeted_id": 1}), "minet or"),
+    "snscrape.jsonl": (lines(snscrape(BIG, "rawContent", content="words", media=[PHOTO, VIDEO]), RETWEET), "snscrape"),
+    "snscrape-of-2021.jsonl": (lines(snscrape(BIG, "content", media=[PHOTO, VIDEO])), "snscrape"),
+    "twscrape.jsonl": (lines(TWSCRAPE), "snscrape"),
+    "twint.csv": (table(TWINT, mark="\t"), "Twint"),
+    "tags.csv": (table(TAGS, TAGS | {"id_str": 2, "text": "RT @b: c"}), "TAGS"),
+    "tcat.csv": (table(TCAT, TCAT | {"id": 2, "text": "RT @b: c"}), "DMI-TCAT"),
+    "rtweet.csv": (table(RTWEET), "rtweet"),
+    "tweets.json": (json.dumps([OF_X, OF_X | {"id": "2", "isRetweet": True}]), "Apify, X"),
+    "instagram.json": (json.dumps([OF_APIFY | {"images": [photo("p"), photo("q")]}]), "Apify, Instagram"),
+    "instagram.csv": (table(OF_APIFY | {"images/0": photo("p"), "images/1": photo("q")}), "Apify, Instagram"),
+    "tiktok.json": (json.dumps([SLIDES, SLIDES | {"id": "2", "isAd": True}]), "Apify, TikTok"),
+    "instagrapi.json": (json.dumps([INSTAGRAPI]), "instagrapi"),
+    "ann.json": (json.dumps({"GraphImages": [SCRAPED]}), "Instagram, instagram-scraper"),
+    "weibo.csv": (table(WEIBO), "weibo-search"),
+    "xhs.csv": (table(XHS), "MediaCrawler, Xiaohongshu"),
+    "telethon.jsonl": (lines(TELETHON, TELETHON | {"peer_id": {"_": "PeerUser", "user_id": 1}}), "Telegram, messages"),
+    "discord.json": (json.dumps(CHANNEL), "Discord"),
+    "videos.csv": (table(CLIP), "YouTube Data Tools, videos"),
+    "comments.csv": (table(SAID), "YouTube Data Tools, comments"),
+    "youtube.json": (json.dumps(OF_YOUTUBE, indent=1), "YouTube's API"),
+    "dumps.csv": (table(DUMPED), "Reddit, tables of PushshiftDumps"),
+    "reddit.csv": (table(SUBMITTED), "Reddit, a table of submissions"),
+    "flickr.json": (json.dumps(OF_FLICKR), "Flickr's API"),
+    "tumblr.json": (json.dumps(OF_TUMBLR), "Tumblr's API"),
+}  # fmt: skip
+TWO = {"rtweet.csv", "instagram.json", "instagram.csv", "weibo.csv", "tumblr.json"}
+NO_PICTURE = {"tags.csv", "tcat.csv", "comments.csv", "videos.csv", "youtube.json", "dumps.csv", "reddit.csv"}
+WITH_VIDEO = {"minet.csv", "snscrape.jsonl", "snscrape-of-2021.jsonl", "twscrape.jsonl", "instagrapi.json",
+              "videos.csv", "youtube.json"}  # fmt: skip
+TITLED = {"videos.csv", "youtube.json", "dumps.csv", "reddit.csv", "xhs.csv"}
+NO_LIKES = {"tags.csv", "telethon.jsonl", "flickr.json"}
+KEPT_OUT = {
+    "minet.csv": ["only referred to", "repost"], "snscrape.jsonl": ["repost"], "tags.csv": ["repost"],
+    "tcat.csv": ["repost"], "tweets.json": ["repost"], "tiktok.json": ["promoted"], "telethon.jsonl": ["private"],
+    "discord.json": ["a known bot", "not a post"],
+}  # fmt: skip
+AUTHORS = {"dumps.csv": "u/ann", "reddit.csv": "t2_7", "rtweet.csv": "x7", "telethon.jsonl": "channel9"}
+"""Those other than 7."""
+PICTURED = {"telethon.jsonl": ["9_5.jpg"], "discord.json": ["p-5F.jpg"]}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_file_of_a_common_tool_comes_as_it_is(name, tmp_path):
+    text, kind = CASES[name]
+    (tmp_path / name).write_text(text, "utf-8")
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for file in ("p.jpg", "q.jpg", "cover.jpg", "p-5F.jpg", "9_5.jpg"):
+        (pictures / file).write_bytes(b"x")
+    metrics, posts, _, rejected = run(tmp_path, tmp_path / name, [pictures])
+    assert next(iter(metrics["recognised"])).startswith(kind) and len(posts) == 1
+    (post,) = posts
+    words = post["text"].removesuffix(f" {BIG}")
+    assert words == ("title\nwords" if name in TITLED else "words") and post["user_id"] == AUTHORS.get(name, "7")
+    assert post["created_at"].isoformat(" ") == (
+        WHEN if name not in ("weibo.csv", "dumps.csv") else "2020-09-13 12:26:00"
+    )
+    assert post["likes"] == (None if name in NO_LIKES else 4)
+    found = [place.rpartition("/")[2] for place in (post["image"], *(post["more_images"] or ())) if place]
+    want = [] if name in NO_PICTURE else PICTURED.get(name, ["p.jpg", "q.jpg"][: 1 + (name in TWO)])
+    assert found == want and not post["missing_images"]
+    assert post["videos"] == (name in WITH_VIDEO)
+    assert sorted(row["reason"] for row in rejected) == KEPT_OUT.get(name, [])
+
+
+def test_records_of_gallery_dl_are_one_post_each_beside_files_and_printed(tmp_path):
+    about = {"category": "twitter", "subcategory": "media", "tweet_id": BIG, "retweet_id": 0, "reply_id": 0, "num": 1,
+             "date": WHEN, "author": {"id": 7, "name": "ann", "nick": "Ann"}, "user": {"id": 8}, "lang": "en",
+             "content": "words", "favorite_count": 4, "count": 2, "filename": "p", "extension": "jpg"}  # fmt: skip
+    records = [about, about | {"num": 2, "filename": "q", "description": "a drawing"},
+               about | {"num": 3, "filename": "v", "extension": "mp4"}]  # fmt: skip
+    shared = about | {"tweet_id": 5, "retweet_id": 6, "num": 1}
+    folder = tmp_path / "twitter/ann"
+    folder.mkdir(parents=True)
+    for one in (*records, shared):
+        file = f"{one['tweet_id']}_{one['num']}.{one['extension']}"
+        (folder / file).write_bytes(b"x")
+        (folder / f"{file}.json").write_text(json.dumps(one))
+    printed = [[2, about | {"extension": "", "num": 0}], *([3, photo(one["filename"]), one] for one in records)]
+    (tmp_path / "printed.json").write_text(json.dumps(printed))
+    for posts_at, images in ((tmp_path / "twitter", []), (tmp_path / "printed.json", [tmp_path / "twitter"])):
+        _, (post,), _, rejected = run(tmp_path, posts_at, images)
+        assert (post["post_id"], post["user_id"], post["text"], post["likes"]) == (str(BIG), "7", "words", 4)
+        assert [place.rpartition("_")[2] for place in (post["image"], *post["more_images"])] == ["1.jpg", "2.jpg"]
+        assert post["alt"] == ["", "a drawing"] and post["videos"] == 1 and post["answers"] is None
+        assert [row["reason"] for row in rejected] == (["repost"] if not images else [])
+
+
+ITEMS = {
+    "9gag.com": {"id": "a1", "title": "words", "creationTs": 1_600_000_000, "creator": {"username": "ann"},
+                 "promoted": 0, "images": {"image700": {"url": photo("p")}}, "type": "Photo"},
+    "imgur.com": {"id": "a1", "title": "words", "account_id": 7, "created_at": ISO, "is_ad": False,
+                  "cover": {"url": photo("p"), "type": "image"}, "description": ""},
+    "pinterest.com": {"entityId": "1", "title": "words", "pinner": {"id": "7", "username": "ann"}, "isVideo": False,
+                      "imageSpec_orig": {"url": photo("p")}, "createdAt": "Sun, 13 Sep 2020 12:26:40 +0000"},
+    "xiaohongshu.com": {"id": "n1", "note_card": {
+        "display_title": "words", "user": {"user_id": "7", "nick_name": "ann"}, "time": 1_600_000_000_000,
+        "image_list": [{"info_list": [{"url": photo("p")}]}]}},
+    "douyin.com": {"aweme_id": "1", "desc": "words", "author_user_id": 7, "create_time": 1_600_000_000,
+                   "images": [{"url_list": [photo("p")]}], "video": {"cover": {"url_list": [photo("q")]}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("site", ITEMS)
+def test_items_of_zeeschuimer_of_every_site_that_it_knows(site, tmp_path):
+    item = {"source_platform": site, "timestamp_collected": 1_700_000_000_000, "item_id": "1", "data": ITEMS[site]}
+    (tmp_path / "items.ndjson").write_text(json.dumps(item))
+    (tmp_path / "p.jpg").write_bytes(b"x")
+    _, (post,), _, rejected = run(tmp_path, tmp_path / "items.ndjson", [tmp_path])
+    assert (post["text"], post["user_id"]) == ("words", "ann" if site == "9gag.com" else "7") and not rejected
+    assert post["created_at"].isoformat(" ") == WHEN and post["image"].endswith("p.jpg") and not post["videos"]
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        (f"{BIG}_1.jpg", (f"{BIG}_1",)),
+        ("111111_222222.jpg", ("222222",)),
+        ("mastodon_111111_222222.jpg", ("222222",)),
+        ("abc12 A title.jpg", ("abc12",)),
+        ("abc12 02 A title.jpg", ("abc12_2",)),
+        ("ann_A_title_abc12_2.jpg", ("abc12_2",)),
+        ("bafkreia.jpg", ("https://cdn.bsky.app/img/plain/did:plc:a/bafkreia@jpeg",)),
+        ("Exyz.jpg", ("https://pbs.twimg.com/media/Exyz?format=jpg&name=large",)),
+    ],
+)
+def test_a_picture_is_found_by_what_downloaders_call_it(file, names, tmp_path):
+    for name in (file, "other.jpg", "abcde.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    shown = (Shown(names),)
+    found, _, missing, _ = Pictures([Tree(tmp_path)]).of(Post("1", "7", None, "words", shown=shown), False)
+    assert [one.rpartition("!/")[2] for one in found] == [file] and not missing
