@@ -130,6 +130,7 @@ class Inputs:
             trained.model, objective, self.posts, self.features, params.train, params.seed,
             validate=lambda model: val.shares(model, trained.users) if val else {}, folder=folder, frozen=frozen,
             tune_words=params.model.tune_words, processes=processes, keep_start=params.model.aligned,
+            chance=val.chance(trained.users) if val else None,
         )  # fmt: skip
 
 

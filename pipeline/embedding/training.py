@@ -62,7 +62,9 @@ class Trainer:
     """One training of `model` on `posts`. Its encoders learn as far as the objective uses them, but for the `frozen`.
 
     `features` (m, D_I) are indexed by `posts.image`. `validate` measures after each epoch; the epoch with the least sum
-    over the objective's tasks is kept; with `keep_start` the model is kept as it starts, where no epoch is better.
+    over the objective's tasks is kept, to which a task adds no more than its `chance`: above that it is not told from
+    chance, so what it says of two epochs is noise, and has no say. With `keep_start` the model is kept as it starts,
+    where no epoch is better.
     `folder` keeps the checkpoint. Of several `processes`, each has a trainer of the same model and posts; the first
     alone validates and writes.
     """
@@ -81,8 +83,9 @@ class Trainer:
         tune_words: bool = False,
         processes: Processes = ALONE,
         keep_start: bool = False,
+        chance: Mapping[str, float] | None = None,
     ) -> None:
-        self.processes, self.keep_start = processes, keep_start
+        self.processes, self.keep_start, self.chance = processes, keep_start, chance or {}
         self.model, self.posts, self.features = model, posts, features
         self.objective = objective.to(model.device)  # DistributedDataParallel takes one kind of device
         self.settings, self.seed, self.validate = settings, seed, validate
@@ -238,9 +241,9 @@ class Trainer:
             self._keep(self.result.start)
 
     def _validated(self) -> dict[str, float]:
-        """What validation says of the model, by task, and their sum over the objective's tasks, if any has a query."""
-        shares = self.processes.first(lambda: self.validate(self.model.eval()))
-        watched = [shares[task] for task in self.objective.tasks if task in shares]
+        """What validation says of the model, by task, and the sum to choose by, if any task has a query."""
+        shares, chance = self.processes.first(lambda: (self.validate(self.model.eval()), self.chance))
+        watched = [min(shares[task], chance.get(task, math.inf)) for task in self.objective.tasks if task in shares]
         row = {f"val_{task}": share for task, share in shares.items()}
         return row | ({"val_cumulative": sum(watched)} if watched else {})
 

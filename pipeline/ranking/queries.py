@@ -1,10 +1,12 @@
 """The queries of one side of the split, asked of a model: how training is validated, and baselines are tested."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.embedding.batches import Array, Posts
 from pipeline.embedding.means import chunks
@@ -57,6 +59,21 @@ class Queries:
         return {
             task: block["mean_median_rank"] / block["candidates"] for task, block in blocks.items() if block["queries"]
         }
+
+    def chance(self, users: pa.Array) -> dict[str, float]:
+        """What mean_median_rank / candidates of each task stays above by chance, 39 times of 40.
+
+        By chance the median ranks of n ground truths are spread over the candidates, evenly at most: as the queries of a
+        user may be alike, more of these need not narrow it.
+        """
+        asked = {
+            task: rows["post_id"]
+            if task == "image_to_text"
+            else rows["user_id"].filter(pc.is_in(rows["user_id"], users))
+            for task, rows in self.tasks.items()
+        }
+        counts = {task: pc.count_distinct(truths).as_py() for task, truths in asked.items()}
+        return {task: 0.5 - 1.96 / math.sqrt(12 * max(1, count)) for task, count in counts.items()}
 
 
 Ranked = dict[str, tuple[pa.Table, Left, int]]

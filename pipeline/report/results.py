@@ -99,8 +99,8 @@ def training(curves: pd.DataFrame, train: Metrics) -> list[Part]:
             Grid(list(columns.values()), rows, strong=[] if started else [best - 1]),
             list(losses.values()),
             "Validation: mean median rank divided by the number of candidates; chance is 0.5. The epoch with the "
-            "smallest "
-            "sum over the tasks is kept; it is marked by a ring.",
+            "smallest sum over the tasks is kept, marked by a ring; a task that is not told from chance adds the same "
+            "to every sum.",
         )
     ]
 

@@ -56,15 +56,18 @@ def corpus(count=60, users=7, seed=0):
     )
 
 
-def trainer(folder, validate=lambda model: {}, frozen=(), tune_words=False, lambdas=(0.1, 0.5, 0.4), **changed):
+def trainer(
+    folder, validate=lambda model: {}, frozen=(), tune_words=False, lambdas=(0.1, 0.5, 0.4), chance=None, **changed
+):
     random = torch.Generator().manual_seed(5)
     model = JointModel(SHAPE, torch.randn(20, 4, generator=random), torch.randn(7, 4, generator=random), seed=1)
     settings = Train(**{**SETTINGS, **changed})
     objective = Objective(lambdas, settings.loss, settings.margin)
     posts, features = corpus()
     return Trainer(
-        model, objective, posts, features, settings, 3, validate, folder, frozen=frozen, tune_words=tune_words
-    )
+        model, objective, posts, features, settings, 3, validate, folder, frozen=frozen, tune_words=tune_words,
+        chance=chance,
+    )  # fmt: skip
 
 
 def state(trained):
@@ -283,6 +286,26 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_run(tmp_path):
     assert len(lines) == 6 and lines[2].split(",")[2] == "" and lines[2].endswith(",0.2")
 
 
+def test_a_task_at_chance_has_no_say_in_the_epoch_and_one_ahead_of_it_has(tmp_path):
+    text, image = [0.36, 0.33, 0.35, 0.345], [0.48, 0.52, 0.46, 0.455]
+    chosen = {}
+    for bound in (1.0, 0.45, 0.457):
+        seen = iter(zip(text, image, strict=True))
+
+        def validate(model, seen=seen):
+            return dict(zip(("text_to_user", "image_to_user"), next(seen), strict=True))
+
+        chosen[bound] = trainer(
+            tmp_path / str(bound), validate, lambdas=(0.5, 0.0, 0.5), chance={"image_to_user": bound}
+        )
+        chosen[bound].checkpoint.parent.mkdir()
+        chosen[bound] = chosen[bound].run()
+    assert chosen[1.0].best_epoch == 4
+    assert chosen[0.45].best_epoch == 2 and chosen[0.45].best == pytest.approx(0.33 + 0.45)
+    assert chosen[0.457].best_epoch == 2 and chosen[0.457].history[3]["val_cumulative"] == pytest.approx(0.345 + 0.455)
+    assert chosen[0.45].history[1]["val_image_to_user"] == 0.52  # told as it is
+
+
 def test_frozen_encoders_and_those_without_a_weight_stay_as_they_were(tmp_path):
     bridging = trainer(tmp_path, frozen=("text", "user"), lambdas=(0.0, 1.0, 0.0))
     before = state(bridging)
@@ -345,11 +368,9 @@ def test_planted_topics_are_found_on_unseen_posts(tmp_path, monkeypatch):
     inputs = Inputs.read(tmp_path / "arrays", params.model)
     val, test = inputs.queries("val", tmp_path / "arrays"), inputs.queries("test", tmp_path / "arrays")
     trained = inputs.new_model(params.model, params.seed)
-    objective = Objective(params.lambdas, "hinge", 0.2)
-    Trainer(
-        trained.model, objective, inputs.posts, inputs.features, params.train, params.seed,
-        validate=lambda model: val.shares(model, trained.users), folder=tmp_path,
-    ).run()  # fmt: skip
+    trainer = inputs.trainer(trained, Objective(params.lambdas, "hinge", 0.2), params, val, tmp_path)
+    assert trainer.chance == val.chance(trained.users) and trainer.chance["text_to_user"] < 0.4  # 12 users
+    trainer.run()
     ranked = rank_queries(test, trained.model, trained.users)
     monkeypatch.setattr(queries, "AT_ONCE", 16)
     assert rank_queries(test, trained.model, trained.users) == ranked  # however many are asked with at a time

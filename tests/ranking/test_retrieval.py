@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.ranking.bootstrap import resamples
+from pipeline.ranking.queries import Queries
 from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, joint_performance, rank_task, rank_users, summarize
 from pipeline.ranking.vectors import Stored, Vectors
 from pipeline.running.errors import UserError
@@ -294,3 +295,23 @@ def test_stored_vectors_are_those_read_at_once(tmp_path, monkeypatch):
     table.write(pa.table({"id": ids, "vector": vector_column(broken)}), tmp_path / "u")
     with pytest.raises(UserError, match="the vector of p12 holds numbers that are not finite"):
         Vectors.stored(tmp_path / "u").values[10:]
+
+
+@pytest.mark.parametrize("each", [1, 4])
+def test_chance_is_beaten_by_chance_once_in_forty_where_a_users_queries_fall_alike_and_less_often_where_not(each):
+    n, users = 30, pa.array([f"u{i}" for i in range(30)])
+    held = pa.table({"post_id": [f"p{i}" for i in range(n * each)], "user_id": np.repeat(users, each)})
+    unknown = pa.table({"post_id": ["q"], "user_id": ["eve"]})
+    tasks = {"text_to_user": pa.concat_tables([held, unknown]), "image_to_text": held.slice(0, 20)}
+    found = Queries(tasks, posts=None, image_ids=None, features=None).chance(users)
+    random = np.random.default_rng(0)
+
+    def below(rank, task):
+        """How often the mean over ground truths of their median rank, of (draws, truths, queries), is below it."""
+        return float((np.median(rank, 2).mean(1) < found[task]).mean())
+
+    alike = np.repeat(random.random((20_000, n, 1)), each, 2)
+    assert 0.02 < below(alike, "text_to_user") < 0.03
+    assert 0.02 < below(random.random((20_000, 20, 1)), "image_to_text") < 0.03
+    if each > 1:
+        assert below(random.random((20_000, n, each)), "text_to_user") < 0.01
