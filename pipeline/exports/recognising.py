@@ -15,6 +15,7 @@ from pipeline.exports.aside import Aside, arrow_rows
 from pipeline.exports.platforms import (
     bluesky,
     discord,
+    facebook,
     gallery_dl,
     instagram,
     mastodon,
@@ -67,6 +68,8 @@ TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] =
     ("Mastodon, a person's archive", mastodon.is_archive, mastodon.archive),
     ("Telegram, an export", telegram.is_export, telegram.export),
     ("Instagram, a person's download", instagram.is_download, instagram.download),
+    ("Facebook, a person's download", facebook.is_download, facebook.download),
+    ("Reddit, a person's download", reddit.is_download, reddit.download),
     ("instaloader, a folder", instagram.is_loaded, instagram.loaded),
     ("gallery-dl, a folder", gallery_dl.is_folder, gallery_dl.folder),
 )

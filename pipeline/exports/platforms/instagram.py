@@ -25,6 +25,7 @@ from pipeline.exports.sources import Tree, document
 META = r"[^/]+\.json(\.xz)?"
 PICTURE = r"\.(jpe?g|webp|png|heic)"
 _POSTS = r"(posts_\d+|media)\.json"
+_THREADS = r"threads_and_replies\.json"
 
 
 def is_loaded(tree: Tree) -> bool:
@@ -105,6 +106,8 @@ def is_download(tree: Tree) -> bool:
     names = tree.matching(_POSTS)
     beside = r"(personal_information|account_information|profile|connections)[^/]*.*"
     # Of an archive in parts, one may hold the posts and another who it is of.
+    if tree.matching(_THREADS):
+        return True
     return bool(names) and bool(tree.matching(beside) or any("your_instagram_activity/" in name for name in names))
 
 
@@ -119,6 +122,10 @@ def download(tree: Tree) -> Found:
             held = [{"media": [dict(p, uri=p["path"], title=p.get("caption"), creation_timestamp=p.get("taken_at"))]}
                     for p in held.get("photos") or ()]  # fmt: skip
         yield from each(held, lambda post: _own_post(post, owner, tree))
+    for name in tree.matching(_THREADS):
+        yield from each(
+            dig(tree.json(name), "text_post_app_text_posts") or (), lambda post: _own_post(post, owner, tree)
+        )
     for name in tree.matching(r"following\.json"):
         for item in dig(tree.json(name), "relationships_following") or ():
             target = dig(item, "string_list_data", 0, "value") or item.get("title")
@@ -130,14 +137,13 @@ def _own_post(post: Json, owner: str, tree: Tree) -> Found:
     media = post.get("media") or []
     first: Json = media[0] if media else {}
     text = post.get("title") or (first.get("title") if len(media) == 1 else None)
-    shown = tuple(
-        Shown(ids(tree.picture(m["uri"]), m["uri"]), m["uri"].lower().endswith((".mp4", ".mov"))) for m in media
-    )
+    seen = [m["uri"] for m in media if m.get("uri")]  # a text of Threads has none
+    shown = tuple(Shown(ids(tree.picture(uri), uri), uri.lower().endswith((".mp4", ".mov"))) for uri in seen)
     if not media:
         yield Left(f"{owner} {post.get('creation_timestamp')}", NOT_A_POST, "no picture")
         return
     when = post.get("creation_timestamp") or first.get("creation_timestamp")
-    yield Post(f"{owner}/{first['uri']}", None, owner, mended(text), micros(when), shown)
+    yield Post(f"{owner}/{seen[0] if seen else when}", None, owner, mended(text), micros(when), shown)
 
 
 def _owner(tree: Tree) -> str:

@@ -1,11 +1,15 @@
-"""Reddit: submissions and comments of Arctic Shift and Pushshift (NDJSON, mostly .zst), and RedCaps' annotations.
+"""Reddit: submissions and comments of Arctic Shift and Pushshift (NDJSON, mostly .zst), RedCaps' annotations, and what
+a person gets of their account.
 
 A comment is a post of its author. Pictures are found by files called by the submission's id (a gallery's with a number
 behind it), by the media id, or by the last step of the address.
 """
 
+import re
+
 from pipeline.exports.posts import (
     NOT_A_POST,
+    UNREADABLE,
     Found,
     Json,
     Left,
@@ -20,6 +24,7 @@ from pipeline.exports.posts import (
     micros,
     unescaped,
 )
+from pipeline.exports.sources import Tree, table
 
 HOSTS = ("i.redd.it", "i.imgur.com", "i.reddituploads.com", "flickr.com")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
@@ -96,6 +101,36 @@ def _shown(record: Json) -> tuple[Shown, ...]:
     if video or is_picture or last(url).lower().endswith(PICTURES):
         return (Shown(ids(name, f"t3_{name}", last(url), url), video),)
     return ()
+
+
+def is_download(tree: Tree) -> bool:
+    """What reddit sends a person of their account."""
+    return bool(tree.matching(r"(posts|comments)\.csv")) and bool(tree.matching(r"(statistics|account_gender)\.csv"))
+
+
+def download(tree: Tree) -> Found:
+    """Posts and comments, by the account that statistics.csv names, else by the zip's name."""
+    owner = re.sub(r"^export_|_\d{8}.*$", "", tree.path.stem)
+    for name in tree.matching(r"statistics\.csv"):
+        rows = (row for _, row in table(tree.open(name)) if isinstance(row, dict))
+        owner = next((row["value"] for row in rows if row.get("statistic") == "account name"), owner)
+    for name in tree.matching(r"(posts|comments)\.csv"):
+        for number, row in table(tree.open(name)):
+            if isinstance(row, Exception):
+                yield Left(f"row {number} of {name}", UNREADABLE, str(row))
+            else:
+                yield from each([row], lambda one: _own(one, owner))
+
+
+def _own(row: Json, owner: str) -> Found:
+    kind = "t3_" if "title" in row else "t1_"
+    parts = [row.get("title"), row.get("body")]
+    text = "\n".join(part for part in parts if part and part not in GONE) or None
+    parent = row.get("parent") or (row.get("link") or "").rstrip("/").rpartition("/comments/")[2].partition("/")[0]
+    answers = None if kind == "t3_" or not parent else f"{'t1_' if row.get('parent') else 't3_'}{parent}"
+    shown = _shown(row) if kind == "t3_" else ()
+    yield Post(kind + row["id"], None, owner, text, micros(row.get("date")), shown, (), None, row.get("permalink"),
+               answers=answers)  # fmt: skip
 
 
 def is_captions(record: Json) -> bool:

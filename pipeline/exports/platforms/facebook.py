@@ -1,0 +1,65 @@
+"""Facebook: the download that a person gets of their account, in JSON.
+
+It says neither the id of a post nor who could see it: most posts of most people are for friends, and who gives their
+download gives them knowingly.
+"""
+
+import re
+from typing import Any
+
+from pipeline.exports.platforms.instagram import mended
+from pipeline.exports.posts import NOT_A_POST, Edge, Found, Json, Left, Post, Shown, dig, each, ids, micros
+from pipeline.exports.sources import Tree
+
+_POSTS = r"(your_posts(__check_ins__photos_and_videos)?|your_facebook_activity_posts)(_\d+)?\.json"
+
+
+def is_download(tree: Tree) -> bool:
+    """A person's download with posts."""
+    return bool(tree.matching(_POSTS))
+
+
+def download(tree: Tree) -> Found:
+    """Posts, by the account of the zip; a post's id is made of its time and the path of its first picture."""
+    owner = _owner(tree)
+    for name in tree.matching(_POSTS):
+        held = tree.json(name)
+        yield from each(held if isinstance(held, list) else [held], lambda post: _post(post, owner, tree))
+    for name in tree.matching(r"(pages_you_follow|pages_you've_liked|who_you_follow|following)\.json"):
+        for listed in _lists(tree.json(name)):
+            yield from (Edge(owner, mended(str(one)) or "", "follow") for one in map(_followed, listed) if one)
+
+
+def _lists(held: Any) -> list[list[Json]]:
+    return [one for one in held.values() if isinstance(one, list)] if isinstance(held, dict) else []
+
+
+def _followed(item: Json) -> str | None:
+    return dig(item, "data", 0, "name") or item.get("name") or item.get("title")
+
+
+def _post(post: Json, owner: str, tree: Tree) -> Found:
+    parts = [one for part in post.get("attachments") or () for one in part.get("data") or ()]
+    media = [one["media"] for one in parts if isinstance(one.get("media"), dict) and one["media"].get("uri")]
+    said = next(filter(None, (one.get("post") for one in post.get("data") or ())), None)
+    said = said or next(filter(None, (one.get("description") for one in media)), None)
+    when = post.get("timestamp")
+    if not said and not media:
+        yield Left(f"{owner}/{when}", NOT_A_POST, mended(post.get("title")) or "neither words nor a picture")
+        return
+    shown = tuple(
+        Shown(ids(tree.picture(one["uri"]), one["uri"]), one["uri"].lower().endswith((".mp4", ".mov"))) for one in media
+    )
+    name = "/".join((owner, str(when), *([media[0]["uri"].rsplit("/", 1)[-1]] if media else ())))
+    yield Post(name, None, owner, mended(said), micros(when), shown)
+
+
+def _owner(tree: Tree) -> str:
+    """The name of the account: as the download says, else that of the zip."""
+    for name in tree.matching(r"profile_information\.json"):
+        held = tree.json(name)
+        about = (held.get("profile_v2") or held.get("profile") or {}) if isinstance(held, dict) else {}
+        found = about.get("username") or dig(about, "name", "full_name") or about.get("name")
+        if isinstance(found, str):
+            return mended(found) or found
+    return re.sub(r"^facebook-|-\d{4}-\d\d-\d\d.*$", "", tree.path.stem)

@@ -1,0 +1,61 @@
+"""What Facebook, Reddit and Threads send a person of their own account."""
+
+import json
+import zipfile
+
+from exports.test_parts import run
+
+
+def archive(path, files):
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, held in files.items():
+            packed.writestr(name, held if isinstance(held, str) else json.dumps(held))
+
+
+def test_a_download_of_facebook_gives_its_posts_with_repaired_text(tmp_path):
+    posts = "your_facebook_activity/posts/"
+    media = {"uri": f"{posts}media/Mobile/1.jpg", "creation_timestamp": 1, "description": "at the sea"}
+    clip = {"uri": f"{posts}media/Mobile/2.mp4"}
+    held = [
+        {"timestamp": 1_600_000_000, "data": [{"post": "caf\u00c3\u00a9"}, {"update_timestamp": 2}],
+         "attachments": [{"data": [{"media": media}, {"media": clip}]}], "title": "Ann B updated her status."},
+        {"timestamp": 1_600_000_060, "data": [{"update_timestamp": 2}], "attachments": [{"data": [{"media": media}]}]},
+        {"timestamp": 1_600_000_120, "title": "Ann B shared a link.",
+         "attachments": [{"data": [{"external_context": {"url": "https://x"}}]}]},
+    ]  # fmt: skip
+    about = {"profile_v2": {"name": {"full_name": "Ann B"}, "username": "ann.b"}}
+    archive(tmp_path / "facebook-annb-2024-01-01-x.zip", {
+        f"{posts}your_posts__check_ins__photos_and_videos_1.json": held, f"{posts}media/Mobile/1.jpg": "x",
+        "personal_information/profile_information/profile_information.json": about})  # fmt: skip
+    metrics, (first, second), _, (left,) = run(tmp_path, tmp_path / "facebook-annb-2024-01-01-x.zip")
+    assert metrics["recognised"] == {"Facebook, a person's download": 1} and first["user_id"] == "ann.b"
+    assert (first["text"], first["videos"], first["missing_images"]) == ("café", 1, 0)
+    assert first["image"].endswith("1.jpg") and first["created_at"].isoformat() == "2020-09-13T12:26:40"
+    assert second["text"] == "at the sea" and left["detail"] == "Ann B shared a link."
+
+
+def test_a_download_of_reddit_gives_posts_and_comments_of_its_account(tmp_path):
+    archive(tmp_path / "export_ann_20240101.zip", {
+        "statistics.csv": "statistic,value\naccount name,Ann\nexport time,2024-01-01 00:00:00 UTC\n",
+        "posts.csv": "id,permalink,date,ip,subreddit,gildings,title,url,body\n"
+                     "p1,https://r/p1,2020-09-13 12:26:40 UTC,,s,0,a title,https://i.redd.it/pic.jpg,[deleted]\n",
+        "comments.csv": "id,permalink,date,ip,subreddit,gildings,link,parent,body,media\n"
+                        "c1,https://r/c1,2020-09-13 12:26:40 UTC,,s,0,https://www.reddit.com/r/s/comments/p1/x/,,words,\n"
+                        "c2,https://r/c2,2020-09-13 12:26:40 UTC,,s,0,https://r/comments/p9/x/,c1,more words,\n",
+        "messages.csv": "id,body\n1,secret\n"})  # fmt: skip
+    metrics, posts, _, rejected = run(tmp_path, tmp_path / "export_ann_20240101.zip")
+    assert metrics["recognised"] == {"Reddit, a person's download": 1} and not rejected
+    assert {post["post_id"]: (post["text"], post["answers"]) for post in posts} == {
+        "t3_p1": ("a title", None), "t1_c1": ("words", "t3_p1"), "t1_c2": ("more words", "t1_c1")}  # fmt: skip
+    assert {post["user_id"] for post in posts} == {"ann"} and posts[-1]["missing_images"] == 1
+
+
+def test_a_download_of_instagram_gives_what_was_said_on_threads_too(tmp_path):
+    said = {"media": [{"uri": "", "creation_timestamp": 1_600_000_000, "title": "words"}]}
+    shown = {"media": [{"uri": "media/posts/1.jpg", "creation_timestamp": 1_600_000_060, "title": "a picture"}]}
+    archive(tmp_path / "instagram-ann-2024-01-01-x.zip", {
+        "your_instagram_activity/threads/threads_and_replies.json": {"text_post_app_text_posts": [said, shown]},
+        "media/posts/1.jpg": "x"})  # fmt: skip
+    _, posts, _, rejected = run(tmp_path, tmp_path / "instagram-ann-2024-01-01-x.zip")
+    assert [(post["text"], bool(post["image"]), post["missing_images"]) for post in posts] == [
+        ("words", False, 0), ("a picture", True, 0)] and not rejected  # fmt: skip
