@@ -63,8 +63,8 @@ class Queries:
     def chance(self, users: pa.Array) -> dict[str, float]:
         """What mean_median_rank / candidates of each task stays above by chance, 39 times of 40.
 
-        By chance the median ranks of n ground truths are spread over the candidates, evenly at most: as the queries of a
-        user may be alike, more of these need not narrow it.
+        By chance the median ranks of n ground truths are spread over the candidates, evenly at most: as the queries of
+        a user may be alike, more of these need not narrow it.
         """
         asked = {
             task: rows["post_id"]
