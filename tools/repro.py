@@ -63,6 +63,19 @@ def modify(path: str | os.PathLike[str], fs: Any = None) -> Iterator[dict[str, A
     write_text(written(lock), file)
 
 
+def without_git(folder: Path) -> str | None:
+    """What to do where `folder` lies in no Git repository, as in a zip of one; None where it does."""
+    if any((place / ".git").exists() for place in (folder, *folder.parents)):
+        return None
+    return (
+        f"{folder} is no Git repository, which DVC needs; a zip of one, as sites offer it for download, is none.\n"
+        "Run once: git init && git add --all && git commit --message 'as downloaded'"
+    )
+
+
 if __name__ == "__main__":
     dvcfile.modify_yaml = modify
-    sys.exit(main(["repro", *sys.argv[1:]]))
+    status = main(["repro", *sys.argv[1:]])
+    if status and (hint := without_git(Path.cwd())):
+        sys.stderr.write(f"{hint}\n")
+    sys.exit(status)

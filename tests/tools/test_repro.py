@@ -49,3 +49,10 @@ def test_what_ran_by_the_one_is_up_to_date_for_the_other(tmp_path):
     run("dvc", "repro", "-q", at=tmp_path)
     assert (tmp_path / "dvc.lock").read_text() == ours
     assert (tmp_path / "dvc.yaml").read_text() == STAGES
+
+
+def test_a_zip_of_the_project_is_told_what_it_lacks(tmp_path):
+    (tmp_path / "a/b").mkdir(parents=True)
+    assert "Run once: git init" in repro.without_git(tmp_path / "a/b")
+    (tmp_path / ".git").write_text("gitdir: elsewhere")  # as in a worktree
+    assert repro.without_git(tmp_path / "a/b") is None
