@@ -31,6 +31,9 @@ TAKEN = pa.schema(
 """What became of a picture that was asked for, by its code: a row of IMAGES, without the bytes where an earlier row has
 the same, or the reason why there is none."""
 
+UNKNOWN, VIDEO = "not an image of a known format", "a video"
+KEPT = ", kept for its text"
+"""What is added to the reason of a picture whose post stays without it."""
 _PIECE_BYTES = 64 << 20
 """Bytes of the text of rows that are held and written at once."""
 
@@ -151,9 +154,10 @@ class Choice:
     def resolve(self, taken: Spill, keep_missing: bool) -> None:
         """Look up the hash of each picture in `taken` (TAKEN); reject the rows of which no picture was taken.
 
-        With `keep_missing` rows with a text stay without pictures, where these are but missing.
+        With `keep_missing` rows with a text stay without pictures, where these are but missing, or videos.
         """
-        codes, reasons, details = taken.column("picture").to_numpy(), taken.column("reason"), taken.column("detail")
+        codes, details = taken.column("picture").to_numpy(), taken.column("detail")
+        reasons = self._videos_told(codes, taken.column("reason"))
         row = np.full(len(self._names), -1)
         row[codes] = np.arange(len(codes))
         at = row[self._picture]
@@ -173,18 +177,25 @@ class Choice:
         for reason, pictures in by_reason(first):
             if reason == MISSING:
                 self.missing = self._names.take(pa.array(self._picture[pictures[:1000]])).to_pylist()
-                if keep_missing:
-                    stay = self.has_text[self._of[pictures]]
-                    posts = self.post_ids.take(pa.array(self._of[pictures[stay]]))
-                    kept = rejected_rows(posts, f"image: {MISSING}, kept for its text", told(pictures[stay]))
-                    self._rejects.add(kept, self._rejects.pictures)
-                    pictures = pictures[~stay]
+            if keep_missing and reason in (MISSING, VIDEO):
+                stay = self.has_text[self._of[pictures]]
+                posts = self.post_ids.take(pa.array(self._of[pictures[stay]]))
+                kept = rejected_rows(posts, f"image: {reason}{KEPT}", told(pictures[stay]))
+                self._rejects.add(kept, self._rejects.pictures)
+                pictures = pictures[~stay]
             rows = self._of[pictures]
             self._reject(rows, f"image: {reason}", lambda part: told(first[np.searchsorted(self._of[first], part)]))
         for reason, pictures in by_reason(refused[left]):
             posts = self.post_ids.take(pa.array(self._of[pictures]))
             rejected = rejected_rows(posts, f"one of several images: {reason}", told(pictures))
             self._rejects.add(rejected, self._rejects.pictures)
+
+    def _videos_told(self, codes: Rows, reasons: pa.ChunkedArray) -> pa.ChunkedArray:
+        """The reasons (n,) of pictures by `codes`; one of no known format that is called as a video is, is one."""
+        names = self._names.take(pa.array(codes))
+        unknown = pc.fill_null(pc.equal(reasons, UNKNOWN), False)
+        video = pc.match_substring_regex(names, r"(?i)\.(mp4|m4v|mov|webm|mkv|avi|3gp|mpe?g|wmv)$")
+        return pc.if_else(pc.and_(unknown, video), VIDEO, reasons)
 
     def _detail(self, code: int, detail: str) -> str:
         name = self._names[code].as_py()

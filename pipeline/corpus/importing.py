@@ -7,8 +7,8 @@ The order in which something is left out, each with its own reason in `rejected`
 2. posts of users who have fewer than `min_posts` of them;
 3. posts of a user beyond `max_posts`, chosen by a hash: before any picture is decoded, so that they cost nothing;
 4. posts whose picture is missing, damaged or too large: a post is a whole, and is not kept for its text alone, unless
-   the picture is just missing and `keep_missing` asks for it. Of several pictures those are left out, each counted, and
-   the post only where none is left;
+   the picture is just missing, or a video, and `keep_missing` asks for it. Of several pictures those are left out, each
+   counted, and the post only where none is left;
 5. posts of users whom step 4 left with fewer than `min_posts`. Each user kept has at least that many.
 
 Rows are streamed. In memory at once are, for each row, its ids and a few numbers; for each distinct picture, its hash.

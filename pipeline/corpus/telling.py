@@ -11,6 +11,8 @@ from pipeline.corpus.rounded import ROUNDED
 MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
 """Shares from which on a loss is told."""
 _TRIED = 20
+_KEPT = ("missing", "a video")
+"""Reasons of pictures whose posts may stay for their text."""
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 TO_DO = {
@@ -22,6 +24,7 @@ TO_DO = {
     LOST: "export the table again, with its columns as text",
     "created_at is no time": "ISO 8601, Unix time, RFC 2822 and Twitter's way are read; leave it empty where unknown",
     "image: not an image of a known format": "JPEG, PNG, WebP, GIF, BMP, AVIF and HEIC are read; convert others",
+    "image: a video": "only pictures are read; corpus.missing_images: text keeps such posts for their text",
     "user with too few posts": "see corpus.min_posts_per_user",
     "beyond the limit of posts per user": "see corpus.max_posts_per_user; null is no limit",
     "missing user": "the column user_id is empty there",
@@ -33,11 +36,12 @@ def losses(metrics: Mapping[str, Any], why: Callable[[], str]) -> list[str]:
     """A sentence for each large loss that `metrics` of an import tell; `why` are pictures missing."""
     rejected, kept = dict(metrics["rejected"]), dict(metrics["pictures_left_out_of_posts_that_stay"])
     lost = {reason: count for reason, count in rejected.items() if reason.startswith("image: ")}
-    text_alone = kept.get("image: missing, kept for its text", 0)
+    alone = Counter({f"image: {reason}": kept.get(f"image: {reason}, kept for its text", 0) for reason in _KEPT})
+    text_alone = alone.total()
     told = []
     with_picture = metrics["posts"]["with_image"] + sum(lost.values()) + text_alone
     if sum(lost.values()) + text_alone > MUCH_OF_PICTURES * with_picture:
-        ((reason, count),) = (Counter(lost) + Counter({"image: missing": text_alone})).most_common(1)
+        ((reason, count),) = (Counter(lost) + alone).most_common(1)
         cause = why() if reason == "image: missing" else TO_DO.get(reason, "")
         all_lost = sum(lost.values()) + text_alone
         told.append(_told(f"{all_lost} of {with_picture} posts with a picture lost it, {count} by", reason, cause))
@@ -69,6 +73,10 @@ def why_missing(names: Sequence[str], there: Callable[[str], bool]) -> str:
         (
             "the column image holds several names: put all but the first into a column more_images",
             [name for name in some if any(c in name and there(name.split(c)[0].strip()) for c in ";,|")],
+        ),
+        (
+            "the column image holds addresses, whose files are there: set corpus.source to export, which finds them",
+            [name for name in _addresses(some) if there(_last(name.partition("?")[0]))],
         ),
         ("the column image holds addresses, not names of files: download the pictures first", _addresses(some)),
         (

@@ -305,15 +305,25 @@ def test_a_post_whose_picture_is_missing_is_kept_for_its_text_where_that_is_aske
         ("a", "user0", "text", "no.png"),
         ("b", "user0", None, "no.png"),
         ("c", "user1", "x", "broken.png"),
+        ("d", "user1", "x", "clip.MP4"),
         *ENOUGH,
     ]
     metrics = import_corpus(
-        Given(rows, {"broken.png": b"no"}), tmp_path, scratch(tmp_path), 1, None, 1000, 64, 1, keep_missing=True
+        Given(rows, {"broken.png": b"no", "clip.MP4": b"no"}),
+        tmp_path,
+        scratch(tmp_path),
+        1,
+        None,
+        1000,
+        64,
+        1,
+        keep_missing=True,
     )
     kept = {row["post_id"]: row for row in POSTS.read(tmp_path / "posts").to_pylist()}
-    assert kept["a"]["image_id"] is None and "b" not in kept and "c" not in kept
+    assert kept["a"]["image_id"] is None and kept["d"]["image_id"] is None and "b" not in kept and "c" not in kept
     assert metrics["rejected"] == {"image: missing": 1, "image: not an image of a known format": 1}
-    assert metrics["pictures_left_out_of_posts_that_stay"] == {"image: missing, kept for its text": 1}
+    assert metrics["pictures_left_out_of_posts_that_stay"] == {
+        "image: missing, kept for its text": 1, "image: a video, kept for its text": 1}  # fmt: skip
     told = rejected({"rejected": REJECTED.read(tmp_path / "rejected").to_pylist()}, "image: missing, kept for its text")
     assert told == {"a": "no.png"}
 
@@ -322,6 +332,11 @@ def test_a_post_whose_picture_is_missing_is_kept_for_its_text_where_that_is_aske
     ("names", "files", "cause"),
     [
         (["https://x.example/1.jpg"], {}, "addresses, not names of files"),
+        (
+            ["https://x.example/1.jpg?w=9"],
+            {"1.jpg": b""},
+            "whose files are there: set corpus.source to export",
+        ),
         (["u/1.png", "v/1.png"], {"1.png": b""}, "without the folders before their names they are there"),
         (["1", "2"], {"1.jpg": b"", "2.png": b""}, "the names lack their ending"),
         (["1.png"], {}, "were all downloaded"),
