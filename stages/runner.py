@@ -101,9 +101,17 @@ def _about_disk(error: BaseException | None) -> str | None:
             f"{where} would be larger than its disk, or `ulimit -f`, lets a file be; what earlier stages made is "
             "whole, and finished shards are kept."
         )
+    if error.errno in (errno.EACCES, errno.EPERM) and not _may_be_read(str(where)):
+        return f"{where} may not be read ({os.strerror(error.errno)}): see its permissions, and its folder's."
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return f"{where} may not be written ({os.strerror(error.errno)}); what earlier stages made is whole."
     return None
+
+
+def _may_be_read(where: str) -> bool:
+    """Whether a place that was refused may be read, or could be made, so that it was writing that was refused."""
+    missing = not os.path.lexists(where)
+    return os.access(where, os.R_OK) or (missing and os.access(Path(where).parent, os.X_OK))
 
 
 def _write_timing(stage: str, seconds: float) -> None:

@@ -24,6 +24,8 @@ TO_DO = {
     LOST: "export the table again, with its columns as text",
     "created_at is no time": "ISO 8601, Unix time, RFC 2822 and Twitter's way are read; leave it empty where unknown",
     "image: not an image of a known format": "JPEG, PNG, WebP, GIF, BMP, AVIF and HEIC are read; convert others",
+    "image: unreadable": "have they permission to be read, and are zips without a password? The details are in "
+    "data/corpus/rejected",
     "image: a video": "only pictures are read; corpus.missing_images: text keeps such posts for their text",
     "user with too few posts": "see corpus.min_posts_per_user",
     "beyond the limit of posts per user": "see corpus.max_posts_per_user; null is no limit",

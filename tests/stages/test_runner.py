@@ -60,3 +60,18 @@ def test_what_processes_took_counts(tmp_path, monkeypatch):
     runner.run("split", lambda: Parallel(n_jobs=2)(delayed(busy)(0.7) for _ in range(2)))
     own = resource.getrusage(resource.RUSAGE_SELF).ru_utime
     assert json.loads((tmp_path / "timings/split.json").read_text())["cpu_s"] > own + of_others + 1.2
+
+
+def test_what_may_not_be_read_is_told_apart_from_what_may_not_be_written(tmp_path, monkeypatch):
+    (tmp_path / "posts.csv").write_text("x")
+    denied = {str(tmp_path / "posts.csv")}
+    real = runner.os.access
+    monkeypatch.setattr(runner.os, "access", lambda path, mode: str(path) not in denied and real(path, mode))
+
+    def told(name):
+        return refused(PermissionError(errno.EACCES, "Permission denied", str(tmp_path / name)))
+
+    assert "posts.csv may not be read (Permission denied): see its permissions" in told("posts.csv")
+    assert "new.tmp may not be written" in told("new.tmp")
+    denied.add(str(tmp_path))
+    assert "hidden.csv may not be read" in told("hidden.csv")
