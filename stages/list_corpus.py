@@ -19,6 +19,7 @@ from pipeline.corpus.sources.table import TableCorpus
 from pipeline.privacy.erased import Tombstones
 from pipeline.privacy.guard import guarded
 from pipeline.privacy.keys import Key
+from pipeline.running import own_files
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 from pipeline.running.params import load
@@ -35,6 +36,7 @@ WITHOUT_PICTURES = (
 def main() -> None:
     params = load("corpus")
     corpus = params.corpus
+    own_files.check(corpus)  # they may be gone since check_params, which runs where params.yaml was changed
     facts: dict[str, object] = {}
     keys = {"table": ("posts", "images", "users"), "export": ("posts", "images", "edges", "brands")}
     own = {key: getattr(corpus, key) for key in keys.get(corpus.source, ())}

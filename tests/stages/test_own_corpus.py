@@ -185,6 +185,14 @@ def test_an_edit_changes_the_listing_and_what_no_post_names_does_not(project):
     assert list_corpus.LISTING.read_text() != before
 
 
+def test_a_table_that_went_away_since_params_were_checked_is_told_in_a_sentence(project):
+    write(rows())
+    imported()
+    Path("posts.csv").rename("moved.csv")
+    with pytest.raises(UserError, match=r"corpus\.posts is '.*posts\.csv', which does not exist"):
+        list_corpus.main()
+
+
 @pytest.mark.parametrize("name", ["Beiträge (neu).csv", "posts, final.csv", "it's all [1].csv", "20240501"])
 def test_any_name_of_a_file_or_folder(project, name):
     write(rows(), f"{name.removesuffix('.csv')}.csv")
