@@ -128,7 +128,8 @@ def _maxima(products: Array, text: Array, window: int, values: Array, places: Ar
                 wins = response[f] > best[f]
                 best[f] = response[f] if wins else best[f]
                 place[f] = begin if wins else place[f]
-        values[t], places[t] = best, place
+        for f in range(filters):
+            values[t, f], places[t, f] = best[f], place[f]
 
 
 _TEXTS = 32  # at a time: their words stay in the cache

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from pipeline.join.pairs import Pairs
+from pipeline.join.pairs import Pairs, not_below
 from pipeline.join.sets import Sets
 
 Array = np.ndarray[Any, Any]
@@ -73,7 +73,8 @@ def _keep_first(
     duplicate_of = np.full(n, -1, np.int64)
     overlap = np.zeros(n)
     turn = np.empty(n, np.int64)
-    turn[order] = np.arange(n)
+    for at in range(n):
+        turn[order[at]] = at
     # The first kept post of each cell.
     by_author = np.full(len(author_cells), -1, np.int64)
     by_picture = np.full(len(picture_cells), -1, np.int64)
@@ -104,5 +105,5 @@ def _keep_first(
 
 @numba.njit(cache=True)
 def _first_kept(kept: Array, cells: Array, cell: int) -> int:
-    at = np.searchsorted(cells, cell)
+    at = not_below(cell, cells, 0, len(cells))
     return int(kept[at]) if at < len(cells) and cells[at] == cell else -1

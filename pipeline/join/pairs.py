@@ -119,7 +119,6 @@ def pairs_of_posts(sets: Sets, pairs: Pairs) -> int:
     return int((posts * (posts - 1) // 2).sum() + (posts[pairs.left] * posts[pairs.right]).sum())
 
 
-@numba.njit(cache=True)
 def _bounds(largest: int, threshold: float) -> tuple[Array, Array, Array, Array]:
     """What sizes alone decide, for sets of up to `largest` words.
 
@@ -182,7 +181,8 @@ def _index(offsets: Array, tokens: Array, indexed: Array) -> tuple[Array, Array,
     for s in range(len(offsets) - 1):
         for at in range(offsets[s], offsets[s] + indexed[offsets[s + 1] - offsets[s]]):
             starts[tokens[at] + 1] += 1
-    starts = np.cumsum(starts)
+    for word in range(1, len(starts)):
+        starts[word] += starts[word - 1]
     entries = np.empty(starts[-1], np.int32)
     places = np.empty(starts[-1], np.int32)
     filled = starts.copy()
@@ -219,7 +219,7 @@ def _probe(
             if token + 1 >= len(starts):
                 break
             stop = starts[token + 1]
-            at = starts[token] + np.searchsorted(entries[starts[token] : stop], lowest)
+            at = not_below(lowest, entries, starts[token], stop)
             y_size = smallest[size]
             need = needed[size + y_size]
             while at < stop and entries[at] < x:
@@ -240,6 +240,18 @@ def _probe(
                     left[found], right[found], shared[found] = y, x, both
                     found += 1
     return left[:found].copy(), right[:found].copy(), shared[:found].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def not_below(value: int, ascending: Array, begin: int, end: int) -> int:
+    """The first place from `begin` on, before `end`, of no less than `value`; `end` where there is none."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if ascending[middle] < value:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
 
 
 @numba.njit(cache=True, nogil=True)
@@ -272,5 +284,6 @@ def _overlaps(offsets: Array, tokens: Array, one: Array, other: Array) -> Array:
 @numba.njit(cache=True, nogil=True)
 def _longer(values: Array) -> Array:
     longer = np.empty(2 * len(values), values.dtype)
-    longer[: len(values)] = values
+    for i in range(len(values)):
+        longer[i] = values[i]
     return longer

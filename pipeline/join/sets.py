@@ -71,16 +71,19 @@ def _sorted_unique(offsets: Array, tokens: Array) -> tuple[Array, Array, Array]:
 
 @numba.njit(cache=True)
 def _sort(words: Array) -> None:
-    if len(words) > 40:
-        words.sort()
-        return
-    for i in range(1, len(words)):
-        word = words[i]
-        j = i
-        while j and words[j - 1] > word:
-            words[j] = words[j - 1]
-            j -= 1
-        words[j] = word
+    """Shell's sort, by insertion where words are few; numba takes seconds to compile `words.sort()`."""
+    gap = 1
+    while gap < len(words) // 9:
+        gap = 3 * gap + 1
+    while gap:
+        for i in range(gap, len(words)):
+            word = words[i]
+            j = i
+            while j >= gap and words[j - gap] > word:
+                words[j] = words[j - gap]
+                j -= gap
+            words[j] = word
+        gap //= 3
 
 
 @numba.njit(cache=True)

@@ -189,7 +189,8 @@ def _postings(
     for y in range(len(offsets) - 1):
         for at in range(offsets[y], offsets[y] + _prefix(offsets[y + 1] - offsets[y], floor)):
             bounds[words[at] + 1] += 1
-    bounds = np.cumsum(bounds)
+    for word in range(1, len(bounds)):
+        bounds[word] += bounds[word - 1]
     filled = bounds.copy()
     sets, bits = np.empty(bounds[-1], np.int32), np.empty(bounds[-1], np.uint64)
     for y in range(len(offsets) - 1):

@@ -156,6 +156,12 @@ def _tree(counts: list[int]) -> Array:
 
 
 @numba.njit(cache=True, nogil=True)
+def _add(total: Array, row: Array) -> None:
+    for i in range(len(total)):  # `total += row` has numba compile for seconds what it says of shapes that differ
+        total[i] += row[i]
+
+
+@numba.njit(cache=True, nogil=True)
 def _sum(
     data: Array, offsets: Array, word: Array, rows: Array, row_of: Array, shortest: int, longest: int
 ) -> tuple[Array, Array]:
@@ -164,7 +170,7 @@ def _sum(
     counts = np.zeros(len(word), np.int64)
     for w in range(len(word)):
         if word[w] >= 0:
-            sums[w] += rows[word[w]]
+            _add(sums[w], rows[word[w]])
             counts[w] += 1
         begin, end = offsets[w], offsets[w + 1]
         for i in range(begin, end):
@@ -180,7 +186,7 @@ def _sum(
                 if size >= shortest and not (size == 1 and (i == begin or j == end)):
                     row = row_of[value % np.uint32(len(row_of))]
                     if row >= 0:
-                        sums[w] += rows[row]
+                        _add(sums[w], rows[row])
                         counts[w] += 1
                 size += 1
     return sums, counts
@@ -203,9 +209,10 @@ def _predict(
             continue
         vector, total = end.copy(), 1
         for at in range(offsets[row], offsets[row + 1]):
-            vector += sums[codes[at]]
+            _add(vector, sums[codes[at]])
             total += counts[codes[at]]
-        vector /= np.float32(total)
+        for i in range(len(vector)):
+            vector[i] /= np.float32(total)
         held, depth = 0, 1
         stack[0], left[0] = 2 * leaves - 2, 0.0
         while depth:

@@ -136,6 +136,7 @@ def test_adam_by_rows_is_dense_adam(steps):
 
 
 def test_adam_is_that_of_torch_goes_on_as_it_was_and_takes_no_gradient_for_zeros():
+    torch.manual_seed(1)  # by 0 the single number ends where it began
     start = [torch.randn(5, 3), torch.randn(7), torch.randn(())]
     ours, plain = ([weight.clone().requires_grad_() for weight in start] for _ in range(2))
     one, others = Adam(ours), [PlainAdam(weight) for weight in plain]
