@@ -9,7 +9,6 @@ so many are found in the end, where the audit's look at the two has to agree. Tw
 `--show` writes what is taken for a copy beyond sources and their groups as image_audit.png, to be looked at.
 """
 
-import io
 import sys
 import tempfile
 import time
@@ -18,50 +17,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image
 
 from benchmarks import print_table, result
-from benchmarks.image_copies import MIN_COSINE, NEIGHBOURS
+from benchmarks.image_copies import MIN_COSINE, NEIGHBOURS, encoded, jpeg, originals
 from pipeline.copies.planted import KINDS, SHOW_OTHERS, one_colour, planted
 from pipeline.encoding.encoders import load_encoder
 from pipeline.pictures.storing import to_rgb
 from pipeline.split.corner_votes import voted
-from pipeline.split.exact_search import unit
 from pipeline.split.pictures import same
 from pipeline.split.sketches import Sketches
 from pipeline.tables.corpus import IMAGES
-from pipeline.tables.images import FEATURES, IMAGE_GROUPS
-from pipeline.tables.table import matrix
 from tools.contact_sheet import sheet
-
-
-def jpeg(image: Image.Image, quality: int = 88) -> bytes:
-    """The file of a picture, no larger than stored ones."""
-    stream, small = io.BytesIO(), image.convert("RGB")
-    small.thumbnail((512, 512))
-    small.save(stream, "JPEG", quality=quality)
-    return stream.getvalue()
-
-
-def originals(folder: Path, among: int, random: np.random.Generator) -> tuple[list[bytes], np.ndarray, np.ndarray]:
-    """`among` stored pictures of a data folder, or of a folder of files, their vectors and their groups."""
-    encoder = load_encoder("efficientnet_lite0")
-    if not (folder / "corpus/images").exists():
-        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-        chosen = [jpeg(Image.open(files[row]), 95) for row in np.sort(random.permutation(len(files))[:among])]
-        chosen = list(dict.fromkeys(chosen))  # each picture once
-        return chosen, encoded(encoder, chosen), np.arange(len(chosen))
-    table = IMAGES.read(folder / "corpus/images", ["bytes"])
-    rows = np.sort(random.permutation(table.num_rows)[:among])
-    group = IMAGE_GROUPS.read(folder / "images/groups")["group_id"].combine_chunks().dictionary_encode()
-    vectors = unit(matrix(FEATURES.read(folder / "images/features")["vector"])[rows])
-    return table["bytes"].take(pa.array(rows)).to_pylist(), vectors, group.indices.to_numpy()[rows]
-
-
-def encoded(encoder: object, files: list[bytes]) -> np.ndarray:
-    """Unit vectors of stored pictures."""
-    inputs = [encoder.prepare(file) for file in files]  # type: ignore[attr-defined]
-    return unit(np.concatenate([encoder.encode(inputs[at : at + 32]) for at in range(0, len(inputs), 32)]))  # type: ignore[attr-defined]
 
 
 def main() -> None:

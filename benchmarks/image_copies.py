@@ -2,14 +2,14 @@
 
 Pictures of a corpus are copied in the ways of `pipeline.copies.planted.KINDS` and searched for among its pictures; a
 copy is found where it is bound to its source. Pairs of what a copy does not show and pictures outside its source's
-group are false; what is joined beyond can be looked at (`--show`, pairs by image_id).
+group are false; `--show` writes those that are joined as image_copies.png, to be looked at.
 
 - pHash (imagehash), PDQ: Hamming distance. imagededup CNN: its search is the cosine of features and a threshold; its
   own weights need a download, so it has our encoder's vectors. Each at the lowest threshold that keeps a precision of
   0.97, which is chosen with the truth at hand.
 - ours: proposals by features and by points, and the look at each pair, at the limits as they are.
 
-    python -m benchmarks.image_copies [data folder] [pictures copied] [among so many] [--show]
+    python -m benchmarks.image_copies [data folder, or a folder of pictures] [pictures copied] [among so many] [--show]
 
 Where the data are of ../shared/corpora/blogs, with pictures in full size, blogs_pairs.csv is asked too: pairs of hashes
 of pictures, of the nearest by the features, 26 that show the same by eye and 51 that do not (the unclear left out).
@@ -25,7 +25,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from PIL import Image
 
 from benchmarks import need, print_table, result
@@ -40,8 +39,11 @@ from pipeline.running.checkpoints import made
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.table import matrix, positions
+from tools.contact_sheet import sheet
 
 PRECISION, MIN_COSINE, NEIGHBOURS = 0.97, 0.8, 10
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
+"""Of the pictures of a folder."""
 
 
 def at_precision(score: np.ndarray, false: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, float]:
@@ -65,6 +67,35 @@ def png(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "PNG", compress_level=1)
     return stream.getvalue()
+
+
+def jpeg(image: Image.Image, quality: int = 88) -> bytes:
+    """The file of a picture, no larger than stored ones."""
+    stream, small = io.BytesIO(), image.convert("RGB")
+    small.thumbnail((512, 512))
+    small.save(stream, "JPEG", quality=quality)
+    return stream.getvalue()
+
+
+def originals(folder: Path, among: int, random: np.random.Generator) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+    """`among` stored pictures of a data folder, or of a folder of files, their vectors and their groups."""
+    encoder = load_encoder("efficientnet_lite0")
+    if not (folder / "corpus/images").exists():
+        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+        chosen = [jpeg(Image.open(files[row]), 95) for row in np.sort(random.permutation(len(files))[:among])]
+        chosen = list(dict.fromkeys(chosen))  # each picture once
+        return chosen, encoded(encoder, chosen), np.arange(len(chosen))
+    table = IMAGES.read(folder / "corpus/images", ["bytes"])
+    rows = np.sort(random.permutation(table.num_rows)[:among])
+    group = IMAGE_GROUPS.read(folder / "images/groups")["group_id"].combine_chunks().dictionary_encode()
+    vectors = unit(matrix(FEATURES.read(folder / "images/features")["vector"])[rows])
+    return table["bytes"].take(pa.array(rows)).to_pylist(), vectors, group.indices.to_numpy()[rows]
+
+
+def encoded(encoder: object, files: list[bytes]) -> np.ndarray:
+    """Unit vectors of stored pictures."""
+    inputs = [encoder.prepare(file) for file in files]  # type: ignore[attr-defined]
+    return unit(np.concatenate([encoder.encode(inputs[at : at + 32]) for at in range(0, len(inputs), 32)]))  # type: ignore[attr-defined]
 
 
 def bound(pictures: list[bytes], vectors: np.ndarray, among: int) -> np.ndarray:
@@ -131,14 +162,10 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
     data = Path(arguments[0]) if arguments else Path("data")
     number, among = (int(arguments[k]) if len(arguments) > k else default for k, default in ((1, 30), (2, 600)))
-    table = IMAGES.read(data / "corpus/images", ["image_id", "bytes"])
     random = np.random.default_rng(11)
-    rows = np.sort(random.permutation(table.num_rows)[:among])
-    table = table.take(pa.array(rows))
-    codes = pc.dictionary_encode(IMAGE_GROUPS.read(data / "images/groups")["group_id"].combine_chunks()).indices
-    group = codes.to_numpy()[rows]
-    stored = table["bytes"].to_pylist()
-    drawn = (row for row in random.permutation(len(rows)).tolist() if not one_colour(to_rgb(stored[row])))
+    stored, vectors, group = originals(data, among, random)
+    n = len(stored)
+    drawn = (row for row in random.permutation(n).tolist() if not one_colour(to_rgb(stored[row])))
     chosen = np.fromiter(islice(drawn, number), np.int64)
     shown = [np.roll(chosen, -place)[: 1 + SHOW_OTHERS] for place in range(number)]
     copies = [
@@ -147,27 +174,23 @@ def main() -> None:
         for copy in planted(to_rgb(stored[source]), [to_rgb(stored[row]) for row in others], random)
     ]
     source = chosen.repeat(len(KINDS))
-    false = ~np.stack([np.isin(group, group[rows]) for rows in shown]).repeat(len(KINDS), axis=0)
+    false = ~np.stack([np.isin(group, group[places]) for places in shown]).repeat(len(KINDS), axis=0)
 
     files = [png(copy) for copy in copies]
-    encoder = load_encoder("efficientnet_lite0")
-    inputs = [encoder.prepare(file) for file in files]
-    encoded = [encoder.encode(inputs[start : start + 32]) for start in range(0, len(inputs), 32)]
-    vectors = unit(matrix(FEATURES.read(data / "images/features")["vector"])[rows])
-    planted_vectors = unit(np.concatenate(encoded))
+    planted_vectors = encoded(load_encoder("efficientnet_lite0"), files)
 
     def bits(pictures: list, hashed: object) -> np.ndarray:
         return np.stack([np.asarray(hashed(image)).ravel() for image in pictures]).astype(np.float32)
 
     scores = {"imagededup CNN (cosine)": planted_vectors @ vectors.T}
-    originals = [to_rgb(one) for one in stored]
+    pictures = [to_rgb(one) for one in stored]
     hashes = {"pHash": lambda i: imagehash.phash(i).hash, "PDQ": lambda i: pdqhash.compute(np.asarray(i))[0]}
     for name, hashed in hashes.items():
-        scores[name] = hamming(bits(copies, hashed), bits(originals, hashed))
+        scores[name] = hamming(bits(copies, hashed), bits(pictures, hashed))
 
-    edges = bound([*stored, *files], np.concatenate([vectors, planted_vectors]), len(rows))
-    edges = edges[(edges[:, 0] < len(rows)) & (edges[:, 1] >= len(rows))]
-    original, copy = edges[:, 0], edges[:, 1] - len(rows)
+    edges = bound([*stored, *files], np.concatenate([vectors, planted_vectors]), n)
+    edges = edges[(edges[:, 0] < n) & (edges[:, 1] >= n)]
+    original, copy = edges[:, 0], edges[:, 1] - n
     hits = np.isin(np.arange(len(copies)), copy[source[copy] == original])
     wrong = edges[false[copy, original]]
     precision = float(hits.sum() / max(1, hits.sum() + len(wrong)))
@@ -179,16 +202,12 @@ def main() -> None:
         table_rows.append({"method": name, "threshold": limit, "all": float(those.mean()), **by_kind})
         figures[name] = float(those.mean())
     print_table(table_rows)
-    if told := labelled(data, hashes):
+    if (data / "corpus/images").exists() and (told := labelled(data, hashes)):
         print()
         print_table(told)
-    print(f"\n{len(copies)} copies among {len(rows)} pictures; ours: precision {precision:.4f}, {len(wrong)} wrong")
-    if "--show" in sys.argv:
-        for one, other in wrong.tolist():
-            at = other - len(rows)
-            print(
-                "beyond:", table["image_id"][one].as_py(), table["image_id"][int(source[at])].as_py(), at % len(KINDS)
-            )
+    print(f"\n{len(copies)} copies among {n} pictures; ours: precision {precision:.4f}, {len(wrong)} wrong")
+    if "--show" in sys.argv and len(wrong):
+        sheet([(files[other - n], stored[one]) for one, other in wrong.tolist()]).save("image_copies.png")
     best = max(value for name, value in figures.items() if name != "ours")
     result(
         {"recall": figures, "precision_of_ours": precision, "copies": len(copies)},

@@ -15,7 +15,8 @@ the finer picture, OVER of the places with texture have to wherever the two lie 
 differs. And what is shared is a share of at least SHARED of one picture, and SHARED_LEAST of the other: a watermark, a
 logo or a frame is a small share of both; of two screenshots of one application most is what they differ in. A panel of
 a collage, and what a crop left, is a rectangle in which nearly all lies alike, and around it nothing does: then, from
-PANEL points on, nothing else is asked (`pipeline.copies.panel`).
+PANEL points on, nothing else is asked (`pipeline.copies.panel`). Nor where all but what lies over one of them agrees
+pixel by pixel (`pipeline.copies.covered`).
 
 Few points, which is what flat drawings have, tell the place but roughly: their pixels mend it (ECC; Evangelidis and
 Psarakis, 2008), and then, upright, OVER_FEW has to be alike wherever the two lie on each other, and SHARED_FEW of one.
@@ -32,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.copies.covered import MANY, covered
 from pipeline.copies.detail import Grey, by_pixels, differ, kept, unpacked
 from pipeline.copies.panel import panel
 from pipeline.copies.points import LEAST, Lie, Move, Places, Points, lie, points_of
@@ -299,9 +301,12 @@ def _share(
     if few:
         return max(shares) >= SHARED_FEW and agreeing(within) >= OVER_FEW
     between = _between(marks, alike) & inside
-    if max(shares) < SHARED or agreeing(between) < BETWEEN:
+    if max(shares) < SHARED:
         return False
-    return bool(between.sum() >= WIDE * small.shape[0] * small.shape[1]) or agreeing(within) >= OVER
+    wide = bool(between.sum() >= WIDE * small.shape[0] * small.shape[1])
+    if agreeing(between) >= BETWEEN and (wide or agreeing(within) >= OVER):
+        return True
+    return len(marks) >= MANY and covered(one, other, alike, textured, inside, marks, between)
 
 
 def _between(marks: Places, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:

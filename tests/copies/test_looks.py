@@ -147,6 +147,49 @@ def test_what_stands_around_two_pictures_does_not_bind_them(around) -> None:
     assert kind(around(scene(1)), scene(1)) is not None
 
 
+def with_a_saying(image: Image.Image) -> Image.Image:
+    """Darkened, with large letters across the middle."""
+    said = image.point(lambda value: value * 7 // 10)
+    pen = ImageDraw.Draw(said)
+    for line in range(3):
+        words = "nobody told me that day"
+        pen.text((image.width / 2, 90 + 45 * line), words, "white", ImageFont.load_default(26), "ma")
+    return said
+
+
+def with_stickers(image: Image.Image) -> Image.Image:
+    """Five round faces, a fifth of the picture."""
+    image = image.copy()
+    pen = ImageDraw.Draw(image)
+    for x, y in ((80, 70), (190, 130), (310, 90), (120, 220), (290, 230)):
+        pen.ellipse((x - 40, y - 40, x + 40, y + 40), "gold", "black", 3)
+        pen.arc((x - 20, y - 20, x + 20, y + 20), 20, 160, "black", 4)
+    return image
+
+
+@pytest.mark.parametrize("over", [with_a_saying, with_stickers])
+def test_what_lies_over_a_picture_does_not_hide_it(over) -> None:
+    pictures = [scene(seed, 800).resize((400, 300)) for seed in range(2, 5)]
+    assert [kind(image, over(image)) for image in pictures] == [DERIVED] * 3
+    assert [kind(over(image), image) for image in pictures] == [DERIVED] * 3
+    assert kind(over(pictures[0]), over(pictures[1])) is None
+
+
+def rimmed(shape: str) -> Image.Image:
+    """A sign whose rim has all points, and most of the pixels that are drawn, but not most of what they lie between."""
+    image = scene(98, 800).resize((400, 300))
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((26, 26, 374, 274), "gold", "black", 4)
+    for number in range(6):
+        x, y = 51 + number % 3 * 99, 51 + number // 3 * 99
+        getattr(pen, shape)((x, y, x + 75, y + 75 if shape == "ellipse" else y + 45), outline="black", width=6)
+    return image
+
+
+def test_two_signs_of_one_rim_are_nothing_to_each_other() -> None:
+    assert kind(rimmed("ellipse"), rimmed("rectangle")) is None
+
+
 def test_a_mirrored_picture_has_the_same_points_in_another_order() -> None:
     one, other = points_of(scene(1)), points_of(ImageOps.mirror(scene(1)))
     found, unturned = lie(one.mirrored, other), lie(one, other)
