@@ -40,8 +40,10 @@ def keep_first(sets: Sets, pairs: Pairs, order: Array, user: Array, image: Array
     picture_cells = _cells(sets.of, np.where(picture >= 0, picture, int(picture.max(initial=-1)) + 1))
     with_picture = np.bincount(picture[picture >= 0], minlength=1)
     neighbours = _neighbours(m, pairs)
+    turn = np.empty(n, np.int64)
+    turn[order] = np.arange(n)
     duplicate_of, overlap = _keep_first(
-        order, sets.of, author, picture, with_picture, *author_cells, *picture_cells, *neighbours
+        order, turn, sets.of, author, picture, with_picture, *author_cells, *picture_cells, *neighbours
     )
     return Kept(duplicate_of, overlap)
 
@@ -64,7 +66,7 @@ def _cells(of: Array, who: Array) -> tuple[Array, int, Array]:
 
 @numba.njit(cache=True)
 def _keep_first(
-    order: Array, of: Array, author: Array, picture: Array, with_picture: Array,
+    order: Array, turn: Array, of: Array, author: Array, picture: Array, with_picture: Array,
     author_cells: Array, author_width: int, author_rows: Array,
     picture_cells: Array, picture_width: int, picture_rows: Array,
     starts: Array, others: Array, overlaps: Array,
@@ -72,9 +74,6 @@ def _keep_first(
     n = len(order)
     duplicate_of = np.full(n, -1, np.int64)
     overlap = np.zeros(n)
-    turn = np.empty(n, np.int64)
-    for at in range(n):
-        turn[order[at]] = at
     # The first kept post of each cell.
     by_author = np.full(len(author_cells), -1, np.int64)
     by_picture = np.full(len(picture_cells), -1, np.int64)

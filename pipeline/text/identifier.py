@@ -162,6 +162,12 @@ def _add(total: Array, row: Array) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
+def _divide(row: Array, by: float) -> None:
+    for i in range(len(row)):
+        row[i] /= by
+
+
+@numba.njit(cache=True, nogil=True)
 def _sum(
     data: Array, offsets: Array, word: Array, rows: Array, row_of: Array, shortest: int, longest: int
 ) -> tuple[Array, Array]:
@@ -211,8 +217,7 @@ def _predict(
         for at in range(offsets[row], offsets[row + 1]):
             _add(vector, sums[codes[at]])
             total += counts[codes[at]]
-        for i in range(len(vector)):
-            vector[i] /= np.float32(total)
+        _divide(vector, np.float32(total))
         held, depth = 0, 1
         stack[0], left[0] = 2 * leaves - 2, 0.0
         while depth:
