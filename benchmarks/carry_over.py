@@ -60,6 +60,8 @@ TRIALS: dict[str, Trial] = {
     "both, discriminants": {**BOTH, "discriminant": True},
     "both, style": {**BOTH, "style": True},
     "both, style, read": {**BOTH, "style": True, "read": True},
+    "both, fused": {**BOTH, "late_fusion": True},
+    "best": {**BOTH, "style": True, "read": True, "late_fusion": True},
 }
 RESAMPLES = 1000
 

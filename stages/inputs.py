@@ -30,7 +30,7 @@ IMAGES_PATH = Path("data/images")
 GROUPS = Path("data/images/groups")
 SENTENCES = Path("data/text/vectors")
 DISCRIMINANTS = 256
-"""Directions of images that users' rows start with, at most."""
+"""Directions of images that users' rows start with, or end in, at most."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ class Inputs:
         """An untrained model for this corpus, on the GPU where there is one."""
         words = torch.from_numpy(self.word_vectors)
         users, read = self.lookup.users, params.text_encoder != "sentence"
+        directions = min(DISCRIMINANTS, self.features.shape[1], len(users))
         shape = Shape(
             dim=params.dim, image=self.features.shape[1], said=self.beside.said, style=self.beside.style,
             word=words.shape[1],
@@ -98,7 +99,7 @@ class Inputs:
             filters=tuple(params.filters) if read else (), dropout=params.dropout, image_dropout=params.image_dropout,
             word_mean=params.word_mean and read,
             sentence=0 if self.posts.sentence is None else self.posts.sentence.shape[1],
-            discriminant=min(DISCRIMINANTS, self.features.shape[1], len(users)) if params.discriminant else 0,
+            discriminant=directions if params.discriminant else 0, fused=directions if params.late_fusion else 0,
         )  # fmt: skip
         rows = torch.zeros(len(users), shape.user)
         model = JointModel(shape, words, rows, seed, rarity(self.word_counts), params.aligned)
@@ -108,11 +109,12 @@ class Inputs:
             mean, means = mean_sentences(self.posts, len(users), seed)
             model.center(mean)
             if not shape.discriminant:
-                model.user_rows[:, -shape.sentence :] = model.sentences(means)
+                end = shape.user - shape.beside
+                model.user_rows[:, end - shape.sentence : end] = model.sentences(means)
         if self.beside.style:
             shown = np.unique(self.posts.image)
             model.standardize(*spread(self.features[:, -self.beside.style :], shown))
-        if shape.discriminant:
+        if shape.discriminant or shape.fused:
             discriminants(model, self.posts, self.features, len(users), seed)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return Trained(model.to(device), users, self.lookup.vocabulary)

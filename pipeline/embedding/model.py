@@ -79,6 +79,9 @@ class Shape:
     discriminant: int = 0
     """How many numbers of a user's row, the last, tell of images; 0: sentences and images do not start as discriminants
     (see `starts.discriminant`)."""
+    fused: int = 0
+    """How many numbers tell of images in the discriminants that stand, untrained, beside what is trained (late fusion);
+    0: none do. A user's row then ends in the discriminants of their sentences and images."""
 
     @property
     def content(self) -> int:
@@ -92,8 +95,13 @@ class Shape:
 
     @property
     def user(self) -> int:
-        """D_u, numbers per user row: those of a word, those of a sentence, and those of images."""
-        return self.word * self.words + self.sentence + self.discriminant
+        """D_u, numbers per user row: those of a word, those of a sentence, those of images, and those beside."""
+        return self.word * self.words + self.sentence + self.discriminant + self.beside
+
+    @property
+    def beside(self) -> int:
+        """How many numbers stand beside the D trained ones: of sentences and of images."""
+        return self.sentence + self.fused if self.fused else 0
 
 
 class JointModel(nn.Module):
@@ -102,7 +110,9 @@ class JointModel(nn.Module):
     `users` (K, D_u) start the users' rows. Both tables are buffers: what trains them is `optimizer.RowAdam`.
     `weights` (V,) are the words' in the mean of a text; None: all alike. `aligned`: W_T and W_U start alike.
     The encoders return vectors of D numbers that are not of unit length (the cosine of Eq. 3 makes them so). Where they
-    are given a `part` of the rows of a batch, dropout is what it would be in the whole.
+    are given a `part` of the rows of a batch, dropout is what it would be in the whole. With `shape.fused`, outside of
+    training, discriminants of sentences and of images follow, times the roots of `fusion`: a cosine is then a weighted
+    mean of that of the trained vectors and those of the two (late fusion).
     """
 
     user_rows: Tensor
@@ -114,6 +124,8 @@ class JointModel(nn.Module):
     sentence_basis: Tensor
     image_basis: Tensor
     image_mean: Tensor
+    bridge: Tensor
+    fusion: Tensor
 
     def __init__(
         self, shape: Shape, words: Tensor, users: Tensor, seed: int, weights: Tensor | None = None,
@@ -135,11 +147,12 @@ class JointModel(nn.Module):
         means = shape.word * shape.word_mean + shape.sentence
         text = sum(shape.filters) + means  # D_T
         self.text_projection = uniform(text, shape.dim, text)  # W_T
-        self.user_projection = uniform(shape.user, shape.dim, shape.user)  # W_U
+        trained = shape.user - shape.beside
+        self.user_projection = uniform(trained, shape.dim, trained)  # W_U
         if aligned:
-            start = nn.init.orthogonal_(torch.empty(shape.dim, shape.user), ALIGNED, random)
+            start = nn.init.orthogonal_(torch.empty(shape.dim, trained), ALIGNED, random)
             self.user_projection.data = start
-            own = shape.user - shape.discriminant
+            own = trained - shape.discriminant
             self.text_projection.data[:, -means:] = start[:, own - means : own]
             if shape.said:
                 self.image_projection.data[:, shape.content : shape.content + shape.said] = (
@@ -152,10 +165,14 @@ class JointModel(nn.Module):
         self.register_buffer("style_mean", torch.zeros(shape.style))
         self.register_buffer("style_deviation", torch.ones(shape.style))
         self.register_buffer("sentence_mean", torch.zeros(shape.sentence))
-        whole = bool(shape.discriminant)
+        directions = shape.discriminant + shape.fused
+        whole = bool(directions)
         self.register_buffer("sentence_basis", torch.zeros(shape.sentence * whole, shape.sentence))
-        self.register_buffer("image_basis", torch.zeros(shape.discriminant, shape.image))
+        self.register_buffer("image_basis", torch.zeros(directions, shape.image))
         self.register_buffer("image_mean", torch.zeros(shape.content * whole))
+        fused = bool(shape.fused)
+        self.register_buffer("bridge", torch.zeros(shape.sentence * fused, shape.image), persistent=fused)
+        self.register_buffer("fusion", torch.zeros(2 * fused), persistent=fused)
 
     @property
     def device(self) -> torch.device:
@@ -187,9 +204,14 @@ class JointModel(nn.Module):
         """W_T and W_I start, for sentences and images, as W_U after these bases, (S, S) and (k, D_I).
 
         W_I also starts as W_U does for sentences after `bridge` (S, D_I), which tells from an image what is said of it.
+        With `shape.fused` these maps stand beside what is trained, and start nothing.
         """
         self.sentence_basis.copy_(sentence_basis)
         self.image_basis.copy_(image_basis)
+        if self.shape.fused:
+            if bridge is not None:
+                self.bridge.copy_(bridge)
+            return
         size, k = self.shape.sentence, self.shape.discriminant
         start = self.user_projection.data
         image = start[:, -k:] @ image_basis
@@ -198,21 +220,40 @@ class JointModel(nn.Module):
             image += start[:, -size - k : -k] @ bridge * BRIDGE
         self.image_projection.data.copy_(image * (IMAGE_LENGTH / ALIGNED))
 
-    def images(self, features: Tensor) -> Tensor:
-        """phi_I (i, D_I) of `features` (i, D_I)."""
-        if not (self.shape.said or self.shape.style or self.shape.discriminant):
+    def images(self, features: Tensor, centred: bool = False) -> Tensor:
+        """phi_I (i, D_I) of `features` (i, D_I); `centred`, as discriminants read it."""
+        centred = centred or bool(self.shape.discriminant)
+        if not (self.shape.said or self.shape.style or centred):
             return features
         sizes = [self.shape.content, self.shape.said, self.shape.style]
         content, said, style = torch.split(features.float(), sizes, 1)
         style = (style - self.style_mean) / self.style_deviation
-        if self.shape.discriminant:
+        if centred:
             content, style = F.normalize(content - self.image_mean), F.normalize(style)
         return torch.cat([content, self.sentences(said) if self.shape.said else said, style], 1)
 
     def image(self, features: Tensor, part: Part | None = None) -> Tensor:
         """x^I (i, D) of `features` (i, D_I)."""
         phi = self._drop(self.images(features), self.shape.image_dropout, part)
-        return F.linear(phi, self.image_projection).float()
+        trained = F.linear(phi, self.image_projection).float()
+        if not self.fuses:
+            return trained
+        seen = self.images(features, centred=True)
+        return self._fused(trained, F.normalize(seen @ self.bridge.T) * BRIDGE, F.normalize(seen @ self.image_basis.T))
+
+    @property
+    def fuses(self) -> bool:
+        """Whether discriminants now stand beside what is trained."""
+        return bool(self.shape.fused) and not self.training and bool(self.fusion.any())
+
+    @property
+    def length(self) -> int:
+        """Numbers of a vector that the encoders return: D, and those beside."""
+        return self.shape.dim + self.shape.beside * self.fuses
+
+    def _fused(self, trained: Tensor, said: Tensor, shown: Tensor) -> Tensor:
+        said_weight, shown_weight = self.fusion.sqrt()
+        return torch.cat([F.normalize(trained), said_weight * said, shown_weight * shown], 1)
 
     def center(self, mean: Tensor) -> None:
         """From now on sentence vectors are less `mean` (S,)."""
@@ -241,7 +282,12 @@ class JointModel(nn.Module):
         if self.shape.sentence:
             assert sentence is not None
             phi.append(self.sentences(sentence))
-        return F.linear(self._drop(torch.cat(phi, 1), self.shape.dropout, part), self.text_projection).float()
+        trained = F.linear(self._drop(torch.cat(phi, 1), self.shape.dropout, part), self.text_projection).float()
+        if not self.fuses:
+            return trained
+        said = phi[-1] if self.shape.sentence else trained.new_zeros(len(trained), 0)
+        said = F.normalize(said @ self.sentence_basis.T)
+        return self._fused(trained, said, trained.new_zeros(len(trained), self.shape.fused))
 
     def sentences(self, vectors: Tensor) -> Tensor:
         """The part of phi_T, or of a user's first row, that sentence vectors, or their means, (n, S) make."""
@@ -249,7 +295,12 @@ class JointModel(nn.Module):
 
     def user(self, rows: Tensor, part: Part | None = None) -> Tensor:
         """x^U (r, D) of users' rows U_e (r, D_u)."""
-        return F.linear(self._drop(rows, self.shape.dropout, part), self.user_projection).float()
+        own = self.user_projection.shape[1]
+        trained = F.linear(self._drop(rows[:, :own], self.shape.dropout, part), self.user_projection).float()
+        if not self.fuses:
+            return trained
+        shown = self.shape.user - self.shape.fused
+        return self._fused(trained, rows[:, own:shown], rows[:, shown:])
 
     def _drop(self, x: Tensor, share: float, part: Part | None) -> Tensor:
         if not share:
@@ -292,11 +343,12 @@ def save(trained: Trained, objective: Objective, folder: Path) -> None:
     rows, words = state.pop("user_rows"), state.pop("word_rows")[1:]
     with atomic_folder(folder) as temporary:
         packed = serialize(state)
-        shape = {name: value for name, value in asdict(model.shape).items() if name != "said" or value}
+        later = ("said", "fused")
+        shape = {name: value for name, value in asdict(model.shape).items() if name not in later or value}
         about = {
             **shape,
             "weights_sha256": hashlib.sha256(packed).hexdigest(),
-        }  # the same bytes as before words were read
+        }  # without them, the same bytes as before there were such numbers
         write_text(json.dumps(about, indent=2) + "\n", temporary / "config.json")
         write_text(json.dumps(objective.described(), indent=2) + "\n", temporary / "objective.json")
         (temporary / "weights.safetensors").write_bytes(packed)

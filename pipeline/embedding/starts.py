@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -27,13 +28,16 @@ def mean_sentences(posts: Posts, users: int, seed: int) -> tuple[Tensor, Tensor]
 def discriminants(model: JointModel, posts: Posts, features: Array, users: int, seed: int) -> None:
     """Let sentences and images of `model` start as discriminants of its `users`, and these at the means of theirs.
 
+    With `shape.fused` these are what stands beside the trained model.
+
     The bases are estimated on at most 50,000 posts, and as many images of posts.
     """
     shape, author = model.shape, posts.user[posts.post]
+    directions = shape.discriminant + shape.fused
     model.image_mean.copy_(torch.from_numpy(common(features[:, : shape.content], posts.image)))
-    images = _Seen(model.images, features)
+    images = _Seen(partial(model.images, centred=True), features)
     shown = sampled(np.arange(len(posts.image)), seed)
-    image_basis = discriminant(images[posts.image[shown]], author[shown], users, shape.discriminant)
+    image_basis = discriminant(images[posts.image[shown]], author[shown], users, directions)
     means = [mean_by_user(images, posts.image, author, users, seed) @ image_basis.T]
     sentence_basis, to_text = np.zeros((0, 0), np.float32), None
     if posts.sentence is not None:

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from pipeline.running.schema import Train
 
 CHECKPOINT_EVERY = 30.0
 """Seconds between checkpoints."""
+WEIGHTS = (0.0, 0.25, 0.5, 1.0)
+"""What late fusion chooses from: the weight of a cosine of discriminants beside that of what is trained."""
 EXPLODED = 10.0
 """A loss of so many times the first step's stops the run: the hinge loss of a sane start cannot reach that."""
 
@@ -50,12 +53,15 @@ class Run:
     best_epoch: int = 0
     best: float = math.inf
     """The cumulative validation metric of the best epoch; infinite where validation has no query."""
+    fusion: dict[str, float] = field(default_factory=dict)
+    """The weights of what stands beside the trained model, if anything does."""
 
     def metrics(self) -> dict[str, Any]:
         """What to tell of it: the epochs, which one was kept, and what validation said of that one."""
         best = self.history[self.best_epoch - 1] if self.best_epoch else self.start
         said = {name.removeprefix("val_"): value for name, value in best.items() if name.startswith("val_")}
-        return {"epochs": len(self.history), "best_epoch": self.best_epoch, "validation": said}
+        fusion = {"late_fusion": self.fusion} if self.fusion else {}
+        return {"epochs": len(self.history), "best_epoch": self.best_epoch, "validation": said, **fusion}
 
 
 class Trainer:
@@ -64,7 +70,7 @@ class Trainer:
     `features` (m, D_I) are indexed by `posts.image`. `validate` measures after each epoch; the epoch with the least sum
     over the objective's tasks is kept, to which a task adds no more than its `chance`: above that it is not told from
     chance, so what it says of two epochs is noise, and has no say. With `keep_start` the model is kept as it starts,
-    where no epoch is better.
+    where no epoch is better. What stands beside the kept model gets the weights with the least sum.
     `folder` keeps the checkpoint. Of several `processes`, each has a trainer of the same model and posts; the first
     alone validates and writes.
     """
@@ -129,6 +135,7 @@ class Trainer:
             self._resume()
         elif self.keep_start:
             self._keep_start()
+        self.model.fusion.zero_()
         settings, total = self.settings, self.settings.epochs * len(self.rows)
         saved = time.monotonic()
         begun = self.step * len(self.rows) // self.steps_per_epoch
@@ -150,7 +157,19 @@ class Trainer:
             self._save()
         self.model.load_state_dict(self.best_state)
         self.objective.load_state_dict(self.best_objective)
+        if self.model.shape.fused:
+            self._weigh()
         return self.result
+
+    def _weigh(self) -> None:
+        """Give what stands beside the trained model the weights that validate best, the least of equal ones."""
+        found = {}
+        for weights in product(WEIGHTS, repeat=2):
+            self.model.fusion.copy_(torch.tensor(weights))
+            found[weights] = self._validated().get("val_cumulative", math.inf), sum(weights)
+        best = min(found, key=found.__getitem__)
+        self.model.fusion.copy_(torch.tensor(best))
+        self.result.fusion = dict(zip(("sentences", "images"), best, strict=True))
 
     def learned(self) -> list[Tensor]:
         """All tensors that training moves."""

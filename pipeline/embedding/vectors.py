@@ -52,7 +52,7 @@ def _pieces(model: JointModel, count: int, pieces: Iterable[Tensor]) -> Array:
     """The `count` rows of all `pieces`, at unit length, in memory once."""
     training = model.training
     model.eval()
-    found, begin = np.empty((count, model.shape.dim), np.float32), 0
+    found, begin = np.empty((count, model.length), np.float32), 0
     for piece in pieces:
         found[begin : begin + len(piece)] = F.normalize(piece).cpu().numpy()
         begin += len(piece)

@@ -49,8 +49,9 @@ def model_card(params: Params, found: Mapping[str, Metrics]) -> list[Chapter]:
                 ("Trained", f"{plural(train['epochs'], 'epoch')}, "
                  + (f"of which number {train['best_epoch']} was best on validation; " if train["best_epoch"] else
                     "none of which was better on validation than the start, which is kept; ") +
-                 f"recipe {params.recipe}, loss {chosen.train.loss}, {chosen.model.dim} numbers a vector, "
-                 "weights of the "
+                 f"recipe {params.recipe}, loss {chosen.train.loss}, {chosen.model.dim} numbers a vector"
+                 + (", untrained ones beside them" if any(train.get("late_fusion", {}).values()) else "") +
+                 ", weights of the "
                  f"pairs {', '.join(number(x) for x in params.lambdas)} (text-user, image-text, image-user)"
                  + (f"; {count(train['parameters'])} parameters" if "parameters" in train else "") + "."),
                 ("Licence", "Code: Apache 2.0. Weights and vectors: [to be stated by the publisher; the terms of the "

@@ -183,6 +183,7 @@ class Model(_Section):
     aligned: bool
     text_encoder: TextEncoder
     discriminant: bool
+    late_fusion: bool
     dropout: Dropout
     image_dropout: Dropout
     tune_words: bool
@@ -204,6 +205,8 @@ class Model(_Section):
             )
         if self.discriminant and not self.aligned:
             raise ValueError("discriminant needs aligned: true, a start that texts and users share")
+        if self.discriminant and self.late_fusion:
+            raise ValueError("discriminants either start the model (discriminant) or stand beside it (late_fusion)")
         if max(self.windows, default=0) > self.text_length:
             raise ValueError(f"a window of {max(self.windows)} words does not fit text_length, {self.text_length}")
 
@@ -243,6 +246,7 @@ class Best(_Section):
     word_mean: bool
     aligned: bool
     text_encoder: TextEncoder
+    late_fusion: bool
     dropout: Dropout
     image_dropout: Dropout
     tune_words: bool

@@ -70,9 +70,10 @@ class NewUsers:
         }
         self._projection = trained.model.user_projection.detach()
         self._square = self._projection.T @ self._projection
-        self._spread = float(trained.model.user_rows.std())
+        self._own = self._projection.shape[1]
+        self._spread = float(trained.model.user_rows[:, : self._own].std())
         with torch.no_grad():
-            users = F.normalize(trained.model.user(trained.model.user_rows))
+            users = F.normalize(self._trained(trained.model.user(trained.model.user_rows)))
             self._background = {kind: self._of(kind, posts, features, chosen, users) for kind in self.kinds}
 
     def fit(self, posts: Posts, features: Array, starts: Array, steps: int = STEPS, rate: float = RATE) -> Array:
@@ -86,7 +87,7 @@ class NewUsers:
         for user in range(len(rows)):
             own = {kind: vectors[torch.from_numpy(author == user)] for kind, (vectors, author) in anchors.items()}
             if any(len(vectors) for vectors in own.values()):
-                rows[user] = self._fit(own, int(count[user]), rows[user], steps, rate)
+                rows[user, : self._own] = self._fit(own, int(count[user]), rows[user, : self._own], steps, rate)
         return rows.cpu().numpy()
 
     def embed(self, rows: Array) -> Array:
@@ -157,7 +158,12 @@ class NewUsers:
         else:
             rows = posts.post
             values = embed_images(self.model, features[posts.image])
-        return torch.from_numpy(values).to(self.model.device), posts.user[rows]
+        return self._trained(torch.from_numpy(values).to(self.model.device)), posts.user[rows]
+
+    def _trained(self, vectors: Tensor) -> Tensor:
+        """Of vectors (n, .) the D numbers that are trained, at unit length where others stand beside them."""
+        dim = self.model.shape.dim
+        return vectors if vectors.shape[1] == dim else F.normalize(vectors[:, :dim])
 
     def _of(self, kind: str, posts: Posts, features: Array, chosen: Array, users: Tensor) -> Background:
         part = posts.take(chosen)

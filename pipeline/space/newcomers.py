@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +92,20 @@ class Newcomers:
             parts += self._discriminants(own, features, len(users))
         elif shape.sentence:
             parts.append(self._mean_sentences(own, users))
+        if shape.fused:
+            parts += self._discriminants(own, features, len(users))
         return np.concatenate(parts, axis=1)
 
     def _discriminants(self, own: Posts, features: Array, users: int) -> list[Array]:
         """The means of sentences, where the model reads these, and of images, (u, S) and (u, k), as a row holds them
-        where they start as discriminants; zeros for who has none.
+        where discriminants start it or stand beside; zeros for who has none.
         """
         model = self._reader.trained.model
         parts: list[tuple[Any, ...]] = []
         if own.sentence is not None:
             parts.append((model.sentences, own.sentence[own.has_sentence], own.user[own.has_sentence],
                           model.sentence_basis))  # fmt: skip
-        parts.append((model.images, features[own.image], own.user[own.post], model.image_basis))
+        parts.append((partial(model.images, centred=True), features[own.image], own.user[own.post], model.image_basis))
         found = []
         with torch.no_grad():
             for phi, values, user, basis in parts:

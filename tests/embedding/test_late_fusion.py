@@ -1,0 +1,155 @@
+"""Late fusion: what stands beside the trained vectors, how much it counts, and that training goes on without it."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from planted import write_tables
+from torch.nn import functional as F
+
+from pipeline.embedding.losses import Objective
+from pipeline.embedding.model import load, save
+from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
+from pipeline.ranking.queries import rank_queries
+from pipeline.running.params import validate
+from pipeline.running.schema import Model, Params
+from pipeline.space.new_users import NewUsers
+from pipeline.space.newcomers import Newcomers
+from stages.inputs import Inputs
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+PARAMS = validate(Path(__file__).parents[2] / "params.yaml")
+WHOLE = {"dim": 64, "windows": [], "filters": [], "word_mean": True, "aligned": True, "text_encoder": "both"}
+
+
+@pytest.fixture
+def tables(tmp_path, monkeypatch):
+    write_tables(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def of(folder, epochs=2, **changed):
+    """What there is to train on, an untrained model, and its trainer."""
+    model = Model(**{**dict(PARAMS.model), **WHOLE, "late_fusion": True, **changed})
+    settings = PARAMS.train.model_copy(update={"loss": "infonce", "epochs": epochs, "batch_size": 50})
+    params = Params.model_construct(**{**dict(PARAMS), "model": model, "train": settings, "seed": 1})
+    inputs = Inputs.read(folder / "arrays", model)
+    trained = inputs.new_model(model, seed=1)
+    run = folder / f"run-{model.late_fusion}"
+    run.mkdir()
+    objective = Objective((0.4, 0.2, 0.4), "infonce", 0.2)
+    return inputs, trained, inputs.trainer(trained, objective, params, inputs.queries("val", folder / "arrays"), run)
+
+
+def vectors(inputs, model):
+    posts = inputs.posts
+    return {
+        "user": embed_users(model),
+        "image": embed_images(model, np.asarray(inputs.features)),
+        "text": embed_texts(model, posts.tokens, posts.said(np.arange(len(posts)))),
+    }
+
+
+def test_cosines_are_weighted_means_of_those_of_the_trained_vectors_and_of_discriminants(tables):
+    inputs, trained, _ = of(tables)
+    model, shape = trained.model.eval(), trained.model.shape
+    alone = vectors(inputs, model)
+    assert model.length == shape.dim == alone["user"].shape[1]
+    model.fusion.copy_(torch.tensor([0.25, 0.5]))
+    assert model.length == shape.dim + shape.sentence + shape.fused
+    fused = vectors(inputs, model)
+    said, shown = (F.normalize(part).numpy() for part in (
+        model.sentences(torch.from_numpy(inputs.posts.sentence.astype(np.float32))) @ model.sentence_basis.T,
+        model.images(torch.from_numpy(np.asarray(inputs.features, np.float32)), centred=True) @ model.image_basis.T,
+    ))  # fmt: skip
+    means = model.user_rows[:, -shape.beside :].numpy()
+    has = inputs.posts.has_sentence
+    found = fused["text"][has] @ fused["user"].T
+    own = alone["text"][has] @ alone["user"].T + 0.25 * said[has] @ means[:, : shape.sentence].T
+    np.testing.assert_allclose(found, own / np.sqrt(1.25 * 1.75), atol=1e-5)
+    found = fused["image"] @ fused["user"].T
+    own = alone["image"] @ alone["user"].T + 0.5 * shown @ means[:, shape.sentence :].T
+    told = F.normalize(model.images(torch.from_numpy(np.asarray(inputs.features, np.float32)), True) @ model.bridge.T)
+    own += 0.25 * 0.3 * told.numpy() @ means[:, : shape.sentence].T
+    np.testing.assert_allclose(found, own / np.sqrt((1 + 0.25 * 0.09 + 0.5) * 1.75), atol=1e-5)
+
+
+def test_the_weights_are_those_that_validate_best_and_none_where_nothing_is_gained(tables):
+    _, trained, trainer = of(tables)
+    seen = []
+
+    def validate(model, best=(0.5, 0.25)):
+        seen.append(tuple(model.fusion.tolist()))
+        return {"text_to_user": 0.1 + sum(abs(one - other) for one, other in zip(seen[-1], best, strict=True))}
+
+    trainer.validate = validate
+    run = trainer.run()
+    assert set(seen[:3]) == {(0, 0)} and len(seen) == 3 + 16  # the start, two epochs, and what is chosen from
+    assert trained.model.fusion.tolist() == [0.5, 0.25]
+    assert run.metrics()["late_fusion"] == {"sentences": 0.5, "images": 0.25}
+    trainer.validate = lambda model: {"text_to_user": 0.3 - 0.1 * (model.fusion[0] == 0.5).item()}
+    trainer._weigh()
+    assert trained.model.fusion.tolist() == [0.5, 0]
+    trainer.validate = lambda model: {}
+    trainer._weigh()
+    assert trained.model.fusion.tolist() == [0, 0]
+
+
+def test_what_is_trained_is_what_is_trained_without_it(tables):
+    _, alone, trainer = of(tables, late_fusion=False)
+    trainer.validate = lambda model: {}
+    trainer.run()
+    assert not alone.model.shape.fused and not {"bridge", "fusion"} & alone.model.state_dict().keys()
+    _, beside, trainer = of(tables)
+    trainer.validate = lambda model: {}
+    rows = beside.model.user_rows.clone()
+    trainer.run()
+    own = alone.model.shape.user
+    torch.testing.assert_close(beside.model.user_rows[:, own:], rows[:, own:], rtol=0, atol=0)
+    assert not torch.equal(beside.model.user_rows[:, :own], rows[:, :own])
+    for name in ("text_projection", "image_projection", "user_projection", "word_rows"):
+        torch.testing.assert_close(beside.model.state_dict()[name], alone.model.state_dict()[name], rtol=0, atol=0)
+    torch.testing.assert_close(beside.model.user_rows[:, :own], alone.model.user_rows, rtol=0, atol=0)
+
+
+def test_it_is_loaded_as_it_was_saved_and_newcomers_have_it_too(tables):
+    inputs, trained, trainer = of(tables)
+    trainer.run()
+    trained.model.fusion.copy_(torch.tensor([1.0, 0.25]))
+    save(trained, trainer.objective, tables / "model")
+    loaded, test = load(tables / "model"), inputs.queries("test", tables / "arrays")
+    for task, (rows, _, _) in rank_queries(test, trained.model, trained.users).items():
+        assert rows.equals(rank_queries(test, loaded.model, loaded.users)[task][0])
+    assert json.loads((tables / "model/config.json").read_text())["fused"] == trained.model.shape.fused
+
+    newcomers, posts, model = object.__new__(Newcomers), inputs.posts, loaded.model
+    newcomers._reader = SimpleNamespace(trained=loaded)
+    found = np.concatenate(newcomers._discriminants(posts, inputs.features, len(loaded.users)), axis=1)
+    users = np.unique(posts.user[posts.post])
+    np.testing.assert_allclose(found[users], model.user_rows[users, -model.shape.beside :], atol=1e-5)
+    fitting = NewUsers(loaded, trainer.objective, posts, inputs.features, background=100, seed=1)
+    rows = fitting.fit(posts, inputs.features, model.user_rows.numpy(), steps=3)
+    own = model.shape.user - model.shape.beside
+    np.testing.assert_array_equal(rows[:, own:], model.user_rows[:, own:])
+    assert (rows[:, :own] != model.user_rows[:, :own].numpy()).any()
+    assert fitting.embed(rows).shape == (len(loaded.users), model.length)
+
+
+@pytest.mark.parametrize("changed", [{"text_encoder": "words"}, {"text_encoder": "sentence"}])
+def test_it_stands_beside_words_or_sentences_alone_too(tables, changed):
+    inputs, trained, trainer = of(tables, epochs=1, **changed)
+    trainer.run()
+    shape = trained.model.shape
+    assert shape.beside == shape.sentence + shape.fused and bool(shape.sentence) == (changed["text_encoder"] != "words")
+    trained.model.fusion.fill_(0.5)
+    assert all(np.isfinite(found).all() for found in vectors(inputs, trained.model).values())
+
+
+def test_discriminants_start_a_model_or_stand_beside_it():
+    with pytest.raises(ValueError, match="either start the model"):
+        Model(**{**dict(PARAMS.model), **WHOLE, "discriminant": True, "late_fusion": True})
