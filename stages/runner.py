@@ -56,7 +56,7 @@ def declared(stage: str, home: Path = Path()) -> tuple[list[Path], dict[str, obj
     """The deps of `stage` in `home`/dvc.yaml, and the values of its params; `name@key` is one of a foreach stage."""
     from ruamel.yaml import YAML
 
-    yaml = YAML(typ="safe", pure=True)
+    yaml = YAML(typ="safe")  # by libyaml, as DVC reads them
     read = cache(lambda path: yaml.load(path))  # once, not for each key
     name, _, item = stage.partition("@")
 

@@ -40,6 +40,13 @@ def picture_encoder():
     return load_encoder("efficientnet_lite0")
 
 
+@cache
+def features_of(pictures):
+    """The pictures of all fabricated runs are the same: a process encodes them once."""
+    encoder = picture_encoder()
+    return encoder.encode([encoder.prepare(stored) for stored in pictures])
+
+
 def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
     """`fabricate`, models, data/{model,embeddings,words,split,images/features,chance}: texts of all posts have vectors.
 
@@ -69,8 +76,7 @@ def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
     EMBEDDINGS.write(pa.table({"id": users, "vector": vectors(means)}), data / "words/users")
 
     images = IMAGES.read(data / "corpus/images")
-    encoder = picture_encoder()
-    features = encoder.encode([encoder.prepare(stored) for stored in images["bytes"].to_pylist()])
+    features = features_of(tuple(images["bytes"].to_pylist()))
     FEATURES.write(
         pa.table({"image_id": images["image_id"], "vector": vectors(features.astype("f2"))}), data / "images/features"
     )
