@@ -15,6 +15,8 @@ from pipeline.exports.sources import Tree, document
 from pipeline.running.errors import UserError
 
 SIDECAR = r"[^/]+\.json"
+OF_PEOPLE = {"info", "avatar", "background"}
+"""What records are of that are of an account, not of a post."""
 
 
 def is_record(record: object) -> bool:
@@ -67,6 +69,9 @@ def _posts(read: Iterable[tuple[str, Any, str | None]]) -> Found:
         held = record[-1] if isinstance(record, list) and record else record
         if not is_record(record):
             yield Left(place, UNREADABLE if isinstance(held, Exception) else NOT_A_POST, f"{place}: {_why(held)}")
+            continue
+        if held["subcategory"] in OF_PEOPLE:
+            yield Left(place, NOT_A_POST, f"{place}: {held['subcategory']}")
             continue
         try:
             found = _one(held, place)
