@@ -73,9 +73,8 @@ def interests(metrics: Metrics) -> str:
     macro = metrics["macro"]
     rows = [["macro F1", *(name for key, name in METHODS.items() if key in macro), "everyone positive"]]
     rows.append(["", *(f"{macro[key]:.2f}" for key in METHODS if key in macro), f"{macro['always_yes']:.2f}"])
-    return (
-        f"Interests of {metrics['users']:,} users, {len(metrics['labels'])} labels (higher is better):\n{_table(rows)}"
-    )
+    labels = "1 label" if len(metrics["labels"]) == 1 else f"{len(metrics['labels'])} labels"
+    return f"Interests of {metrics['users']:,} users, {labels} (higher is better):\n{_table(rows)}"
 
 
 def audit(metrics: Metrics) -> str:

@@ -56,6 +56,9 @@ PAPER: dict[str, object] = {
 }
 """The values that the paper states, of our params; split.fit_on is what its order of steps implies."""
 
+BY_THE_CORPUS = ("clusters.k", "clusters.common_words", "report.queries")
+"""Settings whose null is no value, but one that is derived."""
+
 LIBRARIES = ("torch", "faiss-cpu", "gensim", "stanza", "scikit-learn", "numpy", "pyarrow", "pillow")
 
 REMARKS = {
@@ -72,6 +75,9 @@ SIDES = {"train": "training", "val": "validation", "test": "test"}
 def settings(params: Params, posts_digest: str) -> list[Part]:
     """What ran: the settings that differ from the paper's, all of them behind; data and versions."""
     here = dict(_flat(by_recipe(params).model_dump(exclude={"best"})))
+    if here["corpus.max_posts_per_user"] == "auto" and params.corpus.source != "openclipart":
+        here["corpus.max_posts_per_user"] = None  # which auto then is
+    here |= {key: "by the corpus" for key in BY_THE_CORPUS if here[key] is None}
     differ = [[key, _value(stated), _value(here[key])] for key, stated in PAPER.items() if here[key] != stated]
     about = [
         ["Corpus", params.corpus.source],

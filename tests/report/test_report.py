@@ -237,6 +237,15 @@ def test_titles_follow_the_figures(fabricated, tmp_path, monkeypatch):
     assert "the difference is not significant" in section(page, "Interests")
 
 
+@pytest.mark.parametrize("source", ["openclipart", "table"])
+def test_a_setting_whose_auto_is_the_papers_value_does_not_differ(source):
+    params = validate(Path(__file__).parents[2] / "params.yaml")
+    params = params.model_copy(update={"corpus": params.corpus.model_copy(update={"source": source})})
+    rows = {key: here for key, _, here in corpus.settings(params, "digest")[0].table.rows}
+    assert rows.get("corpus.max_posts_per_user") == ("auto" if source == "openclipart" else None)
+    assert rows["clusters.k"] == "by the corpus"
+
+
 def test_the_papers_values_are_keys_and_values_that_params_take():
     here = dict(corpus._flat(validate(Path(__file__).parents[2] / "params.yaml").model_dump()))
     assert set(corpus.PAPER) <= set(here)
