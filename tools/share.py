@@ -7,6 +7,7 @@ your own files, which have to be where params.yaml says. It says in which file h
 """
 
 import argparse
+import json
 import re
 import sys
 import zipfile
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from pipeline.privacy import texts
 from pipeline.report.card import ENERGY
+from pipeline.report.paper import of_this_run
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_file
 from pipeline.running.params import load
@@ -26,7 +28,8 @@ from tools.searching import Search
 from tools.took import took
 
 PACK = Path("share/share.zip")
-ALWAYS = ("report/index.html", "metrics/*.json", "plots/*.csv", "data/card/*.md", "paper/tables.md", "sbom.cdx.json")
+ALWAYS = ("report/index.html", "metrics/*.json", "plots/*.csv", "data/card/*.md", "sbom.cdx.json")
+TABLES = Path("paper/tables.md")
 VECTORS = ("data/embeddings/*/*.parquet",)
 CARD = Path("data/card/model-card.md")
 NEEDED = ("report/index.html", str(CARD), "data/card/datasheet.md")
@@ -67,8 +70,14 @@ def main(words: list[str] | None = None) -> int:
 def _files(vectors: bool) -> list[Path]:
     if missing := [name for name in NEEDED if not Path(name).exists()]:
         raise UserError(f"{missing[0]} is not there; `dvc repro` makes it.")
-    patterns = (*ALWAYS, *(VECTORS if vectors else ()))
+    patterns = (*ALWAYS, *((str(TABLES),) if _of_this_run() else ()), *(VECTORS if vectors else ()))
     return [path for pattern in patterns for path in sorted(Path().glob(pattern))]
+
+
+def _of_this_run() -> bool:
+    """Whether the paper's tables are of this corpus: those in Git are of the default one."""
+    made, ranks = TABLES.with_suffix(".json"), Path("metrics/retrieval.json")
+    return made.exists() and ranks.exists() and of_this_run(*(json.loads(path.read_text()) for path in (made, ranks)))
 
 
 def _names(agreed: bool) -> tuple[list[str], int]:

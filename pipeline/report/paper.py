@@ -24,8 +24,7 @@ def tables(found: Metrics | None, retrieval: Metrics) -> list[Part]:
     """Tables 2 to 4 with the claims under each; `found` is None where they were not made."""
     if found is None:
         return [Note("Not made yet: `make paper` trains the rows of the paper's tables on this corpus.")]
-    asked = {task: retrieval[task]["queries"] for task in TASKS}
-    if found["about"]["queries"] != asked:
+    if not of_this_run(found, retrieval):
         return [Note("The existing tables are from another corpus or split; `make paper` makes them again.")]
     return [
         _ranked("Table 2", found["table_2"]),
@@ -34,6 +33,11 @@ def tables(found: Metrics | None, retrieval: Metrics) -> list[Part]:
         _ranked("Table 4", found["table_4"]),
         *_claims(found["table_4"]),
     ]
+
+
+def of_this_run(found: Metrics, retrieval: Metrics) -> bool:
+    """Whether the tables were made on the corpus and split whose ranks these are."""
+    return bool(found["about"]["queries"] == {task: retrieval[task]["queries"] for task in TASKS})
 
 
 def _ranked(name: str, table: Metrics) -> Figure:

@@ -72,6 +72,19 @@ def test_the_card_that_is_packed_says_what_the_run_took_and_the_one_that_dvc_kee
     assert "| train | 1800.0 |" in ran
 
 
+@pytest.mark.parametrize("theirs", [False, True])
+def test_tables_of_the_paper_of_another_corpus_are_not_packed(project, theirs):
+    project("hidden")
+    ranks = json.loads(Path("metrics/retrieval.json").read_text())
+    asked = {task: ranks[task]["queries"] + theirs for task in ("text_to_user", "image_to_text", "image_to_user")}
+    Path("paper").mkdir(exist_ok=True)
+    Path("paper/tables.json").write_text(json.dumps({"about": {"queries": asked}}))
+    Path("paper/tables.md").write_text("# Tables\n")
+    assert share.main([]) == 0
+    with zipfile.ZipFile(share.PACK) as pack:
+        assert ("paper/tables.md" in pack.namelist()) == (not theirs)
+
+
 def test_an_address_or_a_number_in_a_text_is_refused_too(project):
     project("hidden")
     page = Path("report/index.html")
