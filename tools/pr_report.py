@@ -58,6 +58,10 @@ HEADLINES = (
 )  # fmt: skip
 """Those that a run may not have are left out."""
 
+OTHER_CORPUS = ("corpus.source", "corpus.posts")
+"""Params that say which corpus it is."""
+ANOTHER = "**These are results of another corpus** than those before: of no figure can be told whether it is better."
+
 VERDICTS = ("worse", "better", "within the interval", "changed")
 """In the order in which they are told."""
 
@@ -79,6 +83,8 @@ class Change(NamedTuple):
     headline: Headline
     before: Figure | None
     now: Figure | None
+    comparable: bool = True
+    """Whether both are of one corpus."""
 
     @property
     def verdict(self) -> str:
@@ -86,6 +92,8 @@ class Change(NamedTuple):
         before, now, better = self.before, self.now, self.headline.better
         if before is None or now is None:
             return "new" if before is None else "gone"
+        if not self.comparable:
+            return "changed"
         if any(a.ends and a.ends[0] <= b.value <= a.ends[1] for a, b in ((before, now), (now, before))):
             return "within the interval"
         return ("better" if (now.value < before.value) == (better == "lower") else "worse") if better else "changed"
@@ -113,10 +121,11 @@ def report(base: str, limit: int = COMMENT) -> str:
     """The report of the workspace against `base`, of at most `limit` bytes."""
     metrics, params = _diff("metrics", base), _diff("params", base)
     plots = _run("git", "diff", "--name-only", "-z", base, "--", "plots", "paper/plots").split("\0")[:-1]
-    found = changes(base)
+    other = any(name in OTHER_CORPUS for _, name, *_ in params or ())
+    found = [change._replace(comparable=not other) for change in changes(base)]
     parts = [
         f"## What changes against {code(base)}\n",
-        f"### Results\n\n{summary(found)}\n\n"
+        f"### Results\n\n{ANOTHER if other else summary(found)}\n\n"
         + table(["", "before", "here", "", "better is"], [change.row() for change in found], ROWS),
         "### Parameters\n\n" + _listed(params, "parameter", base, ROWS),
         "### Plots\n\n" + (_plots(plots) or "No change.\n"),
@@ -139,7 +148,7 @@ def summary(found: Sequence[Change]) -> str:
     inside = sum(change.verdict == "within the interval" for change in found)
     if inside:
         told.append(f"{inside} moved within the interval, which is no change.")
-    if any(change.headline.key == "queries" and None not in change[1:] for change in found):
+    if any(change.headline.key == "queries" and None not in (change.before, change.now) for change in found):
         told.append("The test side asks other queries than before, so part of any difference is theirs.")
     return " ".join(told) or "No headline metric changed."
 

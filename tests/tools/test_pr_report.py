@@ -67,6 +67,17 @@ def test_what_changed_is_told_with_its_interval_and_what_is_worse_comes_first(re
     assert "1 moved within the interval" in told and "asks other queries" in told
 
 
+def test_of_two_corpora_neither_is_better(repository, monkeypatch):
+    worsened(repository)
+    params = [("params.yaml", "corpus.posts", "a.csv", "b.csv")]
+    monkeypatch.setattr(pr_report, "_diff", lambda kind, base: params if kind == "params" else [])
+    told = pr_report.report("main").partition("### Parameters")[0]
+    assert "results of another corpus" in told and "1 (0.9 to 1.1)" in told
+    assert "**better**" not in told and "**worse**" not in told and "within the interval" not in told
+    monkeypatch.setattr(pr_report, "_diff", lambda kind, base: [])
+    assert "**better**" in pr_report.report("main")
+
+
 def test_figures_that_are_new_or_gone_or_none_at_all_stop_nothing(repository):
     edit(repository / "metrics/interests.json", lambda found: (found.clear(), found.update(not_measured="nobody")))
     (repository / "metrics/retrieval.json").write_text("[1, 2]")
