@@ -26,6 +26,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, cast
 
+from pipeline.running.arithmetic import settled
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cores
 
@@ -195,9 +196,10 @@ def _ahead(ray: Any, cpus: int) -> Callable[[], int]:
 
 
 def _environment(cpus: int) -> dict[str, str]:
-    """Of a worker: the modules that this process has, as many threads as its task has cores, and no engine."""
+    """Of a worker: this process's modules and arithmetic, as many threads as its task has cores, and no engine."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-    return {"ENGINE": "serial", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | dict.fromkeys(names, str(cpus))
+    path = os.pathsep.join(filter(None, sys.path))
+    return {"ENGINE": "serial", "PYTHONPATH": path} | settled() | dict.fromkeys(names, str(cpus))
 
 
 def _task() -> Callable[..., tuple[Any, float]]:

@@ -1,0 +1,41 @@
+"""The same arithmetic on every x86-64 processor, so that a run repeated elsewhere gives the same figures.
+
+Libraries choose their instructions by the processor that they find. Sums over registers of another width round
+differently, and training makes another figure of the last digit. So stages ask for AVX2, which all such processors have
+had since some ten years, before the libraries are loaded. ONNX Runtime alone cannot be asked: its vectors may differ
+in the last digit.
+
+`ARITHMETIC=native` in the environment leaves the choice to the libraries.
+"""
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",  # torch
+    "MKL_CBWR": "AVX2",  # torch's products of matrices
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # torch's convolutions
+    "OPENBLAS_CORETYPE": "Haswell",  # NumPy's and SciPy's products of matrices, gensim's too
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4,AVX512_ICL,AVX512_SPR",
+    "FAISS_SIMD_LEVEL": "AVX2",
+    "OPENCV_IPP": "avx2",
+    "OPENCV_CPU_DISABLE": "AVX512-SKX",
+    "ARROW_USER_SIMD_LEVEL": "AVX2",
+}
+"""The variables by which each library is asked; one that is set already stays."""
+
+
+def settle(environment: MutableMapping[str, str] = os.environ, processor: Path = Path("/proc/cpuinfo")) -> None:
+    """Ask all libraries for AVX2 in `environment`, where the processor has it. Libraries loaded already do not hear."""
+    if environment.get("ARITHMETIC") == "native" or not processor.exists():
+        return
+    flags = next((line for line in processor.read_text().splitlines() if line.startswith("flags")), "").split()
+    if {"avx2", "fma"} <= set(flags):
+        for name, value in AVX2.items():
+            environment.setdefault(name, value)
+
+
+def settled() -> dict[str, str]:
+    """What this process asks for, to be asked for in a worker on another machine too."""
+    return {name: os.environ[name] for name in ("ARITHMETIC", *AVX2) if name in os.environ}

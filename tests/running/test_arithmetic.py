@@ -1,0 +1,58 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.running.arithmetic import AVX2, settle
+
+ROOT = Path(__file__).parents[2]
+ASKED = """
+import json, os, stages
+import cv2, faiss, numpy, pyarrow, scipy.linalg, torch
+from numpy._core._multiarray_umath import __cpu_features__ as features
+from threadpoolctl import threadpool_info
+print(json.dumps({
+    "torch": torch.backends.cpu.get_cpu_capability(),
+    "blas": sorted({pool["architecture"] for pool in threadpool_info() if "architecture" in pool}),
+    "numpy": features["X86_V3"] and not features["X86_V4"],
+    "faiss": faiss.SIMDConfig.get_level_name(),
+    "opencv": cv2.ipp.getIppVersion().split("(")[0].strip(),
+    "arrow": pyarrow.runtime_info().simd_level,
+}))
+"""
+
+
+def has_avx2() -> bool:
+    info = Path("/proc/cpuinfo")
+    return info.exists() and " avx2 " in info.read_text()
+
+
+@pytest.mark.skipif(not has_avx2(), reason="the processor has no AVX2")
+def test_the_libraries_themselves_say_that_a_stage_has_them_at_avx2():
+    free = {name: value for name, value in os.environ.items() if name not in (*AVX2, "ARITHMETIC")}
+    told = subprocess.run([sys.executable, "-c", ASKED], cwd=ROOT, env=free, capture_output=True, text=True, check=True)
+    wanted = {"torch": "AVX2", "blas": ["Haswell"], "numpy": True, "faiss": "AVX2", "opencv": "ippIP AVX2"}
+    assert json.loads(told.stdout) == wanted | {"arrow": "avx2"}
+    assert told.stderr == ""  # nobody complains of a variable that is not known
+
+
+@pytest.mark.parametrize(
+    ("flags", "before", "after"),
+    [
+        ("fpu sse2 avx avx2 fma avx512f", {}, AVX2),
+        ("fpu sse2 avx avx2 fma", {"MKL_CBWR": "COMPATIBLE"}, AVX2 | {"MKL_CBWR": "COMPATIBLE"}),
+        ("fpu sse2 avx avx2 fma", {"ARITHMETIC": "native"}, {"ARITHMETIC": "native"}),
+        ("fpu sse2 avx", {}, {}),  # Haswell's instructions would end the process there
+    ],
+)
+def test_nothing_is_asked_that_the_processor_lacks_or_somebody_chose(tmp_path, flags, before, after):
+    processor = tmp_path / "cpuinfo"
+    processor.write_text(f"processor\t: 0\nflags\t\t: {flags}\n\nprocessor\t: 1\nflags\t\t: {flags}\n")
+    environment = dict(before)
+    settle(environment, processor)
+    assert environment == after
+    settle(other := dict(before), tmp_path / "none")
+    assert other == before
