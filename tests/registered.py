@@ -1,4 +1,4 @@
-"""What numba looks up before its first loop runs, for half a second: once, in the process that others are forked from."""
+"""What numba looks up before its first loop runs, for half a second: once, in the process that others are forked of."""
 
 from numba.core.registry import cpu_target
 
