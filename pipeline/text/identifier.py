@@ -162,7 +162,7 @@ def _add(total: Array, row: Array) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _divide(row: Array, by: float) -> None:
+def _divide(row: Array, by: np.float32) -> None:
     for i in range(len(row)):
         row[i] /= by
 
