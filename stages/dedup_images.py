@@ -12,6 +12,7 @@ Writes  data/images/groups      one row per image: image_id, group_id (the small
 import logging
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ import pyarrow as pa
 from pipeline.common.metrics import write_metrics
 from pipeline.copies.groups import (
     FLAT_BELOW,
+    Groups,
     distinct,
     group_images,
     near_pairs,
@@ -67,57 +69,62 @@ def main() -> None:
         pairs = ranked(vectors, *np.divmod(keys, len(pixels)))
         groups = group_images(len(pixels), pairs, looks.judge, keep=keep)
 
-    ids = ids.combine_chunks()
-    IMAGE_GROUPS.write(
-        pa.table(
-            {
-                "image_id": ids,
-                "group_id": ids.take(pa.array(groups.group)),
-                "representative": representatives(groups.group, pixels),
-                "similarity": groups.similarity,
-            }
-        ),
-        GROUPS,
+    IMAGE_GROUPS.write(groups_table(ids.combine_chunks(), groups, pixels), GROUPS)
+    IMAGE_EDGES.write(edges_table(ids.combine_chunks(), groups), EDGES)
+    facts = facts_of(groups)
+    proposed = {"by_features": len(near.left), "by_points": len(left), "proposed": len(pairs.left)}
+    facts["pairs"] = {**proposed, **facts["pairs"]}
+    facts["cut_off_by_neighbours"] = {"images_by_features": int(near.cut.sum()), "pairs_by_points": votes_cut}
+    facts["recall_audit"] = {"search": "all with all" if len(pixels) < FLAT_BELOW else "by cells", **audit}
+    write_metrics(facts, METRICS)
+    log.info("%d images, %d unique; largest group %d", len(pixels), facts["unique_images"], facts["largest_group"])
+
+
+def groups_table(ids: pa.Array, groups: Groups, pixels: np.ndarray) -> pa.Table:
+    """Rows of data/images/groups: each image with its group, and what shows the group."""
+    return pa.table(
+        {
+            "image_id": ids,
+            "group_id": ids.take(pa.array(groups.group)),
+            "representative": representatives(groups.group, pixels),
+            "similarity": groups.similarity,
+        }
     )
+
+
+def edges_table(ids: pa.Array, groups: Groups) -> pa.Table:
+    """Rows of data/images/edges: each confirmed pair, and by what."""
     one, other = groups.edges.T
-    IMAGE_EDGES.write(
-        pa.table(
-            {
-                "image_id": ids.take(pa.array(one)),
-                "other_id": ids.take(pa.array(other)),
-                "kind": pa.array([verdict.kind for verdict in groups.verdicts], pa.string()),
-                "evidence": pa.array([verdict.evidence for verdict in groups.verdicts], pa.string()),
-                "score": pa.array([verdict.score for verdict in groups.verdicts], pa.float32()),
-            }
-        ),
-        EDGES,
+    return pa.table(
+        {
+            "image_id": ids.take(pa.array(one)),
+            "other_id": ids.take(pa.array(other)),
+            "kind": pa.array([verdict.kind for verdict in groups.verdicts], pa.string()),
+            "evidence": pa.array([verdict.evidence for verdict in groups.verdicts], pa.string()),
+            "score": pa.array([verdict.score for verdict in groups.verdicts], pa.float32()),
+        }
     )
+
+
+def facts_of(groups: Groups) -> dict[str, Any]:
+    """Images, groups and what became of pairs, as counts."""
     kinds = Counter(f"{verdict.kind}_by_{verdict.evidence}" for verdict in groups.verdicts)
     sizes = np.unique(groups.group, return_counts=True)[1]
     copies = int(sizes.sum() - len(sizes))
-    write_metrics(
-        {
-            "images": len(pixels),
-            "unique_images": len(sizes),
-            "copies": copies,
-            "copies_share": copies / max(1, len(pixels)),
-            "groups_with_copies": int((sizes > 1).sum()),
-            "largest_group": int(sizes.max(initial=0)),
-            "group_sizes": size_histogram(groups.group),
-            "pairs": {
-                "by_features": len(near.left),
-                "by_points": len(left),
-                "proposed": len(pairs.left),
-                "confirmed": dict(sorted(kinds.items())),
-                "refused": len(groups.refused),
-                "already_in_one_group": groups.joined,
-            },
-            "cut_off_by_neighbours": {"images_by_features": int(near.cut.sum()), "pairs_by_points": votes_cut},
-            "recall_audit": {"search": "all with all" if len(pixels) < FLAT_BELOW else "by cells", **audit},
+    return {
+        "images": len(groups.group),
+        "unique_images": len(sizes),
+        "copies": copies,
+        "copies_share": copies / max(1, len(groups.group)),
+        "groups_with_copies": int((sizes > 1).sum()),
+        "largest_group": int(sizes.max(initial=0)),
+        "group_sizes": size_histogram(groups.group),
+        "pairs": {
+            "confirmed": dict(sorted(kinds.items())),
+            "refused": len(groups.refused),
+            "already_in_one_group": groups.joined,
         },
-        METRICS,
-    )
-    log.info("%d images, %d unique; largest group %d", len(pixels), len(sizes), sizes.max(initial=0))
+    }
 
 
 def _features(count: int) -> np.ndarray:

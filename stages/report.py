@@ -13,8 +13,9 @@ Writes  report/index.html   the page: no script, no request, pictures embedded; 
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -28,6 +29,7 @@ from pipeline.report.pictures import thumbnail
 from pipeline.report.wording import count
 from pipeline.running.files import write_text
 from pipeline.running.params import load, validate
+from pipeline.running.schema import Params, Report
 from pipeline.tables.corpus import IMAGES, POSTS, pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED, CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
@@ -77,33 +79,70 @@ log = logging.getLogger("report")
 def main() -> None:
     # Declared by themselves, though the whole file is a dep: `dvc params diff` tells them.
     load("report.people", "report.pictures")
-    params, source = validate(), validate().corpus.source
+    params = validate()
     measured = {name: read_metrics(METRICS / f"{name}.json") for name in MEASURED}
-    read, split, audit, retrieval = (measured[name] for name in ("import", "split", "audit", "retrieval"))
-    duplicates, groups = DUPLICATES.read(DUPLICATES_PATH), IMAGE_GROUPS.read(IMAGE_GROUPS_PATH)
-    close, ranks, largest = CLOSE.read(CLOSE_PATH), RANKS.read(RANKS_PATH), LARGEST.read(LARGEST_PATH)
-    cluster_users = CLUSTER_USERS.read(CLUSTERS_PATH / "users")
-    cluster_words = CLUSTER_WORDS.read(CLUSTERS_PATH / "words")
-    cluster_images = CLUSTER_IMAGES.read(CLUSTERS_PATH / "images")
-    asked, answers = ASKED.read(QUERIES_PATH / "asked"), ANSWERS.read(QUERIES_PATH / "answers")
+    tables = Tables.read()
+    shelf = shelf_of(tables, params.report)
+    page = parts(params, measured, tables, shelf)
+    sections = [Section(name, LEADS.get(name, ""), held) for name, held in page.items()]
+    write_text(render("Users, images and texts in one space", lead(params, measured["import"]), sections), PAGE)
+    log.info("%s: %d pictures, %.1f MB", PAGE, len(shelf.thumbnails), PAGE.stat().st_size / 1e6)
 
-    copied_texts, copied_images = copies.text_copies(duplicates), copies.image_copies(groups)
-    shelf = _shelf(
-        posts=[copied_texts["post_id"], copied_texts["duplicate_of"], _of(answers, "text", "id")]
-        + [_of(close, kind, name) for kind in ("text", "written") for name in ("held_out_id", "other_id")]
-        + [largest["post_id"]],
-        images=[cluster_images["image_id"], _of(asked, "image", "value"), _of(answers, "image", "id")]
-        + [_of(close, "image", name) for name in ("held_out_id", "other_id")]
-        + [pa.chunked_array([group], pa.string()) for group in copied_images]
-        + [largest["image_id"].drop_null()],
-        users=[_of(asked, "user", "value"), _of(answers, "user", "id")],
-        people=params.report.people,
-        pictures=params.report.pictures,
+
+class Tables(NamedTuple):
+    """What the page tells of: tables, and the copies among texts and images that it shows."""
+
+    duplicates: pa.Table
+    copied_texts: pa.Table
+    groups: pa.Table
+    copied_images: list[list[str]]
+    close: pa.Table
+    largest: pa.Table
+    ranks: pa.Table
+    cluster_users: pa.Table
+    cluster_words: pa.Table
+    cluster_images: pa.Table
+    asked: pa.Table
+    answers: pa.Table
+
+    @classmethod
+    def read(cls) -> "Tables":
+        """All of them, as earlier stages left them."""
+        duplicates, groups = DUPLICATES.read(DUPLICATES_PATH), IMAGE_GROUPS.read(IMAGE_GROUPS_PATH)
+        return cls(
+            duplicates,
+            copies.text_copies(duplicates),
+            groups,
+            copies.image_copies(groups),
+            CLOSE.read(CLOSE_PATH),
+            LARGEST.read(LARGEST_PATH),
+            RANKS.read(RANKS_PATH),
+            CLUSTER_USERS.read(CLUSTERS_PATH / "users"),
+            CLUSTER_WORDS.read(CLUSTERS_PATH / "words"),
+            CLUSTER_IMAGES.read(CLUSTERS_PATH / "images"),
+            ASKED.read(QUERIES_PATH / "asked"),
+            ANSWERS.read(QUERIES_PATH / "answers"),
+        )
+
+
+def lead(params: Params, read: Mapping[str, Any]) -> str:
+    """The sentence under the title."""
+    return (
+        f"{params.corpus.source}: {count(read['rows_out'])} posts by {count(read['users'])} users, placed in one "
+        "space so that texts, images and users that belong together are close (after Sikka, Van Bramer and Divakaran, "
+        "DU2MCE)."
     )
 
-    texts = WORDS.count(WORDS_PATH) + duplicates.num_rows
+
+def parts(
+    params: Params, measured: Mapping[str, dict[str, Any]], tables: Tables, shelf: Shelf
+) -> dict[str, Sequence[Part]]:
+    """The parts of each section, in the order of the page."""
+    source, groups = params.corpus.source, tables.groups
+    read, split, audit, retrieval = (measured[name] for name in ("import", "split", "audit", "retrieval"))
+    texts = WORDS.count(WORDS_PATH) + tables.duplicates.num_rows
     different = len(groups["group_id"].unique())
-    page: dict[str, Sequence[Part]] = {
+    return {
         "At a glance": [
             results.glance(retrieval, measured["interests"], audit),
             *([Note(corpus.REMARKS[source])] if source in corpus.REMARKS else []),
@@ -115,38 +154,54 @@ def main() -> None:
         "What went in": [corpus.funnel(read, split, audit)],
         "Copies": [
             *copies.copied_texts(
-                copied_texts, duplicates.num_rows, texts, params.text.min_overlap, measured["text"], shelf
+                tables.copied_texts,
+                tables.duplicates.num_rows,
+                texts,
+                params.text.min_overlap,
+                measured["text"],
+                shelf,
             ),
-            *copies.copied_images(groups, copied_images, params.images.min_cosine, shelf),
+            *copies.copied_images(groups, tables.copied_images, params.images.min_cosine, shelf),
             *copies.evidence(pd.read_csv(PLANTED), measured["image_copies"], params.images.min_cosine),
         ],
-        "Split": corpus.split_and_audit(split, audit, largest, params.split.max_group_share, close, shelf),
+        "Split": corpus.split_and_audit(
+            split, audit, tables.largest, params.split.max_group_share, tables.close, shelf
+        ),
         "Training": results.training(pd.read_csv(CURVES), measured["train"]),
         "Retrieval": [
-            *results.retrieval(retrieval, measured["baselines"], ranks, params.retrieval.activity),
+            *results.retrieval(retrieval, measured["baselines"], tables.ranks, params.retrieval.activity),
             *untrained.worth(measured["encoder_means"], retrieval),
         ],
         "Interests": [*results.interests(measured["interests"], source), *neighbours.shared(measured["neighbours"])],
         "Clusters": people.clusters(
             measured["clusters"],
-            cluster_users,
-            cluster_words,
-            cluster_images,
+            tables.cluster_users,
+            tables.cluster_words,
+            tables.cluster_images,
             measured["clusters"].get("common_words", 0),
             shelf,
         ),
-        "Any to any": people.answers(asked, answers, shelf),
+        "Any to any": people.answers(tables.asked, tables.answers, shelf),
         "Model card and datasheet": _card(),
         "Tables of the paper": paper.tables(read_metrics(PAPER) if PAPER.exists() else None, retrieval),
     }
-    lead = (
-        f"{source}: {count(read['rows_out'])} posts by {count(read['users'])} users, placed in one space so that "
-        f"texts, "
-        "images and users that belong together are close (after Sikka, Van Bramer and Divakaran, DU2MCE)."
+
+
+def shelf_of(tables: Tables, shown: Report) -> Shelf:
+    """What the page shows of the posts, images and users that it names."""
+    close, asked, answers, largest = tables.close, tables.asked, tables.answers, tables.largest
+    return _shelf(
+        posts=[tables.copied_texts["post_id"], tables.copied_texts["duplicate_of"], _of(answers, "text", "id")]
+        + [_of(close, kind, name) for kind in ("text", "written") for name in ("held_out_id", "other_id")]
+        + [largest["post_id"]],
+        images=[tables.cluster_images["image_id"], _of(asked, "image", "value"), _of(answers, "image", "id")]
+        + [_of(close, "image", name) for name in ("held_out_id", "other_id")]
+        + [pa.chunked_array([group], pa.string()) for group in tables.copied_images]
+        + [largest["image_id"].drop_null()],
+        users=[_of(asked, "user", "value"), _of(answers, "user", "id")],
+        people=shown.people,
+        pictures=shown.pictures,
     )
-    sections = [Section(name, LEADS.get(name, ""), parts) for name, parts in page.items()]
-    write_text(render("Users, images and texts in one space", lead, sections), PAGE)
-    log.info("%s: %d pictures, %.1f MB", PAGE, len(shelf.thumbnails), PAGE.stat().st_size / 1e6)
 
 
 LEADS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exports import truth
 from exports.truth import Truth, Written
-from exports.writers.shared import base, by_user, handle, lines, media_files, table, x_ids, zeeschuimer
+from exports.writers.shared import base, by_user, handle, lines, media_files, pack, table, x_ids, zeeschuimer
 
 
 def code(post: Truth) -> str:
@@ -61,7 +61,7 @@ def fourcat_csv(folder: Path, posts: list[Truth]) -> Written:
                 name = f"file-{post.number}-{k}.png"
                 about[url] = {"filename": name, "url": url, "success": there, "post_ids": [code(post)]}
                 if there:
-                    archive.writestr(name, truth.picture(number))
+                    pack(archive, name, number)
         archive.writestr(".metadata.json", json.dumps(about))
     table(folder / "instagram-search.csv", rows)
     return Written(folder / "instagram-search.csv", folder / "images.zip", code, x_ids, "4CAT, Instagram",
@@ -119,7 +119,7 @@ def instagram_downloads(folder: Path, posts: list[Truth]) -> Written:
                     rows.append({"title": moji(post.text), "creation_timestamp": post.when, "media": media})
                 if post.trap not in ("missing", "video"):
                     for one, n in zip(media, post.pictures, strict=True):
-                        archive.writestr(one["uri"], truth.picture(n))
+                        pack(archive, one["uri"], n)
             archive.writestr("your_instagram_activity/media/posts_1.json", json.dumps(rows))
             about = {"profile_user": [{"string_map_data": {"Username": {"value": handle(user)}}}]}
             archive.writestr("personal_information/personal_information/personal_information.json", json.dumps(about))

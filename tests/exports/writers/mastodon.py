@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exports import truth
 from exports.truth import BRAND, Truth, Written
-from exports.writers.shared import base, by_user, handle, media_files
+from exports.writers.shared import base, by_user, handle, media_files, pack
 
 
 def masto_user(user: int) -> str:
@@ -59,7 +59,7 @@ def mastodon_archives(folder: Path, posts: list[Truth]) -> Written:
                     kind = "video/mp4" if post.trap == "video" else "image/png"
                     media.append({"type": "Document", "mediaType": kind, "url": f"/system/{path}", "name": f"alt {n}"})
                     if post.trap not in ("missing", "video"):
-                        archive.writestr(path, truth.picture(n))
+                        pack(archive, path, n)
                 reply = f"{masto_user(BRAND)}/statuses/1" if post.trap == "reply" else None
                 note = {"type": "Note", "id": MASTO["post_id"](post), "content": masto_html(post.text), "attachment": media,
                         "contentMap": {post.language: ""}, "published": post.iso, "inReplyTo": reply,

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 from exports import truth
 from exports.truth import Truth
@@ -49,6 +50,12 @@ def media_files(folder: Path, posts: list[Truth], name=lambda post, k: base(post
                 truth.save(folder / "pictures", name(post, k), number)
     (folder / "pictures").mkdir(exist_ok=True)
     return folder / "pictures"
+
+
+def pack(archive: ZipFile, name: str, number: int) -> None:
+    """Put a picture into a zip: once, where its post is there twice."""
+    if name not in archive.NameToInfo:
+        archive.writestr(name, truth.picture(number))
 
 
 def zeeschuimer(platform: str, items: list[dict]) -> list[dict]:

@@ -7,9 +7,8 @@ import lzma
 import zipfile
 from pathlib import Path
 
-from exports import truth
 from exports.truth import BRAND, Truth, Written
-from exports.writers.shared import base, by_user, handle, lines, media_files, table, x_ids
+from exports.writers.shared import base, by_user, handle, lines, media_files, pack, table, x_ids
 
 
 def v2_tweet(post: Truth) -> tuple[dict, list[dict], list[dict]]:
@@ -124,7 +123,7 @@ def x_archives(folder: Path, posts: list[Truth]) -> Written:
                 tweets.append({"tweet": tweet | {"favorite_count": str(post.likes)}})
                 if post.trap not in ("missing", "video"):
                     for k, number in enumerate(post.pictures):
-                        archive.writestr(f"data/tweets_media/{post.big}-{base(post, k)}", truth.picture(number))
+                        pack(archive, f"data/tweets_media/{post.big}-{base(post, k)}", number)
             js("tweets", tweets)
             js("following", [{"following": {"accountId": X["brand"], "userLink": "…"}}] if user == 0 else [])
     return Written(folder / "donations", None, kind="X, a person's archive", lacks={"gone"}, **X)
