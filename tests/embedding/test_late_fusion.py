@@ -106,9 +106,12 @@ def test_what_is_trained_is_what_is_trained_without_it(tables):
     trainer.run()
     assert not alone.model.shape.fused and not {"bridge", "fusion"} & alone.model.state_dict().keys()
     _, beside, trainer = of(tables)
-    trainer.validate = lambda model: {}
+    seen = []
+    trainer.validate = lambda model: seen.append(model.length) or {}
     rows = beside.model.user_rows.clone()
+    beside.model.fusion.fill_(0.5)  # of a training before
     trainer.run()
+    assert set(seen[:3]) == {beside.model.shape.dim}
     own = alone.model.shape.user
     torch.testing.assert_close(beside.model.user_rows[:, own:], rows[:, own:], rtol=0, atol=0)
     assert not torch.equal(beside.model.user_rows[:, :own], rows[:, :own])
