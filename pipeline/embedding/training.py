@@ -131,11 +131,11 @@ class Trainer:
 
     def run(self) -> Run:
         """Train to the end, from the checkpoint if there is one; model and objective are left as at the best epoch."""
+        self.model.fusion.zero_()  # what a training before has chosen
         if self.processes.first(lambda: stands(self.checkpoint)):
             self._resume()
         elif self.keep_start:
             self._keep_start()
-        self.model.fusion.zero_()
         settings, total = self.settings, self.settings.epochs * len(self.rows)
         saved = time.monotonic()
         begun = self.step * len(self.rows) // self.steps_per_epoch
