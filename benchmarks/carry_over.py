@@ -1,7 +1,7 @@
 """Does a recipe carry over? What is chosen on some corpora, judged on one that had no say.
 
     python -m benchmarks.carry_over FOLDER...    # each with the tables of a run up to `word2vec` and `text_vectors`
-    python -m benchmarks.carry_over FOLDER... --trials "both, style, read"    # paper, best and encoder means alone
+    python -m benchmarks.carry_over FOLDER... --trials best    # paper, best and encoder means alone
 
 Every trial of TRIALS trains on each corpus, by its values in the place of those of params.yaml, the epoch chosen on
 validation. Each corpus is left out in turn: of all trials the one that is best on the others, by the mean over them of
@@ -61,6 +61,7 @@ TRIALS: dict[str, Trial] = {
     "both, style": {**BOTH, "style": True},
     "both, style, read": {**BOTH, "style": True, "read": True},
     "both, fused": {**BOTH, "late_fusion": True},
+    "both, style, fused": {**BOTH, "style": True, "late_fusion": True},
     "best": {**BOTH, "style": True, "read": True, "late_fusion": True},
 }
 RESAMPLES = 1000

@@ -11,8 +11,8 @@ Writes  data/model             config.json (dimensions, hash of the weights), ob
                                learned temperatures),
                                weights.safetensors, and tables of EMBEDDINGS: users (a user's row U_e) and words (a
                                word's vector)
-        metrics/train.json     posts in and used, by reason; pairs per kind; users; epochs; validation of the best,
-                               and the weights of late fusion
+        metrics/train.json     posts in and used, by reason; pairs per kind; users; epochs; validation of the best
+                               epoch, by itself, and the weights of late fusion
         plots/training.csv     an epoch: losses per pair, and validation ranks as shares of the candidates
 """
 
