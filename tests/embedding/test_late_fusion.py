@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from planted import write_tables
@@ -18,6 +19,8 @@ from pipeline.running.params import validate
 from pipeline.running.schema import Model, Params
 from pipeline.space.new_users import NewUsers
 from pipeline.space.newcomers import Newcomers
+from pipeline.tables.images import FEATURES
+from pipeline.tables.split import CONTENT
 from stages.inputs import Inputs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -151,6 +154,20 @@ def test_it_stands_beside_words_or_sentences_alone_too(tables, changed):
     assert shape.beside == shape.sentence + shape.fused and bool(shape.sentence) == (changed["text_encoder"] != "words")
     trained.model.fusion.fill_(0.5)
     assert all(np.isfinite(found).all() for found in vectors(inputs, trained.model).values())
+
+
+def test_without_a_picture_sentences_stand_beside_and_are_worth_their_weight(tables):
+    for side in ("train", "val"):
+        content = CONTENT.read(tables / "data/split" / side)
+        at = content.column_names.index("image_id")
+        nothing = pa.nulls(content.num_rows, pa.string())
+        CONTENT.write(content.set_column(at, content.schema.field("image_id"), nothing), tables / "data/split" / side)
+    features = FEATURES.read(tables / "data/images/features")
+    FEATURES.write(features.slice(0, 0), tables / "data/images/features")
+    inputs, trained, trainer = of(tables, epochs=1)
+    run = trainer.run()
+    assert not len(inputs.features) and not trained.model.user_rows[:, -trained.model.shape.fused :].any()
+    assert run.fusion["sentences"] > 0 and run.fusion["images"] == 0
 
 
 def test_discriminants_start_a_model_or_stand_beside_it():
