@@ -104,7 +104,14 @@ OF_TUMBLR = {"meta": {}, "response": {"posts": [{"id": BIG, "id_string": str(BIG
              "blog": {"uuid": "7"}, "timestamp": 1_600_000_000, "caption": "<p>words</p>", "photos": [
                  {"original_size": {"url": photo("p")}}, {"original_size": {"url": photo("q")}}]}]}}  # fmt: skip
 
+BLOG = {"user": {"id": "7", "screen_name": "ann"}, "weibo": [
+    {"id": BIG, "user_id": 7, "screen_name": "ann", "text": "words", "pics": f"{photo('p')},{photo('q')}",
+     "created_at": WHEN, "attitudes_count": 4}]}  # fmt: skip
+OF_V2 = {"id": BIG, "text": "words", "author_id": 7, "created_at": ISO, "like_count": 4, "image": "p.jpg"}
+
 CASES = {
+    "blog.json": (json.dumps(BLOG, indent=1), "weibo-crawler"),
+    "v2.csv": (table(OF_V2), "tweets, by the names of API v2"),
     "minet.csv": (table(MINET, MINET | {"id": 2, "match_query": 0}, MINET | {"id": 3, "retweeted_id": 1}), "minet or"),
     "snscrape.jsonl": (lines(snscrape(BIG, "rawContent", content="words", media=[PHOTO, VIDEO]), RETWEET), "snscrape"),
     "snscrape-of-2021.jsonl": (lines(snscrape(BIG, "content", media=[PHOTO, VIDEO])), "snscrape"),
@@ -131,7 +138,7 @@ CASES = {
     "flickr.json": (json.dumps(OF_FLICKR), "Flickr's API"),
     "tumblr.json": (json.dumps(OF_TUMBLR), "Tumblr's API"),
 }  # fmt: skip
-TWO = {"rtweet.csv", "instagram.json", "instagram.csv", "weibo.csv", "tumblr.json"}
+TWO = {"blog.json", "rtweet.csv", "instagram.json", "instagram.csv", "weibo.csv", "tumblr.json"}
 NO_PICTURE = {"tags.csv", "tcat.csv", "comments.csv", "videos.csv", "youtube.json", "dumps.csv", "reddit.csv"}
 WITH_VIDEO = {"minet.csv", "snscrape.jsonl", "snscrape-of-2021.jsonl", "twscrape.jsonl", "instagrapi.json",
               "videos.csv", "youtube.json"}  # fmt: skip
