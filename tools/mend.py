@@ -82,7 +82,7 @@ def _is_lock(content: bytes) -> bool:
     if not content.endswith(b"\n"):  # cut off within a line, which may well be valid YAML
         return False
     try:
-        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe", pure=True).load(content.decode()))
+        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(content.decode()))
     except (Invalid, YAMLError, ValueError):
         return False
     return True

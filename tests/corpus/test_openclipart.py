@@ -129,9 +129,10 @@ def test_the_packages_become_a_corpus(tmp_path):
     (tmp_path / "openclipart-png.deb").write_bytes(deb(pictures, copies))
 
     (tmp_path / "scratch").mkdir()
-    metrics = import_corpus(
-        Openclipart(tmp_path, 0.15, 2), tmp_path / "c", tmp_path / "scratch", 5, None, 1000, 64, workers=1
-    )
+    source = Openclipart(tmp_path, 0.15, 2)
+    metrics = import_corpus(source, tmp_path / "c", tmp_path / "scratch", 5, None, 1000, 64, workers=1)
+    asked = f"{root}/png/tools/saw0.png"  # what was unpacked ahead is used up
+    assert dict(source.pictures(["tools/saw0.png"])) == {"tools/saw0.png": pictures[asked]}
     assert metrics["rows_in"] == len(drawings) + 1
     posts = {row["post_id"]: row for row in POSTS.read(tmp_path / "c/posts").to_pylist()}
     assert set(posts) == {name for name in drawings if name.startswith(("food/fruit/", "tools/"))}

@@ -13,8 +13,9 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from pipeline.running.errors import UserError
 
@@ -90,8 +91,14 @@ def sha256(file: Path) -> str:
 
 @contextmanager
 def opened(package: Path) -> Iterator[tarfile.TarFile]:
-    """The files that a package would install: an `ar` archive whose member data.tar.xz is unpacked aside, on disk."""
-    with package.open("rb") as stream, tempfile.TemporaryFile() as unpacked:
+    """The files that a package would install."""
+    with unpacked(package) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+        yield archive
+
+
+def unpacked(package: Path) -> IO[bytes]:
+    """What a package would install, as tar: an `ar` archive whose member data.tar.xz is unpacked aside, on disk."""
+    with package.open("rb") as stream:
         if stream.read(8) != b"!<arch>\n":
             raise UserError(f"{package} is not a Debian package; remove it and run again.")
         while not (header := stream.read(60)).startswith(b"data.tar.xz"):
@@ -99,8 +106,9 @@ def opened(package: Path) -> Iterator[tarfile.TarFile]:
                 raise UserError(f"{package} holds no data.tar.xz; remove it and run again.")
             size = int(header[48:58])
             stream.seek(size + size % 2, os.SEEK_CUR)
-        with lzma.open(stream) as data:
-            shutil.copyfileobj(data, unpacked, 1 << 20)
-        unpacked.seek(0)
-        with tarfile.open(fileobj=unpacked, mode="r:") as archive:
-            yield archive
+        with ExitStack() as aside, lzma.open(stream) as data:
+            file = aside.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(data, file, 1 << 20)
+            file.seek(0)
+            aside.pop_all()
+    return file

@@ -16,15 +16,18 @@ import tarfile
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 import pyarrow as pa
 from ftfy import fix_text
 from lxml import etree
 
 from pipeline.corpus.rows import CANDIDATES
-from pipeline.corpus.sources.debian import opened
+from pipeline.corpus.sources.debian import opened, unpacked
 from pipeline.pictures.reading import Rejected
 from pipeline.tables.corpus import REJECTED, USERS
 
@@ -75,10 +78,14 @@ class Openclipart:
     def __init__(self, folder: Path, interest_share: float, interest_posts: int) -> None:
         self._folder = folder
         self._share, self._least = interest_share, interest_posts
+        self._pictures = folder / "openclipart-png.deb"
+        self._unpacking: Future[IO[bytes]] | None = None
 
     def rows(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """All drawings in one piece, by name; of the package's files, links, other licences and nobody's rejected."""
         drawings, refused = [], []
+        # A package takes as long to unpack as the drawings to read, and leaves the other core to them.
+        self._unpacking = ThreadPoolExecutor(1).submit(unpacked, self._pictures)
         with opened(self._folder / "openclipart-svg.deb") as archive:
             for member in archive:
                 path = PurePosixPath(member.name)
@@ -110,7 +117,11 @@ class Openclipart:
 
     def pictures(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | Rejected]]:
         """The PNG files of these names, links followed inside the package."""
-        with opened(self._folder / "openclipart-png.deb") as archive:
+        ahead, self._unpacking = self._unpacking, None
+        with (
+            ahead.result() if ahead else unpacked(self._pictures) as stream,
+            tarfile.open(fileobj=stream, mode="r:") as archive,
+        ):
             members = {str(PurePosixPath(member.name)): member for member in archive}
             for name in names:
                 member = members.get(str(ROOT / "png" / name))
@@ -220,11 +231,13 @@ def _leaks(word: str, author: set[str], label: set[str]) -> bool:
     return word in author or word in label or (len(word) > 3 and any(part.startswith(word) for part in label))
 
 
+@lru_cache(1 << 16)  # the same words and keywords come again and again
 def _fold(text: str) -> str:
     letters = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
+@lru_cache(1 << 16)
 def _tidy(text: str) -> str:
     return " ".join(fix_text(text).split())
 
