@@ -95,7 +95,8 @@ def _about_disk(error: BaseException | None) -> str | None:
         )
     where = error.filename or "the disk"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"no space is left for {where}; what earlier stages made is whole, and finished shards are kept."
+        room = f"for {where}" if error.filename else "on the disk"
+        return f"no space is left {room}; what earlier stages made is whole, and finished shards are kept."
     if error.errno == errno.EFBIG:
         return (
             f"{where} would be larger than its disk, or `ulimit -f`, lets a file be; what earlier stages made is "

@@ -62,6 +62,10 @@ def test_what_processes_took_counts(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "timings/split.json").read_text())["cpu_s"] > own + of_others + 0.5
 
 
+def test_a_full_disk_of_which_no_file_is_known_is_still_a_sentence():
+    assert refused(OSError(errno.ENOSPC, "No space left on device")).startswith("split: no space is left on the disk;")
+
+
 def test_what_may_not_be_read_is_told_apart_from_what_may_not_be_written(tmp_path, monkeypatch):
     (tmp_path / "posts.csv").write_text("x")
     denied = {str(tmp_path / "posts.csv")}
