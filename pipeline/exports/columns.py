@@ -40,6 +40,8 @@ FILES = ("fourcat", "x", "videos", "platforms", "gallery_dl", "own")
 Names = str | list[str]
 _STILL = {"", "photo", "image", "picture", "graphimage", "1"}
 """What tools call the kind of a picture that is no video's."""
+SHORTEST = 5
+"""Letters of an id from which on a file that is called so is taken for a picture of its post."""
 _NONE = {"", "0", "False", "false", "FALSE"}
 """What says that there is nothing."""
 
@@ -183,10 +185,14 @@ def post(row: Mapping[str, Any], mapped: Mapped, place: str) -> Post | Left:
 
 
 def _by_place(shown: Shown, names: tuple[str, ...], number: int) -> Iterator[str]:
-    """What downloaders call a picture that is known by its address: by its post, with its number behind."""
+    """What downloaders call a picture that is known by its address: by its post, with its number behind.
+
+    Not by a short id: `5.jpg` may as well be the fifth file that somebody numbered.
+    """
     if "://" in shown.names[0]:
-        yield from (f"{name}_{number}" for name in names)
-        yield from names if number == 1 else ()
+        ids_alone = [name for name in names if len(name) >= SHORTEST]
+        yield from (f"{name}_{number}" for name in ids_alone)
+        yield from ids_alone if number == 1 else ()
 
 
 def _unfolded(row: Mapping[str, Any]) -> dict[str, Any]:

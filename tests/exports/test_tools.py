@@ -247,3 +247,11 @@ def test_a_picture_is_found_by_what_downloaders_call_it(file, names, tmp_path):
     shown = (Shown(names),)
     found, _, missing, _ = Pictures([Tree(tmp_path)]).of(Post("1", "7", None, "words", shown=shown), False)
     assert [one.rpartition("!/")[2] for one in found] == [file] and not missing
+
+
+@pytest.mark.parametrize(("post_id", "there"), [("5", False), ("1234567", True)])
+def test_a_picture_known_by_its_address_may_be_called_by_its_post_but_not_by_a_mere_number(post_id, there, tmp_path):
+    (tmp_path / "t.csv").write_text(f"post_id,user_id,text,image\n{post_id},ann,words,https://x/gone.jpg\n")
+    (tmp_path / f"{post_id}.jpg").write_bytes(b"x")
+    _, (post,), *_ = run(tmp_path, tmp_path / "t.csv", [tmp_path])
+    assert bool(post["image"]) == there
