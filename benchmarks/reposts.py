@@ -121,7 +121,7 @@ def _report(pairs: list[tuple[str, str, str]], here: Path, show: bool) -> None:
     together = component[one] == component[other]
     before, after = _crossing("assigned", ends), _crossing("posts", ends)
     kind, rows = np.array([pair[0] for pair in pairs]), []
-    for name in (*KINDS, *OTHERS.values(), "all"):
+    for name in dict.fromkeys((*KINDS, *OTHERS.values(), "all")):
         of = (kind == name) | (name == "all")
         if of.any():
             rows.append(
