@@ -242,7 +242,9 @@ class Pages:
             return self._shown(request, "map_rows", self.plane.map_rows(kind, rows), "json")
         if form == "html":
             count = len(self.plane.map(kind)["x"])
-            return self._shown(request, "map", {"kind": kind, "points": count}, form)
+            return self._shown(
+                request, "map", {"kind": kind, "points": count, "held": self._counts()[f"{kind}s"]}, form
+            )
         return self._shown(request, "map", self.plane.map(kind), form)
 
     async def mark(self, request: Request) -> Response:

@@ -18,7 +18,7 @@ pytest.importorskip("starlette")
 
 from serving import POST, USER, form, pages, read, serving
 
-from explore import ask, networks, new_users
+from explore import app, ask, networks, new_users
 from explore.__main__ import main as serve_command
 from explore.forms import as_csv
 from explore.guard import HEADERS
@@ -298,6 +298,13 @@ def test_marks_become_a_table_more_like_these_and_an_interest(run, tmp_path):
         assert served.get("/marks")[0] == served.get("/marks/odd")[0] == served.get("/marks.csv")[0] == 200
         (folder / "data/marks.csv").write_text("a,b\n1,2\n")
         assert b"has columns" in served.get("/marks.json")[2]
+
+
+def test_a_map_of_what_the_corpus_lacks_says_so(run, monkeypatch):
+    monkeypatch.setattr(app.Pages, "_counts", lambda self: {"posts": 24, "users": 24, "images": 0})
+    with serving(run) as served:
+        assert b"The corpus has no images" in served.get("/map?kind=image")[2]
+        assert b"The corpus has no" not in served.get("/map")[2]
 
 
 def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab):
