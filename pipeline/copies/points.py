@@ -101,12 +101,11 @@ def _spread(places: Places) -> NDArray[np.int64]:
 class Lie:
     """How one picture lies on another: `move` (2, 3) takes its places there, `points` of them, apart, say so.
 
-    `here` and `there` (m, 2): the places of the points that do, in the one and in the other; a `share` of the matches.
+    `here` and `there` (m, 2): the places of the points that do, in the one and in the other.
     """
 
     move: Move
     points: int
-    share: float
     here: Places
     there: Places
 
@@ -124,7 +123,7 @@ def lie(one: Points, other: Points) -> Lie | None:
         return None
     kept = inside.ravel().astype(bool)
     points = min(_apart(here[kept]), _apart(there[kept]))
-    return Lie(move, points, points / len(i), here[kept], there[kept])
+    return Lie(move, points, here[kept], there[kept])
 
 
 def matches(one: Points, other: Points) -> tuple[NDArray[Any], NDArray[Any]]:
