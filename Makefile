@@ -19,7 +19,7 @@ help:  ## This list
 
 repro: .venv/.synced  ## Set up the environment, run the whole pipeline, print the results
 	@python -m tools.mend --lock
-	@python -m tools.repro
+	@dvc repro
 	@python -m tools.results
 
 mend: .venv/.synced  ## Remove damaged files of dvc.lock, data/ and DVC's cache; `make repro` then makes them again
@@ -27,7 +27,7 @@ mend: .venv/.synced  ## Remove damaged files of dvc.lock, data/ and DVC's cache;
 
 paper: .venv/.synced  ## Build the paper's Tables 2, 3 and 4 on this corpus: paper/tables.md
 	@python -m tools.mend --lock
-	@python -m tools.repro paper/dvc.yaml
+	@dvc repro paper/dvc.yaml
 	@# The report shows the tables where they are, and does not depend on them: dvc repro alone trains no nine rows.
 	@dvc repro --force --single-item report
 

@@ -1,5 +1,7 @@
 """Remove what is damaged, so that `dvc repro` makes it anew: `python -m tools.mend`; with --lock, of dvc.lock alone.
 
+Ends with a sentence where there is no Git repository, without which DVC does nothing.
+
 - A dvc.lock that a kill left empty or half-written stops every DVC command. The one of HEAD takes its place: what ran
   since then is in DVC's run cache, and comes back with the same bytes. So does a half-written .dvc/tmp/rwlock, in which
   DVC notes who reads and writes what; it goes.
@@ -27,6 +29,8 @@ _HEAD = 16
 
 def main() -> int:
     """Mend; tell what was."""
+    if hint := without_git(Path.cwd()):
+        sys.exit(hint)
     told = [sentence for lock in LOCKS if lock.exists() for sentence in mend_lock(lock)]
     told += mend_held(HELD)
     told += mend_bytecode(CODE)
@@ -36,6 +40,18 @@ def main() -> int:
         told.append("Run `dvc repro`: it makes anew what is missing." if told else "Nothing is damaged.")
     sys.stdout.write("".join(f"{sentence}\n" for sentence in told))
     return 0
+
+
+def without_git(folder: Path) -> str | None:
+    """What to do where `folder` lies in no Git repository, as in a zip of one; None where DVC has what it needs."""
+    if any((place / ".git").exists() for place in (folder, *folder.parents)):
+        return None
+    if any("no_scm = true" in config.read_text().lower() for config in folder.glob(".dvc/config*")):
+        return None
+    return (
+        f"{folder} is no Git repository, which DVC needs; a zip of one, as sites offer it for download, is none.\n"
+        "Run once: git init && git add --all && git commit --message 'as downloaded'"
+    )
 
 
 def mend_lock(lock: Path) -> Iterator[str]:

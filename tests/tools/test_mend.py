@@ -8,6 +8,8 @@ import pytest
 from commands import ROOT, run
 from ruamel.yaml import YAML
 
+from tools import mend
+
 MEND = ("python", "-m", "tools.mend")
 MAKE = "mkdir -p data/t && for i in 1 2 3; do seq $i 500 > data/t/part-0000$i.parquet; done && echo ran >> runs"
 
@@ -108,3 +110,14 @@ def test_what_is_damaged_in_the_workspace_alone_comes_back_from_the_cache(projec
     assert run(*MEND, at=project).count("was damaged") == 1
     run("dvc", "repro", at=project)
     assert contents(project) == before and (project / "runs").read_text() == runs
+
+
+def test_a_zip_of_the_project_is_told_what_it_lacks(tmp_path):
+    below = tmp_path / "a/b"
+    (below / ".dvc").mkdir(parents=True)
+    assert "Run once: git init" in mend.without_git(below)
+    (below / ".dvc/config").write_text("[core]\n    no_scm = True\n")
+    assert mend.without_git(below) is None
+    (below / ".dvc/config").unlink()
+    (tmp_path / ".git").write_text("gitdir: elsewhere")  # as in a worktree
+    assert mend.without_git(below) is None
