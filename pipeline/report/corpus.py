@@ -105,7 +105,7 @@ def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, object
 
 
 def _value(value: object) -> str:
-    if value is None:
+    if value is None or value == []:
         return "none"
     if isinstance(value, list):
         return ", ".join(" / ".join(v) if isinstance(v, list) else str(v) for v in value)

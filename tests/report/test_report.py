@@ -246,6 +246,12 @@ def test_a_setting_whose_auto_is_the_papers_value_does_not_differ(source):
     assert rows["clusters.k"] == "by the corpus"
 
 
+def test_a_list_that_a_recipe_empties_is_told_as_none():
+    params = validate(Path(__file__).parents[2] / "params.yaml").model_copy(update={"recipe": "best"})
+    rows = {key: here for key, _, here in corpus.settings(params, "digest")[0].table.rows}
+    assert rows["model.windows"] == rows["model.filters"] == "none"
+
+
 def test_the_papers_values_are_keys_and_values_that_params_take():
     here = dict(corpus._flat(validate(Path(__file__).parents[2] / "params.yaml").model_dump()))
     assert set(corpus.PAPER) <= set(here)
