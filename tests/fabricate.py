@@ -241,6 +241,8 @@ def fabricate(root: Path, text=None, user=None) -> None:
             "rows_in": 300,
             "rows_out": COUNT,
             "rejected": {"no author named": 20, "user with too few posts": 40},
+            "posts": {"with_text": COUNT, "with_image": 200, "with_both": 200, "with_several_images": 0},
+            "pictures_left_out_of_posts_that_stay": {"image: missing, kept for its text": 3},
             "users": PEOPLE,
             "images": 120,
         },

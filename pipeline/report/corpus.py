@@ -180,9 +180,19 @@ def funnel(read: Metrics, split: Metrics, audit: Metrics) -> Bars:
         f"{title}; most of the others are left out as “{most}” ({count(out)})" if out else f"{title}; none is left out",
         bars,
         Grid(["Rows", "Number", "Share of what was read"], rows),
-        "A table lists each row that was left out, with its id and the reason (data/corpus/rejected, "
-        "data/split/posts).",
+        f"{_texts_and_pictures(read)} A table lists each row that was left out, with its id and the reason "
+        "(data/corpus/rejected, data/split/posts).",
     )
+
+
+def _texts_and_pictures(read: Metrics) -> str:
+    """How many posts of the corpus have either, and why pictures of posts that stay are not among them."""
+    posts, lost = read["posts"], read["pictures_left_out_of_posts_that_stay"]
+    lost = {reason.removeprefix("image: "): left_out for reason, left_out in lost.items()}
+    told = f"Of the posts of the corpus {count(posts['with_text'])} have a text, {count(posts['with_image'])} a picture"
+    if not lost:
+        return f"{told}."
+    return f"{told}; {plural(sum(lost.values()), 'picture')} of posts that stay could not be used: {reasons(lost)}."
 
 
 def _excluded(split: Metrics, audit: Metrics) -> dict[str, int]:

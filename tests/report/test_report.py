@@ -246,6 +246,11 @@ def test_a_setting_whose_auto_is_the_papers_value_does_not_differ(source):
     assert rows["clusters.k"] == "by the corpus"
 
 
+def test_pictures_that_posts_lost_are_told_where_what_went_in_is(page):
+    told = "3 pictures of posts that stay could not be used: 3 missing, kept for its text."
+    assert told in section(page, "What went in")
+
+
 def test_a_list_that_a_recipe_empties_is_told_as_none():
     params = validate(Path(__file__).parents[2] / "params.yaml").model_copy(update={"recipe": "best"})
     rows = {key: here for key, _, here in corpus.settings(params, "digest")[0].table.rows}
