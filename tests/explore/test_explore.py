@@ -307,6 +307,15 @@ def test_a_map_of_what_the_corpus_lacks_says_so(run, monkeypatch):
         assert b"The corpus has no" not in served.get("/map")[2]
 
 
+def test_an_empty_frame_stands_for_a_picture_only_beside_people_who_have_some(run, monkeypatch):
+    person = Views.person
+    for pictured in (lambda row: row > 0, lambda row: False):
+        shown = lambda self, row, has=pictured: person(self, row) | ({} if has(row) else {"image": None})  # noqa: E731
+        monkeypatch.setattr(Views, "person", shown)
+        with serving(run) as served:
+            assert (b'class="blank"' in served.get("/users")[2]) == pictured(1)
+
+
 def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab):
     folder = shutil.copytree(run, tmp_path / "run", symlinks=True)
     with serving(folder) as served:
