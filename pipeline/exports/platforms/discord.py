@@ -15,9 +15,11 @@ from pipeline.exports.posts import (
     last,
     micros,
 )
+from pipeline.exports.resolving import ENDINGS
 
 DIRECT = ("DirectTextChat", "DirectGroupTextChat")
 WRITTEN = ("Default", "Reply", "ThreadStarterMessage")
+_VIDEOS = (".mp4", ".mov", ".webm", ".m4v")
 
 
 def is_channel(record: Json) -> bool:
@@ -57,11 +59,8 @@ def _shown(message: Json) -> list[Shown]:
     found = []
     for one in message.get("attachments") or ():
         url, name = str(one.get("url") or ""), str(one.get("fileName") or "")
-        kind = last(name or url).lower().rpartition(".")[2]
-        if kind in _PICTURES | _VIDEOS:
-            found.append(Shown(ids(url, last(url), f"{one.get('id')}-{name}", one.get("id")), kind in _VIDEOS))
+        file = last(name or url).lower()
+        if file.endswith(ENDINGS + _VIDEOS):
+            names = ids(url, last(url), f"{one.get('id')}-{name}", one.get("id"))
+            found.append(Shown(names, file.endswith(_VIDEOS)))
     return found
-
-
-_PICTURES = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "heic", "avif", "jfif"}
-_VIDEOS = {"mp4", "mov", "webm", "m4v"}

@@ -7,8 +7,8 @@ download gives them knowingly.
 import re
 from typing import Any
 
-from pipeline.exports.platforms.instagram import mended
-from pipeline.exports.posts import NOT_A_POST, Edge, Found, Json, Left, Post, Shown, dig, each, ids, micros
+from pipeline.exports.platforms.instagram import mended, shown_at
+from pipeline.exports.posts import NOT_A_POST, Edge, Found, Json, Left, Post, dig, each, micros
 from pipeline.exports.sources import Tree
 
 _POSTS = r"(your_posts(__check_ins__photos_and_videos)?|your_facebook_activity_posts)(_\d+)?\.json"
@@ -47,9 +47,7 @@ def _post(post: Json, owner: str, tree: Tree) -> Found:
     if not said and not media:
         yield Left(f"{owner}/{when}", NOT_A_POST, mended(post.get("title")) or "neither words nor a picture")
         return
-    shown = tuple(
-        Shown(ids(tree.picture(one["uri"]), one["uri"]), one["uri"].lower().endswith((".mp4", ".mov"))) for one in media
-    )
+    shown = tuple(shown_at(tree, one["uri"]) for one in media)
     name = "/".join((owner, str(when), *([media[0]["uri"].rsplit("/", 1)[-1]] if media else ())))
     yield Post(name, None, owner, mended(said), micros(when), shown)
 

@@ -138,12 +138,17 @@ def _own_post(post: Json, owner: str, tree: Tree) -> Found:
     first: Json = media[0] if media else {}
     text = post.get("title") or (first.get("title") if len(media) == 1 else None)
     seen = [m["uri"] for m in media if m.get("uri")]  # a text of Threads has none
-    shown = tuple(Shown(ids(tree.picture(uri), uri), uri.lower().endswith((".mp4", ".mov"))) for uri in seen)
+    shown = tuple(shown_at(tree, uri) for uri in seen)
     if not media:
         yield Left(f"{owner} {post.get('creation_timestamp')}", NOT_A_POST, "no picture")
         return
     when = post.get("creation_timestamp") or first.get("creation_timestamp")
     yield Post(f"{owner}/{seen[0] if seen else when}", None, owner, mended(text), micros(when), shown)
+
+
+def shown_at(tree: Tree, uri: str) -> Shown:
+    """A picture or a video of a download of Meta's, by its path there."""
+    return Shown(ids(tree.picture(uri), uri), uri.lower().endswith((".mp4", ".mov")))
 
 
 def _owner(tree: Tree) -> str:
