@@ -20,22 +20,26 @@ AVX2 = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V4,AVX512_ICL,AVX512_SPR",
     "FAISS_SIMD_LEVEL": "AVX2",
     "OPENCV_IPP": "avx2",
-    "OPENCV_CPU_DISABLE": "AVX512-SKX",
     "ARROW_USER_SIMD_LEVEL": "AVX2",
 }
 """The variables by which each library is asked; one that is set already stays."""
+AVX512 = {"OPENCV_CPU_DISABLE": "AVX512-SKX"}
+"""Asked only where the processor has it: OpenCV is told what not to use, and complains of what is not there."""
+AVX512_FLAGS = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
+"""What AVX512-SKX stands for."""
 
 
 def settle(environment: MutableMapping[str, str] = os.environ, processor: Path = Path("/proc/cpuinfo")) -> None:
     """Ask all libraries for AVX2 in `environment`, where the processor has it. Libraries loaded already do not hear."""
     if environment.get("ARITHMETIC") == "native" or not processor.exists():
         return
-    flags = next((line for line in processor.read_text().splitlines() if line.startswith("flags")), "").split()
-    if {"avx2", "fma"} <= set(flags):
-        for name, value in AVX2.items():
+    flags = set(next((line for line in processor.read_text().splitlines() if line.startswith("flags")), "").split())
+    if {"avx2", "fma"} <= flags:
+        for name, value in (AVX2 | AVX512 if flags >= AVX512_FLAGS else AVX2).items():
             environment.setdefault(name, value)
 
 
 def settled() -> dict[str, str]:
-    """What this process asks for, to be asked for in a worker on another machine too."""
-    return {name: os.environ[name] for name in ("ARITHMETIC", *AVX2) if name in os.environ}
+    """What this process asks for, to be asked for in a worker on another machine too; that may have AVX-512."""
+    own = {name: os.environ[name] for name in ("ARITHMETIC", *AVX2, *AVX512) if name in os.environ}
+    return AVX512 | own if own.keys() >= AVX2.keys() else own
