@@ -165,19 +165,25 @@ def read_drawing(name: str, svg: bytes) -> Drawing:
     for field in work if work is not None else ():
         kind = etree.QName(field).localname if isinstance(field.tag, str) else ""
         if kind == "subject":
-            keywords = [_tidy("".join(keyword.itertext())) for keyword in field.iter("{*}li")]
+            keywords = [_said(keyword) for keyword in field.iter("{*}li")]
         elif kind == "license":
-            fields[kind] = next(iter(field.attrib.values()), "") or _tidy("".join(field.itertext()))
+            fields[kind] = next(iter(field.attrib.values()), "") or _said(field)
         elif kind in ("title", "description", "creator"):
-            fields[kind] = _tidy("".join(field.itertext()))
+            fields[kind] = _said(field)
     return Drawing(
         name,
         creator=fields.get("creator", ""),
         title=fields.get("title", ""),
         description=fields.get("description", ""),
-        keywords=[keyword for keyword in keywords if keyword and not _ARTEFACT.fullmatch(keyword)],
+        keywords=list(filter(None, keywords)),
         license=fields.get("license", ""),
     )
+
+
+def _said(field: etree._Element) -> str:
+    """The text in `field`, tidy; empty where a script of the library printed a reference in its place."""
+    text = " ".join(fix_text("".join(field.itertext())).split())
+    return "" if _ARTEFACT.fullmatch(text) else text
 
 
 def person(creator: str) -> str | None:
@@ -238,10 +244,6 @@ def _fold(text: str) -> str:
 
 
 @lru_cache(1 << 16)
-def _tidy(text: str) -> str:
-    return " ".join(fix_text(text).split())
-
-
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     """A file of the archive; a link is followed inside it."""
     file = archive.extractfile(member)
