@@ -36,7 +36,7 @@ def test_metadata_is_read_from_damaged_and_odd_files():
     )
     assert (drawing.title, drawing.creator, drawing.description) == ("A title", "Jörg", "Says")
     assert drawing.keywords == ["one", "two"] and drawing.license == FREE
-    assert text_of("a/title", title="A title", description="HASH(0x868a30c)", keywords=["one"]) == "A title. one"
+    assert text_of("b/title", title="A title", description="HASH(0x868a30c)", keywords=["one"]) == "A title. one"
     cut = read_drawing("a/b", svg("A title")[:-12] + b"<g \xff \x00")
     assert (cut.title, cut.creator) == ("A title", "Ann Author")
     other = svg("A title").replace(b"http://web.resource.org/cc/", b"http://creativecommons.org/ns#")
