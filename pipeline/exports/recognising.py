@@ -16,12 +16,15 @@ from pipeline.exports.platforms import (
     bluesky,
     discord,
     facebook,
+    facepager,
     gallery_dl,
     instagram,
     mastodon,
     reddit,
     telegram,
+    tiktok,
     twitter,
+    whatsapp,
     zeeschuimer,
 )
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
@@ -62,6 +65,7 @@ JSON = (
     _Kind("Discord, a channel", discord.is_channel, discord.channel),
     _Kind("Bluesky, events of Tap", bluesky.is_tap, bluesky.tap),
     _Kind("Instagram, instagram-scraper", instagram.is_scraped, instagram.scraped),
+    _Kind("TikTok, a person's download", tiktok.is_download, tiktok.download),
 )
 TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] = (
     ("X, a person's archive", twitter.is_archive, twitter.archive),
@@ -116,6 +120,8 @@ def _at(
         for inner in tree.names:
             if path.is_dir() and (inner.lower().endswith(".zip") or path / inner in packed):
                 yield from _at(path / inner, mapped, aside, told, packed)
+            elif inner.lower().endswith(".txt") and (held := _chat(tree, inner, path)):
+                yield held
             elif inner.lower().endswith(WORKBOOKS):
                 told.append(f"{path}/{inner} is a spreadsheet's own file: {OF_WORKBOOK}")
             elif not inner.lower().endswith((*ENDINGS, *_BESIDE, ".zip")) and not PurePosixPath(inner).name.startswith(
@@ -124,6 +130,15 @@ def _at(
                 yield from _file(tree.open(inner), f"{path}/{inner}", mapped, aside, told)
     else:
         yield from _file(path.open("rb"), str(path), mapped, aside, told)
+
+
+def _chat(tree: Tree, inner: str, path: Path) -> Export | None:
+    """A chat of WhatsApp and the media beside it; None where a text file is something else."""
+    with unpacked(tree.open(inner)) as stream:
+        if not whatsapp.is_chat(stream.peek(whatsapp.BEGINNING)):  # type: ignore[attr-defined]
+            return None
+        data = stream.read()
+    return Export(str(path), *whatsapp.chat(data, f"{path}/{inner}", tree, inner[: inner.rfind("/") + 1]))
 
 
 def _begins(path: Path, magic: bytes) -> bool:
@@ -153,15 +168,23 @@ def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Asid
         told.append(f"{path} is a tar: let its name end in .tar.gz, or unpack it and name the folder")
         return
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if whatsapp.is_chat(head):
+        yield Export(path, *whatsapp.chat(plain.read(), path))
+        return
     if head[:4] == b"PAR1" or head[:6] == b"ARROW1" or head[:4] == b"\xff\xff\xff\xff":
         names, rows = arrow_rows(plain, path, aside, lambda held: mapped or columns.fitting(held))
         yield from _table(names, rows, path, mapped, told)
     elif bluesky.is_car(head):
         yield Export(path, "Bluesky, a repository (CAR)", bluesky.car(plain.read(), path))
+    elif head.startswith(facepager.MAGIC) and (nodes := facepager.database(plain, path)):
+        yield Export(path, "Facepager, a database", nodes)
     elif begin in (b"{", b"["):
         yield from _json(plain, path, mapped, told)
     else:
         top = head.decode("utf-8", "replace").split("\n", 1)[0].rstrip("\r").lstrip("\ufeff")
+        if not mapped and facepager.is_table(header_of(top)):
+            yield Export(path, "Facepager, a table", facepager.table(table(plain), path))
+            return
         preset = mapped or columns.fitting(header_of(top))
         flickr = next(p for p in columns.presets() if p.header)
         if preset is None and top.count("\t") == len(flickr.header or ()) - 1 and top.split("\t")[1].isdigit():

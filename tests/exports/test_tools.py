@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+import sqlite3
 
 import pytest
 from exports.test_parts import run
 
-from pipeline.exports.posts import Post, Shown
+from pipeline.exports.posts import Post, Shown, dig
 from pipeline.exports.resolving import Pictures
 from pipeline.exports.sources import Tree
+from pipeline.running.errors import UserError
 
 BIG = 1_234_567_890_123_456_789
 WHEN, ISO = "2020-09-13 12:26:40", "2020-09-13T12:26:40+00:00"
@@ -255,3 +257,58 @@ def test_a_picture_known_by_its_address_may_be_called_by_its_post_but_not_by_a_m
     (tmp_path / f"{post_id}.jpg").write_bytes(b"x")
     _, (post,), *_ = run(tmp_path, tmp_path / "t.csv", [tmp_path])
     assert bool(post["image"]) == there
+
+
+ON = "2020-09-13T12:26:40+0000"
+NODES = [
+    ("page", "seed", None, None),
+    ("7_1", "data", "Facebook:/<page-id>/posts", {"message": 'words; "more"', "created_time": ON}),
+    ("8_2", "data", "Facebook:/<page-id>/feed", {"message": "of a visitor", "created_time": ON, "from": {"id": "9"}}),
+    ("1_3", "data", "Facebook:/<post-id>/comments", {"message": "of nobody", "created_time": ON}),
+    ("v1", "data", "YouTube:/search", {"snippet": {"title": "a video", "channelId": "UC1", "publishedAt": ON}}),
+    ("page", "offcut", "Facebook:/<page-id>/posts", {"paging": {}}),
+]
+CHOSEN = ["message", "created_time", "from.id", "snippet.title", "snippet.channelId", "snippet.publishedAt"]
+
+
+def test_facepager_gives_the_same_by_its_table_and_by_its_database(tmp_path):
+    with sqlite3.connect(tmp_path / "nodes.db") as made:
+        made.execute("CREATE TABLE Nodes (id INTEGER PRIMARY KEY, objectid, objecttype, querytype, response)")
+        rows = [(*node[:3], json.dumps(node[3]) if node[3] else None) for node in NODES]
+        made.executemany("INSERT INTO Nodes VALUES (NULL, ?, ?, ?, ?)", rows)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=";", quoting=csv.QUOTE_ALL)
+    head = ["level", "id", "parent_id", "object_id", "object_type", "object_key", "query_status", "query_time"]
+    writer.writerow([*head, "query_type", *CHOSEN])
+    for name, kind, query, answer in NODES:
+        cells = [dig(answer, *column.split(".")) for column in CHOSEN]
+        writer.writerow(list(map(str, [1, 2, 1, name, kind, None, "fetched (200)", WHEN, query, *cells])))
+    (tmp_path / "nodes.csv").write_text("\ufeff" + text.getvalue(), newline="")
+    found = []
+    for name in ("nodes.db", "nodes.csv"):
+        (tmp_path / name[-3:]).mkdir()
+        metrics, posts, _, rejected = run(tmp_path / name[-3:], tmp_path / name)
+        found.append([(p["post_id"], p["user_id"], p["text"], p["created_at"].isoformat()) for p in posts])
+        assert metrics["rejected"] == {"not a post": 2, "author unknown": 1} and len(rejected) == 3
+    assert (
+        found[0]
+        == found[1]
+        == [
+            (*row, ON[:19])
+            for row in [("7_1", "7", 'words; "more"'), ("8_2", "9", "of a visitor"), ("v1", "UC1", "a video")]
+        ]
+    )
+
+
+def test_a_database_of_something_else_is_told_and_a_damaged_one_refused(tmp_path):
+    with sqlite3.connect(tmp_path / "x.db") as made:
+        made.execute("CREATE TABLE places (id INTEGER)")
+    with pytest.raises(UserError, match=r"x\.db is no export that is known here .*no text in UTF-8"):
+        run(tmp_path, tmp_path / "x.db")
+    with sqlite3.connect(tmp_path / "nodes.db") as made:
+        made.execute("CREATE TABLE Nodes (id INTEGER PRIMARY KEY, objectid, objecttype, querytype, response)")
+        made.executemany("INSERT INTO Nodes VALUES (NULL, '1', 'data', 'q', ?)", [("x" * 4000,)] * 50)
+    whole = (tmp_path / "nodes.db").read_bytes()
+    (tmp_path / "nodes.db").write_bytes(whole[:-80_000] + b"\xff" * 80_000)
+    with pytest.raises(UserError, match="cannot be read to its end"):
+        run(tmp_path, tmp_path / "nodes.db")
