@@ -8,6 +8,8 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 # Keep bytecode even where the environment forbids it, as container images do: otherwise each process compiles all its
 # imports, which takes seconds. Not with less than 1 GiB free: a full disk would cut bytecode off (tools/mend.py).
 export PYTHONDONTWRITEBYTECODE := $(shell df -Pk . | awk 'NR == 2 && $$4 < 1048576 { print 1 }')
+# Paths and printing in UTF-8, in any locale (pipeline/running/utf8.py).
+export PYTHONUTF8 := 1
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 BASE ?= main
 POSTS ?= 10000

@@ -16,6 +16,7 @@ import uvicorn
 
 from explore.app import application
 from pipeline.running.errors import UserError
+from pipeline.running.utf8 import entry
 from pipeline.space.space import KINDS, Space
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -81,4 +82,4 @@ def _warm(space: Space) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

@@ -11,6 +11,7 @@ from explore.forms import NARROWING, Data, Wrong
 from explore.views import Views
 from pipeline.report.cards import clip
 from pipeline.running.errors import UserError
+from pipeline.running.utf8 import entry
 from pipeline.space.space import KINDS, Space
 
 
@@ -71,4 +72,4 @@ def answers(given: argparse.Namespace) -> Data:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

@@ -20,6 +20,7 @@ from pipeline.report.cards import clip
 from pipeline.report.wording import plural
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
+from pipeline.running.utf8 import entry
 from pipeline.space.space import Space
 
 Node = tuple[str, str, dict[str, Any]]
@@ -118,4 +119,4 @@ def _quoted(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

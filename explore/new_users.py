@@ -23,6 +23,7 @@ from pipeline.pictures.reading import Rejected
 from pipeline.report.wording import plural
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_file
+from pipeline.running.utf8 import entry
 from pipeline.space.newcomers import Newcomers
 from pipeline.space.space import Space
 from pipeline.tables.table import vectors
@@ -95,4 +96,4 @@ def read(path: Path) -> tuple[list[dict[str, Any]], list[tuple[int, str, str]]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

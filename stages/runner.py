@@ -20,6 +20,7 @@ from pipeline.running.checkpoints import checkpoint_folder, fingerprint
 from pipeline.running.engines import check, took
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
+from pipeline.running.utf8 import in_utf8
 
 TIMINGS = Path("timings")
 _CUT = re.compile(r"\d+ requested and \d+ written$")
@@ -28,6 +29,7 @@ _CUT = re.compile(r"\d+ requested and \d+ written$")
 
 def run(stage: str, main: Callable[[], None]) -> None:
     """Run `main` as the stage `stage`; exits with status 1 and one sentence where the user can mend what is wrong."""
+    in_utf8()
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("gensim").setLevel(logging.WARNING)
     begun = time.perf_counter()

@@ -7,6 +7,8 @@ for the stage that always runs.
 import subprocess
 import sys
 
+from pipeline.running.utf8 import entry
+
 
 def main() -> int:
     """Exit status 1, with the stages that are stale, where dvc.lock has to be made anew."""
@@ -22,4 +24,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

@@ -23,6 +23,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.pictures.storing import to_rgb
 from pipeline.report.wording import plural
+from pipeline.running.utf8 import entry
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CLOSE, DIFFERENT
@@ -96,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

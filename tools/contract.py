@@ -22,6 +22,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline.running.utf8 import entry
+
 FIRST_PARTY = ("pipeline", "stages")
 DVC_FILES = (Path("dvc.yaml"), Path("paper/dvc.yaml"))
 ROOMS = tuple(
@@ -184,4 +186,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

@@ -31,6 +31,7 @@ from pipeline.report.wording import plural
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cache_folder
 from pipeline.running.params import load
+from pipeline.running.utf8 import entry
 from pipeline.tables.corpus import POSTS, pictures_of
 from tools.searching import Search, Searched
 
@@ -299,4 +300,4 @@ def _tell(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

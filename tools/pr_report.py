@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.common.names import code
+from pipeline.running.utf8 import entry
 from tools.results import METHODS, TASKS
 
 COMMENT, SUMMARY = 60_000, 900_000
@@ -275,4 +276,4 @@ def _run(*command: str, check: bool = True) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

@@ -9,6 +9,7 @@ import sys
 from pipeline.corpus.names import folded
 from pipeline.privacy.keys import Key
 from pipeline.running.errors import UserError
+from pipeline.running.utf8 import entry
 
 
 def main(words: list[str] | None = None) -> int:
@@ -29,4 +30,4 @@ def main(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pipeline.running.utf8 import entry
 from tools.blocks import put
 from tools.results import METHODS, METRICS, TASKS, Metrics, read
 
@@ -91,4 +92,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

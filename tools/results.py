@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.report.wording import plural
+from pipeline.running.utf8 import entry
 from tools.took import took
 
 METRICS, PAGE = Path("metrics"), Path("report/index.html")
@@ -116,4 +117,4 @@ def _table(rows: list[list[str]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.running.utf8 import entry
 from tools.blocks import put
 
 EVERYWHERE = {"common", "running", "tables"}
@@ -91,4 +92,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

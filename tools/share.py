@@ -22,6 +22,7 @@ from pipeline.report.paper import of_this_run
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_file
 from pipeline.running.params import load
+from pipeline.running.utf8 import entry
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.embedding import VOCABULARY
 from tools.searching import Search
@@ -167,4 +168,4 @@ def _is_whole(path: Path, name: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

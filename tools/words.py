@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 
+from pipeline.running.utf8 import entry
 from pipeline.tables.table import strings
 from pipeline.text.by_language import ENGLISH, rules
 from pipeline.text.cleaning import lists, stretches
@@ -46,4 +47,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)

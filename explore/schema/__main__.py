@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic.json_schema import models_json_schema
 
 from explore.schema.pages import PAGES
+from pipeline.running.utf8 import entry
 
 FILE = Path(__file__).parents[1] / "static/schema.json"
 
@@ -33,4 +34,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry(main)
