@@ -89,13 +89,21 @@ def _opened(corpus: Corpus, seed: int, mentions: str) -> Iterator[tuple[Source, 
         with _private_scratch() as folder:
             with guarded(keyed):
                 told = convert_corpus.converted(corpus, folder, folder)
-            handles = pq.read_table(folder / "users.parquet", columns=["user_id", "name"]).to_pylist()
-            named = {row["user_id"]: row["name"] for row in handles if row["name"]}
+            named = _handles(folder)
             left = REJECTED.of([tuple(map(str, row.values())) for row in _rejected(folder)])
             source = ExportedCorpus(folder, Path(corpus.links_into) if corpus.links_into else None)
             yield DiscreetSource(source, tombstones, key, mentions == "keyed", named, left), {"converted": told}
     else:
         yield DiscreetSource(_source(corpus, seed), tombstones, key, mentions == "keyed"), {}
+
+
+def handles(corpus: Corpus) -> dict[str, str]:
+    """Names of users by their ids, for which an export is read again; nobody's where the corpus is none."""
+    if corpus.source != "export":
+        return {}
+    with _private_scratch() as folder, guarded(corpus.pseudonyms == "keyed"):
+        convert_corpus.converted(corpus, folder, folder)
+        return _handles(folder)
 
 
 def named_by_source() -> set[str]:
@@ -119,6 +127,11 @@ def named_by_source() -> set[str]:
             found |= {Path(name).name for name in rows["image"].drop_null().to_pylist()}
             found |= set(refused["id"].to_pylist())
     return found
+
+
+def _handles(folder: Path) -> dict[str, str]:
+    held = pq.read_table(folder / "users.parquet", columns=["user_id", "name"]).to_pylist()
+    return {row["user_id"]: row["name"] for row in held if row["name"]}
 
 
 def _rejected(folder: Path) -> list[dict[str, object]]:

@@ -14,11 +14,12 @@ import csv
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from ruamel.yaml import YAML
 
@@ -31,8 +32,10 @@ from pipeline.report.wording import plural
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cache_folder
 from pipeline.running.params import load
+from pipeline.running.schema import Corpus
 from pipeline.running.utf8 import entry
 from pipeline.tables.corpus import POSTS, pictures_of
+from stages import import_corpus
 from tools.searching import Search, Searched
 
 CORPUS, MARKS = Path("data/corpus/posts"), Path("data/marks.csv")
@@ -104,7 +107,7 @@ def _erase(users: list[str], posts: list[str], stages: list[str], yes: bool) -> 
         raise UserError("nothing was done: answer yes, or give --yes (make erase … YES=1).")
 
     hashes = erased.add(users, posts)
-    traces = _traces(users, posts)
+    traces = _traces(users, posts, _named(params.corpus))
     done = [f"{plural(len(hashes), 'tombstone')}: the import leaves these people and posts out from now on."]
     done += _remove_experiments(experiments)
     done += _remove_outputs()
@@ -132,16 +135,31 @@ def _erase(users: list[str], posts: list[str], stages: list[str], yes: bool) -> 
     return 0 if finished and not searched.hits else 1
 
 
-def _traces(users: list[str], posts: list[str]) -> Traces:
-    """Names of the person as they may stand in tables: given, as pseudonyms, with their posts, pictures and texts."""
+def _named(corpus: Corpus) -> dict[str, str]:
+    """Names of users by their ids; nobody's, told, where the export cannot be read any more."""
+    try:
+        return import_corpus.handles(corpus)
+    except UserError as error:
+        _tell(f"The export is not read again, so people are known by what you gave alone: {error}")
+        return {}
+
+
+def _traces(users: list[str], posts: list[str], named: Mapping[str, str]) -> Traces:
+    """Names of the person as they may stand in tables: given, as pseudonyms, with their posts, pictures and texts.
+
+    `named`: names of users by id, since tables know by its id whom an export, and who asks, knows by a name.
+    """
     key, tombstones = Key.held(), Tombstones.held()
+    ids = {user for user, name in named.items() if users and (tombstones.user(user) or tombstones.user(name))}
+    ids |= {key.pseudonym("user", user) for user in ids}
     names = {form for user in users for form in (user, erased.same(user))} | set(posts)
     names |= {key.pseudonym("user", user) for user in users} | {key.pseudonym("post", post) for post in posts}
+    names |= ids | {f"@{named[user]}" for user in ids & set(named)}
     own, images, people = set[str](), set[str](), set[str]()
     if CORPUS.is_dir():
         held = POSTS.read(CORPUS)
-        ids = held["post_id"], held["user_id"]
-        gone = pc.is_valid(tombstones.of(ids[1], ids[0], {}))
+        by_id = pc.is_in(held["user_id"], pa.array(sorted(ids), pa.string()))
+        gone = pc.or_(pc.is_valid(tombstones.of(held["user_id"], held["post_id"], {})), by_id)
         theirs, others = held.filter(gone), held.filter(pc.invert(gone))
         own = set(theirs["post_id"].to_pylist())
         if users:

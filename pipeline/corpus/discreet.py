@@ -152,10 +152,14 @@ class DiscreetSource:
         return found
 
     def _answered(self, name: str) -> str | None:
-        user = self._ids.get(erased.same(name), name)
-        if self._tombstones.user(user) or self._tombstones.user(self._handles.get(user, name)):
+        if self._gone(name):
             return None
-        return self._key.pseudonym("user", user) if self._key else name
+        return self._key.pseudonym("user", self._ids.get(erased.same(name), name)) if self._key else name
+
+    def _gone(self, name: str) -> str | None:
+        """The tombstone of a person of this id or name, by whichever of the two they were erased."""
+        user = self._ids.get(erased.same(name), name)
+        return next(filter(None, map(self._tombstones.user, (name, user, self._handles.get(user)))), None)
 
     def _answer(self, post_id: str) -> str | None:
         if self._tombstones.post(post_id) or self._leads_to_erased(post_id):
@@ -175,7 +179,7 @@ class DiscreetSource:
         return pa.chunked_array([[None if t is None else change(t) for t in column.to_pylist()]], pa.string())
 
     def _mention(self, name: str) -> str:
-        if self._key is None or not self._keep_mentions or self._tombstones.user(name):
+        if self._key is None or not self._keep_mentions or self._gone(name):
             return " "
         user = self._ids.get(erased.same(name), name)
         return "@" + self._key.pseudonym("user", user)
@@ -186,7 +190,7 @@ class DiscreetSource:
 
     def _leads_to_erased(self, address: str) -> bool:
         parts = {*_STEPS.split(address), *address.split("/")}  # did:plc:… is one name
-        return any(self._tombstones.user(part) for part in parts if part)
+        return any(self._gone(part) for part in parts if part)
 
     def pictures(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | Picture | Rejected]]:
         """The files of these names, which are pseudonyms where there are any."""
@@ -233,7 +237,7 @@ class DiscreetSource:
         rows, seen = [], Counter[tuple[str, str, str]]()
         for row in refused.to_pylist():
             gone = self._tombstones.post(row["id"]) if of_posts else None
-            gone = gone or self._tombstones.user(row["id"])
+            gone = gone or self._gone(row["id"])
             told = (row["id"], row["reason"], row["detail"])
             place = _place(row["detail"]) + ("" if of_posts else " of the users")
             if gone:

@@ -27,6 +27,9 @@ the further ones of the post, and may be left out."""
 WITH_DETAILS = pa.schema([*CANDIDATES, *(DETAILS.schema.field(name) for name in TOLD)])
 """The same with what is told of a post beside its content; each of these columns may be left out."""
 
+STRANGER = "user without a post that is kept"
+ALL_STRANGERS = f"{STRANGER}, as all of their table"
+"""Why a row of a table of users is of no use; that all are so tells that ids are written in two ways."""
 PIECE = 1 << 18
 """Rows that are held and written at once."""
 

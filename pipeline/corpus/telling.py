@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.corpus.cells import LOST
 from pipeline.corpus.rounded import ROUNDED
+from pipeline.corpus.rows import ALL_STRANGERS
 
 MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
 """Shares from which on a loss is told."""
@@ -22,7 +23,9 @@ TO_DO = {
     "id longer than a name": "is another column the one of ids?",
     "unreadable row": "save the table as UTF-8, with quotes around what holds the separator, and closed",
     LOST: "export the table again, with its columns as text",
-    "created_at is no time": "ISO 8601, Unix time, RFC 2822 and Twitter's way are read; leave it empty where unknown",
+    "created_at is no time": "ISO 8601, Unix time, RFC 2822 and Twitter's way are read, and figures alone only with "
+    "the year first, as 05/04/2024 may be two days (in a spreadsheet, give the cells the format yyyy-mm-dd hh:mm, "
+    "and save again); leave it empty where unknown",
     "image: not an image of a known format": "JPEG, PNG, WebP, GIF, BMP, AVIF and HEIC are read; convert others",
     "image: unreadable": "have they permission to be read, and are zips without a password? The details are in "
     "data/corpus/rejected",
@@ -54,8 +57,7 @@ def losses(metrics: Mapping[str, Any], why: Callable[[], str]) -> list[str]:
     users_in, gone = metrics["users_in"], metrics["users_in"] - metrics["users"]
     if gone > MUCH_OF_USERS * users_in:
         told.append(f"{gone} of {users_in} users {_are(gone)} left out: see data/corpus/rejected.")
-    strangers = metrics["users_rejected"].get("user without a post that is kept", 0)
-    if strangers and not metrics["users_described"]:
+    if ALL_STRANGERS in metrics["users_rejected"]:
         told.append("no row of the table of users is of a user who posts: do both write ids the same way?")
     return told
 

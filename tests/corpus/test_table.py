@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.corpus import streams
 from pipeline.corpus.listing import listing
+from pipeline.corpus.rows import ALL_STRANGERS
 from pipeline.corpus.sources.table import TableCorpus
 from pipeline.pictures.reading import Rejected
 from pipeline.running.errors import UserError
@@ -254,6 +255,8 @@ def test_users_have_the_interests_and_brand_that_the_table_gives_else_none(csv_f
         ("stranger", "user without a post that is kept"),
         ("e", "brand is not true or false"),
     }
+    refused = users_of(csv_file("user_id,interests,brand\n7.0x,,\n", "users.csv"), ["7"])[1]
+    assert [(row_id, reason) for row_id, reason, _ in refused] == [("7.0x", ALL_STRANGERS)]
 
 
 def test_the_three_formats_give_the_same_users(csv_file, tmp_path):

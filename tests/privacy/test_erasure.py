@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from commands import ROOT
 from commands import run as command
 from exports.truth import truth
 from exports.writers import fourcat_csv, twarc_pages
+from exports.writers.shared import handle
 from privacy.test_pseudonyms import FIRST, PEOPLE, SMALL, planted, run
 from ruamel.yaml import YAML
 
@@ -20,6 +22,7 @@ from benchmarks import lay_out, write_params
 from pipeline.privacy import erased
 from pipeline.privacy.erased import REASON, Tombstones
 from pipeline.privacy.keys import Key
+from pipeline.running.params import load
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
 from tools import erase
 from tools.searching import Search
@@ -77,27 +80,43 @@ def test_a_tombstone_knows_a_person_by_name_and_by_pseudonym_and_names_nobody(tm
     assert found.of(column, pa.chunked_array([["p1", "p2", "p3"]]), {"u7": "ANNA"}).null_count == 0
 
 
-@pytest.mark.parametrize("writer", [twarc_pages, fourcat_csv], ids=lambda writer: writer.__name__)
-def test_an_export_keeps_nothing_of_who_was_erased(writer, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("writer", "by_name", "pseudonyms"),
+    [(fourcat_csv, False, "keep"), *((twarc_pages, one, kind) for one in (False, True) for kind in ("keep", "keyed"))],
+    ids=str,
+)
+def test_an_export_keeps_nothing_of_who_was_erased_by_id_or_by_name(writer, by_name, pseudonyms, tmp_path, monkeypatch):
     (tmp_path / "export").mkdir()
-    written = writer(tmp_path / "export", truth(6, 24))
+    posts = truth(6, 24)
+    gone = next(post.user for post in posts if not post.trap)
+    others = [k for k, post in enumerate(posts) if post.user != gone and not post.trap]
+    for k in others[:4]:
+        posts[k] = replace(posts[k], text=f"{posts[k].text} thanks @{handle(gone)}")
+    written = writer(tmp_path / "export", posts)
     lay_out(tmp_path)
     corpus = {
         "source": "export", "posts": str(written.posts), "images": str(written.images or tmp_path / "none"),
-        "columns": written.columns, "min_posts_per_user": 2,
+        "columns": written.columns, "min_posts_per_user": 2, "pseudonyms": pseudonyms,
     }  # fmt: skip
     write_params(tmp_path, {"corpus": corpus, **SMALL})
     run(tmp_path, FIRST[:5])
-    posts = POSTS.read(tmp_path / "data/corpus/posts").to_pylist()
-    gone = posts[0]["user_id"]
-    theirs = [post["post_id"] for post in posts if post["user_id"] == gone]
     monkeypatch.chdir(tmp_path)
-    erased.add([gone], [])
+    user = written.user_id(next(post for post in posts if post.user == gone))
+    ids = {user, Key.held().pseudonym("user", user)}
+    table = POSTS.read(tmp_path / "data/corpus/posts")
+    theirs = [post["post_id"] for post in table.to_pylist() if post["user_id"] in ids]
+    assert theirs and hits(tmp_path, [f"@{handle(gone)}" if pseudonyms == "keep" else max(ids)])
+    asked = handle(gone) if by_name else user
+    erased.add([asked], [])
+    traces = erase._traces([asked], [], erase._named(load("corpus").corpus))
+    assert traces.posts == set(theirs) and ids & traces.users and ids <= set(traces.names)
     run(tmp_path, FIRST[:5])
     assert [path.name for path in (tmp_path / "data/converted").iterdir()] == ["README"]
     left = POSTS.read(tmp_path / "data/corpus/posts")
-    assert left.num_rows == len(posts) - len(theirs) > 20
-    assert hits(tmp_path, [name for name in [gone, *theirs] if len(name) > 5]) == []
+    assert left.num_rows == table.num_rows - len(theirs) > 20
+    assert (
+        hits(tmp_path, [*traces.names, *(name for name in [*ids, *theirs, f"@{handle(gone)}"] if len(name) > 5)]) == []
+    )
 
 
 def test_whom_to_erase_has_to_be_said_and_agreed_to(fabricated, tmp_path, monkeypatch, capsys):

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline.corpus import cells, details, files
 from pipeline.corpus.files import Pieces
-from pipeline.corpus.rows import CANDIDATES, joined, rejected_rows
+from pipeline.corpus.rows import ALL_STRANGERS, CANDIDATES, STRANGER, joined, rejected_rows
 from pipeline.pictures.finding import Pictures, opened
 from pipeline.pictures.reading import Rejected
 from pipeline.running.schema import Corpus
@@ -122,10 +122,12 @@ def _told_of(known: Container[str], path: Path) -> tuple[dict[str, dict[str, Any
             elif brand is None:
                 others.append((user_id, "brand is not true or false", f"{place}: {row['brand']}"))
             elif user_id not in known:
-                others.append((user_id, "user without a post that is kept", place))
+                others.append((user_id, STRANGER, place))
             else:
                 interests = sorted(set(row["interests"] or []))
                 found[user_id] = {"user_id": user_id, "interests": interests, "brand": brand}
+    if not found:
+        others = [(name, ALL_STRANGERS if reason == STRANGER else reason, detail) for name, reason, detail in others]
     return found, pa.concat_tables([*refused, REJECTED.of(others)])
 
 
