@@ -84,7 +84,8 @@ def main() -> None:
     tables = Tables.read()
     shelf = shelf_of(tables, params.report)
     page = parts(params, measured, tables, shelf)
-    sections = [Section(name, LEADS.get(name, ""), held) for name, held in page.items()]
+    leads = {**LEADS, "Any to any": LEADS["Any to any"] + (WITH_IMAGES if tables.groups.num_rows else "")}
+    sections = [Section(name, leads.get(name, ""), held) for name, held in page.items()]
     write_text(render("Users, images and texts in one space", lead(params, measured["import"]), sections), PAGE)
     log.info("%s: %d pictures, %.1f MB", PAGE, len(shelf.thumbnails), PAGE.stat().st_size / 1e6)
 
@@ -211,10 +212,9 @@ LEADS = {
     "count half).",
     "Model card and datasheet": "Also as Markdown in data/card. Questions in brackets are for the person who "
     "publishes the model.",
-    "Any to any": "Texts, images and users are in one space, so each can be used to search for the others. A user is "
-    "shown "
-    "with the first image of their training posts, which is not what was matched.",
+    "Any to any": "Texts, images and users are in one space, so each can be used to search for the others.",
 }
+WITH_IMAGES = " A user is shown with the first image of their training posts, which is not what was matched."
 
 
 def _card() -> list[Part]:

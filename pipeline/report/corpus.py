@@ -114,11 +114,15 @@ def _value(value: object) -> str:
     return number(value, 6) if isinstance(value, float) else str(value)
 
 
+_DIRECTIONS = ("no direction", "one direction", "two directions", "three directions")
+
+
 def flow(
     read: Metrics, split: Metrics, audit: Metrics, words: Metrics, train: Metrics, images: int, different: int
 ) -> Steps:
     """The path from files to figures, and what each step gave."""
     posts, test = audit["posts"], audit["queries"]["test"]
+    asked = _DIRECTIONS[sum(task["queries"] > 0 for task in test.values())]
     gave = {
         "Import": (
             "Posts, users and images become tables; what is left out has a reason",
@@ -146,7 +150,7 @@ def flow(
             + (f"the best is number {train['best_epoch']}" if train["best_epoch"] else "the start is kept"),
         ),
         "Evaluation": (
-            "Retrieval in three directions, four baselines, interests, clusters",
+            f"Retrieval in {asked}, four baselines, interests, clusters",
             plural(sum(task["queries"] for task in test.values()), "query", "queries"),
         ),
     }

@@ -61,11 +61,10 @@ def clusters(
             _title(found),
             shown,
             Grid(header, rows, words=(0, 2, 3)),
-            "In a word cloud, size shows how typical a word is of the cluster (log-odds). The table also has the "
-            "most frequent "
-            f"words, without the {common} most common of the corpus, as in the paper. Pictures are those nearest to "
-            f"the "
-            "centre, one of each group of copies."
+            "In a word cloud, size shows how typical a word is of the cluster (log-odds). The table also has the most "
+            "frequent words"
+            + (f", without the {common} most common of the corpus, as in the paper." if common else ".")
+            + (" Pictures are those nearest to the centre, one of each group of copies." if len(seen) else "")
             + (f" Not shown: {plural(len(told), 'cluster')} of fewer than {FEWEST} users." if told else ""),
         )
     ]

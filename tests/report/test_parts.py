@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -108,6 +109,24 @@ def test_where_every_cluster_is_of_few_there_is_a_sentence_and_no_empty_table():
     found = {"users": 2, "clusters": 2, "smallest": 1, "largest": 1}
     (part,) = people.clusters(found, users, CLUSTER_WORDS.empty(), CLUSTER_IMAGES.empty(), 0, None)
     assert part == Note("2 users in 2 clusters of 1 to 1. None is shown, as each has fewer than 3 users.")
+
+
+@pytest.mark.parametrize(("images", "common"), [([], 0), ([(0, 1, "i", 0.5)], 90)])
+def test_clusters_are_told_of_pictures_and_common_words_where_there_are_some(images, common):
+    users = CLUSTER_USERS.of([(name, 0, 1.0) for name in "abc"])
+    found = {"users": 3, "clusters": 1, "smallest": 3, "largest": 3}
+    shelf = SimpleNamespace(people="shown", called=lambda name, most: name, image=lambda image: Card(image))
+    (part,) = people.clusters(found, users, CLUSTER_WORDS.empty(), CLUSTER_IMAGES.of(images), common, shelf)
+    assert ("Pictures" in part.note) == bool(images) and ("most common" in part.note) == bool(common)
+
+
+@pytest.mark.parametrize(("asked", "told"), [((5, 0, 0), "one direction"), ((5, 2, 2), "three directions")])
+def test_the_path_tells_of_as_many_directions_as_were_asked(asked, told):
+    queries = {task: {"queries": number} for task, number in zip(results.TASKS, asked, strict=True)}
+    audit = {"posts": dict.fromkeys(("train", "val", "test"), 1), "queries": {"test": queries}}
+    steps = corpus.flow({"rows_out": 1, "users": 1}, {"posts": {"removed_duplicates": 0}}, audit,
+                        {"distinct_words": {"kept": 1}}, {"epochs": 1, "best_epoch": 1}, 0, 0)  # fmt: skip
+    assert told in str(steps)
 
 
 def test_an_epoch_that_validation_did_not_choose_is_not_called_the_best():
