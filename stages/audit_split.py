@@ -17,7 +17,7 @@ Writes  data/split/posts         the same posts; a near-copy of held-out content
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -33,22 +33,16 @@ from pipeline.running.schema import Params
 from pipeline.split.as_written import written_words
 from pipeline.split.audit import Finding, across, check_groups_whole, exclude, remaining, with_pairs
 from pipeline.split.corner_votes import voted
-from pipeline.split.exact_search import (
-    Found,
-    nearest_of_each,
-    search_images,
-    search_texts,
-    unit,
-    word_sets,
-)
+from pipeline.split.exact_search import Found, nearest_of_each, search_images, search_texts, unit
 from pipeline.split.pictures import confirm
 from pipeline.split.sets import TASKS, Content, check_enough, held_out_queries
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL, held_out_fractions
 from pipeline.split.sketches import Sketches
+from pipeline.split.word_sets import word_sets
 from pipeline.tables.corpus import POSTS, pictures_of
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.split import ASSIGNED, CLOSE, CONTENT, NEAR_COPY, SETS
-from pipeline.tables.table import matrix, positions
+from pipeline.tables.table import Table, matrix, positions
 from pipeline.tables.text import WORDS
 from stages.runner import resumable, run
 
@@ -61,6 +55,9 @@ ASSIGNED_PATH = Path("data/split/assigned")
 SPLIT = Path("data/split")
 METRICS = Path("metrics/audit.json")
 
+AT_ONCE = 100_000
+"""Posts that are written at a time."""
+
 log = logging.getLogger("audit_split")
 
 
@@ -69,11 +66,12 @@ def main() -> None:
     assigned = ASSIGNED.read(ASSIGNED_PATH)
     before = _sides(assigned["split"])
     check_groups_whole(assigned["group_id"], before)
-    content = _content(assigned["post_id"])
+    row, content = _content(assigned["post_id"])
 
     with resumable("audit_split") as folder:
-        texts, text_of = _audit_texts("text", content["words"], content["post_id"], before, params, folder)
-        written, written_of = _audit_written(content, before, params, folder)
+        texts, text_of = _audit_texts("text", content["words"].chunks, content["post_id"], before, params, folder)
+        as_written = _written(row, pc.greater(pc.list_value_length(content["words"]), 0))
+        written, written_of = _audit_texts("written", as_written, content["post_id"], before, params, folder)
         images, post_of, image_of = _audit_images(content, before, params, folder)
     by_image = np.zeros(len(before), bool)
     by_image[post_of[images.excluded]] = True  # one picture is enough
@@ -85,9 +83,8 @@ def main() -> None:
     after = assigned.set_column(2, "split", pa.array(side, pa.string())).set_column(3, "reason", reason)
     ASSIGNED.write(after, SPLIT / "posts")
     for name in (TRAIN, VAL, TEST):
-        CONTENT.write(content.filter(pa.array(side == name)), SPLIT / name)
-    fit = side == TRAIN if params.split.fit_on == "train" else side != EXCLUDED
-    CONTENT.write(content.filter(pa.array(fit)), SPLIT / "fit")
+        _write(content, side == name, SPLIT / name)
+    _write(content, side == TRAIN if params.split.fit_on == "train" else side != EXCLUDED, SPLIT / "fit")
     CLOSE.write(pa.concat_tables([texts.close, written.close, images.close]), SPLIT / "close")
     asked = _write_sets(content, side, params)
     write_metrics(
@@ -123,21 +120,22 @@ def _sides(column: pa.ChunkedArray) -> np.ndarray:
     return np.asarray(np.array(sides.dictionary.to_pylist(), object)[sides.indices.to_numpy()])
 
 
-def _content(post_ids: pa.ChunkedArray) -> pa.Table:
-    """The assigned posts with their content, in order of post_id."""
+def _content(post_ids: pa.ChunkedArray) -> tuple[np.ndarray, pa.Table]:
+    """The assigned posts' rows among all posts, and their content, in order of post_id."""
     posts = POSTS.read(POSTS_PATH, ["post_id", "user_id", "image_id", "more_images"])
-    posts = posts.take(pa.array(positions(post_ids, posts["post_id"])))
+    rows = positions(post_ids, posts["post_id"])
+    posts = posts.take(pa.array(rows))
     written = WORDS.read(WORDS_PATH, ["post_id", "words"])
     row = positions(post_ids, written["post_id"])
     found = written["words"].take(pa.array(row, mask=row < 0))
     words = pc.fill_null(found, pa.scalar([], found.type))
-    return posts.append_column("words", words)
+    return rows, posts.append_column("words", words)
 
 
 def _audit_texts(
-    kind: str, texts: pa.ChunkedArray, ids: pa.ChunkedArray, side: np.ndarray, params: Params, folder: Path
+    kind: str, texts: Iterable[pa.Array], ids: pa.ChunkedArray, side: np.ndarray, params: Params, folder: Path
 ) -> tuple[Finding, np.ndarray]:
-    """What was found among the sets of words `texts` (n,), and the set of each."""
+    """What was found among the sets of words of n texts, and the set of each."""
     sets, text_of = word_sets(texts)
     searches = count()
 
@@ -149,12 +147,14 @@ def _audit_texts(
     return across(kind, side, text_of, ids, search), text_of
 
 
-def _audit_written(content: pa.Table, side: np.ndarray, params: Params, folder: Path) -> tuple[Finding, np.ndarray]:
-    """The same of the texts as written; those without a cleaned word say nothing to the model."""
-    posts = POSTS.read(POSTS_PATH, ["post_id", "text"])
-    texts = posts["text"].take(pa.array(positions(content["post_id"], posts["post_id"])))
-    words = written_words(texts, pc.greater(pc.list_value_length(content["words"]), 0))
-    return _audit_texts("written", words, content["post_id"], side, params, folder)
+def _written(rows: np.ndarray, chosen: pa.ChunkedArray) -> Iterator[pa.Array]:
+    """The words as written of the posts at these rows, ascending; those without a cleaned word, which are not `chosen`
+    (n,), say nothing to the model.
+    """
+    begin = 0
+    for texts, here in _shards(POSTS, POSTS_PATH, "text", rows):
+        yield from written_words(texts.take(pa.array(here)), chosen.slice(begin, len(here)))
+        begin += len(here)
 
 
 def _audit_images(
@@ -206,11 +206,24 @@ def _cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _vectors(rows: np.ndarray) -> Iterator[np.ndarray]:
     """These rows, ascending, of the features, shard by shard."""
+    for vectors, here in _shards(FEATURES, FEATURES_PATH, "vector", rows):
+        yield matrix(vectors)[here]
+
+
+def _shards(table: Table, path: Path, column: str, rows: np.ndarray) -> Iterator[tuple[pa.ChunkedArray, np.ndarray]]:
+    """A column of each shard, and which of these rows, ascending, are in it, counted from its first."""
     begin = 0
-    for shard in FEATURES.batches(FEATURES_PATH, ["vector"]):
+    for shard in table.batches(path, [column]):
         low, high = np.searchsorted(rows, [begin, begin + shard.num_rows])
-        yield matrix(shard["vector"])[rows[low:high] - begin]
+        yield shard[column], rows[low:high] - begin
         begin += shard.num_rows
+
+
+def _write(content: pa.Table, chosen: np.ndarray, path: Path) -> None:
+    """Write those of the posts that are `chosen` (n,), piece by piece: together they would be in memory twice."""
+    with CONTENT.writer(path) as writer:
+        for begin in range(0, len(chosen), AT_ONCE):
+            writer.write(content.slice(begin, AT_ONCE).filter(pa.array(chosen[begin : begin + AT_ONCE])))
 
 
 def _example(*findings: Finding) -> str:

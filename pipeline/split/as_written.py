@@ -4,6 +4,7 @@ A word is a run of letters and digits in lower case, links apart; of scripts tha
 """
 
 import re
+from collections.abc import Iterator
 
 import pyarrow as pa
 
@@ -11,13 +12,14 @@ LINK = re.compile(r"\b(?:https?://|www\.)\S+")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 AT_ONCE = 65_536
+"""Texts of which all words are in memory at a time."""
 
 
-def written_words(texts: pa.ChunkedArray, chosen: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
-    """The words of each of n texts as written, lists of strings (n,); none where it is null or not `chosen` (n,)."""
-    kind = pa.list_(pa.string())
-    parts = [pa.array([], kind)]
+def written_words(texts: pa.ChunkedArray, chosen: pa.ChunkedArray | pa.Array) -> Iterator[pa.Array]:
+    """The words of each of n texts as written, lists of strings, AT_ONCE at a time; none where a text is null or not
+    `chosen` (n,).
+    """
     for begin in range(0, len(texts), AT_ONCE):
         rows = zip(texts.slice(begin, AT_ONCE).to_pylist(), chosen.slice(begin, AT_ONCE).to_pylist(), strict=True)
-        parts.append(pa.array([WORD.findall(LINK.sub(" ", t).lower()) if t and c else [] for t, c in rows], kind))
-    return pa.chunked_array(parts)
+        words = [WORD.findall(LINK.sub(" ", text).lower()) if text and asked else [] for text, asked in rows]
+        yield pa.array(words, pa.list_(pa.string()))

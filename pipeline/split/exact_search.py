@@ -19,14 +19,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numba import njit
 
 from pipeline.running.checkpoints import Arrays, Keep, made
 from pipeline.running.engines import spread
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
+from pipeline.split.word_sets import WordSets
 
 HEAD = 255
 """Principal axes kept by the first pass over images; with the tail's norm a vector of 256."""
@@ -55,81 +54,6 @@ class Found:
 
 
 # ---------------------------------------------------------------- texts
-
-
-@dataclass(frozen=True)
-class WordSets:
-    """Distinct sets of words, by ascending size: set k holds `words[offsets[k] : offsets[k + 1]]`, ranks, ascending."""
-
-    offsets: np.ndarray
-    words: np.ndarray
-
-    def take(self, sets: np.ndarray) -> "WordSets":
-        """The sets with these numbers, ascending."""
-        starts, lengths = self.offsets[sets], np.diff(self.offsets)[sets]
-        return WordSets(*_gather(starts, lengths, self.words))
-
-
-def word_sets(texts: pa.ChunkedArray) -> tuple[WordSets, np.ndarray]:
-    """The distinct sets of words of `texts` (n lists), and the number of each text's set, (n,), -1 without a word.
-
-    A word's rank is its place by ascending number of texts: a set's rarest words stand first.
-    """
-    lengths = pc.list_value_length(texts).to_numpy()
-    encoded = pc.list_flatten(texts).cast(pa.large_string()).combine_chunks().dictionary_encode()
-    size = max(1, len(encoded.dictionary))
-    key = np.sort(np.repeat(np.arange(len(lengths)), lengths) * size + encoded.indices.to_numpy())
-    key = key[np.diff(key, prepend=-1) > 0]  # np.unique hashes integers, and takes a hundred times as long
-    text, code = np.divmod(key, size)
-    rank = np.empty(size, np.int64)
-    rank[np.argsort(np.bincount(code, minlength=size), kind="stable")] = np.arange(size)
-    key = np.sort(text * size + rank[code])
-    words = (key % size).astype(np.int32)
-    lengths = np.bincount(text, minlength=len(lengths))
-    starts = np.cumsum(lengths) - lengths
-
-    order = np.lexsort((_hashes(starts, lengths, words), lengths))
-    order = order[lengths[order] > 0]
-    set_of_text = np.full(len(lengths), -1, np.int64)
-    set_of_text[order] = _number(starts[order], lengths[order], words)
-    _, first = np.unique(set_of_text[order], return_index=True)
-    return WordSets(*_gather(starts[order[first]], lengths[order[first]], words)), set_of_text
-
-
-def _gather(starts: np.ndarray, lengths: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets and values of the stretches of `words` at `starts`, side by side."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return offsets, words[np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])]
-
-
-@njit(cache=True, nogil=True)
-def _hashes(starts: np.ndarray, lengths: np.ndarray, words: np.ndarray) -> np.ndarray:
-    hashes = np.empty(len(starts), np.uint64)
-    for i in range(len(starts)):
-        state = np.uint64(0xCBF29CE484222325)
-        for k in range(starts[i], starts[i] + lengths[i]):
-            state = (state ^ np.uint64(words[k])) * np.uint64(0x100000001B3)
-            state ^= state >> np.uint64(29)
-        hashes[i] = state
-    return hashes
-
-
-@njit(cache=True, nogil=True)
-def _number(starts: np.ndarray, lengths: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The number of each row's set, where equal sets stand side by side (two whose hashes collide may part equals)."""
-    number = np.empty(len(starts), np.int64)
-    count = -1
-    for i in range(len(starts)):
-        same = i > 0 and lengths[i] == lengths[i - 1]
-        if same:
-            for k in range(lengths[i]):
-                if words[starts[i] + k] != words[starts[i - 1] + k]:
-                    same = False
-                    break
-        if not same:
-            count += 1
-        number[i] = count
-    return number
 
 
 def search_texts(queries: WordSets, targets: WordSets, threshold: float, floor: float, keep: Keep = made) -> Found:

@@ -7,15 +7,17 @@ import pytest
 from pipeline.running.checkpoints import keep_in, made
 from pipeline.running.errors import UserError
 from pipeline.split import exact_search
+from pipeline.split import word_sets as sets_of_words
 from pipeline.split.as_written import written_words
 from pipeline.split.audit import across, check_groups_whole, exclude, remaining, with_pairs
-from pipeline.split.exact_search import Found, search_images, search_texts, unit, word_sets
+from pipeline.split.exact_search import Found, search_images, search_texts, unit
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL
+from pipeline.split.word_sets import word_sets
 from pipeline.tables.split import CLOSE
 
 
 def lists(texts):
-    return pa.chunked_array([pa.array(texts, pa.list_(pa.string()))])
+    return [pa.array(texts, pa.list_(pa.string()))]
 
 
 def some_texts(n, seed=0):
@@ -66,6 +68,17 @@ def test_word_sets_are_the_distinct_sets_of_words():
     inside = np.ones(len(sets.words), bool)
     inside[sets.offsets[:-1]] = False
     assert (np.diff(sets.words)[inside[1:]] > 0).all()
+
+
+def test_word_sets_are_the_same_however_the_texts_arrive(monkeypatch):
+    texts = some_texts(500)
+    whole, of_text = word_sets(lists(texts))
+    monkeypatch.setattr(sets_of_words, "AT_ONCE", 7)
+    parts, again = word_sets([pa.array(texts[a:b], pa.list_(pa.string())) for a, b in ((0, 0), (0, 99), (99, 500))])
+    np.testing.assert_array_equal(again, of_text)
+    np.testing.assert_array_equal(parts.offsets, whole.offsets)
+    np.testing.assert_array_equal(parts.words, whole.words)
+    assert word_sets([])[0].offsets.tolist() == [0] and not len(word_sets([])[1])
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.6, 0.8, 1.0])
@@ -229,7 +242,7 @@ def test_a_pair_that_corners_propose_is_told_once_and_by_what_was_seen():
 
 def test_texts_as_written_know_nothing_of_the_cleaning():
     texts = pa.chunked_array([["That's WHAT she said! https://a.example/b #so_true", None], ["猫が好き", "unasked"]])
-    words = written_words(texts, pa.array([True, True, True, False]))
+    words = pa.chunked_array(written_words(texts, pa.array([True, True, True, False])))
     assert words.to_pylist() == [["that", "s", "what", "she", "said", "so", "true"], [], ["猫", "が", "好", "き"], []]
 
 
@@ -250,8 +263,7 @@ def test_a_divided_group_is_caught():
 
 def test_searches_that_stand_are_not_made_again(tmp_path, monkeypatch):
     random = np.random.default_rng(2)
-    texts = pa.chunked_array([[[f"w{k}" for k in random.integers(0, 40, random.integers(1, 9))] for _ in range(300)]])
-    sets, _ = word_sets(texts)
+    sets, _ = word_sets(lists([[f"w{k}" for k in random.integers(0, 40, random.integers(1, 9))] for _ in range(300)]))
     half = np.arange(len(sets.offsets) - 1)
     vectors = random.random((400, 12)).astype(np.float32)
 

@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.running.errors import UserError
 from pipeline.split.as_written import written_words
-from pipeline.split.exact_search import search_texts, word_sets
+from pipeline.split.exact_search import search_texts
+from pipeline.split.word_sets import word_sets
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import strings
 from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
