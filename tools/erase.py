@@ -107,8 +107,10 @@ def _erase(users: list[str], posts: list[str], stages: list[str], yes: bool) -> 
         raise UserError("nothing was done: answer yes, or give --yes (make erase … YES=1).")
 
     hashes = erased.add(users, posts)
-    traces = _traces(users, posts, _named(params.corpus))
+    named = _named(params.corpus)
+    traces = _traces(users, posts, named)
     done = [f"{plural(len(hashes), 'tombstone')}: the import leaves these people and posts out from now on."]
+    done += _strangers(users + posts, hashes, named)
     done += _remove_experiments(experiments)
     done += _remove_outputs()
     done += _remove_marks(traces)
@@ -170,6 +172,20 @@ def _traces(users: list[str], posts: list[str], named: Mapping[str, str]) -> Tra
         texts = {text for text in theirs["text"].drop_null().to_pylist() if text not in said and len(text) >= TEXT}
         names |= own | images | people | texts
     return Traces(sorted(name for name in names if len(name) >= SHORTEST), own, images, people)
+
+
+def _strangers(asked: list[str], hashes: list[str], named: Mapping[str, str]) -> Iterator[str]:
+    """Tell of whom and of what nothing is known, by the place where they were named, as the receipt has no name."""
+    if not CORPUS.is_dir():
+        return
+    tombstones, held = Tombstones.held(), POSTS.read(CORPUS)
+    people = {*held["user_id"].unique().to_pylist(), *named, *named.values()}
+    known = {*map(tombstones.user, people), *map(tombstones.post, held["post_id"].to_pylist())}
+    if unknown := [str(at) for at, digest in enumerate(hashes, start=1) if digest not in known]:
+        yield (
+            f"NOT FOUND: of the {len(asked)} that you named, {plural(len(unknown), 'is', 'are')} not in the corpus "
+            f"(number {', '.join(unknown)}): misspelt, or erased already? data/corpus/users has all ids."
+        )
 
 
 def _remove_experiments(experiments: list[str]) -> Iterator[str]:
