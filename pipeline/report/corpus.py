@@ -180,8 +180,10 @@ def funnel(read: Metrics, split: Metrics, audit: Metrics) -> Bars:
     used = sum(sides[side] for side in ("train", "val", "test"))
     ((most, out),) = left.most_common(1)
     title = f"{count(used)} of {plural(read['rows_in'], 'row')} are used"
+    share = "most of the others" if 2 * out > left.total() else "of the others more than for any other reason"
+    share = "the others" if out == left.total() else share
     return Bars(
-        f"{title}; most of the others are left out as “{most}” ({count(out)})" if out else f"{title}; none is left out",
+        f"{title}; {share} are left out as “{most}” ({count(out)})" if out else f"{title}; none is left out",
         bars,
         Grid(["Rows", "Number", "Share of what was read"], rows),
         f"{_texts_and_pictures(read)} A table lists each row that was left out, with its id and the reason "

@@ -117,6 +117,11 @@ def check_enough(
         lost = sum((gone or {}).values())
         why = "; ".join(f"{count} {what}" for what, count in (gone or {}).items() if count)
         before = f"Of {lost + len(side)} posts {why}. " if lost > len(side) else ""
+        of_strangers = sum(told.get("author_not_in_train", 0) for told in asked[name].left_out.values())
+        if of_strangers > sum(counts.values()):
+            before += (
+                "Most texts and pictures there are of people who have no post in train: people need several posts. "
+            )
         raise UserError(
             f"the {'validation' if name == VAL else 'test'} side holds {posts} of {len(side)} posts and too few "
             f"queries {purpose[name]} ({told}; {least[name]} of one task are needed). {before}What helps: {larger}a "

@@ -129,6 +129,20 @@ def test_the_path_tells_of_as_many_directions_as_were_asked(asked, told):
     assert told in str(steps)
 
 
+@pytest.mark.parametrize(
+    ("rejected", "told"),
+    [({"a": 7, "b": 4, "c": 3}, "of the others more than for any other reason are left out as “a” (7)"),
+     ({"a": 7, "b": 4}, "most of the others are left out as “a” (7)"),
+     ({"a": 7}, "; the others are left out as “a” (7)"), ({}, "none is left out")],
+)  # fmt: skip
+def test_a_reason_is_of_most_that_are_left_out_where_it_is(rejected, told):
+    read = {"rows_in": 50 + sum(rejected.values()), "rejected": rejected, "pictures_left_out_of_posts_that_stay": {},
+            "posts": {"with_text": 50, "with_image": 0}}  # fmt: skip
+    posts = {"in": 50, "removed_duplicates": 0, "without_words_and_image": 0, "assigned": 50, "excluded": {}}
+    sides = {"train": 30, "val": 10, "test": 10, "excluded": 0}
+    assert told in corpus.funnel(read, {"posts": posts}, {"posts": sides, "excluded": {"by_cut": 0}}).title
+
+
 def test_an_epoch_that_validation_did_not_choose_is_not_called_the_best():
     nothing = [np.nan, np.nan]
     losses = {"loss_text_user": nothing, "loss_image_text": nothing, "loss_image_user": [3.4, 0.2]}

@@ -147,3 +147,13 @@ def test_what_left_most_posts_without_a_side_is_told():
         check_enough(asked, side, FRACTIONS, 30, gone)
     with pytest.raises(UserError, match=r"needed\)\. What helps"):
         check_enough(asked, side, FRACTIONS, 30, {"are near-copies of an earlier text": 12})
+
+
+def test_people_with_a_post_each_are_told_as_why_nobody_asks():
+    side, _, asked = sides(3, 50, 0)
+    asked[TEST].left_out["text_to_user"]["author_not_in_train"] = 60
+    with pytest.raises(UserError, match=r"Most texts .* are of people who have no post in train.* What helps"):
+        check_enough(asked, side, FRACTIONS, 30)
+    asked[TEST].left_out["text_to_user"]["author_not_in_train"] = 2
+    with pytest.raises(UserError, match=r"needed\)\. What helps"):
+        check_enough(asked, side, FRACTIONS, 30)
