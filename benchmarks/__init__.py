@@ -34,7 +34,7 @@ def lay_out(folder: Path) -> None:
 
 def write_params(folder: Path, changes: Mapping[str, Mapping[str, Any]], source: Path = ROOT / "params.yaml") -> None:
     """`source` as `folder`/params.yaml, with these values changed, by section: `train`, `corpus.synthetic`, ""."""
-    yaml = YAML()
+    yaml = YAML(typ="safe")  # by libyaml; comments are lost, and nobody reads them here
     params = yaml.load(source)
     for section, values in changes.items():
         held = params

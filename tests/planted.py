@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from ruamel.yaml import YAML
 
+from benchmarks import write_params
 from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.split import CONTENT, SETS
@@ -118,8 +118,5 @@ def small(folder, style=False, said=False):
         (folder / name).symlink_to(ROOT / name)
     (folder / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
     (folder / "data/checked").write_text("params.yaml is valid\n")
-    yaml = YAML(typ="safe", pure=True)
-    params = yaml.load(ROOT / "params.yaml")
-    params["model"] |= {"dim": 32, "filters": [16, 16, 16]}
-    params["train"] |= {"batch_size": 50, "epochs": 10, "learning_rate": 5.0e-3}
-    yaml.dump(params, folder / "params.yaml")
+    model = {"dim": 32, "filters": [16, 16, 16]}
+    write_params(folder, {"model": model, "train": {"batch_size": 50, "epochs": 10, "learning_rate": 5.0e-3}})

@@ -233,9 +233,9 @@ def test_more_text_than_a_column_holds_is_read_in_parts_and_a_long_text_is_refus
 
 @pytest.mark.parametrize("kind", ["repeated", "listed", "compressed", ".jsonl"])
 def test_a_small_file_of_much_text_is_never_held_as_a_whole(tmp_path, monkeypatch, kind):
-    """200 MB of text out of less than 2 MB."""
+    """100 MB of text out of less than 2 MB."""
     monkeypatch.setattr(files, "PIECE_BYTES", 2 << 20)
-    count, text = 2000, "word " * 20_000
+    count, text = 1000, "word " * 20_000
     path = tmp_path / ("p.jsonl.gz" if kind == ".jsonl" else "p.parquet")
     if kind == ".jsonl":
         row = json.dumps({"user_id": "u", "image": None, "text": text})

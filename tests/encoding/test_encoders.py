@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
+from benchmarks import write_params
 from pipeline.encoding.encoders import Encoder, StoredVectors, fitted, load_encoder, load_style_encoder
 from pipeline.encoding.features import write_features
+from pipeline.running import machine
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES
@@ -59,6 +60,11 @@ def lite0() -> Encoder:
     return load_encoder("efficientnet_lite0")
 
 
+@pytest.fixture(scope="module")
+def style() -> Encoder:
+    return load_style_encoder()
+
+
 def test_the_whole_picture_is_centred_on_white() -> None:
     square = fitted(Image.new("RGB", (100, 50), "red"), 40, Image.Resampling.BICUBIC)
     assert square.shape == (40, 40, 3)
@@ -79,13 +85,15 @@ def test_lite0_agrees_with_the_plain_network(lite0: Encoder) -> None:
     np.testing.assert_allclose(lite0.encode(inputs), plain, atol=1e-4)
 
 
-def test_style_is_the_mean_and_deviation_of_channels_after_the_last_block_of_each_width_by_quarter() -> None:
+def test_style_is_the_mean_and_deviation_of_channels_after_the_last_block_of_each_width_by_quarter(
+    style: Encoder,
+) -> None:
     """Every block of the package's network watched by a hook, the widths and the quarters written out by hand."""
     import torch
 
-    encoder, network = load_style_encoder(), _lite0()
+    network = _lite0()
     ends = {0: 16, 2: 24, 4: 40, 7: 80, 10: 112, 14: 192, 15: 320}
-    assert len(network._blocks) == 16 and encoder.dim == 2 * sum(ends.values()) == 1568
+    assert len(network._blocks) == 16 and style.dim == 2 * sum(ends.values()) == 1568
     seen: list[torch.Tensor] = []
     for block in network._blocks:
         block.register_forward_hook(lambda _block, _given, out: seen.append(out))
@@ -100,13 +108,12 @@ def test_style_is_the_mean_and_deviation_of_channels_after_the_last_block_of_eac
         values = seen[at].numpy().reshape(8, width, -1)
         columns += [values.mean(2), values.std(2)]
     expected = np.concatenate(columns, axis=1).reshape(2, 4, 1568).mean(1)
-    found = encoder.encode([encoder.prepare(png(Image.fromarray(p))) for p in pixels])
+    found = style.encode([style.prepare(png(Image.fromarray(p))) for p in pixels])
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_style_of_a_picture_of_one_pixel_can_be_told() -> None:
-    encoder = load_style_encoder()
-    assert np.isfinite(encoder.encode([encoder.prepare(png(Image.new("RGB", (1, 1), "red")))])).all()
+def test_style_of_a_picture_of_one_pixel_can_be_told(style: Encoder) -> None:
+    assert np.isfinite(style.encode([style.prepare(png(Image.new("RGB", (1, 1), "red")))])).all()
 
 
 @pytest.mark.parametrize(
@@ -114,26 +121,26 @@ def test_style_of_a_picture_of_one_pixel_can_be_told() -> None:
     [({"style": True}, 3), ({"style": False}, 0), ({"style": True, "encoder": "stored"}, 0)],
 )
 def test_the_stage_writes_style_where_it_is_asked_for_and_there_are_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], vectors: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, style: Encoder, changes: dict[str, object], vectors: int
 ) -> None:
-    yaml = YAML(typ="safe", pure=True)
-    params = yaml.load(Path("params.yaml"))
-    params["images"] |= changes
-    yaml.dump(params, tmp_path / "params.yaml")
+    write_params(tmp_path, {"images": changes})
     monkeypatch.chdir(tmp_path)
+    asked: list[str] = []
+    monkeypatch.setattr(image_style, "load_style_encoder", lambda precision: asked.append(precision) or style)
     IMAGES.write(table_of(noise(3)), Path("data/corpus/images"))
     (tmp_path / "dvc.yaml").write_text("stages: {image_style: {cmd: '', deps: []}}")
     image_style.main()
     assert FEATURES.count(Path("data/images/style")) == vectors
     assert json.loads(Path("metrics/style.json").read_text())["vectors"] == vectors
+    assert asked == ["float32"] * bool(vectors)
     if vectors:
         table = FEATURES.read(Path("data/images/style"))
-        encoder = load_style_encoder()
-        expected = encoder.encode([encoder.prepare(picture) for picture in noise(3)])
+        expected = style.encode([style.prepare(picture) for picture in noise(3)])
         np.testing.assert_array_equal(matrix(table["vector"]), expected.astype(np.float16))
 
 
-def test_bfloat16_is_close_to_float32(lite0: Encoder) -> None:
+def test_bfloat16_is_close_to_float32(lite0: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_seconds", lambda work: (work(), 1.0)[1])  # once: emulated, bfloat16 takes long
     inputs = [lite0.prepare(picture) for picture in noise(2)]
     exact, rough = lite0.encode(inputs), load_encoder("efficientnet_lite0", precision="bfloat16").encode(inputs)
     cosine = (exact * rough).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rough, axis=1)

@@ -11,9 +11,9 @@ pytest.importorskip("starlette")
 
 from embedded import fabricate_space
 from lxml import html
-from ruamel.yaml import YAML
 from serving import form, serving, tell
 
+from benchmarks import write_params
 from explore import ask, networks, schema
 from explore.people import People
 from pipeline.space.space import Space
@@ -47,9 +47,7 @@ def planted(tmp_path_factory):
 def unnamed(request, planted, tmp_path_factory):
     """The pages of that run, which show nobody."""
     folder = shutil.copytree(planted, tmp_path_factory.mktemp(request.param) / "run", symlinks=True)
-    params = YAML().load(folder / "params.yaml")
-    params["report"]["people"] = request.param
-    YAML().dump(params, folder / "params.yaml")
+    write_params(folder, {"report": {"people": request.param}}, folder / "params.yaml")
     with serving(folder) as served:
         form(served, "/marks", collection="c", kind="user", id=People.of(served.space).public("user", PLANTED))
         yield request.param, folder, served

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ def truth(people: int = 4, posts: int = 9) -> list[Truth]:
     return found
 
 
+@cache
 def picture(number: int) -> bytes:
     """A drawing that is no other's, as a PNG."""
     return drawing.encode(drawing.draw(number % 80, number % 8, np.random.default_rng(number)))

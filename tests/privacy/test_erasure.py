@@ -16,7 +16,6 @@ from exports.truth import truth
 from exports.writers import fourcat_csv, twarc_pages
 from exports.writers.shared import handle
 from privacy.test_pseudonyms import FIRST, PEOPLE, SMALL, planted, run
-from ruamel.yaml import YAML
 
 from benchmarks import lay_out, write_params
 from pipeline.privacy import erased
@@ -33,9 +32,7 @@ GONE = PEOPLE[1]
 
 def keep(folder):
     """Params without pseudonyms, and as many posts as are needed without one person."""
-    params = YAML().load(folder / "params.yaml")
-    params["corpus"]["pseudonyms"] = "keep"
-    YAML().dump(params, folder / "params.yaml")
+    write_params(folder, {"corpus": {"pseudonyms": "keep"}}, folder / "params.yaml")
     return folder
 
 

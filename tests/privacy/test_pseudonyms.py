@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ SMALL = test_end_to_end.SMALL | {
 }
 
 
+@cache
 def png(number):
     file = io.BytesIO()
     Image.fromarray(np.random.default_rng(number).integers(0, 255, (40, 50, 3), np.uint8)).save(file, "PNG")
@@ -149,10 +151,8 @@ def test_no_byte_of_what_is_written_or_printed_has_a_planted_name(imported):
 
 def test_the_search_finds_what_is_planted_in_every_packing(imported, tmp_path):
     folder, _ = imported
-    params = YAML().load(folder / "params.yaml")
-    params["corpus"]["pseudonyms"] = "keep"
     plain = planted(tmp_path / "plain")
-    YAML().dump(params, plain / "params.yaml")
+    write_params(plain, {"corpus": {"pseudonyms": "keep"}}, folder / "params.yaml")
     hits = found(plain, run(plain, FIRST))
     assert {"column user_id", "column post_id", "column text", "column detail"} <= {hit.inside for hit in hits}
     assert {PLANTED[hit.name] for hit in hits} >= {*PEOPLE, "+49 171 5550123", "17:23:41", "a1b2c3d4", "emil_ohnepost"}

@@ -7,8 +7,8 @@ import pytest
 from ocr.test_reading import drawn
 from privacy.test_erasure import hits
 from privacy.test_pseudonyms import FIRST, PEOPLE, found, planted, run
-from ruamel.yaml import YAML
 
+from benchmarks import write_params
 from pipeline.encoding.sentences import KEPT
 from pipeline.privacy import erased
 from pipeline.tables.images import FEATURES
@@ -26,10 +26,9 @@ def reading(folder, pseudonyms):
     own = planted(folder, count=32) / "own/pictures"
     (own / f"{GONE}_001.png").write_bytes(drawn("Evening at the lighthouse"))
     (own / f"{OTHER}_002.png").write_bytes(drawn("Breakfast pancakes", f"by @{GONE}"))
-    params = YAML().load(folder / "params.yaml")
-    params["images"]["read"], params["model"]["text_encoder"] = True, "both"
-    params["corpus"]["pseudonyms"], params["report"]["people"] = pseudonyms, "hidden"
-    YAML().dump(params, folder / "params.yaml")
+    changes = {"images": {"read": True}, "model": {"text_encoder": "both"}}
+    changes |= {"corpus": {"pseudonyms": pseudonyms}, "report": {"people": "hidden"}}
+    write_params(folder, changes, folder / "params.yaml")
     return folder
 
 

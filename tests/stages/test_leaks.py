@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from ruamel.yaml import YAML
 
+from benchmarks import write_params
 from pipeline.running.errors import UserError
 from pipeline.split.exact_search import unit
 from pipeline.tables.corpus import IMAGES, POSTS
@@ -88,14 +88,11 @@ def params(corpus, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def write(**changed):
-        yaml = YAML()
-        values = yaml.load(ROOT / "params.yaml")
         # No group is cut, and the validation side holds enough of each task.
-        values["split"].update({"max_group_share": 0.2, "val": 0.1} | changed)
-        values["words"].update(size=16, epochs=3, min_count=2)
+        split = {"max_group_share": 0.2, "val": 0.1} | changed
+        words = {"size": 16, "epochs": 3, "min_count": 2}
         # There are no pictures for the second check to look at, and vectors of 48 random numbers are often alike.
-        values["images"]["min_cosine"] = 0.95
-        yaml.dump(values, Path("params.yaml"))
+        write_params(tmp_path, {"split": split, "words": words, "images": {"min_cosine": 0.95}})
 
     write()
     return write
@@ -111,19 +108,19 @@ def copies_across():
     side = sides()
     content = pa.concat_tables([CONTENT.read(DATA / "split" / name) for name in ("train", "val", "test")])
     ids, words = content["post_id"].to_pylist(), [set(w) for w in content["words"].to_pylist()]
+    known = {word: k for k, word in enumerate(set().union(*words))}
+    has = np.zeros((len(ids), len(known)), np.float32)
+    for row, said in zip(has, words, strict=True):
+        row[[known[word] for word in said]] = 1
+    shared, count = has @ has.T, has.sum(1)
+    close = (shared > 0) & (shared >= 0.8 * (count[:, None] + count - shared))
     features = FEATURES.read(DATA / "images/features")
     row = {name: k for k, name in enumerate(features["image_id"].to_pylist())}
-    cosine = (lambda v: v @ v.T)(unit(matrix(features["vector"])))
-    image = [row.get(name) for name in content["image_id"].to_pylist()]
-    return [
-        (ids[a], ids[b])
-        for a, b in itertools.combinations(range(len(ids)), 2)
-        if side[ids[a]] != side[ids[b]]
-        and (
-            (words[a] and len(words[a] & words[b]) >= 0.8 * len(words[a] | words[b]))
-            or (image[a] is not None and image[b] is not None and cosine[image[a], image[b]] >= 0.95)
-        )
-    ]
+    shown = [k for k, name in enumerate(content["image_id"].to_pylist()) if name in row]
+    vector = unit(matrix(features["vector"]))[[row[content["image_id"][k].as_py()] for k in shown]]
+    close[np.ix_(shown, shown)] |= vector @ vector.T >= 0.95
+    on = np.array([side[post] for post in ids])
+    return [(ids[a], ids[b]) for a, b in np.argwhere(close & (on[:, None] != on)) if a < b]
 
 
 def unfitted():

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
+from benchmarks import write_params
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
 from stages import check_params, import_corpus, list_corpus
@@ -54,11 +54,8 @@ def write(posts, path="posts.csv", head=HEAD):
 
 def imported(**changes):
     """Run the stages; the metrics of the import."""
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
     own = {"source": "table", "posts": "posts.csv", "images": "images", "users": "users.csv", "min_posts_per_user": 1}
-    params["corpus"].update(own | changes)
-    yaml.dump(params, Path("params.yaml"))
+    write_params(Path(), {"corpus": own | changes})
     for stage in (check_params, list_corpus, import_corpus):
         stage.main()
     return json.loads(Path("metrics/import.json").read_text())

@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
+from benchmarks import write_params
 from pipeline.report.card import ENERGY
 from pipeline.tables.corpus import POSTS
 from stages import report
@@ -30,9 +30,7 @@ def project(fabricated, tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").write_text("stages: {train: {}, image_features: {}, split: {}, map: {}, card: {}}\n")
 
     def rendered(people):
-        params = YAML().load(tmp_path / "params.yaml")
-        params["report"]["people"] = people
-        YAML().dump(params, tmp_path / "params.yaml")
+        write_params(tmp_path, {"report": {"people": people}}, tmp_path / "params.yaml")
         report.main()
 
     return rendered
