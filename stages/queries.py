@@ -18,7 +18,7 @@ Writes  data/queries/asked     one row per query: of report.queries, or in words
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,9 +69,14 @@ def main() -> None:
     space = {name: Vectors.stored(EMBEDDED / f"{name}s") for name in ("image", "text")}
     space["user"] = Vectors.read(EMBEDDED / "users", active)
 
-    queries, silent = _queries(params.report.queries, trained.vocabulary, space["user"].ids, params.seed)
+    english, shares = models(params.text.stanza, STANZA), _languages()
+
+    def understood(texts: Sequence[str | None]) -> list[list[str]]:
+        return asked_words(texts, params.text, english, shares)
+
+    queries, silent = _queries(params.report.queries, trained.vocabulary, space["user"].ids, params.seed, understood)
     texts = [query.value if query.kind == "text" else None for query in queries]
-    words = lists(asked_words(texts, params.text, models(params.text.stanza, STANZA), _languages()))
+    words = lists(understood(texts))
     with_parts, _ = spelled(trained, known_parts(PARTS_PATH), words)
     read_sentences = trained.model.shape.sentence > 0
     said = sentences(chosen_encoder(params.sentences, MINILM), texts) if read_sentences else None
@@ -112,14 +117,18 @@ def main() -> None:
 
 
 def _queries(
-    given: Sequence[Sequence[str]] | None, vocabulary: pa.Array, users: pa.Array, seed: int
+    given: Sequence[Sequence[str]] | None,
+    vocabulary: pa.Array,
+    users: pa.Array,
+    seed: int,
+    understood: Callable[[Sequence[str | None]], list[list[str]]],
 ) -> tuple[list[Query], int]:
     """Queries of report.queries, or where it is null, in words of train; then drawn images of test and drawn `users`.
 
     And how many of the users that report.queries names have no post in train.
     """
     if given is None:
-        given = own_questions(CONTENT.read(TRAIN, ["user_id", "words"]), vocabulary, PAIRS)
+        given = own_questions(CONTENT.read(TRAIN, ["user_id", "words"]), vocabulary, PAIRS, understood)
         log.info("asked in the corpus's own words: %s", given)
     named = parse(given)
     known = set(users.to_pylist())

@@ -1,5 +1,7 @@
 """Questions in a corpus's own words, where nobody chose others: red flowers are not what every corpus is about."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,11 +15,14 @@ USERS, TOGETHER = 10, 3
 """Users at least that say a word (in a small corpus an eighth of them), and posts at least that say two together."""
 
 
-def own_questions(posts: pa.Table, vocabulary: pa.Array, pairs: int) -> list[list[str]]:
+def own_questions(
+    posts: pa.Table, vocabulary: pa.Array, pairs: int, understood: Callable[[list[str]], list[list[str]]] | None = None
+) -> list[list[str]]:
     """At most `pairs` pairs of close questions, from posts with user_id and words: `A C` and `B C`.
 
     C is a word of many users, A and B are those that are most often said with it (cosine of the posts that say them);
-    none stands in two pairs. Equal ones come in order of the alphabet.
+    none stands in two pairs. Equal ones come in order of the alphabet. `understood` tells of questions as which words
+    they are read: what is read as others asks nothing, as a lemma may have a lemma of its own.
     """
     lists = posts["words"].combine_chunks()
     row = np.repeat(np.arange(posts.num_rows), pc.list_value_length(lists).to_numpy(zero_copy_only=False))
@@ -44,7 +49,10 @@ def own_questions(posts: pa.Table, vocabulary: pa.Array, pairs: int) -> list[lis
     for word in range(len(names)):
         one, other = np.argsort(-alike[word], kind="stable")[:2] if len(names) > 2 else (word, word)
         if len(found) < pairs and alike[word, one] > 0 and alike[word, other] > 0:
-            found.append([f"{names[beside]} {names[word]}" for beside in (one, other)])
+            asked = [f"{names[beside]} {names[word]}" for beside in (one, other)]
+            if understood and understood(asked) != [question.split() for question in asked]:
+                continue
+            found.append(asked)
             gone = [word, one, other]
             alike[gone], alike[:, gone] = 0, 0
     return found

@@ -30,6 +30,15 @@ def test_words_of_few_users_and_words_the_model_does_not_know_ask_nothing():
     assert said == {"sports", "old", "car"}
 
 
+def test_a_question_that_would_be_read_as_other_words_is_not_asked():
+    said = posts(20, ["sports car", "old car", "cat paw", "cat kitten"])
+
+    def read(questions):
+        return [question.replace("old", "age").split() for question in questions]
+
+    assert sorted(map(sorted, own_questions(said, VOCABULARY, 4, read))) == [["kitten cat", "paw cat"]]
+
+
 @pytest.mark.parametrize("texts", [[], [""], ["car"], ["car old"]])
 def test_little_to_ask_with_gives_no_question(texts):
     assert own_questions(posts(3, texts) if texts else SAID.empty_table(), VOCABULARY, 4) == []
