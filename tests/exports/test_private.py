@@ -74,9 +74,11 @@ def test_what_is_whatsapps_own_is_no_text():
         "12/24/19, 11:26 - Ann: [10/05/20, 12:03] Bob: pasted",
         "12/24/19, 11:26 - Ann: I <3 this <This message was edited>",
         "12/24/19, 11:27 - Ann: an image omitted by hand",
+        "12/24/19, 11:28 - Ann: see <the old house>", "there",
     )  # fmt: skip
     assert [text for _, text, _ in posts] == [
-        "Which day?", "[10/05/20, 12:03] Bob: pasted", "I <3 this", "an image omitted by hand"]  # fmt: skip
+        "Which day?", "[10/05/20, 12:03] Bob: pasted", "I <3 this", "an image omitted by hand",
+        "see <the old house>\nthere"]  # fmt: skip
     _, posts = said(
         f"[24.12.19, 11:23:01] Family: {MARK}Nachrichten und Anrufe sind Ende-zu-Ende-verschlüsselt.",
         f"{MARK}[24.12.19, 11:23:02] Ann: {MARK}Bild weggelassen",
@@ -84,6 +86,16 @@ def test_what_is_whatsapps_own_is_no_text():
         f"[24.12.19, 11:23:04] ~{NARROW}Cy: so {MARK}<Diese Nachricht wurde bearbeitet>",
     )
     assert [post[:2] for post in posts] == [("491512345678", "to @Ann_Bo"), ("Cy", "so")]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "part", [" ", "<", "(1 ", "end-to-end encrypted ", "\n\u200e", "a.b (", "1/1/20, 1:2 - ", "@\u2068"]
+)
+def test_a_hostile_message_costs_no_more_than_others_of_its_length(part):
+    begin = "12/24/19, 11:23 - Ann: POLL:\nx\nab: "
+    for text in (part * (200_000 // len(part)), begin + part * (200_000 // len(part))):
+        said("12/24/19, 11:22 - Ann: a", f"12/24/19, 11:23 - Ann: {text}", "12/24/19, 11:24 - Ann: b")
 
 
 def test_chats_come_with_their_pictures_and_once(tmp_path):

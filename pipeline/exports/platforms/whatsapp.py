@@ -46,9 +46,9 @@ _ATTACHED = (
 )
 _STICKER = re.compile(r"STK-|.*-STICKER-")
 _VIDEOS = (".mp4", ".mov", ".3gp", ".webm")
-_LEFT_OUT = re.compile(rf"[{_MARKS}]*<[^<>:.\n]{{4,40}}>{_S}(?:\n|$)")
+_LEFT_OUT = re.compile(rf"\A[{_MARKS}]*<[^<>:.\n]{{4,40}}>{_S}(?:\n|$)")
 """`<Media omitted>`, in whatever language: Android's export without media; what was written below a picture follows."""
-_EDITED = re.compile(rf"{_S}\u200e<[^<>:\n]+>{_S}$|{_S}<This message was edited>{_S}$")
+_EDITED = re.compile(r"\u200e<[^<>:\n]{1,80}>$|<This message was edited>$")
 _POLL = re.compile(
     rf"[{_MARKS}]*[^\W\d_]{{3,14}}:\n(?P<text>[^\n]+)(?:\n[{_MARKS}]*[^\W\d_]{{3,14}}: [^\n]*\(\d+ [^\n]+\))+"
 )
@@ -70,6 +70,8 @@ _OWN_WORDS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """Words of WhatsApp's own that stand without its sign before them, in the languages that are known here."""
+_LONG = 2000
+"""Letters from which on a message is a person's."""
 _MENTION = re.compile(r"@\u2068([^\u2069\n]{1,60})\u2069")
 _LATE = timedelta(days=2)
 """By how much a message may stand after a later one, as a phone had no network."""
@@ -202,10 +204,12 @@ def _name(written: str) -> str:
 
 def _parts(said: str) -> tuple[str | None, list[str]]:
     """The text of a message and the files that it has; what is WhatsApp's own is no text."""
-    said = _LEFT_OUT.sub("", _EDITED.sub("", said), count=1)
+    said = _LEFT_OUT.sub("", _EDITED.sub("", said.rstrip()))
     for pattern in _ATTACHED:
         if found := pattern.fullmatch(said):
             return _written(found["text"]), [_without_marks(found["file"]).strip()]
+    if len(said) > _LONG:  # WhatsApp's own words are short, and so is a poll
+        return _written(said), []
     if poll := _POLL.fullmatch(said):
         return _written(poll["text"]), []
     bare = _without_marks(said).strip()
