@@ -8,7 +8,8 @@ folds, other word vectors and style are made beside them, under .cache. Both rec
 on the same batches, and choose their epoch on validation; they are asked the same: texts with a word that the paper's
 vocabulary has. Beside the paper's values stand those that the search found best for its hinge and convolutions, on its
 own inputs and with style (RIVALS). What `best` is made of had more trials than these, by hand and on folds too. A trial
-that was run is kept in benchmarks/results/recipe.json and not run again.
+that was run is kept in benchmarks/results/recipe.json and not run again; those of `best` there are of 28 November 2026,
+before sentence vectors, words in pictures and late fusion, so that today's `best` is trained anew.
 
 The floor: no model ranks better than 1, so the sum over tasks of 1 / candidates is taken off.
 """
