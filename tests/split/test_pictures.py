@@ -12,7 +12,7 @@ from pipeline.split import corner_votes, sketches
 from pipeline.split.audit import with_pairs
 from pipeline.split.corner_votes import MOST, voted
 from pipeline.split.exact_search import Found
-from pipeline.split.pictures import _rectangle, confirm, same
+from pipeline.split.pictures import _moves, _rectangle, confirm, same
 from pipeline.split.sketches import Sketches, sketch
 from pipeline.tables.corpus import IMAGES
 
@@ -57,6 +57,22 @@ def screenshot(image):
     return screen
 
 
+def with_a_small_one_in_it(image, small):
+    whole = image.copy()
+    whole.paste(small.resize((180, 135)), (150, 110))
+    return whole
+
+
+def panel_among_plain_ones(image):
+    whole = Image.new("RGB", (600, 600), "white")
+    pen = ImageDraw.Draw(whole)
+    for left, top, colour in ((0, 0, "tan"), (0, 300, "plum"), (300, 300, "khaki")):
+        pen.rectangle((left, top, left + 299, top + 299), colour, "black")
+        pen.ellipse((left + 90, top + 110, left + 210, top + 230), "white", "black", 4)
+    whole.paste(ImageOps.fit(image, (300, 300)), (300, 0))
+    return whole
+
+
 ONE, OTHER = scene(1), scene(2)
 WAYS = {
     "as it is": ONE,
@@ -67,6 +83,7 @@ WAYS = {
     "collage": collage(OTHER, ONE),
     "mirrored in a collage": collage(ImageOps.mirror(ONE), OTHER),
     "screenshot": screenshot(ONE),
+    "with another in it": with_a_small_one_in_it(ONE, OTHER),
 }
 
 
@@ -75,6 +92,11 @@ def test_what_shows_a_large_part_of_a_picture_is_the_same(way):
     held_out = seen(WAYS[way])
     assert same(held_out, seen(ONE))
     assert not same(held_out, seen(scene(3)))
+
+
+def test_plain_panels_around_one_are_like_nothing():
+    wide = scene(6, 720, 360)  # of which a panel shows the middle
+    assert same(seen(panel_among_plain_ones(wide)), seen(wide))
 
 
 def test_two_of_one_series_are_not_the_same():
@@ -87,6 +109,16 @@ def test_two_of_one_series_are_not_the_same():
 
     assert not same(sign(5), sign(6))
     assert same(sign(5), sign(5))
+
+
+def test_what_is_darkened_has_corners_beside_the_letters_on_it():
+    said = ONE.point(lambda value: value * 2 // 5)
+    pen = ImageDraw.Draw(said)
+    for line in range(3):
+        pen.text((20, 40 + 80 * line), "nobody told me that day", "white", font_size=30)
+    (move, here, _), *_ = _moves(seen(said), seen(ONE), 0)
+    np.testing.assert_allclose(move, np.eye(3), atol=1)
+    assert len(here) >= 40
 
 
 def test_what_is_turned_is_another_sign():
