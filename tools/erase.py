@@ -110,7 +110,7 @@ def _erase(users: list[str], posts: list[str], stages: list[str], yes: bool) -> 
     named = _named(params.corpus)
     traces = _traces(users, posts, named)
     done = [f"{plural(len(hashes), 'tombstone')}: the import leaves these people and posts out from now on."]
-    done += _strangers(users + posts, hashes, named)
+    done += _strangers(users, posts, hashes, named)
     done += _remove_experiments(experiments)
     done += _remove_outputs()
     done += _remove_marks(traces)
@@ -174,17 +174,17 @@ def _traces(users: list[str], posts: list[str], named: Mapping[str, str]) -> Tra
     return Traces(sorted(name for name in names if len(name) >= SHORTEST), own, images, people)
 
 
-def _strangers(asked: list[str], hashes: list[str], named: Mapping[str, str]) -> Iterator[str]:
+def _strangers(users: list[str], posts: list[str], hashes: list[str], named: Mapping[str, str]) -> Iterator[str]:
     """Tell of whom and of what nothing is known, by the place where they were named, as the receipt has no name."""
-    if not CORPUS.is_dir():
-        return
-    tombstones, held = Tombstones.held(), POSTS.read(CORPUS)
+    tombstones, held = Tombstones.held(), POSTS.read(CORPUS) if CORPUS.is_dir() else POSTS.empty()
+    if not held.num_rows:  # before the first run an export alone tells of people, and of no posts
+        posts, hashes = [], hashes[: len(users)] if named else []
     people = {*held["user_id"].unique().to_pylist(), *named, *named.values()}
     known = {*map(tombstones.user, people), *map(tombstones.post, held["post_id"].to_pylist())}
     if unknown := [str(at) for at, digest in enumerate(hashes, start=1) if digest not in known]:
         yield (
-            f"NOT FOUND: of the {len(asked)} that you named, {plural(len(unknown), 'is', 'are')} not in the corpus "
-            f"(number {', '.join(unknown)}): misspelt, or erased already? data/corpus/users has all ids."
+            f"NOT FOUND: of the {len(users + posts)} that you named, {plural(len(unknown), 'is', 'are')} not in the "
+            f"corpus (number {', '.join(unknown)}): misspelt, or erased already? data/corpus/users has all ids."
         )
 
 

@@ -106,8 +106,12 @@ def test_an_export_keeps_nothing_of_who_was_erased_by_id_or_by_name(writer, by_n
     asked = handle(gone) if by_name else user
     hashes, named = erased.add([asked, "nobody at all"], []), erase._named(load("corpus").corpus)
     traces = erase._traces([asked], [], named)
-    (told,) = erase._strangers([asked, "nobody at all"], hashes, named)
-    assert "of the 2 that you named, 1 is not in the corpus (number 2)" in told
+    monkeypatch.setattr(erase, "CORPUS", tmp_path / "before any run")
+    assert not list(erase._strangers([asked, "nobody at all"], [], hashes, {}))
+    for corpus in (tmp_path / "before any run", tmp_path / "data/corpus/posts"):
+        monkeypatch.setattr(erase, "CORPUS", corpus)
+        (told,) = erase._strangers([asked, "nobody at all"], [], hashes, named)
+        assert "of the 2 that you named, 1 is not in the corpus (number 2)" in told
     assert traces.posts == set(theirs) and ids & traces.users and ids <= set(traces.names)
     run(tmp_path, FIRST[:5])
     assert [path.name for path in (tmp_path / "data/converted").iterdir()] == ["README"]
