@@ -10,7 +10,7 @@ against the paper's recipe and, task by task, against the means of pretrained ve
 the same queries, in paired differences over resampled users. Ranks of trials that were run are kept under .cache, and
 these not run again.
 
-Word vectors by other `min_count`, `window` and `usage`, numbers of style and of words in images are made under
+Word vectors by other `min_count`, `window` and `usage`, numbers of style, words in images and letters are made under
 FOLDER/.cache (benchmarks.recipe.remade).
 """
 
@@ -61,8 +61,9 @@ TRIALS: dict[str, Trial] = {
     "both, style": {**BOTH, "style": True},
     "both, style, read": {**BOTH, "style": True, "read": True},
     "both, fused": {**BOTH, "late_fusion": True},
+    "both, fused, letters": {**BOTH, "late_fusion": True, "letters": True},
     "both, style, fused": {**BOTH, "style": True, "late_fusion": True},
-    "best": {**BOTH, "style": True, "read": True, "late_fusion": True},
+    "best": {**BOTH, "style": True, "read": True, "late_fusion": True, "letters": True},
 }
 RESAMPLES = 1000
 
@@ -73,10 +74,13 @@ class Corpus:
     def __init__(self, home: Path, trial: Trial) -> None:
         self.params = validate(home / "params.yaml")
         digest = hashlib.blake2b((home / "data/split/posts/part-00000.parquet").read_bytes(), digest_size=8).hexdigest()
-        tables = {key: trial[key] for key in ("min_count", "window", "usage", "style", "read") if key in trial}
+        tables = {
+            key: trial[key] for key in ("min_count", "window", "usage", "style", "read", "letters") if key in trial
+        }
         self.home = remade(home, tables, digest) if tables else home
         self.folder = Path(tempfile.mkdtemp(prefix="carry-over-"))
-        model = self.params.model.model_copy(update={"text_encoder": trial.get("text_encoder", "words")})
+        texts = {"text_encoder": trial.get("text_encoder", "words"), "letters": trial.get("letters", False)}
+        model = self.params.model.model_copy(update=texts)
         with contextlib.chdir(self.home):
             self.inputs = Inputs.read(self.folder, model)
             self.val, self.test = (self.inputs.queries(side, self.folder) for side in ("val", "test"))
@@ -101,7 +105,7 @@ class Corpus:
         """RANKS of what encoder means find, by method, as the stage encoder_means has them."""
         posts, test, users = self.inputs.posts, self.test, self.inputs.lookup.users
         said, asked = posts.sentence, test.posts.sentence
-        assert said is not None and asked is not None
+        assert said is not None and asked is not None  # a trial without letters
         kinds = {
             "text_to_user": (
                 np.concatenate([said, asked[test.posts.has_sentence]]),

@@ -155,7 +155,7 @@ def remade(home: Path, values: Trial, digest: str) -> Path:
 
     `digest`: of the tables of `home`.
     """
-    words = {key: value for key, value in values.items() if key not in ("style", "read")}
+    words = {key: value for key, value in values.items() if key not in ("style", "read", "letters")}
     of = home
     if "style" in values:
         style = {"images": {"style": values["style"]}}
@@ -164,6 +164,9 @@ def remade(home: Path, values: Trial, digest: str) -> Path:
         read = {"images": {"read": values["read"]}, "model": {"text_encoder": "both"}}
         own = ("images/words", "images/said")
         of = made(of / f".cache/recipe/read-{digest}", of, own, read, ("image_words",))
+    if "letters" in values:
+        letters = {"model": {"letters": values["letters"], "late_fusion": True, "text_encoder": "both"}}
+        of = made(of / f".cache/recipe/letters-{digest}", of, ("text/letters",), letters, ("text_letters",))
     if not words:
         return of
     name = "-".join(f"{key}-{value}" for key, value in words.items())

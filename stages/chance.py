@@ -65,7 +65,8 @@ def by_words(trained: Trained, encoder: SentenceEncoder | None, seed: int) -> di
         counts += np.bincount(at[at >= 0], minlength=len(counts))
 
     def vectors_of(lists: list[list[str]]) -> Array:
-        said = sentences(encoder, [" ".join(words) for words in lists]) if encoder else None
+        texts = [" ".join(words) for words in lists]
+        said = sentences(encoder, texts, trained.model.shape.letters > 0) if encoder else None
         return embedded(trained, pa.array(lists, pa.list_(pa.string())), said)
 
     found = {}

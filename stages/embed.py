@@ -4,7 +4,7 @@ Reads   data/model                               the trained model
         data/images/features, data/images/said, data/images/style  an image's numbers
         data/split/train, data/split/val, data/split/test   a post of the side: words
         data/split/sets                          a query
-        data/text/vectors                        a text's sentence vector, where the model reads these
+        data/text/vectors, data/text/letters     a text's sentence vector and letters, where the model reads these
 Writes  data/embeddings/users    a user with posts in train
         data/embeddings/images   an image
         data/embeddings/texts    a post with a text of known words, or with a sentence vector that the model reads;
@@ -37,7 +37,7 @@ from stages.runner import run
 MODEL = Path("data/model")
 IMAGES_PATH = Path("data/images")
 SETS_PATH = Path("data/split/sets")
-SENTENCES = Path("data/text/vectors")
+SENTENCES = [Path("data/text/vectors"), Path("data/text/letters")]
 TRAIN, VAL, TEST = Path("data/split/train"), Path("data/split/val"), Path("data/split/test")
 USERS, IMAGES, TEXTS = Path("data/embeddings/users"), Path("data/embeddings/images"), Path("data/embeddings/texts")
 METRICS = Path("metrics/embed.json")
@@ -94,7 +94,9 @@ def texts(trained: Trained, sides: list[Path], asked: pa.ChunkedArray | None) ->
             ids += chosen["post_id"].chunks
             token.append(tokens(chosen["words"], trained.vocabulary, trained.model.shape.text_length))
     names = pa.chunked_array(ids, pa.string())
-    said = sentence_vectors(SENTENCES, names) if trained.model.shape.sentence else np.empty((len(names), 0))
+    shape = trained.model.shape
+    tables = SENTENCES[: 1 + bool(shape.letters)] if shape.sentence else []
+    said = sentence_vectors(tables, names)
     return names.combine_chunks(), np.concatenate(token), said
 
 

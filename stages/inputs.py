@@ -18,7 +18,7 @@ from pipeline.embedding.starts import discriminants, mean_sentences, starting_ro
 from pipeline.embedding.training import Trainer
 from pipeline.ranking.queries import Queries
 from pipeline.running.schema import Model, Params
-from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
+from pipeline.tables.embedding import EMBEDDINGS, LETTERS, VOCABULARY
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CONTENT
 from pipeline.tables.table import matrix
@@ -28,16 +28,16 @@ VOCABULARY_PATH = Path("data/words/vocabulary")
 WORD_MEANS = Path("data/words/users")
 IMAGES_PATH = Path("data/images")
 GROUPS = Path("data/images/groups")
-SENTENCES = Path("data/text/vectors")
+SENTENCES, LETTERED = Path("data/text/vectors"), Path("data/text/letters")
 DISCRIMINANTS = 256
-"""Directions of images that users' rows start with, or end in, at most."""
+"""Directions of images, and of letters, that users' rows start with, or end in, at most."""
 
 
 @dataclass(frozen=True)
 class Inputs:
     """The train side as arrays: `posts`, image `features` (m, D_I), `word_vectors` (V, D_w) and `word_counts` (V,).
 
-    `beside`: how many of an image's numbers, the last, are no features.
+    `beside`: how many of an image's numbers, the last, are no features. `sentences`: the tables that tell of a text.
     """
 
     lookup: Lookup
@@ -46,6 +46,7 @@ class Inputs:
     beside: Beside
     word_vectors: Array
     word_counts: Array
+    sentences: tuple[Path, ...] = ()
 
     @classmethod
     def read(cls, folder: Path, params: Model, processes: Processes = ALONE) -> Self:
@@ -62,7 +63,8 @@ class Inputs:
             image_group=held(folder / "groups.npy"),
         )
         vectors, counts = matrix(vocabulary["vector"]).astype(np.float32), vocabulary["count"].to_numpy()
-        return cls(lookup, Posts.laid(folder / "train"), held(folder / "features.npy"), beside, vectors, counts)
+        posts, features = Posts.laid(folder / "train"), held(folder / "features.npy")
+        return cls(lookup, posts, features, beside, vectors, counts, text_tables(params))
 
     @staticmethod
     def _lay(folder: Path, params: Model) -> Beside:
@@ -71,9 +73,8 @@ class Inputs:
         images, _, beside = image_features(IMAGES_PATH, folder)
         groups = image_groups(images, IMAGE_GROUPS.read(GROUPS, ["image_id", "group_id"]))
         lookup = Lookup(users, VOCABULARY.read(VOCABULARY_PATH, ["word"])["word"].combine_chunks(), images, groups)
-        sentences = None if params.text_encoder == "words" else SENTENCES
         length = params.text_length
-        lookup.posts(CONTENT.batches(train), CONTENT.count(train), length, folder / "train", sentences)
+        lookup.posts(CONTENT.batches(train), CONTENT.count(train), length, folder / "train", text_tables(params))
         np.save(folder / "groups.npy", groups)
         for name, ids in (("users", users), ("images", images)):
             keep_ids(ids, folder / f"{name}.arrow")
@@ -83,8 +84,7 @@ class Inputs:
         """What `split` (val or test) asks."""
         content = CONTENT.read(SPLIT / split)
         length = self.posts.tokens.shape[1]
-        sentences = None if self.posts.sentence is None else SENTENCES
-        posts = self.lookup.posts([content], content.num_rows, length, folder / split, sentences)
+        posts = self.lookup.posts([content], content.num_rows, length, folder / split, self.sentences)
         return Queries(asked(split, content.drop_columns("words")), posts, self.lookup.images, self.features)
 
     def new_model(self, params: Model, seed: int) -> Trained:
@@ -92,21 +92,23 @@ class Inputs:
         words = torch.from_numpy(self.word_vectors)
         users, read = self.lookup.users, params.text_encoder != "sentence"
         directions = min(DISCRIMINANTS, self.features.shape[1], len(users))
+        letters = LETTERS if LETTERED in self.sentences else 0
         shape = Shape(
             dim=params.dim, image=self.features.shape[1], said=self.beside.said, style=self.beside.style,
             word=words.shape[1],
             text_length=params.text_length, windows=tuple(params.windows) if read else (),
             filters=tuple(params.filters) if read else (), dropout=params.dropout, image_dropout=params.image_dropout,
             word_mean=params.word_mean and read,
-            sentence=0 if self.posts.sentence is None else self.posts.sentence.shape[1],
+            sentence=0 if self.posts.sentence is None else self.posts.sentence.shape[1] - letters,
             discriminant=directions if params.discriminant else 0, fused=directions if params.late_fusion else 0,
+            letters=letters, written=min(DISCRIMINANTS, len(users)) if letters else 0,
         )  # fmt: skip
         rows = torch.zeros(len(users), shape.user)
         model = JointModel(shape, words, rows, seed, rarity(self.word_counts), params.aligned)
         if shape.words:
             model.user_rows[:, : shape.word] = starting_rows(users, word_means(), shape.word, seed)
         if shape.sentence:
-            mean, means = mean_sentences(self.posts, len(users), seed)
+            mean, means = mean_sentences(self.posts, letters, len(users), seed)
             model.center(mean)
             if not shape.discriminant:
                 end = shape.user - shape.beside
@@ -134,6 +136,11 @@ class Inputs:
             tune_words=params.model.tune_words, processes=processes, keep_start=params.model.aligned,
             chance=val.chance(trained.users) if val else None,
         )  # fmt: skip
+
+
+def text_tables(params: Model) -> tuple[Path, ...]:
+    """The tables of TEXT_VECTORS that a model of `params` reads."""
+    return () if params.text_encoder == "words" else (SENTENCES, LETTERED)[: 1 + params.letters]
 
 
 def word_means() -> pa.Table:

@@ -1,7 +1,7 @@
 """Stage `membership`: can one tell from the vectors alone whose post was in train?
 
 Reads   data/model               the trained model, which gives a text of train its vector
-        data/text/vectors        a text's sentence vector, where the model reads these
+        data/text/vectors, data/text/letters   a text's sentence vector and letters, where the model reads these
         data/split/train, data/split/test   posts: author, words, pictures
         data/embeddings/users    a user with posts in train
         data/embeddings/images   an image
@@ -31,7 +31,7 @@ from stages.runner import run
 
 MODEL, TRAIN, TEST = Path("data/model"), Path("data/split/train"), Path("data/split/test")
 USERS, IMAGES = Path("data/embeddings/users"), Path("data/embeddings/images")
-SENTENCES = Path("data/text/vectors")
+SENTENCES = [Path("data/text/vectors"), Path("data/text/letters")]
 METRICS = Path("metrics/membership.json")
 MOST = 20_000
 """Posts of a side that are asked: more are left out by a hash of their ids."""
@@ -78,8 +78,9 @@ def _side(path: Path, trained: Trained, users: Vectors, seed: int) -> Side:
         rows = rows.take(pa.array(np.sort(np.argsort(place, kind="stable")[:MOST])))
     author = positions(rows["user_id"], users.ids)
     token = tokens(rows["words"], trained.vocabulary, trained.model.shape.text_length)
-    read = trained.model.shape.sentence
-    sentence = sentence_vectors(SENTENCES, rows["post_id"]) if read else np.empty((rows.num_rows, 0))
+    shape = trained.model.shape
+    tables = SENTENCES[: 1 + bool(shape.letters)] if shape.sentence else []
+    sentence = sentence_vectors(tables, rows["post_id"])
     said = np.flatnonzero((token[:, 0] > 0) | told(sentence))
     shown = np.flatnonzero(rows["image_id"].is_valid().to_numpy())
     asked = rows["image_id"].take(pa.array(shown))

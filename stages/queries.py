@@ -78,8 +78,9 @@ def main() -> None:
     texts = [query.value if query.kind == "text" else None for query in queries]
     words = lists(understood(texts))
     with_parts, _ = spelled(trained, known_parts(PARTS_PATH), words)
-    read_sentences = trained.model.shape.sentence > 0
-    said = sentences(chosen_encoder(params.sentences, MINILM), texts) if read_sentences else None
+    shape = trained.model.shape
+    encoder = chosen_encoder(params.sentences, MINILM) if shape.sentence else None
+    said = sentences(encoder, texts, shape.letters > 0) if encoder else None
     of_texts = embedded(with_parts, words, said)
 
     rows = [None if query.kind == "text" else row_of(query, space[query.kind]) for query in queries]

@@ -2,7 +2,7 @@
 
 Reads   data/split/train, data/split/val   a post of the side: user, image, words
         data/split/sets                    a query
-        data/text/vectors                  a text's sentence vector, where model.text_encoder reads these
+        data/text/vectors, data/text/letters   a text's sentence vector and letters, where the model reads these
         data/words/vocabulary              a word and its vector
         data/words/users                   a user's mean word vector
         data/images/features, data/images/said, data/images/style   an image's numbers

@@ -60,7 +60,8 @@ class Posts:
 
     The pictures of post k are those from `begin[k]` to `begin[k + 1]` of `image` (p,), rows of the features, and of
     `group` (p,): images of one group are copies of each other. `sentence` (n, S) are the texts as a sentence encoder
-    has them, zeros where a post has none; None where the model reads none. Arrays may be memory-mapped.
+    has them, behind it their letters where the model reads these, zeros where a post has none; None where the model
+    reads none. Arrays may be memory-mapped.
     """
 
     ids: pa.ChunkedArray
@@ -149,11 +150,11 @@ class Lookup:
     """The group of each of `images`, as a number (m,)."""
 
     def posts(
-        self, parts: Iterable[pa.Table], count: int, length: int, folder: Path, sentences: Path | None = None
+        self, parts: Iterable[pa.Table], count: int, length: int, folder: Path, sentences: Sequence[Path] = ()
     ) -> Posts:
         """The posts of CONTENT tables in order, `count` rows in all, as memory-mapped arrays in `folder`.
 
-        `sentences` is the table of TEXT_VECTORS, where the model reads these.
+        `sentences` are the tables of TEXT_VECTORS that the model reads.
         """
         folder.mkdir(parents=True, exist_ok=True)
         shapes = {"user": (count,), "tokens": (count, length)}
@@ -174,7 +175,7 @@ class Lookup:
             begin = rows.stop
         image = np.concatenate(images)
         names = pa.chunked_array(ids, pa.string())
-        if sentences is None:
+        if not sentences:
             (folder / "sentence.npy").unlink(missing_ok=True)
         else:
             sentence_vectors(sentences, names, folder)
@@ -197,28 +198,30 @@ def told(sentence: Array) -> Array:
     return np.asarray(sentence.any(axis=1))
 
 
-def sentence_vectors(table: Path, ids: pa.ChunkedArray, folder: Path | None = None) -> Array:
-    """The vectors (n, S) in `table`, of TEXT_VECTORS, of the posts `ids` (n,); zeros without one.
+def sentence_vectors(tables: Sequence[Path], ids: pa.ChunkedArray, folder: Path | None = None) -> Array:
+    """The vectors (n, S) of the posts `ids` (n,) in `tables`, of TEXT_VECTORS, one after the other; zeros without one.
 
-    Memory-mapped in `folder` where it is given. Raises UserError where the table has no row.
+    Memory-mapped in `folder` where it is given. Raises UserError where a table has no row.
     """
-    if not TEXT_VECTORS.count(table):
-        raise UserError(
-            f"{table} is empty, and model.text_encoder reads sentence vectors: set sentences.encoder, or words there."
-        )
-    place = positions(ids, TEXT_VECTORS.read(table, ["post_id"])["post_id"])
-    found, begin = None, 0
-    for shard in TEXT_VECTORS.batches(table, ["vector"]):
-        values = matrix(shard["vector"])
-        if found is None:
-            shape = (len(ids), values.shape[1])
-            found = np.zeros(shape, values.dtype) if folder is None else _mapped(
-                folder / "sentence.npy", values.dtype, shape
-            )  # fmt: skip
-        rows = np.flatnonzero((place >= begin) & (place < begin + len(values)))
-        found[rows] = values[place[rows] - begin]
-        begin += len(values)
-    assert found is not None
+    widths, dtype = [], np.dtype(np.float16)
+    for table in tables:
+        if not TEXT_VECTORS.count(table):
+            raise UserError(
+                f"{table} is empty, and model.text_encoder reads sentence vectors: set sentences.encoder, or words "
+                "there."
+            )
+        first = matrix(next(TEXT_VECTORS.batches(table, ["vector"]))["vector"])
+        widths.append(first.shape[1])
+        dtype = np.promote_types(dtype, first.dtype)
+    shape = len(ids), sum(widths)
+    found = np.zeros(shape, dtype) if folder is None else _mapped(folder / "sentence.npy", dtype, shape)
+    for table, width, end in zip(tables, widths, np.cumsum(widths), strict=True):
+        place, begin = positions(ids, TEXT_VECTORS.read(table, ["post_id"])["post_id"]), 0
+        for shard in TEXT_VECTORS.batches(table, ["vector"]):
+            values = matrix(shard["vector"])
+            rows = np.flatnonzero((place >= begin) & (place < begin + len(values)))
+            found[rows, end - width : end] = values[place[rows] - begin]
+            begin += len(values)
     return found
 
 

@@ -81,7 +81,10 @@ class Shape:
     (see `starts.discriminant`)."""
     fused: int = 0
     """How many numbers tell of images in the discriminants that stand, untrained, beside what is trained (late fusion);
-    0: none do. A user's row then ends in the discriminants of their sentences and images."""
+    0: none do. A user's row then ends in the discriminants of their sentences, images and letters."""
+    letters: int = 0
+    """L, numbers of a text's letters, behind a sentence's; in the discriminants beside they become `written` ones."""
+    written: int = 0
 
     @property
     def content(self) -> int:
@@ -100,8 +103,8 @@ class Shape:
 
     @property
     def beside(self) -> int:
-        """How many numbers stand beside the D trained ones: of sentences and of images."""
-        return self.sentence + self.fused if self.fused else 0
+        """How many numbers stand beside the D trained ones: of sentences, of images and of letters."""
+        return self.sentence + self.fused + self.written if self.fused else 0
 
 
 class JointModel(nn.Module):
@@ -111,8 +114,8 @@ class JointModel(nn.Module):
     `weights` (V,) are the words' in the mean of a text; None: all alike. `aligned`: W_T and W_U start alike.
     The encoders return vectors of D numbers that are not of unit length (the cosine of Eq. 3 makes them so). Where they
     are given a `part` of the rows of a batch, dropout is what it would be in the whole. With `shape.fused`, outside of
-    training, discriminants of sentences and of images follow, times the roots of `fusion`: a cosine is then a weighted
-    mean of that of the trained vectors and those of the two (late fusion).
+    training, discriminants of sentences, images and letters follow, times the roots of `fusion`: a cosine is then a
+    weighted mean of that of the trained vectors and those of the others (late fusion). An image has no letters.
     """
 
     user_rows: Tensor
@@ -125,6 +128,8 @@ class JointModel(nn.Module):
     image_basis: Tensor
     image_mean: Tensor
     bridge: Tensor
+    letters_mean: Tensor
+    letters_basis: Tensor
     fusion: Tensor
 
     def __init__(
@@ -172,7 +177,10 @@ class JointModel(nn.Module):
         self.register_buffer("image_mean", torch.zeros(shape.content * whole))
         fused = bool(shape.fused)
         self.register_buffer("bridge", torch.zeros(shape.sentence * fused, shape.image), persistent=fused)
-        self.register_buffer("fusion", torch.zeros(2 * fused), persistent=fused)
+        written = bool(shape.written)
+        self.register_buffer("letters_mean", torch.zeros(shape.letters), persistent=written)
+        self.register_buffer("letters_basis", torch.zeros(shape.written, shape.letters), persistent=written)
+        self.register_buffer("fusion", torch.zeros((2 + written) * fused), persistent=fused)
 
     @property
     def device(self) -> torch.device:
@@ -239,7 +247,8 @@ class JointModel(nn.Module):
         if not self.fuses:
             return trained
         seen = self.images(features, centred=True)
-        return self._fused(trained, F.normalize(seen @ self.bridge.T) * BRIDGE, F.normalize(seen @ self.image_basis.T))
+        said, shown = F.normalize(seen @ self.bridge.T) * BRIDGE, F.normalize(seen @ self.image_basis.T)
+        return self._fused(trained, said, shown, trained.new_zeros(len(trained), self.shape.written))
 
     @property
     def fuses(self) -> bool:
@@ -251,9 +260,9 @@ class JointModel(nn.Module):
         """Numbers of a vector that the encoders return: D, and those beside."""
         return self.shape.dim + self.shape.beside * self.fuses
 
-    def _fused(self, trained: Tensor, said: Tensor, shown: Tensor) -> Tensor:
-        said_weight, shown_weight = self.fusion.sqrt()
-        return torch.cat([F.normalize(trained), said_weight * said, shown_weight * shown], 1)
+    def _fused(self, trained: Tensor, *beside: Tensor) -> Tensor:
+        weighed = [part * root for part, root in zip(beside, self.fusion.sqrt(), strict=False) if part.shape[1]]
+        return torch.cat([F.normalize(trained), *weighed], 1)
 
     def center(self, mean: Tensor) -> None:
         """From now on sentence vectors are less `mean` (S,)."""
@@ -270,7 +279,7 @@ class JointModel(nn.Module):
         """x^T (t, D) of texts (t, L), as rows of their distinct `words` (u,), the padding first.
 
         `vectors` (u, word) take the place of the words' own, where these are being trained. `sentence` (t, S) are the
-        texts' vectors by the sentence encoder, zeros for a text without one.
+        texts' vectors by the sentence encoder, zeros for a text without one; with `shape.letters`, L numbers follow.
         """
         vectors = self.word_rows[words] if vectors is None else vectors
         phi = []
@@ -281,17 +290,24 @@ class JointModel(nn.Module):
             phi.append(_weighted_mean(vectors, self.word_weights[words], text))
         if self.shape.sentence:
             assert sentence is not None
-            phi.append(self.sentences(sentence))
+            phi.append(self.sentences(sentence[:, : self.shape.sentence]))
         trained = F.linear(self._drop(torch.cat(phi, 1), self.shape.dropout, part), self.text_projection).float()
         if not self.fuses:
             return trained
         said = phi[-1] if self.shape.sentence else trained.new_zeros(len(trained), 0)
-        said = F.normalize(said @ self.sentence_basis.T)
-        return self._fused(trained, said, trained.new_zeros(len(trained), self.shape.fused))
+        beside = [F.normalize(said @ self.sentence_basis.T), trained.new_zeros(len(trained), self.shape.fused)]
+        if self.shape.written and sentence is not None:
+            letters = self.letters(sentence[:, self.shape.sentence :])
+            beside.append(F.normalize(letters @ self.letters_basis.T))
+        return self._fused(trained, *beside)
 
     def sentences(self, vectors: Tensor) -> Tensor:
         """The part of phi_T, or of a user's first row, that sentence vectors, or their means, (n, S) make."""
-        return F.normalize(vectors - self.sentence_mean).masked_fill((vectors == 0).all(1, keepdim=True), 0)
+        return _centred(vectors, self.sentence_mean)
+
+    def letters(self, vectors: Tensor) -> Tensor:
+        """What discriminants read of texts' letters (n, L)."""
+        return _centred(vectors, self.letters_mean)
 
     def user(self, rows: Tensor, part: Part | None = None) -> Tensor:
         """x^U (r, D) of users' rows U_e (r, D_u)."""
@@ -299,8 +315,8 @@ class JointModel(nn.Module):
         trained = F.linear(self._drop(rows[:, :own], self.shape.dropout, part), self.user_projection).float()
         if not self.fuses:
             return trained
-        shown = self.shape.user - self.shape.fused
-        return self._fused(trained, rows[:, own:shown], rows[:, shown:])
+        sizes = [self.shape.sentence, self.shape.fused, self.shape.written]
+        return self._fused(trained, *torch.split(rows[:, own:], sizes, 1))
 
     def _drop(self, x: Tensor, share: float, part: Part | None) -> Tensor:
         if not share:
@@ -309,6 +325,10 @@ class JointModel(nn.Module):
             return F.dropout(x, share, self.training)
         # Drawn for all rows, in each process alike, as one process would draw them.
         return x * F.dropout(x.new_ones(part.total, x.shape[1]), share, self.training)[part.rows]
+
+
+def _centred(vectors: Tensor, mean: Tensor) -> Tensor:
+    return F.normalize(vectors - mean).masked_fill((vectors == 0).all(1, keepdim=True), 0)
 
 
 def _weighted_mean(vectors: Tensor, weights: Tensor, text: Tensor) -> Tensor:
@@ -343,12 +363,9 @@ def save(trained: Trained, objective: Objective, folder: Path) -> None:
     rows, words = state.pop("user_rows"), state.pop("word_rows")[1:]
     with atomic_folder(folder) as temporary:
         packed = serialize(state)
-        later = ("said", "fused")
+        later = ("said", "fused", "letters", "written")  # without them, the same bytes as before there were such
         shape = {name: value for name, value in asdict(model.shape).items() if name not in later or value}
-        about = {
-            **shape,
-            "weights_sha256": hashlib.sha256(packed).hexdigest(),
-        }  # without them, the same bytes as before there were such numbers
+        about = {**shape, "weights_sha256": hashlib.sha256(packed).hexdigest()}
         write_text(json.dumps(about, indent=2) + "\n", temporary / "config.json")
         write_text(json.dumps(objective.described(), indent=2) + "\n", temporary / "objective.json")
         (temporary / "weights.safetensors").write_bytes(packed)

@@ -17,18 +17,20 @@ from pipeline.running.errors import UserError
 from pipeline.tables.table import matrix, positions
 
 
-def mean_sentences(posts: Posts, users: int, seed: int) -> tuple[Tensor, Tensor]:
-    """The mean (S,) of all sentence vectors of `posts`, and each user's mean (K, S), see `mean_by_user`."""
+def mean_sentences(posts: Posts, letters: int, users: int, seed: int) -> tuple[Tensor, Tensor]:
+    """The mean (S,) of all sentence vectors of `posts`, less the numbers of `letters`, and each user's mean (K, S), see
+    `mean_by_user`.
+    """
     assert posts.sentence is not None
-    rows = np.flatnonzero(posts.has_sentence)
-    means = mean_by_user(posts.sentence, rows, posts.user[rows], users, seed)
-    return torch.from_numpy(common(posts.sentence, rows)), torch.from_numpy(means)
+    rows, sentence = np.flatnonzero(posts.has_sentence), posts.sentence[:, : posts.sentence.shape[1] - letters]
+    means = mean_by_user(sentence, rows, posts.user[rows], users, seed)
+    return torch.from_numpy(common(sentence, rows)), torch.from_numpy(means)
 
 
 def discriminants(model: JointModel, posts: Posts, features: Array, users: int, seed: int) -> None:
     """Let sentences and images of `model` start as discriminants of its `users`, and these at the means of theirs.
 
-    With `shape.fused` these are what stands beside the trained model.
+    With `shape.fused` these are what stands beside the trained model, those of letters last.
 
     The bases are estimated on at most 50,000 posts, and as many images of posts.
     """
@@ -41,12 +43,19 @@ def discriminants(model: JointModel, posts: Posts, features: Array, users: int, 
     means = [mean_by_user(images, posts.image, author, users, seed) @ image_basis.T]
     sentence_basis, to_text = np.zeros((0, 0), np.float32), None
     if posts.sentence is not None:
-        sentences, rows = _Seen(model.sentences, posts.sentence), np.flatnonzero(posts.has_sentence)
-        said = sampled(rows, seed)
+        rows = np.flatnonzero(posts.has_sentence)
+        sentences, said = _Seen(model.sentences, posts.sentence[:, : shape.sentence]), sampled(rows, seed)
         sentence_basis = discriminant(sentences[said], posts.user[said], users)
         means.insert(0, mean_by_user(sentences, rows, posts.user[rows], users, seed) @ sentence_basis.T)
         both = shown[posts.has_sentence[posts.post[shown]]]
         to_text = bridge(images[posts.image[both]], sentences[posts.post[both]] @ sentence_basis.T)
+        if shape.written:
+            written = posts.sentence[:, shape.sentence :]
+            model.letters_mean.copy_(torch.from_numpy(common(written, rows)))
+            letters = _Seen(model.letters, written)
+            basis = discriminant(letters[said], posts.user[said], users, shape.written)
+            model.letters_basis.copy_(torch.from_numpy(basis))
+            means.append(mean_by_user(letters, rows, posts.user[rows], users, seed) @ basis.T)
     shared = None if to_text is None else torch.from_numpy(to_text)
     model.discriminate(torch.from_numpy(sentence_basis), torch.from_numpy(image_basis), shared)
     start = torch.cat([F.normalize(torch.from_numpy(part)) for part in means], 1)

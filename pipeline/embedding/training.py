@@ -162,14 +162,20 @@ class Trainer:
         return self.result
 
     def _weigh(self) -> None:
-        """Give what stands beside the trained model the weights that validate best, the least of equal ones."""
-        found = {}
-        for weights in product(WEIGHTS, repeat=2):
-            self.model.fusion.copy_(torch.tensor(weights))
-            found[weights] = self._validated().get("val_cumulative", math.inf), sum(weights)
-        best = min(found, key=found.__getitem__)
+        """Give what stands beside the trained model the weights that validate best, the least of equal ones: first
+        sentences and images, then letters, as all three at once would be 64 validations.
+        """
+        names = ("sentences", "images", "letters")[: len(self.model.fusion)]
+        best: tuple[float, ...] = ()
+        for tried in (2, 1)[: len(names) - 1]:
+            found = {}
+            for more in product(WEIGHTS, repeat=tried):
+                weights = (*best, *more)
+                self.model.fusion.copy_(torch.tensor(weights + (0.0,) * (len(names) - len(weights))))
+                found[weights] = self._validated().get("val_cumulative", math.inf), sum(weights)
+            best = min(found, key=found.__getitem__)
         self.model.fusion.copy_(torch.tensor(best))
-        self.result.fusion = dict(zip(("sentences", "images"), best, strict=True))
+        self.result.fusion = dict(zip(names, best, strict=True))
 
     def learned(self) -> list[Tensor]:
         """All tensors that training moves."""

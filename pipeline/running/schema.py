@@ -184,6 +184,7 @@ class Model(_Section):
     text_encoder: TextEncoder
     discriminant: bool
     late_fusion: bool
+    letters: bool
     dropout: Dropout
     image_dropout: Dropout
     tune_words: bool
@@ -207,6 +208,8 @@ class Model(_Section):
             raise ValueError("discriminant needs aligned: true, a start that texts and users share")
         if self.discriminant and self.late_fusion:
             raise ValueError("discriminants either start the model (discriminant) or stand beside it (late_fusion)")
+        if self.letters and not (self.late_fusion and self.text_encoder != "words"):
+            raise ValueError("letters needs late_fusion: true, and a text_encoder with sentences")
         if max(self.windows, default=0) > self.text_length:
             raise ValueError(f"a window of {max(self.windows)} words does not fit text_length, {self.text_length}")
 
@@ -247,6 +250,7 @@ class Best(_Section):
     aligned: bool
     text_encoder: TextEncoder
     late_fusion: bool
+    letters: bool
     dropout: Dropout
     image_dropout: Dropout
     tune_words: bool

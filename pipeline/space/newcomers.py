@@ -39,7 +39,9 @@ class Newcomers:
         groups = IMAGE_GROUPS.read(data / "images/groups", ["image_id", "group_id"])
         lookup = Lookup(trained.users, trained.vocabulary, images, image_groups(images, groups))
         shape = trained.model.shape
-        train, sentences = data / "split/train", data / "text/vectors" if shape.sentence else None
+        train = data / "split/train"
+        told = [data / "text/vectors", data / "text/letters"][: 1 + bool(shape.letters)]
+        sentences = told if shape.sentence else []
         posts = lookup.posts(
             CONTENT.batches(train), CONTENT.count(train), shape.text_length, folder / "train", sentences
         )
@@ -97,15 +99,18 @@ class Newcomers:
         return np.concatenate(parts, axis=1)
 
     def _discriminants(self, own: Posts, features: Array, users: int) -> list[Array]:
-        """The means of sentences, where the model reads these, and of images, (u, S) and (u, k), as a row holds them
-        where discriminants start it or stand beside; zeros for who has none.
+        """The means of sentences, where the model reads these, of images and letters, (u, S), (u, k) and (u, w), as a
+        row holds them where discriminants start it or stand beside; zeros for who has none.
         """
         model = self._reader.trained.model
-        parts: list[tuple[Any, ...]] = []
+        images = partial(model.images, centred=True), features[own.image], own.user[own.post], model.image_basis
+        parts: list[tuple[Any, ...]] = [images]
         if own.sentence is not None:
-            parts.append((model.sentences, own.sentence[own.has_sentence], own.user[own.has_sentence],
-                          model.sentence_basis))  # fmt: skip
-        parts.append((partial(model.images, centred=True), features[own.image], own.user[own.post], model.image_basis))
+            said, user = own.sentence[own.has_sentence], own.user[own.has_sentence]
+            sentences, letters = np.split(said, [model.shape.sentence], axis=1)
+            parts.insert(0, (model.sentences, sentences, user, model.sentence_basis))
+            if model.shape.written:
+                parts.append((model.letters, letters, user, model.letters_basis))
         found = []
         with torch.no_grad():
             for phi, values, user, basis in parts:
@@ -117,8 +122,9 @@ class Newcomers:
     def _mean_sentences(self, own: Posts, users: Sequence[str]) -> Array:
         """The mean sentence vectors (u, S), as a row holds them; zeros for who has no text."""
         assert own.sentence is not None
-        sums = np.zeros((len(users), own.sentence.shape[1]), np.float32)
-        np.add.at(sums, own.user, own.sentence.astype(np.float32))
+        sentence = own.sentence[:, : self._reader.trained.model.shape.sentence].astype(np.float32)
+        sums = np.zeros((len(users), sentence.shape[1]), np.float32)
+        np.add.at(sums, own.user, sentence)
         counts = np.bincount(own.user[own.has_sentence], minlength=len(users))[:, None]
         with torch.no_grad():
             means: Array = self._reader.trained.model.sentences(torch.from_numpy(sums / np.maximum(1, counts))).numpy()

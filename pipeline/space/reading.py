@@ -43,15 +43,19 @@ class Texts:
     """The vectors (k, D) of each text's words one by one, each once, of those that have one."""
 
 
-def sentences(encoder: "SentenceEncoder", texts: Sequence[str | None]) -> Array:
-    """The sentence vectors (n, S) of n texts, as posts have them; zeros where links and mentions are all."""
+def sentences(encoder: "SentenceEncoder", texts: Sequence[str | None], lettered: bool = False) -> Array:
+    """The sentence vectors (n, S) of n texts, as posts have them; zeros where links and mentions are all.
+
+    `lettered`: their letters follow, as a model reads them whose shape has `letters`.
+    """
     from pipeline.text.cleaning import prose
+    from pipeline.words.letters import letters
 
     found = np.zeros((len(texts), encoder.dim), np.float16)
     said = [prose(text) if text else "" for text in texts]
     if rows := [row for row, text in enumerate(said) if text]:
         found[rows] = encoder.encode([said[row] for row in rows])
-    return found
+    return np.concatenate([found, letters(said)], 1) if lettered else found
 
 
 def embedded(trained: "Trained", words: pa.ListArray, said: Array | None) -> Array:
@@ -146,17 +150,18 @@ class Reader:
         return known_parts(self._data / "words/parts")
 
     def sentences(self, texts: Sequence[str | None]) -> Array | None:
-        """The texts' sentence vectors (n, S), as the corpus's were made, zeros without a text; None where the model
-        reads none.
+        """The texts' sentence vectors (n, S), and letters where the model reads these, as the corpus's were made, zeros
+        without a text; None where the model reads none.
         """
-        if not self.trained.model.shape.sentence:
+        shape = self.trained.model.shape
+        if not shape.sentence:
             return None
         with self._lock:
-            found = sentences(self._sentence_encoder, texts)
-        if found.shape[1] != self.trained.model.shape.sentence:
+            found = sentences(self._sentence_encoder, texts, shape.letters > 0)
+        if (size := found.shape[1] - shape.letters) != shape.sentence:
             raise UserError(
-                f"a text is {found.shape[1]} numbers by sentences.encoder, and the model was trained on "
-                f"{self.trained.model.shape.sentence}; params.yaml is not what it was then."
+                f"a text is {size} numbers by sentences.encoder, and the model was trained on {shape.sentence}; "
+                "params.yaml is not what it was then."
             )
         return found
 

@@ -19,8 +19,11 @@ from pipeline.running.params import validate
 from pipeline.running.schema import Model, Params
 from pipeline.space.new_users import NewUsers
 from pipeline.space.newcomers import Newcomers
+from pipeline.tables.embedding import LETTERS
 from pipeline.tables.images import FEATURES
 from pipeline.tables.split import CONTENT
+from pipeline.tables.table import vectors as stored
+from pipeline.tables.text import TEXT_VECTORS
 from stages.inputs import Inputs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,7 +36,21 @@ WHOLE = {"dim": 64, "windows": [], "filters": [], "word_mean": True, "aligned": 
 def tables(tmp_path, monkeypatch):
     write_tables(tmp_path)
     monkeypatch.chdir(tmp_path)
+    _write_letters(tmp_path)
     return tmp_path
+
+
+def _write_letters(folder):
+    """Of each post with a sentence, LETTERS numbers that tell its user, beside noise and what all have in common."""
+    parts = [CONTENT.read(folder / "data/split" / side, ["post_id", "user_id"]) for side in ("train", "val", "test")]
+    of = {row["post_id"]: row["user_id"] for part in parts for row in part.to_pylist()}
+    ids, random = TEXT_VECTORS.read(folder / "data/text/vectors")["post_id"], np.random.default_rng(3)
+    users = {user: random.normal(size=LETTERS) for user in sorted(set(of.values()))}
+    value = np.stack([users[of[post]] for post in ids.to_pylist()])
+    value = value + 2 * random.normal(size=value.shape) + 3 * random.normal(size=LETTERS)
+    value /= np.linalg.norm(value, axis=1, keepdims=True)
+    table = pa.table({"post_id": ids, "vector": stored(value.astype(np.float16))})
+    TEXT_VECTORS.write(table, folder / "data/text/letters")
 
 
 def of(folder, epochs=2, **changed):
@@ -82,6 +99,46 @@ def test_cosines_are_weighted_means_of_those_of_the_trained_vectors_and_of_discr
     np.testing.assert_allclose(found, own / np.sqrt((1 + 0.25 * 0.09 + 0.5) * 1.75), atol=1e-5)
 
 
+def test_letters_count_for_texts_and_users_and_say_nothing_of_images(tables):
+    inputs, trained, _ = of(tables, letters=True)
+    model, shape = trained.model.eval(), trained.model.shape
+    users = len(trained.users)
+    assert (shape.letters, shape.written) == (LETTERS, users) and len(model.fusion) == 3
+    model.fusion.copy_(torch.tensor([0.25, 0.5, 0.0]))
+    before = vectors(inputs, model)
+    model.fusion.copy_(torch.tensor([0.25, 0.5, 1.0]))
+    after = vectors(inputs, model)
+    assert after["user"].shape[1] == model.length == shape.dim + shape.sentence + shape.fused + users
+    for ours, theirs, scale in (("image", "user", 2.75 / 1.75), ("image", "text", 2.25 / 1.25)):
+        found, was = after[ours] @ after[theirs].T, before[ours] @ before[theirs].T
+        np.testing.assert_allclose(found * np.sqrt(scale), was, atol=1e-5)
+    has, written = inputs.posts.has_sentence, torch.from_numpy(inputs.posts.sentence[:, shape.sentence :].astype("f4"))
+    mean = written[has].mean(0)
+    seen = F.normalize(F.normalize(written - mean) @ model.letters_basis.T).numpy()
+    gained = after["text"] @ after["user"].T * np.sqrt(2.25 * 2.75) - before["text"] @ before["user"].T * np.sqrt(
+        1.25 * 1.75
+    )
+    np.testing.assert_allclose(gained[has], (seen @ model.user_rows[:, -users:].numpy().T)[has], atol=1e-4)
+    assert np.mean(gained[has].argmax(1) == inputs.posts.user[has]) > 0.9
+
+
+def test_the_weight_of_letters_is_chosen_after_the_others(tables):
+    _, trained, trainer = of(tables, letters=True)
+    seen = []
+
+    def validate(model, best=(0.5, 0.25, 1.0)):
+        seen.append(tuple(model.fusion.tolist()))
+        return {"text_to_user": 0.1 + 0.1 * sum(abs(one - other) for one, other in zip(seen[-1], best, strict=True))}
+
+    trainer.validate = validate
+    trainer._weigh()
+    assert trained.model.fusion.tolist() == [0.5, 0.25, 1] and len(seen) == 16 + 4
+    assert trainer.result.fusion == {"sentences": 0.5, "images": 0.25, "letters": 1}
+    trainer.validate = lambda model: {"text_to_user": 0.2 + 0.1 * model.fusion[2].item()}
+    trainer._weigh()
+    assert trained.model.fusion.tolist() == [0, 0, 0]
+
+
 def test_the_weights_are_those_that_validate_best_and_none_where_nothing_is_gained(tables):
     _, trained, trainer = of(tables)
     seen = []
@@ -123,10 +180,11 @@ def test_what_is_trained_is_what_is_trained_without_it(tables):
     torch.testing.assert_close(beside.model.user_rows[:, :own], alone.model.user_rows, rtol=0, atol=0)
 
 
-def test_it_is_loaded_as_it_was_saved_and_newcomers_have_it_too(tables):
-    inputs, trained, trainer = of(tables)
+@pytest.mark.parametrize("letters", [False, True])
+def test_it_is_loaded_as_it_was_saved_and_newcomers_have_it_too(tables, letters):
+    inputs, trained, trainer = of(tables, letters=letters)
     trainer.run()
-    trained.model.fusion.copy_(torch.tensor([1.0, 0.25]))
+    trained.model.fusion.copy_(torch.tensor([1.0, 0.25, 0.5][: 2 + letters]))
     save(trained, trainer.objective, tables / "model")
     loaded, test = load(tables / "model"), inputs.queries("test", tables / "arrays")
     for task, (rows, _, _) in rank_queries(test, trained.model, trained.users).items():
@@ -173,3 +231,5 @@ def test_without_a_picture_sentences_stand_beside_and_are_worth_their_weight(tab
 def test_discriminants_start_a_model_or_stand_beside_it():
     with pytest.raises(ValueError, match="either start the model"):
         Model(**{**dict(PARAMS.model), **WHOLE, "discriminant": True, "late_fusion": True})
+    with pytest.raises(ValueError, match="letters needs late_fusion"):
+        Model(**{**dict(PARAMS.model), **WHOLE, "letters": True})

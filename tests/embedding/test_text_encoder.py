@@ -22,7 +22,7 @@ from pipeline.running.errors import UserError
 from pipeline.running.params import validate
 from pipeline.running.schema import Model, Params
 from pipeline.tables.split import CONTENT
-from pipeline.tables.table import matrix
+from pipeline.tables.table import matrix, vectors
 from pipeline.tables.text import TEXT_VECTORS
 from stages.inputs import Inputs
 
@@ -143,9 +143,14 @@ def test_vectors_are_found_whatever_the_order_and_shards_and_none_at_all_is_told
     held = TEXT_VECTORS.read(Path("data/text/vectors"))
     value = dict(zip(held["post_id"].to_pylist(), matrix(held["vector"]), strict=True))
     ids = pa.chunked_array([["p00599", "none", "p00000"], held["post_id"].to_pylist()[7:9]])
-    found = sentence_vectors(Path("data/text/vectors"), ids)
+    found = sentence_vectors([Path("data/text/vectors")], ids)
     wanted = [value.get(name, np.zeros(SIZE)) for name in ids.to_pylist()]
     np.testing.assert_array_equal(found, wanted)
+    few = pa.table({"post_id": ["p00000"], "vector": vectors(np.float16([[1, 2]]))})
+    TEXT_VECTORS.write(few, Path("data/text/letters"))
+    both = sentence_vectors([Path("data/text/vectors"), Path("data/text/letters")], ids)
+    behind = [[1, 2] if name == "p00000" else [0, 0] for name in ids.to_pylist()]
+    np.testing.assert_array_equal(both, np.hstack([wanted, behind]))
     TEXT_VECTORS.write(TEXT_VECTORS.empty(), Path("data/none"))
     with pytest.raises(UserError, match=r"sentences\.encoder"):
-        sentence_vectors(Path("data/none"), ids)
+        sentence_vectors([Path("data/none")], ids)

@@ -38,6 +38,7 @@ PLACES = {
     "text/duplicates": text.DUPLICATES,
     "text/edges": text.TEXT_EDGES,
     "text/vectors": text.TEXT_VECTORS,
+    "text/letters": text.TEXT_VECTORS,
     "images/features": images.FEATURES,
     "images/style": images.FEATURES,
     "images/words": ocr.READ,
