@@ -14,7 +14,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 BASE ?= main
 POSTS ?= 10000
 export Q
-BENCHMARKS = $(filter-out __init__,$(basename $(notdir $(wildcard benchmarks/*.py))))
+BENCHMARKS = $(subst /,.,$(patsubst benchmarks/%.py,%,$(filter-out %/__init__.py,$(wildcard benchmarks/*/*.py))))
 
 help:  ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,7 +45,7 @@ test-cluster: .venv/.clustered  ## Run the tests of ENGINE=ray, on nodes that ar
 
 env: .venv/.synced  ## Set up the environment only, in .venv
 
-bench: .venv/.synced  ## Run a benchmark, with the other tools that it needs: make bench NAME=text_join ARGS=… (docs/benchmarks.md)
+bench: .venv/.synced  ## Run a benchmark, with the other tools that it needs: make bench NAME=texts.text_join ARGS=… (docs/benchmarks.md)
 	@[ -n "$(NAME)" ] || { echo "make bench NAME=…, one of: $(BENCHMARKS)"; exit 1; }
 	@$(MAKE) --no-print-directory .venv/.benched
 	@python -m benchmarks.$(NAME) $(ARGS)
@@ -83,7 +83,7 @@ pr-report: .venv/.synced  ## Print, as Markdown, what changed in metrics and par
 	@python -m tools.pr_report $(BASE)
 
 scale: .venv/.synced  ## Measure the stages at a size: make scale POSTS=100000 (several sizes: POSTS='10000 100000')
-	@python -m benchmarks.scale $(POSTS)
+	@python -m benchmarks.scale.posts $(POSTS)
 
 lock:  ## Compile requirements.lock, cluster.lock and ocr.lock from pyproject.toml
 	$(UV) pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -48,7 +48,7 @@ def need(*peers: str) -> None:
     """End in one sentence where a package to compare with is not installed: first in `main`, before minutes of work."""
     missing = [peer for peer in peers if importlib.util.find_spec(peer) is None]
     if missing:
-        name = Path(sys.argv[0]).stem
+        name = ".".join(Path(sys.argv[0]).with_suffix("").parts[-2:])
         sys.exit(f"{name} compares with {', '.join(missing)}, not installed here: `make bench NAME={name}` does both.")
 
 

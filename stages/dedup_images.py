@@ -69,8 +69,9 @@ def main() -> None:
         pairs = ranked(vectors, *np.divmod(keys, len(pixels)))
         groups = group_images(len(pixels), pairs, looks.judge, keep=keep)
 
-    IMAGE_GROUPS.write(groups_table(ids.combine_chunks(), groups, pixels), GROUPS)
-    IMAGE_EDGES.write(edges_table(ids.combine_chunks(), groups), EDGES)
+    names = ids.combine_chunks()
+    IMAGE_GROUPS.write(groups_table(names, groups, pixels), GROUPS)
+    IMAGE_EDGES.write(edges_table(names, groups), EDGES)
     facts = facts_of(groups)
     proposed = {"by_features": len(near.left), "by_points": len(left), "proposed": len(pairs.left)}
     facts["pairs"] = {**proposed, **facts["pairs"]}

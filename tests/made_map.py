@@ -1,4 +1,4 @@
-"""Made points of a map, as /map.json has them, for tests of its page and for benchmarks/map_frames.py."""
+"""Made points of a map, as /map.json has them, for tests of its page and for benchmarks/page/map_frames.py."""
 
 import numpy as np
 

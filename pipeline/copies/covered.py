@@ -9,6 +9,7 @@ either. The points have to be many, and to lie all over what the pictures share.
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.copies.panel import Mask
 from pipeline.copies.points import Places
 
 MANY = 40
@@ -24,7 +25,6 @@ ROUNDS = 6
 """Of the fit: each takes the half of the pixels that the one before fitted best."""
 
 Grey = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 def covered(one: Grey, other: Grey, alike: Mask, drawn: Mask, inside: Mask, marks: Places, between: Mask) -> bool:

@@ -7,8 +7,8 @@ Beyond the paper, `load_style_encoder` tells the manner in which a picture is ma
 
 Every network sees the whole picture, fitted into a white square: cutting a centre out would lose parts of drawings
 (ours; the paper does not say). Style alone is of quarters, which together lose nothing either. On a CPU a float32
-network runs in ONNX Runtime, which measured 2.5 times torch's eager speed (benchmarks.features); on CUDA, or in
-bfloat16, torch runs it, convolutions and batch norms fused, channels last.
+network runs in ONNX Runtime, which measured 2.5 times torch's eager speed (benchmarks.pictures.features); on CUDA, or
+in bfloat16, torch runs it, convolutions and batch norms fused, channels last.
 """
 
 import logging

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import benchmarks
-from benchmarks.carry_over import judged
+from benchmarks.model.carry_over import judged
 from pipeline.evaluation.encoder_means import METHODS
 from pipeline.ranking.estimates import Estimate
 from tools import rooms
@@ -22,7 +22,7 @@ MODULES = {"umap-learn": "umap"}
 PEERS = {MODULES.get(name, name) for name in set(EXTRAS["bench"]) - LOCKED}
 COMPARING = [
     path
-    for path in sorted((ROOT / "benchmarks").glob("*.py"))
+    for path in sorted((ROOT / "benchmarks").glob("*/*.py"))
     if {module.split(".")[0] for module in rooms.imports(path)} & PEERS
 ]
 
@@ -42,22 +42,26 @@ def test_a_benchmark_asks_for_the_peers_that_it_imports(path):
 
 
 def test_without_a_peer_one_sentence_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["/somewhere/benchmarks/text_join.py"])
+    monkeypatch.setattr(sys, "argv", ["/somewhere/benchmarks/texts/text_join.py"])
     with pytest.raises(SystemExit) as ended:
         benchmarks.need("json", "nosuchpeer")
     assert ended.value.code == (
-        "text_join compares with nosuchpeer, not installed here: `make bench NAME=text_join` does both."
+        "texts.text_join compares with nosuchpeer, not installed here: `make bench NAME=texts.text_join` does both."
     )
     benchmarks.need("json")
 
 
 def test_make_bench_knows_the_benchmarks_and_asks_for_a_name():
     done = subprocess.run(
-        ["make", "--dry-run", "bench", "NAME=text_join", "ARGS=--posts 1000"], cwd=ROOT, capture_output=True, text=True
+        ["make", "--dry-run", "bench", "NAME=texts.text_join", "ARGS=--posts 1000"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
-    assert "python -m benchmarks.text_join --posts 1000" in done.stdout
+    assert "python -m benchmarks.texts.text_join --posts 1000" in done.stdout
     nameless = subprocess.run(["make", "--dry-run", "bench"], cwd=ROOT, capture_output=True, text=True)
-    names = {path.stem for path in (ROOT / "benchmarks").glob("*.py")} - {"__init__"}
+    paths = [path for path in (ROOT / "benchmarks").glob("*/*.py") if path.stem != "__init__"]
+    names = {f"{path.parent.name}.{path.stem}" for path in paths}
     (listed,) = [line for line in nameless.stdout.splitlines() if "one of:" in line]
     assert names <= set(listed.replace('"', " ").replace(";", " ").split())
 

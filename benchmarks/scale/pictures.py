@@ -1,12 +1,13 @@
 """Pictures of real sizes through import, network, copies and audit: time and memory of each stage, and how they grow.
 
-python -m benchmarks.pictures 2500 5000 10000 20000 --side 400     # --again: stages that are kept are run anew
+python -m benchmarks.scale.pictures 2500 5000 10000 20000 --side 400     # --again: stages that are kept are run anew
 
 The pictures are made by code, as JPEG of `--side` pixels (default 1152, a megapixel): a ground of coloured noise,
 shapes on it, blur and grain. One in eight is an earlier one again: smaller, cropped, or with a bar, and encoded anew.
-Stages run by `benchmarks.scale`, with the settings of params.yaml, in `.scale/pictures-<side>-<n>/`; what each took is
-kept in `benchmarks/pictures.json`, of `dedup_images` its steps too (`benchmarks.dedup_steps`). Exponents are of CPU
-time over pictures, between all sizes and between the two largest; by the latter is what 1.26 million would take.
+Stages run by `benchmarks.scale.posts`, with the settings of params.yaml, in `.scale/pictures-<side>-<n>/`; what each
+took is kept in `benchmarks/scale/pictures.json`, of `dedup_images` its steps too (`benchmarks.scale.dedup_steps`).
+Exponents are of CPU time over pictures, between all sizes and between the two largest; by the latter is what 1.26
+million would take.
 """
 
 import argparse
@@ -24,15 +25,15 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFilter
 
 from benchmarks import ROOT, lay_out, print_table, result, write_params
-from benchmarks.scale import _measured
+from benchmarks.scale.posts import _measured
 from pipeline.running.files import atomic_file, write_text
 
-RESULTS = ROOT / "benchmarks/pictures.json"
+RESULTS = ROOT / "benchmarks/scale/pictures.json"
 STAGES = ("check_params", "list_corpus", "import_corpus", "image_features", "image_style", "dedup_images", "clean_text",
           "split", "audit_split")  # fmt: skip
 SHOWN = ("import_corpus", "image_features", "dedup_images", "audit_split")
 STEPS = ("looks", "near_pairs", "recall", "voted_pairs", "ranked", "group_images")
-"""Of `dedup_images`, as `benchmarks.dedup_steps` times them."""
+"""Of `dedup_images`, as `benchmarks.scale.dedup_steps` times them."""
 PER_USER, COPIES = 20, 8
 EXPONENT = 1.2
 PAPER_PICTURES, CORES, NIGHT_H = 1_260_000, 2, 12
@@ -63,7 +64,7 @@ def main() -> None:
 def _took(stage: str, folder: Path) -> dict[str, Any]:
     if stage != "dedup_images":
         return _measured(stage, folder)
-    took = _measured(stage, folder, [sys.executable, "-m", "benchmarks.dedup_steps"])
+    took = _measured(stage, folder, [sys.executable, "-m", "benchmarks.scale.dedup_steps"])
     return took | {"steps": json.loads((folder / "steps.json").read_text())}
 
 

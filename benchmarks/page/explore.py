@@ -1,6 +1,6 @@
 """`make explore` at the paper's size, made up: 1.5 million texts, 1.26 million images, 40,000 users, 1,024 numbers.
 
-    python -m benchmarks.explore 1.0 --keep /tmp/space     # a share of that size; --keep leaves the space where it is
+    python -m benchmarks.page.explore 1.0 --keep /tmp/space  # a share of that size; --keep leaves the space where it is
 
 Vectors are of 2,000 themes, some of them large (Zipf), two themes a thing beside noise of a strength of its own:
 neither parted cleanly nor alike in all directions, as those of a trained space. Questions are made in the same way.

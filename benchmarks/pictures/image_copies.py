@@ -9,7 +9,7 @@ group are false; `--show` writes those that are joined as image_copies.png, to b
   0.97, which is chosen with the truth at hand.
 - ours: proposals by features and by points, and the look at each pair, at the limits as they are.
 
-    python -m benchmarks.image_copies [data folder, or a folder of pictures] [pictures copied] [among so many] [--show]
+    python -m benchmarks.pictures.image_copies [data, or a folder of pictures] [copied] [among so many] [--show]
 
 Where the data are of ../shared/corpora/blogs, with pictures in full size, blogs_pairs.csv is asked too: pairs of hashes
 of pictures, of the nearest by the features, 26 that show the same by eye and 51 that do not (the unclear left out).

@@ -1,6 +1,6 @@
 """Users and images in the plane: openTSNE, as stage `map` has it, beside UMAP and PaCMAP, on the same vectors.
 
-    python -m benchmarks.layouts data            # the folder of a run's tables; more of them: one after the other
+    python -m benchmarks.page.layouts data            # the folder of a run's tables; more of them: one after the other
 
 Of each method, by its defaults but for the seed and one thread: the share of the 15, and of the 50, nearest by cosine
 that are among as many nearest in the plane; whether of three things, two near in the plane and one far, the cosines say

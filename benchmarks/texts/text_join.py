@@ -6,7 +6,7 @@ at Jaccard >= 0.8, exact: the peers' candidates are verified word by word. rensa
 digests of all posts as one matrix, then objects of those flagged alone. datasketch, the slow one, runs on 100,000
 posts, beside ours on the same.
 
-    python -m benchmarks.text_join [--posts 1000000]
+    python -m benchmarks.texts.text_join [--posts 1000000]
 
 Writes timings/text_join_growth.png.
 """

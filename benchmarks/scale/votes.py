@@ -1,11 +1,11 @@
 """Pairs of pictures by votes of their points: CPU seconds and memory at sizes that no run here has, and how they grow.
 
-    python -m benchmarks.votes 4000 16000
+    python -m benchmarks.scale.votes 4000 16000
 
-Pictures are made of points alone, POINTS each: drawn from those of 50 pictures of `benchmarks.pictures`, with noise,
-so that each has near ones in others. All are indexed; of SAMPLE pictures the points are searched for, as they are and
-mirrored, and what all would take is reckoned from that. `before`: cells as the square root of the points, as until
-2026-11-29, of which a point's search grows as the root too. One thread.
+Pictures are made of points alone, POINTS each: drawn from those of 50 pictures of `benchmarks.scale.pictures`, with
+noise, so that each has near ones in others. All are indexed; of SAMPLE pictures the points are searched for, as they
+are and mirrored, and what all would take is reckoned from that. `before`: cells as the square root of the points, as
+until 2026-11-29, of which a point's search grows as the root too. One thread.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import measure, print_table, result
-from benchmarks.pictures import PAPER_PICTURES, _file
+from benchmarks.scale.pictures import PAPER_PICTURES, _file
 
 POINTS, SAMPLE, PIECE = 150, 100, 100
 EXPONENT = 1.2

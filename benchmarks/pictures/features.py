@@ -7,7 +7,7 @@ start-up (model loading, ONNX export) counts for both. Vectors have to be equal 
 Then the engines that could run the network, on batches that are ready: torch as it comes, torch.compile, and ONNX
 Runtime, which runs it. Making ready (compilation, export) is told beside.
 
-    python -m benchmarks.features [data/corpus/images] [number of images]
+    python -m benchmarks.pictures.features [data/corpus/images] [number of images]
 """
 
 import logging

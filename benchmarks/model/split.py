@@ -1,9 +1,9 @@
 """Split and audit at 2 million posts by 50,000 users: time and memory, and that no planted copy crosses.
 
-`python -m benchmarks.split [--posts N] [--users N]`. The corpus is synthetic, of Twitter's proportions (13 % with an
-image, 95 % with a text), its texts cleaned by the real stage, its images given as made features; the groups of images
-are the planted ones, so that audit and grouping share nothing. The stages run as they do under DVC, in processes of
-their own. The peer, scikit-learn's StratifiedGroupKFold (users as strata, content groups as groups), gets the same
+`python -m benchmarks.model.split [--posts N] [--users N]`. The corpus is synthetic, of Twitter's proportions (13 % with
+an image, 95 % with a text), its texts cleaned by the real stage, its images given as made features; the groups of
+images are the planted ones, so that audit and grouping share nothing. The stages run as they do under DVC, in processes
+of their own. The peer, scikit-learn's StratifiedGroupKFold (users as strata, content groups as groups), gets the same
 posts and groups under a limit of memory, and says itself what it asks for.
 
 `--cut` makes corpora in which everything hangs together instead, and tells how few posts the cut excludes.
@@ -184,7 +184,7 @@ def _planted_pairs_that_cross() -> int:
 def _peer() -> str:
     """What StratifiedGroupKFold asks for, in its own words."""
     process = subprocess.run(
-        [sys.executable, "-c", "from benchmarks.split import _stratified; _stratified()"],
+        [sys.executable, "-c", "from benchmarks.model.split import _stratified; _stratified()"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -1,13 +1,13 @@
 """The map of `make explore` in headless Chromium, without a GPU: what a frame costs while it is moved and scaled.
 
-    python -m benchmarks.map_frames                # 50,000 and 100,000 made points of 60 clusters, 1440 pixels wide
+    python -m benchmarks.page.map_frames               # 50,000 and 100,000 made points of 60 clusters, 1440 pixels wide
 
 The page and its scripts are the real ones, the points made up, behind a server that answers nothing else. A frame is
 asked for after each step: 60 by dragging, 60 by the wheel, in and out. Of each: milliseconds in the script by the clock
 (median, 95 %, least), and CPU milliseconds of all of the browser's processes, its own drawing and composing included.
 Names find new places where the map comes to rest, which is measured apart.
 
-    python -m benchmarks.map_frames --picture map.png    # and what that looks like, of the last
+    python -m benchmarks.page.map_frames --picture map.png    # and what that looks like, of the last
 
 Bound: a frame takes less than 33 ms of the browser's CPU.
 """

@@ -1,6 +1,6 @@
 """Pictures of a folder as people repost them, through the real stages: what is bound, and what leaks across the split.
 
-    python -m benchmarks.reposts FOLDER [pictures reposted, default 108] [--show]
+    python -m benchmarks.pictures.reposts FOLDER [pictures reposted, default 108] [--show]
 
 Each of so many pictures is reposted in WAYS different kinds, so that every kind comes equally often. They are not the
 kinds of `pipeline.copies.planted`, on which limits were chosen. Stages run from the import to the audit, as in a run of
@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageOps
 
 from benchmarks import ROOT, lay_out, print_table, result, write_params
-from benchmarks.image_copies import EXTENSIONS
-from benchmarks.repost_kinds import KINDS, OTHERS
+from benchmarks.pictures.image_copies import EXTENSIONS
+from benchmarks.pictures.repost_kinds import KINDS, OTHERS
 from pipeline.common.groups import components
 from pipeline.tables.corpus import IMAGES, POSTS
 from pipeline.tables.images import IMAGE_EDGES

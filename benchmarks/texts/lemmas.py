@@ -7,7 +7,7 @@ come faster. Ours starts from the texts and ends with lists of lemmas: cleaning,
 cold cache, mapping back. Stanza is timed on the first 2,000 of the same posts, in calls of 1,000; its rate does not
 depend on how many there are. Both have their models loaded.
 
-    python -m benchmarks.lemmas [--posts 100000] [--treebank PATH]
+    python -m benchmarks.texts.lemmas [--posts 100000] [--treebank PATH]
 
 With `--treebank`, also the share of right lemmas on EWT's test set, in both modes, and how often the two agree.
 """
@@ -23,14 +23,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks import print_table, result
+from benchmarks import ROOT, print_table, result
 from pipeline.tables.table import strings
 from pipeline.text import cleaning as text
 from pipeline.text.lemmas import lemmatize_sentences, lemmatize_words, models
 from pipeline.text.lemmatizer import Lemmatizer
 from pipeline.text.posts import Vocabulary
 
-MODELS = models("bundled", Path(__file__).parents[1] / "models" / "stanza")
+MODELS = models("bundled", ROOT / "models" / "stanza")
 VOCABULARY = 150_000
 INFLECTED_SHARE = 0.25
 PEER_POSTS, PEER_BATCH = 2_000, 1_000

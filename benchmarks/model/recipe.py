@@ -1,14 +1,14 @@
 """The recipe `best` against the paper's: joint performance less the floor of perfect ranks, on two corpora.
 
-    python -m benchmarks.recipe --search    # as many drawn trials of either recipe, on a fold of each train side
-    python -m benchmarks.recipe             # both recipes over five seeds, on the test side
+    python -m benchmarks.model.recipe --search    # as many drawn trials of either recipe, on a fold of each train side
+    python -m benchmarks.model.recipe             # both recipes over five seeds, on the test side
 
 Run where `dvc repro` has made the tables of openclipart by the recipe `paper`; those of a synthetic corpus, of the
 folds, other word vectors and style are made beside them, under .cache. Both recipes train the same number of updates,
 on the same batches, and choose their epoch on validation; they are asked the same: texts with a word that the paper's
 vocabulary has. Beside the paper's values stand those that the search found best for its hinge and convolutions, on its
 own inputs and with style (RIVALS). What `best` is made of had more trials than these, by hand and on folds too. A trial
-that was run is kept in benchmarks/results/recipe.json and not run again; those of `best` there are of 28 November 2026,
+that was run is kept in benchmarks/model/recipe.json and not run again; those of `best` there are of 28 November 2026,
 before sentence vectors, words in pictures and late fusion, so that today's `best` is trained anew.
 
 The floor: no model ranks better than 1, so the sum over tasks of 1 / candidates is taken off.
@@ -49,7 +49,7 @@ from pipeline.split.sides import TRAIN, assign
 from pipeline.tables.split import ASSIGNED
 from stages.inputs import Inputs
 
-RESULTS = Path(__file__).parent / "results" / "recipe.json"
+RESULTS = Path(__file__).with_name("recipe.json")
 SEEDS = (7, 8, 9, 10, 11)
 SEARCH_SEED = 1
 BOUND = 0.25
@@ -374,6 +374,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from benchmarks import recipe  # under its name, so that worker processes find its functions
+    from benchmarks.model import recipe  # under its name, so that worker processes find its functions
 
     recipe.main()

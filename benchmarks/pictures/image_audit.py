@@ -4,7 +4,7 @@ Pictures are copied in the ways of `pipeline.copies.planted.KINDS`, as held-out 
 those that train. So many are proposed by the features (the nearest, from 0.8 on), by votes of corners, by either; and
 so many are found in the end, where the audit's look at the two has to agree. Two kinds are searched for at a time.
 
-    python -m benchmarks.image_audit [data folder, or a folder of pictures] [pictures copied] [among so many] [--show]
+    python -m benchmarks.pictures.image_audit [data, or a folder of pictures] [copied] [among so many] [--show]
 
 `--show` writes what is taken for a copy beyond sources and their groups as image_audit.png, to be looked at.
 """
@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import print_table, result
-from benchmarks.image_copies import MIN_COSINE, NEIGHBOURS, encoded, jpeg, originals
+from benchmarks.pictures.image_copies import MIN_COSINE, NEIGHBOURS, encoded, jpeg, originals
 from pipeline.copies.planted import KINDS, SHOW_OTHERS, one_colour, planted
 from pipeline.encoding.encoders import load_encoder
 from pipeline.pictures.storing import to_rgb

@@ -1,13 +1,13 @@
 """The engines that spread work: the same stages, the same posts, by a loop, by joblib, and by Ray on one machine.
 
-python -m benchmarks.engines 100000            # needs the extras bench and cluster; --nodes 1 2 4: of Ray, a core each;
-                                               # stages that are kept are measured anew by --again STAGE …
-python -m benchmarks.engines --machines 8 32   # what 100 million posts would take, from the figures that are kept
+python -m benchmarks.scale.engines 100000            # needs the extras bench and cluster; --nodes 1 2 4: of Ray, a core
+                                                     # each; stages that are kept are measured anew by --again STAGE …
+python -m benchmarks.scale.engines --machines 8 32   # what 100 million posts would take, from the figures that are kept
 
 On one machine this shows equality, and what an engine adds, not speed: CPU seconds of all processes, Ray's own too, so
 that a busy machine disturbs little. From a loop's figures at two sizes (`10000 --nodes`: no Ray) comes the
 share of what more posts cost that more machines divide, and from that, by Amdahl's law, the table of --machines: its
-other input is what each stage took at the paper's size (benchmarks/scale.json), grown by its exponent.
+other input is what each stage took at the paper's size (benchmarks/scale/posts.json), grown by its exponent.
 """
 
 import argparse
@@ -27,9 +27,9 @@ import numpy as np
 from benchmarks import ROOT, need, print_table, result
 from pipeline.running.files import write_text
 
-RESULTS = ROOT / "benchmarks/engines.json"
+RESULTS = ROOT / "benchmarks/scale/engines.json"
 SPREAD = ("clean_text", "image_features", "dedup_images", "audit_split", "embed", "evaluate_retrieval")
-"""Of the stages of benchmarks.scale those that are spread. Its pictures are made vectors: none is decoded."""
+"""Of the stages of benchmarks.scale.posts those that are spread. Its pictures are made vectors: none is decoded."""
 MOST_ADDED = 0.15
 """Of a stage's CPU time, at a million posts."""
 
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _measure(posts: int, nodes: list[int], again: list[str]) -> dict[str, dict[str, Any]]:
-    from benchmarks.scale import _digest, _prepare
+    from benchmarks.scale.posts import _digest, _prepare
 
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}  # no worker waits for other work here
     folder = _prepare(posts, ROOT / ".scale" / f"engines-{posts}")
@@ -83,7 +83,7 @@ def _measure(posts: int, nodes: list[int], again: list[str]) -> dict[str, dict[s
 
 
 def _stages() -> tuple[str, ...]:
-    from benchmarks.scale import STAGES
+    from benchmarks.scale.posts import STAGES
 
     return STAGES[: STAGES.index("evaluate_retrieval") + 1]
 
@@ -187,11 +187,11 @@ def _share(by: dict[str, Any], less: dict[str, Any] | None = None) -> float:
 
 def _reckon(machines: list[int]) -> None:
     """The hours that POSTS and PICTURES would take on one machine of CORES, and on `machines`, stage by stage."""
-    from benchmarks.scale import PAPER_POSTS, SHOWN, _exponent
-    from benchmarks.scale import _read as scale
+    from benchmarks.scale.posts import PAPER_POSTS, SHOWN, _exponent
+    from benchmarks.scale.posts import _read as scale
 
     if not (kept := _read()):
-        sys.exit(f"there is no {RESULTS} to reckon from: `python -m benchmarks.engines 1000000` makes it.")
+        sys.exit(f"there is no {RESULTS} to reckon from: `python -m benchmarks.scale.engines 1000000` makes it.")
     # A start grows with nothing: what counts is the share of what more posts add.
     *_, less, largest = {}, *(kept[size] for size in sorted(kept, key=int))
     held = scale()

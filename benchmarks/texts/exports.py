@@ -1,7 +1,7 @@
 """Rows a second of `convert_corpus`, for each format, on exports that the tests' generators write.
 
-`python -m benchmarks.exports` (10,000 posts a format); `python -m benchmarks.exports 200000 twarc_pages` for one. The
-bound: the paper's 9.45 million posts as twarc's pages within an hour, by CPU time of one core.
+`python -m benchmarks.texts.exports` (10,000 posts a format), or one: `python -m benchmarks.texts.exports 200000
+twarc_pages`. The bound: the paper's 9.45 million posts as twarc's pages within an hour, by CPU time of one core.
 """
 
 import json

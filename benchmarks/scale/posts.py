@@ -1,10 +1,11 @@
 """The pipeline at the sizes of the paper's corpus: time, memory and bytes of each stage, and how they grow.
 
-`python -m benchmarks.scale POSTS …` (`make scale POSTS=…`) runs the stages of dvc.yaml, the same scripts, in a folder
-of its own per size, `.scale/<posts>/`, on a synthetic corpus of Twitter's proportions with made features of 2048
-numbers. What a stage took is added to `benchmarks/scale.json` when it ends; a stage that is there already is not run
-again, but where its tables are missing, so an interrupted run goes on (`--again STAGE …` measures these anew). Draws
-`benchmarks/scale.svg` and fits, for each stage, the exponent of its CPU time over the sizes from 100,000 posts on.
+`python -m benchmarks.scale.posts POSTS …` (`make scale POSTS=…`) runs the stages of dvc.yaml, the same scripts, in a
+folder of its own per size, `.scale/<posts>/`, on a synthetic corpus of Twitter's proportions with made features of 2048
+numbers. What a stage took is added to `benchmarks/scale/posts.json` when it ends; a stage that is there already is not
+run again, but where its tables are missing, so an interrupted run goes on (`--again STAGE …` measures these anew).
+Draws `benchmarks/scale/posts.svg` and fits, for each stage, the exponent of its CPU time over the sizes from 100,000
+posts on.
 
 `--kill STAGE …` runs these once more where they were run before, kills each with SIGKILL in the middle, runs it again,
 and tells what the kill cost and whether the tables are the same. word2vec then runs on one thread, as gensim's vectors
@@ -38,7 +39,7 @@ from ruamel.yaml import YAML
 from benchmarks import ROOT, lay_out, print_table, result, write_params
 from pipeline.running.files import write_text
 
-RESULTS, PICTURE = ROOT / "benchmarks/scale.json", ROOT / "benchmarks/scale.svg"
+RESULTS, PICTURE = ROOT / "benchmarks/scale/posts.json", ROOT / "benchmarks/scale/posts.svg"
 STAGES = (
     *("check_params", "fetch_corpus", "import_corpus", "clean_text", "image_features", "image_style", "dedup_images"),
     *("split", "audit_split", "image_copies", "word2vec", "train", "embed", "evaluate_retrieval", "clusters"),

@@ -1,7 +1,7 @@
 """Does a recipe carry over? What is chosen on some corpora, judged on one that had no say.
 
-    python -m benchmarks.carry_over FOLDER...    # each with the tables of a run up to `word2vec` and `text_vectors`
-    python -m benchmarks.carry_over FOLDER... --trials best    # paper, best and encoder means alone
+    python -m benchmarks.model.carry_over FOLDER...  # each with the tables of a run up to `word2vec` and `text_vectors`
+    python -m benchmarks.model.carry_over FOLDER... --trials best  # paper, best and encoder means alone
 
 Every trial of TRIALS trains on each corpus, by its values in the place of those of params.yaml, the epoch chosen on
 validation. Each corpus is left out in turn: of all trials the one that is best on the others, by the mean over them of
@@ -11,7 +11,7 @@ the same queries, in paired differences over resampled users. Ranks of trials th
 these not run again.
 
 Word vectors by other `min_count`, `window` and `usage`, numbers of style, words in images and letters are made under
-FOLDER/.cache (benchmarks.recipe.remade).
+FOLDER/.cache (benchmarks.model.recipe.remade).
 """
 
 import argparse
@@ -29,7 +29,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import print_table, result
-from benchmarks.recipe import changed, remade
+from benchmarks.model.recipe import changed, remade
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.means import mean_by_user
 from pipeline.evaluation.encoder_means import METHODS, seen_by

@@ -1,6 +1,6 @@
 """Texts per second and core by the sentence encoder of params.yaml, by length, and of texts that are kept already.
 
-    python -m benchmarks.sentences [--texts 200]
+    python -m benchmarks.texts.sentences [--texts 200]
 
 Texts are words drawn from the paragraph below: what they say costs nothing, how many tokens they have does. One thread,
 as texts run side by side on others. Vectors of kept texts are read by hash (pipeline.encoding.sentences).

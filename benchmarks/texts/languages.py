@@ -1,8 +1,8 @@
 """What comes of how words are made: languages known or all taken for English, subwords, emoji and hashtags.
 
-    python -m benchmarks.languages synthetic                        # generated, in twelve languages and five scripts
-    python -m benchmarks.languages openclipart
-    python -m benchmarks.languages POSTS.parquet --images PICTURES.zip --way languages …    # your own table
+    python -m benchmarks.texts.languages synthetic                     # generated, in twelve languages and five scripts
+    python -m benchmarks.texts.languages openclipart
+    python -m benchmarks.texts.languages POSTS.parquet --images PICTURES.zip --way languages …    # your own table
 
 For each way the stages run in a folder of its own under .cache, up to `word2vec`; a stage that was run is not run
 again. Text to user is the baseline Avg-Text, means of word vectors, which needs no training. With `--train paper` or

@@ -1,13 +1,14 @@
 """What a GPU does, held against the CPU beside it: training, embedding and the encoder of pictures, in a few minutes.
 
-The same steps of training from the same weights on the same batches (those of `benchmarks.train_step`, on the paper's
-sizes): losses in float32 and in bfloat16 beside the CPU's in float32, posts a second, and the share that the products
-of a step reach of the device's own peak, which is measured too. Then texts and images embedded, and pictures encoded by
-efficientnet_lite0, as fast as they go and how far from the CPU's; ranks of both embeddings, which the CPU counts.
+The same steps of training from the same weights on the same batches (those of `benchmarks.model.train_step`, on the
+paper's sizes): losses in float32 and in bfloat16 beside the CPU's in float32, posts a second, and the share that the
+products of a step reach of the device's own peak, which is measured too. Then texts and images embedded, and pictures
+encoded by efficientnet_lite0, as fast as they go and how far from the CPU's; ranks of both embeddings, which the CPU
+counts.
 
 Without a GPU the CPU is held against itself, on fewer steps: that the script runs, and no more.
 
-    python -m benchmarks.gpu [--steps 30]
+    python -m benchmarks.scale.gpu [--steps 30]
 """
 
 import argparse
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 
 from benchmarks import print_table, result
-from benchmarks.train_step import BATCH, IMAGES, RATE, corpus, distinct_words, products, trainer, untrained
+from benchmarks.model.train_step import BATCH, IMAGES, RATE, corpus, distinct_words, products, trainer, untrained
 from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.model import JointModel
 from pipeline.embedding.vectors import embed_images, embed_texts

@@ -1,6 +1,6 @@
-"""The stage `dedup_images`, and what each of its steps took: a child of `benchmarks.pictures`.
+"""The stage `dedup_images`, and what each of its steps took: a child of `benchmarks.scale.pictures`.
 
-    python -m benchmarks.dedup_steps      # in the folder of a run
+    python -m benchmarks.scale.dedup_steps      # in the folder of a run
 
 Writes steps.json there: by step, CPU seconds (of this process and of those that have ended; where OMP_NUM_THREADS=1
 no other works) and the most memory of this process in the step, without mapped files, in MB.

@@ -1,4 +1,4 @@
-"""Pictures as people repost them: the kinds of `benchmarks.reposts`.
+"""Pictures as people repost them: the kinds of `benchmarks.pictures.reposts`.
 
 They are other kinds than those of `pipeline.copies.planted`, on which limits were chosen. Pictures are RGB.
 """

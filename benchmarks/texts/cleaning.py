@@ -4,7 +4,7 @@ Posts are made here: 4 to 24 words with a natural (Zipf-Mandelbrot) distribution
 link, a mention, hashtags, emoji, an emoticon or accents, and one in a hundred broken by double encoding. The rate of a
 core is per second of its own time; that of two, and the minutes, are by the clock.
 
-    python -m benchmarks.cleaning [--posts 400000] [--against COMMIT]
+    python -m benchmarks.texts.cleaning [--posts 400000] [--against COMMIT]
 
 With `--against` the same shard is cleaned by an earlier commit too, in the same run: its rates are `before`.
 """
@@ -89,7 +89,7 @@ def earlier(commit: str, shard: Path, guess: bool) -> float:
         archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
         subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
         call = f"one_shard(Path({str(shard)!r}), {guess})"
-        code = f"from pathlib import Path; from benchmarks.cleaning import one_shard; {call}; print({call})"
+        code = f"from pathlib import Path; from benchmarks.texts.cleaning import one_shard; {call}; print({call})"
         ran = subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
     return float(ran.stdout.splitlines()[-1])
 

@@ -1,0 +1,1 @@
+"""The split, training and what is evaluated."""

@@ -1,0 +1,1 @@
+"""The page of `make explore`, and its map."""

@@ -1,0 +1,1 @@
+"""Pictures: features, and their copies."""

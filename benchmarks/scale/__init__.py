@@ -1,0 +1,1 @@
+"""What a corpus of a size takes: posts, pictures, engines, a GPU."""

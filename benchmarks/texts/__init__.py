@@ -1,0 +1,1 @@
+"""Texts, their words and vectors, and exports."""
