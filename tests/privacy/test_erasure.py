@@ -80,7 +80,7 @@ def test_a_tombstone_knows_a_person_by_name_and_by_pseudonym_and_names_nobody(tm
 @pytest.mark.parametrize(
     ("writer", "by_name", "pseudonyms"),
     [(fourcat_csv, False, "keep"), *((twarc_pages, one, kind) for one in (False, True) for kind in ("keep", "keyed"))],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_an_export_keeps_nothing_of_who_was_erased_by_id_or_by_name(writer, by_name, pseudonyms, tmp_path, monkeypatch):
     (tmp_path / "export").mkdir()
