@@ -140,7 +140,7 @@ def test_shards_that_were_read_are_kept(tmp_path, monkeypatch):
 @pytest.mark.parametrize("style", [0, 1568])
 def test_a_picture_that_nobody_posted_is_told_with_its_words_too(tmp_path, style):
     reader = Reader(tmp_path, ROOT / "params.yaml", ROOT / "models")
-    shape = SimpleNamespace(said=384, style=style, sentence=384)
+    shape = SimpleNamespace(said=384, style=style, sentence=384, letters=0)
     reader.__dict__ |= {"trained": SimpleNamespace(model=SimpleNamespace(shape=shape)), "_picture_reader": Says()}
     red, none = reader.features([drawn("red"), drawn()])
     assert len(red) == 1280 + 384 + style
