@@ -182,7 +182,7 @@ def read_drawing(name: str, svg: bytes) -> Drawing:
 
 def _said(field: etree._Element) -> str:
     """The text in `field`, tidy; empty where a script of the library printed a reference in its place."""
-    text = " ".join(fix_text("".join(field.itertext())).split())
+    text = _tidy("".join(field.itertext()))
     return "" if _ARTEFACT.fullmatch(text) else text
 
 
@@ -244,6 +244,10 @@ def _fold(text: str) -> str:
 
 
 @lru_cache(1 << 16)
+def _tidy(text: str) -> str:
+    return " ".join(fix_text(text).split())
+
+
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     """A file of the archive; a link is followed inside it."""
     file = archive.extractfile(member)
