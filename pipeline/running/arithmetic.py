@@ -21,6 +21,8 @@ AVX2 = {
     "FAISS_SIMD_LEVEL": "AVX2",
     "OPENCV_IPP": "avx2",
     "ARROW_USER_SIMD_LEVEL": "AVX2",
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "+avx2,+fma",  # unless given, the processor's own are added
 }
 """The variables by which each library is asked; one that is set already stays."""
 AVX512 = {"OPENCV_CPU_DISABLE": "AVX512-SKX"}

@@ -11,15 +11,19 @@ from pipeline.running.arithmetic import AVX2, AVX512, settle, settled
 ROOT = Path(__file__).parents[2]
 ASKED = """
 import json, os, stages
-import cv2, faiss, numpy, pyarrow, scipy.linalg, torch
+import cv2, faiss, numba, numpy, pyarrow, scipy.linalg, torch
 from numpy._core._multiarray_umath import __cpu_features__ as features
 from threadpoolctl import threadpool_info
+dot = numba.njit(lambda a, b: (a * b).sum(), fastmath=True)
+dot(numpy.ones(99, numpy.float32), numpy.ones(99, numpy.float32))
+code, = dot.inspect_asm().values()
 print(json.dumps({
     "torch": torch.backends.cpu.get_cpu_capability(),
     "blas": sorted({pool["architecture"] for pool in threadpool_info() if "architecture" in pool}),
     "numpy": features["X86_V3"] and not features["X86_V4"],
     "faiss": faiss.SIMDConfig.get_level_name(),
     "opencv": cv2.ipp.getIppVersion().split("(")[0].strip(),
+    "numba": "ymm" in code and "zmm" not in code,
     "arrow": pyarrow.runtime_info().simd_level,
 }))
 """
@@ -35,7 +39,7 @@ def test_the_libraries_themselves_say_that_a_stage_has_them_at_avx2():
     free = {name: value for name, value in os.environ.items() if name not in (*AVX2, *AVX512, "ARITHMETIC")}
     told = subprocess.run([sys.executable, "-c", ASKED], cwd=ROOT, env=free, capture_output=True, text=True, check=True)
     wanted = {"torch": "AVX2", "blas": ["Haswell"], "numpy": True, "faiss": "AVX2", "opencv": "ippIP AVX2"}
-    assert json.loads(told.stdout) == wanted | {"arrow": "avx2"}
+    assert json.loads(told.stdout) == wanted | {"numba": True, "arrow": "avx2"}
     assert told.stderr == ""  # nobody complains of a variable that is not known, or of AVX-512 that is not there
 
 
