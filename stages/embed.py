@@ -37,7 +37,6 @@ from stages.runner import run
 MODEL = Path("data/model")
 IMAGES_PATH = Path("data/images")
 SETS_PATH = Path("data/split/sets")
-SENTENCES = [Path("data/text/vectors"), Path("data/text/letters")]
 TRAIN, VAL, TEST = Path("data/split/train"), Path("data/split/val"), Path("data/split/test")
 USERS, IMAGES, TEXTS = Path("data/embeddings/users"), Path("data/embeddings/images"), Path("data/embeddings/texts")
 METRICS = Path("metrics/embed.json")
@@ -94,9 +93,7 @@ def texts(trained: Trained, sides: list[Path], asked: pa.ChunkedArray | None) ->
             ids += chosen["post_id"].chunks
             token.append(tokens(chosen["words"], trained.vocabulary, trained.model.shape.text_length))
     names = pa.chunked_array(ids, pa.string())
-    shape = trained.model.shape
-    tables = SENTENCES[: 1 + bool(shape.letters)] if shape.sentence else []
-    said = sentence_vectors(tables, names)
+    said = sentence_vectors(trained.model.shape.text_tables(), names)
     return names.combine_chunks(), np.concatenate(token), said
 
 

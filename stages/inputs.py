@@ -12,8 +12,9 @@ import torch
 from pipeline.common.groups import image_groups
 from pipeline.embedding.batches import Array, Beside, Lookup, Posts, held, held_ids, image_features, keep_ids, spread
 from pipeline.embedding.losses import Objective
-from pipeline.embedding.model import JointModel, Shape, Trained, rarity
+from pipeline.embedding.model import JointModel, Trained, rarity
 from pipeline.embedding.processes import ALONE, Processes
+from pipeline.embedding.shape import Shape, text_tables
 from pipeline.embedding.starts import discriminants, mean_sentences, starting_rows
 from pipeline.embedding.training import Trainer
 from pipeline.ranking.queries import Queries
@@ -28,7 +29,6 @@ VOCABULARY_PATH = Path("data/words/vocabulary")
 WORD_MEANS = Path("data/words/users")
 IMAGES_PATH = Path("data/images")
 GROUPS = Path("data/images/groups")
-SENTENCES, LETTERED = Path("data/text/vectors"), Path("data/text/letters")
 DISCRIMINANTS = 256
 """Directions of images, and of letters, that users' rows start with, or end in, at most."""
 
@@ -64,7 +64,7 @@ class Inputs:
         )
         vectors, counts = matrix(vocabulary["vector"]).astype(np.float32), vocabulary["count"].to_numpy()
         posts, features = Posts.laid(folder / "train"), held(folder / "features.npy")
-        return cls(lookup, posts, features, beside, vectors, counts, text_tables(params))
+        return cls(lookup, posts, features, beside, vectors, counts, _text_tables(params))
 
     @staticmethod
     def _lay(folder: Path, params: Model) -> Beside:
@@ -74,7 +74,7 @@ class Inputs:
         groups = image_groups(images, IMAGE_GROUPS.read(GROUPS, ["image_id", "group_id"]))
         lookup = Lookup(users, VOCABULARY.read(VOCABULARY_PATH, ["word"])["word"].combine_chunks(), images, groups)
         length = params.text_length
-        lookup.posts(CONTENT.batches(train), CONTENT.count(train), length, folder / "train", text_tables(params))
+        lookup.posts(CONTENT.batches(train), CONTENT.count(train), length, folder / "train", _text_tables(params))
         np.save(folder / "groups.npy", groups)
         for name, ids in (("users", users), ("images", images)):
             keep_ids(ids, folder / f"{name}.arrow")
@@ -92,7 +92,7 @@ class Inputs:
         words = torch.from_numpy(self.word_vectors)
         users, read = self.lookup.users, params.text_encoder != "sentence"
         directions = min(DISCRIMINANTS, self.features.shape[1], len(users))
-        letters = LETTERS if LETTERED in self.sentences else 0
+        letters = LETTERS if len(self.sentences) > 1 else 0
         shape = Shape(
             dim=params.dim, image=self.features.shape[1], said=self.beside.said, style=self.beside.style,
             word=words.shape[1],
@@ -138,9 +138,8 @@ class Inputs:
         )  # fmt: skip
 
 
-def text_tables(params: Model) -> tuple[Path, ...]:
-    """The tables of TEXT_VECTORS that a model of `params` reads."""
-    return () if params.text_encoder == "words" else (SENTENCES, LETTERED)[: 1 + params.letters]
+def _text_tables(params: Model) -> tuple[Path, ...]:
+    return text_tables(params.text_encoder != "words", params.letters)
 
 
 def word_means() -> pa.Table:

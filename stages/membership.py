@@ -31,7 +31,6 @@ from stages.runner import run
 
 MODEL, TRAIN, TEST = Path("data/model"), Path("data/split/train"), Path("data/split/test")
 USERS, IMAGES = Path("data/embeddings/users"), Path("data/embeddings/images")
-SENTENCES = [Path("data/text/vectors"), Path("data/text/letters")]
 METRICS = Path("metrics/membership.json")
 MOST = 20_000
 """Posts of a side that are asked: more are left out by a hash of their ids."""
@@ -78,9 +77,7 @@ def _side(path: Path, trained: Trained, users: Vectors, seed: int) -> Side:
         rows = rows.take(pa.array(np.sort(np.argsort(place, kind="stable")[:MOST])))
     author = positions(rows["user_id"], users.ids)
     token = tokens(rows["words"], trained.vocabulary, trained.model.shape.text_length)
-    shape = trained.model.shape
-    tables = SENTENCES[: 1 + bool(shape.letters)] if shape.sentence else []
-    sentence = sentence_vectors(tables, rows["post_id"])
+    sentence = sentence_vectors(trained.model.shape.text_tables(), rows["post_id"])
     said = np.flatnonzero((token[:, 0] > 0) | told(sentence))
     shown = np.flatnonzero(rows["image_id"].is_valid().to_numpy())
     asked = rows["image_id"].take(pa.array(shown))

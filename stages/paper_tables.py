@@ -19,7 +19,8 @@ from pipeline.common.metrics import read_metrics, write_metrics
 from pipeline.evaluation.encoder_means import METHODS as UNTRAINED
 from pipeline.evaluation.interests import predict, targets
 from pipeline.evaluation.methods import everywhere
-from pipeline.evaluation.paper import Trained, markdown, table_2, table_3, table_4, untrained
+from pipeline.evaluation.paper import Trained, table_2, table_3, table_4, untrained
+from pipeline.evaluation.paper_page import markdown
 from pipeline.ranking.estimates import estimates
 from pipeline.ranking.retrieval import TASKS
 from pipeline.ranking.vectors import Vectors

@@ -12,7 +12,8 @@ from fabricate import COUNT, TOPICS, fabricate
 from pipeline.embedding.batches import tokens
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.means import mean_by_user
-from pipeline.embedding.model import JointModel, Shape, Trained, save
+from pipeline.embedding.model import JointModel, Trained, save
+from pipeline.embedding.shape import Shape
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
 from pipeline.encoding.encoders import load_encoder
 from pipeline.encoding.sentences import load_sentence_encoder

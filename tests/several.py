@@ -11,7 +11,8 @@ import torch
 from pipeline.embedding import training
 from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import MergedObjective, Objective
-from pipeline.embedding.model import JointModel, Shape
+from pipeline.embedding.model import JointModel
+from pipeline.embedding.shape import Shape
 from pipeline.embedding.training import Trainer
 from pipeline.running.schema import Train
 

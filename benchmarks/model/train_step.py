@@ -24,7 +24,8 @@ from torch.nn import functional as F
 from benchmarks import median_seconds, print_table, result
 from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import Objective, Side, pair_loss
-from pipeline.embedding.model import JointModel, Shape
+from pipeline.embedding.model import JointModel
+from pipeline.embedding.shape import Shape
 from pipeline.embedding.training import Trainer
 from pipeline.running.schema import Train
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.common.names import code, distinct
+from pipeline.common.names import distinct
 from pipeline.evaluation.interests import Predictions, resampled_scores, scores
 from pipeline.ranking.bootstrap import interval
 from pipeline.ranking.estimates import Estimate, Ranks
@@ -86,7 +86,7 @@ class Comparison:
     def shown(self) -> str:
         """One phrase: what, the difference and its interval."""
         # Two digits of each number of its own, so that an end near 0 keeps its sign.
-        value, low, high = (_number(float(f"{x:.2g}")) for x in (self.gap.value, *interval(self.gap.drawn)))
+        value, low, high = (number(float(f"{x:.2g}")) for x in (self.gap.value, *interval(self.gap.drawn)))
         return f"{self.what}: {value} ({low} to {high})"
 
 
@@ -324,78 +324,7 @@ def _ranked(ranks: Ranks, candidates: Mapping[str, int], stated: Sequence[int | 
     return shown
 
 
-def markdown(tables: Mapping[str, Any]) -> str:
-    """paper/tables.md from what paper/tables.json holds: `about`, `table_2`, `table_3` and `table_4`."""
-    about = tables["about"]
-    lines = [
-        "# The paper's tables, on the corpus at hand",
-        "",
-        "Made by `make paper`; not edited by hand. Corpus: " + about["corpus"] + ". "
-        + "; ".join(f"{ARROWS[task]}: {count:,} candidates" for task, count in about["candidates"].items())
-        + f". Test queries: {', '.join(f'{count:,}' for count in about['queries'].values())}.",
-        "",
-        "Ours first, with 95 % intervals over users, then the share of the candidates; in brackets the paper's own, on "
-        "its Twitter and Instagram corpora, of which only the shares compare. Lower ranks are better, 1 is perfect. "
-        "Joint performance is the sum of the three shares. Under a claim stand its comparisons: differences of two "
-        "figures, each with an interval of its own; below 0 is the claimed side.",
-    ]  # fmt: skip
-    for number in (2, 3, 4):
-        table = tables[f"table_{number}"]
-        lines += ["", f"## Table {number}: {table['title']}", ""]
-        lines += _interests(table) if number == 3 else _ranks(table)
-        lines += ["", "Claims:", ""] * bool(table["claims"])
-        for found in table["claims"]:
-            lines.append(f"- **{found['verdict']}**: {found['claim']}")
-            lines += [f"  - {evidence}" for evidence in found["evidence"]]
-        if "untrained" in table:
-            lines += ["", "### Without training (beyond the paper)", "", *_ranks(table["untrained"]), ""]
-            lines += [f"- {difference}" for difference in table["untrained"]["differences"]]
-    return "\n".join(lines) + "\n"
-
-
-def _ranks(table: Mapping[str, Any]) -> list[str]:
-    first = "Method" if "method" in table["rows"][0] else "Pairs"
-    head = [first, "(λ1, λ2, λ3)", *ARROWS.values(), "Joint performance"]
-    lines = [_line(head), _line("---" for _ in head)]
-    for row in table["rows"]:
-        lambdas = ", ".join(f"{weight:g}" for weight in row.get("lambdas", []))
-        name = NAMES[row["method"]] if "method" in row else row["pairs"]
-        cells = [_cell(row.get(column)) for column in (*ARROWS, "joint_performance")]
-        lines.append(_line([name, f"({lambdas})" if lambdas else "", *cells]))
-    return lines
-
-
-def _interests(table: Mapping[str, Any]) -> list[str]:
-    if "not_measured" in table:
-        return [f"Not measured: {table['not_measured']}."]
-    labels = ", ".join(f"{code(name)} {count}" for name, count in table["labels"].items())
-    lines = [f"{table['users']} users; users with each interest: {labels}.", ""]
-    lines += [_line(["Method", "F1", "Paper"]), _line(["---"] * 3)]
-    return lines + [_line([NAMES[row["method"]], _cell(row["f1"]), f"{row['paper']:.2f}"]) for row in table["rows"]]
-
-
-def _cell(figure: Mapping[str, Any] | None) -> str:
-    if figure is None:
-        return "–"
-    text = _number(figure["value"])
-    if "interval_95" in figure:
-        text += f" ({' to '.join(_number(end) for end in figure['interval_95'])})"
-    if "share" in figure:
-        text += f" · {_share(figure['share'])}"
-    if "paper" in figure:
-        paper = figure["paper"]
-        text += f" [{_number(paper['value'])}{' · ' + _share(paper['share']) if 'share' in paper else ''}]"
-    return text
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.2g} %"
-
-
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """As it is printed: three digits, thousands whole."""
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value + 0.0:.3g}"
     return text.replace("-", "−")
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"

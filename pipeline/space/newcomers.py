@@ -40,10 +40,8 @@ class Newcomers:
         lookup = Lookup(trained.users, trained.vocabulary, images, image_groups(images, groups))
         shape = trained.model.shape
         train = data / "split/train"
-        told = [data / "text/vectors", data / "text/letters"][: 1 + bool(shape.letters)]
-        sentences = told if shape.sentence else []
         posts = lookup.posts(
-            CONTENT.batches(train), CONTENT.count(train), shape.text_length, folder / "train", sentences
+            CONTENT.batches(train), CONTENT.count(train), shape.text_length, folder / "train", shape.text_tables(data)
         )
         params = reader.params
         self._fitting = NewUsers(

@@ -99,6 +99,17 @@ def test_cosines_are_weighted_means_of_those_of_the_trained_vectors_and_of_discr
     np.testing.assert_allclose(found, own / np.sqrt((1 + 0.25 * 0.09 + 0.5) * 1.75), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("changed", "read"),
+    [({"text_encoder": "words"}, []), ({}, ["text/vectors"]), ({"letters": True}, ["text/vectors", "text/letters"])],
+)
+def test_a_model_reads_the_tables_of_texts_that_it_was_trained_on(tables, changed, read):
+    inputs, trained, _ = of(tables, **changed)
+    assert trained.model.shape.text_tables() == inputs.sentences == tuple(Path("data", name) for name in read)
+    width = 0 if inputs.posts.sentence is None else inputs.posts.sentence.shape[1]
+    assert trained.model.shape.sentence + trained.model.shape.letters == width
+
+
 def test_letters_count_for_texts_and_users_and_say_nothing_of_images(tables):
     inputs, trained, _ = of(tables, letters=True)
     model, shape = trained.model.eval(), trained.model.shape

@@ -13,7 +13,8 @@ from pipeline.common.groups import image_groups
 from pipeline.embedding import model as models
 from pipeline.embedding.batches import Lookup, cut, distinct, image_features, image_numbers, shuffled, spread, tokens
 from pipeline.embedding.losses import Objective
-from pipeline.embedding.model import JointModel, Shape, Trained
+from pipeline.embedding.model import JointModel, Trained
+from pipeline.embedding.shape import Shape
 from pipeline.embedding.starts import starting_rows
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
 from pipeline.embedding.windows import window_maxima

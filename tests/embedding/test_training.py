@@ -19,9 +19,10 @@ from planted import small
 from pipeline.embedding import training
 from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import Objective
-from pipeline.embedding.model import JointModel, Shape
+from pipeline.embedding.model import JointModel
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.optimizer import Adam, RowAdam
+from pipeline.embedding.shape import Shape
 from pipeline.embedding.training import Trainer
 from pipeline.ranking import queries
 from pipeline.ranking.queries import rank_queries
@@ -191,7 +192,8 @@ from pathlib import Path
 import numpy as np, pyarrow as pa, torch
 from pipeline.embedding.batches import Posts
 from pipeline.embedding.losses import Objective
-from pipeline.embedding.model import JointModel, Shape
+from pipeline.embedding.model import JointModel
+from pipeline.embedding.shape import Shape
 from pipeline.running.schema import Train
 from pipeline.embedding.training import Trainer
 

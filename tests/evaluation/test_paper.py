@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.evaluation import paper
 from pipeline.evaluation.interests import Predictions
+from pipeline.evaluation.paper_page import markdown
 from pipeline.ranking.estimates import Estimate, estimates
 from pipeline.ranking.retrieval import TASKS, evaluate
 from pipeline.running.errors import UserError
@@ -125,7 +126,7 @@ def test_what_needs_no_training_stands_under_a_heading_of_its_own_with_its_diffe
         ": \u2212" in line for line in found["differences"]
     )  # below 0: better
     table = paper.table_4(rows, {}, CANDIDATES) | {"untrained": found}
-    text = paper.markdown({"about": {"corpus": "made", "candidates": CANDIDATES, "queries": dict.fromkeys(TASKS, 240)},
+    text = markdown({"about": {"corpus": "made", "candidates": CANDIDATES, "queries": dict.fromkeys(TASKS, 240)},
                            "table_2": paper.table_2(rows, CANDIDATES),
                            "table_3": {"title": "F1", "not_measured": "no labels", "claims": []},
                            "table_4": table})  # fmt: skip
@@ -140,7 +141,7 @@ def test_the_papers_own_figures_stand_beside_its_rows_with_joint_performance_by_
     assert best["image_to_text"]["paper"] == {"value": 127, "share": 127 / 5000}
     assert best["joint_performance"]["paper"]["value"] == pytest.approx(0.059, abs=5e-4)  # PAPER.md
     assert table["rows"][0]["text_to_user"]["value"] == 50.5
-    text = paper.markdown({"about": {"corpus": "made", "candidates": CANDIDATES, "queries": dict.fromkeys(TASKS, 240)},
+    text = markdown({"about": {"corpus": "made", "candidates": CANDIDATES, "queries": dict.fromkeys(TASKS, 240)},
                            "table_2": table, "table_3": {"title": "F1", "not_measured": "no labels", "claims": []},
                            "table_4": table})  # fmt: skip
     assert "(0.1, 0.45, 0.45)" in text and "[127 · 2.5 %]" in text and "**holds**: All pairs" in text

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import Objective
-from pipeline.embedding.model import JointModel, Shape, Trained
+from pipeline.embedding.model import JointModel, Trained
+from pipeline.embedding.shape import Shape
 from pipeline.embedding.training import encode
 from pipeline.running.schema import Loss
 from pipeline.space.new_users import NewUsers

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from pipeline.embedding.batches import tokens
-from pipeline.embedding.model import JointModel, Shape, Trained
+from pipeline.embedding.model import JointModel, Trained
+from pipeline.embedding.shape import Shape
 from pipeline.embedding.vectors import embed_texts
 from pipeline.space.spelling import known_parts, spelled
 from pipeline.tables.embedding import PARTS

@@ -164,7 +164,8 @@ def test_too_few_users_for_the_clusters_asked_for(corpus):
 def test_queries_by_text_image_and_user(corpus, tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     from pipeline.embedding.losses import Objective
-    from pipeline.embedding.model import JointModel, Shape, Trained, save
+    from pipeline.embedding.model import JointModel, Trained, save
+    from pipeline.embedding.shape import Shape
     from stages import queries
 
     monkeypatch.setenv("DU2MCE_CACHE", str(tmp_path / "cache"))
