@@ -15,16 +15,18 @@ from pipeline.running import engines
 from pipeline.running.arithmetic import settle
 
 if TYPE_CHECKING:
-    from browser import Page
     from xdist.remote import Producer
     from xdist.scheduler import LoadFileScheduling
 
+    from tests.processes.browser import Page
+
 LONGEST = (
-    *("explore/test_explore.py", "embedding/test_processes.py", "privacy/test_pseudonyms.py", "stages/test_leaks.py"),
-    *("tools/test_tools.py", "embedding/test_training.py", "copies/test_looks.py", "privacy/test_erasure.py"),
-    *("encoding/test_encoders.py", "explore/test_people.py", "corpus/test_origins.py", "join/test_join.py"),
-    *("report/test_report.py", "exports/test_formats.py", "corpus/test_synthetic.py", "split/test_cut.py"),
-    *("tools/test_pr_report.py", "space/test_sentences.py", "text/test_lemmas.py", "exports/test_end_to_end.py"),
+    *("explore/test_in_browser.py", "embedding/test_processes.py", "privacy/test_pseudonyms.py"),
+    *("stages/test_leaks.py", "tools/test_tools.py", "stages/test_train.py", "embedding/test_training.py"),
+    *("copies/test_looks.py", "privacy/test_erasure.py", "encoding/test_encoders.py", "explore/test_people.py"),
+    *("corpus/test_origins.py", "join/test_join.py", "report/test_report.py", "exports/test_formats.py"),
+    *("corpus/test_synthetic.py", "split/test_cut.py", "tools/test_pr_report.py", "space/test_sentences.py"),
+    *("text/test_lemmas.py", "exports/test_end_to_end.py"),
 )
 """The files that take longest, by `pytest --durations=60`. Several processes share files out in order: a long one that
 comes last would have one process work while the others wait."""
@@ -68,7 +70,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Load
     root = Path(__file__).parents[1]
     tests = {path.relative_to(root).as_posix(): path.read_text() for path in root.glob("tests/*/test_*.py")}
     starting = {
-        name for name, text in tests.items() if re.search(r"^from (started|commands) import", text, re.MULTILINE)
+        name
+        for name, text in tests.items()
+        if re.search(r"^from tests\.processes\.(started|commands) import", text, re.MULTILINE)
     }
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
@@ -118,16 +122,16 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 
 @pytest.fixture(scope="session")
 def fabricated(made_once) -> Path:
-    """A small complete run, made up (tests/fabricate.py). Copy it before changing anything."""
-    from fabricate import fabricate
+    """A small complete run, made up (tests/made/run.py). Copy it before changing anything."""
+    from tests.made.run import fabricate
 
     return made_once("made-up-run", fabricate)
 
 
 @pytest.fixture(scope="session")
 def fabricated_space(made_once) -> Path:
-    """A small complete run with a trained space, made up (tests/embedded.py). Copy it before changing anything."""
-    from embedded import fabricate_space
+    """A small complete run with a trained space, made up (tests/made/space.py). Copy it before changing anything."""
+    from tests.made.space import fabricate_space
 
     return made_once("made-up-space", fabricate_space)
 
@@ -135,7 +139,7 @@ def fabricated_space(made_once) -> Path:
 @pytest.fixture(scope="session")
 def tab() -> Iterator["Page"]:
     """A browser's tab, one for all tests of a process."""
-    import browser
+    from tests.processes import browser
 
     path = browser.find()
     if path is None:

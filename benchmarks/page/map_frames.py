@@ -24,10 +24,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
 from benchmarks import ROOT, print_table, result
-
-sys.path.insert(0, str(ROOT / "tests"))
-import browser
-from made_map import DRAWN, made
+from tests.explore.made_map import DRAWN, made
+from tests.processes import browser
 
 SIZES, CLUSTERS, STEPS = (50_000, 100_000), 60, 60
 HOME = ROOT / "explore"

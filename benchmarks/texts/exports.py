@@ -11,12 +11,9 @@ import time
 from functools import cache
 from pathlib import Path
 
-from benchmarks import ROOT
 from pipeline.exports.columns import Mapped
 from pipeline.exports.converting import Settings, convert
-
-sys.path.insert(0, str(ROOT / "tests"))
-from exports import truth, writers
+from tests.exports import truth, writers
 
 PAPER = 9_450_000
 

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from packages import deb
 
 from pipeline.corpus.sources import debian
 from pipeline.corpus.sources.debian import fetch_packages, opened
 from pipeline.running.errors import UserError
+from tests.corpus.packages import deb
 
 ROOT = Path(__file__).parents[2]
 DATA = {name: deb({"usr/share/x": name.encode()}) for name in ("one", "two")}

@@ -4,12 +4,12 @@ import io
 import time
 
 import pytest
-from packages import deb
 from PIL import Image
 
 from pipeline.corpus.importing import import_corpus
 from pipeline.corpus.sources.openclipart import Openclipart, person, read_drawing, texts
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
+from tests.corpus.packages import deb
 
 FREE = "http://web.resource.org/cc/PublicDomain"
 

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from planted import write_tables
 from torch.nn import functional as F
 
 from pipeline.embedding import model as models
@@ -19,6 +18,7 @@ from pipeline.running.params import validate
 from pipeline.running.schema import Model, Params
 from pipeline.space.newcomers import Newcomers
 from stages.inputs import Inputs
+from tests.made.topics import write_tables
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -8,16 +8,16 @@ import sys
 from functools import partial
 
 import pytest
-import several
 import torch
-from planted import ROOT, small
-from started import begin
 from torch.distributed.launcher import api
 
 from pipeline.embedding.losses import PAIRS
 from pipeline.embedding.model import load
 from pipeline.embedding.processes import ALONE, WANTED, Processes, launch
 from pipeline.running.errors import UserError
+from tests.embedding import several
+from tests.made.topics import ROOT, small
+from tests.processes.started import begin
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.timeout(400)]
 

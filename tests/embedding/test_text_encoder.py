@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from planted import write_tables
 from torch.nn import functional as F
 
 from pipeline.embedding.batches import cut, sentence_vectors
@@ -25,6 +24,7 @@ from pipeline.tables.split import CONTENT
 from pipeline.tables.table import matrix, vectors
 from pipeline.tables.text import TEXT_VECTORS
 from stages.inputs import Inputs
+from tests.made.topics import write_tables
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

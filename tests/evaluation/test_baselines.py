@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pytest
-from planted import write_tables
 from ruamel.yaml import YAML
 
 from pipeline.embedding.batches import Posts
@@ -20,6 +19,7 @@ from pipeline.tables.split import CONTENT, SETS
 from pipeline.tables.table import matrix
 from stages import baselines
 from stages.inputs import Inputs
+from tests.made.topics import write_tables
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -3,9 +3,9 @@
 import shutil
 
 import pytest
-from embedded import fabricate_space
 
 from pipeline.space.space import Space
+from tests.made.space import fabricate_space
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def run_copy(run, tmp_path):
 
 @pytest.fixture(scope="session")
 def served(run):
-    from serving import serving
+    from tests.explore.serving import serving
 
     with serving(run) as found:
         yield found
@@ -30,7 +30,7 @@ def served(run):
 
 @pytest.fixture(scope="session")
 def hostile(made_once):
-    from serving import POST, USER, read, serving, tell
+    from tests.explore.serving import POST, USER, read, serving, tell
 
     def make(folder):
         fabricate_space(folder, text=POST, user=USER)

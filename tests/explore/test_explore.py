@@ -1,35 +1,25 @@
-"""The page, served by its real server to a real browser: every address, hostile content, who may ask."""
+"""The page, served by its real server: every address, hostile content, who may ask."""
 
 import csv
 import io
 import json
 import re
 import shutil
-import subprocess
 import urllib.parse
 from html import unescape
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
-from serving import POST, USER, form, pages, read, serving
-
-from explore import app, ask, networks, new_users
 from explore.__main__ import main as serve_command
 from explore.forms import as_csv
 from explore.guard import HEADERS
-from explore.people import People
 from explore.views import Views, address
-from pipeline.running.errors import UserError
-from pipeline.running.files import write_text
-from pipeline.running.machine import cache_folder
 from pipeline.space.space import Space
 from pipeline.tables.corpus import IMAGES
-from pipeline.tables.layout import POINTS
+from tests.explore.serving import POST, USER, form, pages, read, serving
 
 
 def test_a_post_has_what_its_source_tells_and_no_address_that_is_none(hostile):
@@ -72,54 +62,6 @@ def test_replies_stand_beside_what_they_answer(hostile):
     first, second = (hostile.json(address("post", one) + ".json") for one in (asked, answer))
     assert first["answers"] is None and [one["post_id"] for one in first["answered_by"]] == [answer]
     assert second["answers"]["post_id"] == asked and second["answered_by"] == []
-
-
-@pytest.mark.parametrize("width", [390, 1440])
-@pytest.mark.parametrize("whose", ["served", "hostile"])
-def test_every_page_fits_is_quiet_and_asks_nobody_else(whose, width, tab, request):
-    served = request.getfixturevalue(whose)
-    for path in pages(served):
-        tab.open(served.url(path), width, dark=width == 390)
-        over = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert over <= 0, (path, over)
-        # A page that is not there is told so by the browser's console too.
-        told = [line for line in tab.console if "404" not in line]
-        assert not told, (path, told)
-        # The browser draws the cross of a search field from an address of its own, which leaves nowhere.
-        assert all(where.startswith((served.url("/"), "data:image/svg")) for where in tab.requests), (
-            path,
-            tab.requests,
-        )
-        assert tab.evaluate("document.title") != "owned"
-        assert tab.evaluate("document.querySelectorAll('main h1').length") == 1
-        assert tab.evaluate("[...document.images].every(i => i.hasAttribute('alt'))")
-        unnamed = (
-            "[...document.querySelectorAll('input:not([type=hidden]),select')].filter(i => !i.labels.length).length"
-        )
-        assert tab.evaluate(unnamed) == 0, path
-
-
-def test_by_keyboard_alone_one_asks_and_opens_an_answer(served, tab):
-    tab.open(served.url("/users"), 1440)
-    tab.press("Tab")
-    assert tab.evaluate("document.activeElement.textContent") == "Skip to content"
-    tab.open(served.url("/users"), 1440)
-    tab.press("/")
-    assert tab.evaluate("document.activeElement.id") == "begins"
-    tab.open(served.url("/"), 1440)
-    tab.evaluate("new Promise(requestAnimationFrame).then(() => 0)")  # autofocus comes with the first frame
-    assert tab.evaluate("document.activeElement.id") == "q"
-    for letter in "tiger":
-        tab.press(letter)
-    tab.await_load(lambda: tab.press("Enter"))
-    assert tab.evaluate("location.search") == "?q=tiger"  # what was left as it was is no part of the address
-    for _ in range(60):
-        tab.press("Tab")
-        where = tab.evaluate("document.activeElement.getAttribute('href') || ''")
-        if where.startswith("/user/"):
-            break
-    tab.await_load(lambda: tab.press("Enter"))
-    assert tab.evaluate("location.pathname") == where
 
 
 def test_nothing_needs_a_script(served):
@@ -300,13 +242,6 @@ def test_marks_become_a_table_more_like_these_and_an_interest(run, tmp_path):
         assert b"has columns" in served.get("/marks.json")[2]
 
 
-def test_a_map_of_what_the_corpus_lacks_says_so(run, monkeypatch):
-    monkeypatch.setattr(app.Pages, "_counts", lambda self: {"posts": 24, "users": 24, "images": 0})
-    with serving(run) as served:
-        assert b"The corpus has no images" in served.get("/map?kind=image")[2]
-        assert b"The corpus has no" not in served.get("/map")[2]
-
-
 def test_an_empty_frame_stands_for_a_picture_only_beside_people_who_have_some(run, monkeypatch):
     person = Views.person
     for pictured in (lambda row: row > 0, lambda row: False):
@@ -316,158 +251,6 @@ def test_an_empty_frame_stands_for_a_picture_only_beside_people_who_have_some(ru
             assert (b'class="blank"' in served.get("/users")[2]) == pictured(1)
 
 
-def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab):
-    folder = shutil.copytree(run, tmp_path / "run", symlinks=True)
-    with serving(folder) as served:
-        assert b"This run has no map" in served.get("/map")[2]
-    library = Space.open(folder / "data").library
-    x = np.linspace(-1, 1, len(library.users)).astype(np.float32)
-    POINTS.write(
-        pa.table({"kind": ["user"] * len(x), "id": library.users, "x": x, "y": -x,
-                  "cluster": pa.array(library.cluster, pa.int32())}),
-        folder / "data/map/points",
-    )  # fmt: skip
-    with serving(folder) as served:
-        assert len(served.json("/map.json")["x"]) == 24 and served.get("/map?kind=text")[0] == 400
-        assert [t["user_id"] for t in served.json("/map.json?rows=0,3,99")["things"]] == ["user-00", "user-03"]
-        for width in (390, 1440):
-            tab.open(served.url("/map"), width)
-            drawn = "new Promise(r => {const w = () => document.getElementById('map').dataset.drawn ? r(1) : "
-            tab.evaluate(drawn + "setTimeout(w, 20); w()})")
-            assert tab.console == []
-            assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        lasso = """(async () => {
-            document.getElementById('lasso').click();
-            const c = document.getElementById('map'), b = c.getBoundingClientRect();
-            c.setPointerCapture = () => {};
-            const at = (kind, x, y) => c.dispatchEvent(new PointerEvent(kind,
-                {clientX: b.left + x * b.width, clientY: b.top + y * b.height, pointerId: 1}));
-            at('pointerdown', -.01, -.01);
-            for (const [x, y] of [[.5, -.01], [.5, .5], [-.01, .5]]) at('pointermove', x, y);
-            at('pointerup', -.01, .5);
-            for (let i = 0; i < 100 && !document.querySelector('#chosen li'); i++)
-                await new Promise(r => setTimeout(r, 50));
-            return [...document.querySelectorAll('#chosen li a')].map(a => a.getAttribute('href'));
-        })()"""
-        assert tab.evaluate(lasso) == [f"/user/user-{i:02d}" for i in range(12)]
-
-
 def test_no_cell_is_a_formula():
     rows = list(csv.DictReader(io.StringIO(as_csv([{"a": "=1+1", "b": ["x", "y"], "c": None, "d": -0.5}]))))
     assert rows == [{"a": "'=1+1", "b": "x;y", "c": "", "d": "-0.5"}]
-
-
-def test_from_the_shell(run, tmp_path, capsys):
-    assert ask.main(["tiger xyzzy", "--data", str(run / "data"), "--kind", "user"]) == 0
-    told = capsys.readouterr().out
-    assert "unknown: xyzzy" in told and "user-" in told
-    assert ask.main(["xyzzy", "--data", str(run / "data")]) == 1
-    capsys.readouterr()
-    for asked, said in (
-        ([], "nothing is asked"),
-        (["--image", "/nowhere.png"], "/nowhere.png: there is no such file"),
-        (["tiger", "--where", "colour=red"], "--where colour"),
-        (["tiger", "--where", "likes=many"], "likes=many"),
-    ):
-        assert ask.main([*asked, "--data", str(run / "data")]) == 1
-        told = capsys.readouterr()
-        assert said in told.err and not told.out
-    assert ask.main(["user:user-1", "--data", str(run / "data")]) == 1
-    told = capsys.readouterr().out
-    assert "There is no user user-1" in told and "user:user-1" in told.partition("Similar names: ")[2]
-    assert ask.main(["xyzzy qwxz", "--data", str(run / "data")]) == 1
-    told = capsys.readouterr().out
-    assert told.count("xyzzy") == 1 and "Nothing is left to ask. Words of this corpus: " in told
-    assert ask.main(["tiger", "--where", "by=user-01", "--kind", "text", "--data", str(run / "data")]) == 0
-    assert capsys.readouterr().out.count("post-") > 0
-    posts = tmp_path / "posts.csv"
-    posts.write_text("user_id,text,image\nnew,tulip petal garden,\nnew,,missing.png\nother,xyzzy,\n")
-    made = tmp_path / "vectors.parquet"
-    assert new_users.main([str(posts), str(made), "--data", str(run / "data")]) == 0
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(made)
-    assert table["id"].to_pylist() == ["new", "other"]
-    lengths = [np.linalg.norm(vector) for vector in table["vector"].to_pylist()]
-    np.testing.assert_allclose(lengths, 1, atol=1e-5)
-    told = capsys.readouterr().err
-    assert "row 3: missing" in told and "row 4: neither a known word nor a picture" in told
-
-
-def test_new_users_are_read_as_the_import_reads_tables(tmp_path):
-    lines = {"user_id": ["007", "7", "Null"], "text": ["tulip", "rose; thorn", "petal"]}
-    rows = list(zip(*lines.values(), strict=True))
-    written = {
-        "semicolons.csv": "\ufeffuser_id;text\r\n" + "\r\n".join(f'{user};"{text}"' for user, text in rows),
-        "tabs.tsv": "user_id\ttext\n" + "\n".join("\t".join(row) for row in rows),
-        "lines.jsonl": "\n".join(json.dumps({"user_id": user, "text": text}) for user, text in rows),
-    }
-    for name, content in written.items():
-        (tmp_path / name).write_text(content, encoding="utf-8")
-        posts, refused = new_users.read(tmp_path / name)
-        assert [(post["user_id"], post["text"], post["image"]) for post in posts] == [(*row, None) for row in rows]
-        assert not refused
-    (tmp_path / "some.csv").write_text("user_id,text\nann,tulip\n,rose\n1.2E+17,petal\n")
-    posts, refused = new_users.read(tmp_path / "some.csv")
-    assert [post["row"] for post in posts] == [2]
-    assert [(row, why) for row, why, _ in refused] == [(3, "missing user_id"), (4, "id rounded by a spreadsheet")]
-    for name, content, said in (
-        ("none.csv", "user_id,text\n", "has no row that is a post; each needs"),
-        ("empty.csv", "user_id,text\n,x\n", r"has no row that is a post \(row 2: missing user_id\)"),
-        ("other.csv", "user_id,body\nann,tulip\n", "has no row that is a post; each needs"),
-        ("names.csv", "name,text\nann,tulip\n", "no column user_id"),
-        ("posts.xlsx", "", "spreadsheet"),
-    ):
-        (tmp_path / name).write_text(content)
-        with pytest.raises(UserError, match=said):
-            new_users.read(tmp_path / name)
-    with pytest.raises(UserError, match=r"nowhere\.csv"):
-        new_users.read(tmp_path / "nowhere.csv")
-
-
-def test_networks_are_well_formed_weighted_and_the_same_again(run, hostile, tmp_path):
-    from lxml import etree
-
-    for name in ("one", "two"):
-        assert networks.main([str(tmp_path / f"{name}.gexf"), "--data", str(run / "data")]) == 0
-    assert (tmp_path / "one.gexf").read_bytes() == (tmp_path / "two.gexf").read_bytes()
-    tree = etree.fromstring((tmp_path / "one.gexf").read_bytes())
-    nodes = {node.get("id") for node in tree.iter("{*}node")}
-    edges = list(tree.iter("{*}edge"))
-    assert len(nodes) == 24 and all({e.get("source"), e.get("target")} <= nodes for e in edges)
-    assert all(-1 <= float(edge.get("weight")) <= 1 for edge in edges)
-    etree.fromstring(networks.gexf(*networks.users(hostile.space, People.of(hostile.space))).encode())
-    etree.fromstring(networks.gexf(*networks.hashtags(hostile.space, People.of(hostile.space))).encode())
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory):
-    """The source of axe-core 4, fetched once and kept beside other downloads."""
-    kept = cache_folder("axe") / "axe.min.js"
-    if not kept.exists() and (npm := shutil.which("npm")):
-        folder = tmp_path_factory.mktemp("axe")
-        subprocess.run(
-            [npm, "install", "--no-save", "--silent", "--prefix", str(folder), "axe-core@4"],
-            capture_output=True, timeout=90, check=False,
-        )  # fmt: skip
-        for fetched in folder.glob("node_modules/axe-core/axe.min.js"):
-            write_text(fetched.read_text(encoding="utf-8"), kept)
-    if not kept.exists():
-        pytest.skip("axe-core cannot be had: no npm, or no registry within reach")
-    return kept.read_text(encoding="utf-8")
-
-
-def test_axe_finds_no_serious_fault(served, tab, axe):
-    """All rules on the light page; on the dark one those of colours, as nothing else is another there."""
-    faults = (
-        "axe.run({resultTypes: ['violations'], ...%s}).then(r => r.violations"
-        ".filter(v => ['serious','critical'].includes(v.impact))"
-        ".map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).slice(0, 3).join(', ')))"
-    )
-    of_colours = "{runOnly: {type: 'rule', values: ['color-contrast', 'link-in-text-block']}}"
-    for path in pages(served):
-        tab.open(served.url(path), 1440)
-        tab.evaluate(axe + "; 0")
-        for dark, rules in ((False, "{}"), (True, of_colours)):
-            tab.darken(dark)
-            assert (found := tab.evaluate(faults % rules)) == [], (path, dark, found)

@@ -10,9 +10,9 @@ pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
 from lxml import html
-from serving import details, serving
 
 from pipeline.space.space import Space
+from tests.explore.serving import details, serving
 
 
 @pytest.fixture(scope="module")

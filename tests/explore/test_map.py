@@ -3,17 +3,18 @@
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
-from made_map import DRAWN, made
-from serving import serving
-
+from explore import app
 from explore.plane import densest
 from pipeline.space.space import Space
 from pipeline.tables.layout import POINTS
+from tests.explore.made_map import DRAWN, made
+from tests.explore.serving import serving
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +154,45 @@ def test_a_name_stands_where_most_of_its_cluster_lies():
     x = np.concatenate([np.full(60, -0.8), np.full(40, 0.8)])
     a, b = densest(x, np.where(x < 0, 0.5, -0.5))
     assert abs(a + 0.8) < 1e-6 and abs(b - 0.5) < 1e-6
+
+
+def test_a_map_of_what_the_corpus_lacks_says_so(run, monkeypatch):
+    monkeypatch.setattr(app.Pages, "_counts", lambda self: {"posts": 24, "users": 24, "images": 0})
+    with serving(run) as served:
+        assert b"The corpus has no images" in served.get("/map?kind=image")[2]
+        assert b"The corpus has no" not in served.get("/map")[2]
+
+
+def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab):
+    folder = shutil.copytree(run, tmp_path / "run", symlinks=True)
+    with serving(folder) as served:
+        assert b"This run has no map" in served.get("/map")[2]
+    library = Space.open(folder / "data").library
+    x = np.linspace(-1, 1, len(library.users)).astype(np.float32)
+    POINTS.write(
+        pa.table({"kind": ["user"] * len(x), "id": library.users, "x": x, "y": -x,
+                  "cluster": pa.array(library.cluster, pa.int32())}),
+        folder / "data/map/points",
+    )  # fmt: skip
+    with serving(folder) as served:
+        assert len(served.json("/map.json")["x"]) == 24 and served.get("/map?kind=text")[0] == 400
+        assert [t["user_id"] for t in served.json("/map.json?rows=0,3,99")["things"]] == ["user-00", "user-03"]
+        for width in (390, 1440):
+            tab.open(served.url("/map"), width)
+            tab.evaluate(DRAWN)
+            assert tab.console == []
+            assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        lasso = """(async () => {
+            document.getElementById('lasso').click();
+            const c = document.getElementById('map'), b = c.getBoundingClientRect();
+            c.setPointerCapture = () => {};
+            const at = (kind, x, y) => c.dispatchEvent(new PointerEvent(kind,
+                {clientX: b.left + x * b.width, clientY: b.top + y * b.height, pointerId: 1}));
+            at('pointerdown', -.01, -.01);
+            for (const [x, y] of [[.5, -.01], [.5, .5], [-.01, .5]]) at('pointermove', x, y);
+            at('pointerup', -.01, .5);
+            for (let i = 0; i < 100 && !document.querySelector('#chosen li'); i++)
+                await new Promise(r => setTimeout(r, 50));
+            return [...document.querySelectorAll('#chosen li a')].map(a => a.getAttribute('href'));
+        })()"""
+        assert tab.evaluate(lasso) == [f"/user/user-{i:02d}" for i in range(12)]

@@ -9,9 +9,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
-from embedded import fabricate_space
 from lxml import html
-from serving import form, serving, tell
 
 from benchmarks import write_params
 from explore import ask, networks, schema
@@ -19,6 +17,8 @@ from explore.people import People
 from pipeline.space.space import Space
 from pipeline.tables.evaluation import CLUSTER_USERS
 from pipeline.tables.layout import POINTS
+from tests.explore.serving import form, serving, tell
+from tests.made.space import fabricate_space
 
 NAMED = re.compile(rb"(?i)user-\d\d|post-\d\d\d|ottilie|wunderlich|example\.org")
 PLANTED = "Ottilie Wunderlich"

@@ -10,13 +10,13 @@ pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
 from pydantic import ValidationError
-from serving import form, serving
 
 from explore import schema
 from explore.schema.__main__ import FILE
 from explore.schema.__main__ import schema as whole
 from explore.views import address
 from pipeline.tables.layout import POINTS
+from tests.explore.serving import form, serving
 
 
 def addresses(served):

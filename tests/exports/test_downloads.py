@@ -3,7 +3,7 @@
 import json
 import zipfile
 
-from exports.test_parts import run
+from tests.exports.test_parts import run
 
 
 def archive(path, files):

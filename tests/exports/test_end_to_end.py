@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from exports.truth import truth
-from exports.writers import WRITERS, appview, fourcat_csv, twarc_pages
 from ruamel.yaml import YAML
-from started import stages, started
 
 from benchmarks import lay_out, write_params
 from pipeline.tables.corpus import POSTS, USERS, pictures_of
+from tests.exports.truth import truth
+from tests.exports.writers import WRITERS, appview, fourcat_csv, twarc_pages
+from tests.processes.started import stages, started
 
 ROOT = Path(__file__).parents[2]
 FIRST = ("check_params", "fetch_corpus", "list_corpus", "convert_corpus", "import_corpus")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from exports.truth import EXPECTED, digest, picture, truth
-from exports.writers import WRITERS
-from exports.writers.shared import base
 
 from pipeline.exports.columns import Mapped
 from pipeline.exports.converting import Settings, convert
+from tests.exports.truth import EXPECTED, digest, picture, truth
+from tests.exports.writers import WRITERS
+from tests.exports.writers.shared import base
 
 POSTS = truth()
 

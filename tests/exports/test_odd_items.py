@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from exports.test_formats import converted
-from exports.truth import truth
-from exports.writers import appview, redcaps, telegram, twarc_pages
 
 from pipeline.exports.sources import document
+from tests.exports.test_formats import converted
+from tests.exports.truth import truth
+from tests.exports.writers import appview, redcaps, telegram, twarc_pages
 
 
 def spoil(place, change):

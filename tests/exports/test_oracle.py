@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
-from exports.truth import truth
-from exports.writers.bluesky import bsky_id, bsky_record
-from exports.writers.shared import handle
-from exports.writers.x import v1_tweet, v2_tweet
 
 from pipeline.exports.platforms import bluesky, twitter
+from tests.exports.truth import truth
+from tests.exports.writers.bluesky import bsky_id, bsky_record
+from tests.exports.writers.shared import handle
+from tests.exports.writers.x import v1_tweet, v2_tweet
 
 POSTS = [post for post in truth() if not post.trap]
 WHOLE = {"description": "", "location": "", "verified": False, "protected": False, "name": "N", "url": None}

@@ -5,10 +5,10 @@ import zipfile
 from datetime import UTC, datetime
 
 import pytest
-from exports.test_parts import run
 
 from pipeline.exports.platforms.whatsapp import KIND, WITHOUT_TIMES, chat
 from pipeline.exports.posts import Post
+from tests.exports.test_parts import run
 
 MARK, NARROW = "\u200e", "\u202f"
 

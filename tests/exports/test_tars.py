@@ -5,13 +5,13 @@ import io
 import tarfile
 
 import pytest
-from exports.test_formats import converted
-from exports.truth import truth
-from exports.writers import mastodon_archives, mastodon_tars
 
 from pipeline.exports import tars
 from pipeline.exports.converting import Settings, convert
 from pipeline.running.errors import UserError
+from tests.exports.test_formats import converted
+from tests.exports.truth import truth
+from tests.exports.writers import mastodon_archives, mastodon_tars
 
 
 def comparable(rows):

@@ -6,12 +6,12 @@ import json
 import sqlite3
 
 import pytest
-from exports.test_parts import run
 
 from pipeline.exports.posts import Post, Shown, dig
 from pipeline.exports.resolving import Pictures
 from pipeline.exports.sources import Tree
 from pipeline.running.errors import UserError
+from tests.exports.test_parts import run
 
 BIG = 1_234_567_890_123_456_789
 WHEN, ISO = "2020-09-13 12:26:40", "2020-09-13T12:26:40+00:00"

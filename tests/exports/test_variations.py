@@ -5,11 +5,11 @@ import json
 import zipfile
 
 import pytest
-from exports.test_parts import run
 
 from pipeline.exports.platforms import bluesky, mastodon, reddit, telegram, twitter, zeeschuimer
 from pipeline.exports.posts import Deleted, Left, Post
 from pipeline.running.errors import UserError
+from tests.exports.test_parts import run
 
 
 def tweet(number, **more):

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from heic import HEIC
 from PIL import Image
 
 from pipeline.pictures import reading as pictures
 from pipeline.pictures.reading import Picture, Rejected, intake
 from pipeline.pictures.storing import plain_picture, to_rgb
+from tests.pictures.heic import HEIC
 
 PIXELS, SIDE = 1_000_000, 64
 

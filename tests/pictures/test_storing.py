@@ -6,10 +6,10 @@ import zlib
 
 import numpy as np
 import pytest
-from heic import HEIC
 from PIL import Image, ImageOps, PngImagePlugin
 
 from pipeline.pictures.storing import plain_picture, to_rgb
+from tests.pictures.heic import HEIC
 
 SIDE = 512
 SECRET = b"taken at home"

@@ -10,12 +10,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from commands import ROOT
-from commands import run as command
-from exports.truth import truth
-from exports.writers import fourcat_csv, twarc_pages
-from exports.writers.shared import handle
-from privacy.test_pseudonyms import FIRST, PEOPLE, SMALL, planted, run
 
 from benchmarks import lay_out, write_params
 from pipeline.privacy import erased
@@ -23,6 +17,12 @@ from pipeline.privacy.erased import REASON, Tombstones
 from pipeline.privacy.keys import Key
 from pipeline.running.params import load
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
+from tests.exports.truth import truth
+from tests.exports.writers import fourcat_csv, twarc_pages
+from tests.exports.writers.shared import handle
+from tests.privacy.test_pseudonyms import FIRST, PEOPLE, SMALL, planted, run
+from tests.processes.commands import ROOT
+from tests.processes.commands import run as command
 from tools import erase
 from tools.searching import Search
 

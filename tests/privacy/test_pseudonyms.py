@@ -14,12 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exports import test_end_to_end
-from exports.truth import truth
-from exports.writers import fourcat_csv, twarc_pages
 from PIL import Image
 from ruamel.yaml import YAML
-from started import stages, started
 
 from benchmarks import lay_out, write_params
 from pipeline.privacy import keys, texts
@@ -27,6 +23,10 @@ from pipeline.privacy.keys import Key
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
 from pipeline.tables.details import DETAILS
+from tests.exports import test_end_to_end
+from tests.exports.truth import truth
+from tests.exports.writers import fourcat_csv, twarc_pages
+from tests.processes.started import stages, started
 from tools.searching import Search
 
 pytestmark = pytest.mark.timeout(600)  # processes with torch, on a machine that others use too
@@ -345,9 +345,8 @@ def test_numbers_that_are_no_telephones_stay(text):
 def pages(folder):
     """Write what `make explore` answers, in each form, and the networks, into a folder of the project."""
     pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
-    from serving import serving
-
     from explore import networks
+    from tests.explore.serving import serving
 
     (folder / "pages").mkdir()
     with serving(folder) as served:

@@ -4,9 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from ocr.test_reading import drawn
-from privacy.test_erasure import hits
-from privacy.test_pseudonyms import FIRST, PEOPLE, found, planted, run
 
 from benchmarks import write_params
 from pipeline.encoding.sentences import KEPT
@@ -14,6 +11,9 @@ from pipeline.privacy import erased
 from pipeline.tables.images import FEATURES
 from pipeline.tables.ocr import READ
 from pipeline.tables.table import matrix
+from tests.ocr.test_reading import drawn
+from tests.privacy.test_erasure import hits
+from tests.privacy.test_pseudonyms import FIRST, PEOPLE, found, planted, run
 from tools import erase
 
 pytestmark = pytest.mark.timeout(600)  # processes with torch, on a machine that others use too

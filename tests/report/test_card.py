@@ -8,13 +8,13 @@ from typing import get_args
 
 import pyarrow as pa
 import pytest
-from fabricate import edit
 
 from pipeline.common.metrics import read_metrics, write_metrics
 from pipeline.report.card import ENERGY, SOURCES, Chapter, markdown
 from pipeline.running.schema import Corpus
 from pipeline.tables.corpus import POSTS
 from stages import card
+from tests.made.run import edit
 
 MODEL = ["Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data",
          "Quantitative analyses", "Ethical considerations", "Caveats and recommendations"]  # fmt: skip

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fabricate import PEOPLE, edit, fabricate
 from lxml import html
 
 from pipeline.common.metrics import read_metrics, write_metrics
@@ -21,6 +20,7 @@ from pipeline.tables.ranking import RANKS
 from pipeline.tables.split import CLOSE
 from pipeline.tables.text import DUPLICATES
 from stages import report
+from tests.made.run import PEOPLE, edit, fabricate
 
 HOSTILE = (
     (

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
-from spread_work import dies, dies_once, large, noted, refuses, scaled, shouted, slow, threads
 
 from pipeline.copies.looks import Looks
 from pipeline.running import engines
@@ -17,6 +16,7 @@ from pipeline.running.engines import spread
 from pipeline.running.errors import UserError
 from pipeline.running.shards import map_shards
 from pipeline.tables.corpus import IMAGES
+from tests.running.spread_work import dies, dies_once, large, noted, refuses, scaled, shouted, slow, threads
 
 ray = pytest.importorskip("ray", reason="needs the extra `cluster`: make test-cluster")
 

@@ -8,12 +8,12 @@ import time
 
 import numpy as np
 import pytest
-from spread_work import damaged, refuses, scaled
 
 from pipeline.running import engines
 from pipeline.running.engines import in_order, spread
 from pipeline.running.errors import Damaged, UserError
 from stages import runner
+from tests.running.spread_work import damaged, refuses, scaled
 
 ENGINES = pytest.mark.parametrize(
     ("engine", "threads"), [("serial", False), ("joblib", False), ("joblib", True)], ids=["serial", "joblib", "threads"]

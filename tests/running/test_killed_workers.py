@@ -5,12 +5,12 @@ import json
 import shutil
 
 import pytest
-from planted import ROOT
 from ruamel.yaml import YAML
-from spread_work import with_killed_workers
-from started import stages, started
 
 from benchmarks import lay_out, write_params
+from tests.made.topics import ROOT
+from tests.processes.started import stages, started
+from tests.running.spread_work import with_killed_workers
 
 pytest.importorskip("ray", reason="needs the extra `cluster`: make test-cluster")
 

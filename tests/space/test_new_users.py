@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from plain_adam import PlainAdam
 from torch.nn import functional as F
 
 from pipeline.embedding.batches import Posts, cut
@@ -18,6 +17,7 @@ from pipeline.embedding.shape import Shape
 from pipeline.embedding.training import encode
 from pipeline.running.schema import Loss
 from pipeline.space.new_users import NewUsers
+from tests.embedding.plain_adam import PlainAdam
 
 DIM, WORD, IMAGE, LENGTH, USERS, WORDS = 16, 8, 12, 5, 6, 20
 LOSSES = get_args(Loss)

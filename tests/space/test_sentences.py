@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from embedded import fabricate_space
-from fabricate import TOPICS
 
 from pipeline.running.errors import UserError
 from pipeline.space.newcomers import Newcomers
 from pipeline.space.space import Asked, Space
 from pipeline.tables.corpus import POSTS
+from tests.made.run import TOPICS
+from tests.made.space import fabricate_space
 
 STRANGE = {"leopard and lion": 0, "an automobile on the highway": 1, "flowers blossoming": 2, "computer monitor": 3}
 """Texts of no word of the vocabulary, and the topic of each."""

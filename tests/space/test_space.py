@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fabricate import PEOPLE, TOPICS
 
 from pipeline.running.errors import UserError
 from pipeline.space import space as space_module
 from pipeline.space.space import Asked, Filters, Space
 from pipeline.tables.corpus import IMAGES, POSTS
+from tests.made.run import PEOPLE, TOPICS
 
 ROOT = Path(__file__).parents[2]
 

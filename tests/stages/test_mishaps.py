@@ -10,9 +10,9 @@ import sys
 import time
 
 import pytest
-from commands import ENVIRONMENT
 
 from examples import own_posts
+from tests.processes.commands import ENVIRONMENT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from commands import ROOT, run
 from ruamel.yaml import YAML
 
+from tests.processes.commands import ROOT, run
 from tools import mend
 
 MEND = ("python", "-m", "tools.mend")

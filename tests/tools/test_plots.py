@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from started import module, started
 
 from pipeline.evaluation.interests import Predictions, evaluate
 from stages.evaluate_interests import plot
+from tests.processes.started import module, started
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,10 +4,10 @@ import json
 import subprocess
 
 import pytest
-from fabricate import edit
 from lxml import html
 from markdown_it import MarkdownIt
 
+from tests.made.run import edit
 from tools import pr_report
 
 HOSTILE = (

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from fabricate import edit
 
+from tests.made.run import edit
 from tools import results
 
 ROOT = Path(__file__).parents[2]

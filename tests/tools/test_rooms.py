@@ -1,5 +1,6 @@
 """Which room may import which, and what may stand among the modules that no stage depends on."""
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -64,3 +65,16 @@ def test_what_no_stage_depends_on_computes_nothing():
 def test_tests_stand_in_rooms_as_the_code_does():
     homes = {folder.name for folder in (ROOT / "pipeline").iterdir()} | {"stages", "tools", "explore", "examples"}
     assert {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")} <= homes
+    assert {path.name for path in (ROOT / "tests").glob("*.py")} == {"__init__.py", "conftest.py"}
+
+
+def test_what_tests_share_is_imported_by_its_one_name():
+    """A name without `tests.` is a second module of the same file, or, once files move, none."""
+    found = {path: set(rooms.imports(path)) for path in (ROOT / "tests").rglob("*.py")}
+    heads = {module.split(".")[0] for modules in found.values() for module in modules}
+    assert {head for head in heads if importlib.util.find_spec(head) is None} <= {"ray"}  # of the extra `cluster`
+    for path, modules in found.items():
+        for module in (module for module in modules if module.startswith("tests.")):
+            _, room, file, *_ = module.split(".")
+            place = ROOT / "tests" / room / file
+            assert place.is_dir() or place.with_suffix(".py").exists(), f"{path}: no {module}"

@@ -4,8 +4,9 @@ import shutil
 import sys
 
 import pytest
-from commands import ROOT, run
 from ruamel.yaml import YAML
+
+from tests.processes.commands import ROOT, run
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from gensim.models import FastText
 from gensim.models.fasttext_inner import ft_hash_bytes
-from words.test_vectors import PARAMS as WITHOUT
-from words.test_vectors import killed_and_run_again, texts_of
 
 from pipeline.words import subwords
 from pipeline.words import vectors as word_vectors
 from pipeline.words.subwords import Parts, ngrams
 from pipeline.words.vectors import distinct, learn
+from tests.words.test_vectors import PARAMS as WITHOUT
+from tests.words.test_vectors import killed_and_run_again, texts_of
 
 PARAMS = WITHOUT.model_copy(update={"subwords": True})
 TOPICS = ("flower", "engine")

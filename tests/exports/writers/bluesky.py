@@ -4,9 +4,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from exports import truth
-from exports.truth import BRAND, Truth, Written
-from exports.writers.shared import by_user, handle, lines
+from tests.exports import truth
+from tests.exports.truth import BRAND, Truth, Written
+from tests.exports.writers.shared import by_user, handle, lines
 
 
 def link(number: int) -> bytes:

@@ -5,9 +5,9 @@ import lzma
 import zipfile
 from pathlib import Path
 
-from exports import truth
-from exports.truth import Truth, Written
-from exports.writers.shared import base, by_user, handle, lines, media_files, pack, table, x_ids, zeeschuimer
+from tests.exports import truth
+from tests.exports.truth import Truth, Written
+from tests.exports.writers.shared import base, by_user, handle, lines, media_files, pack, table, x_ids, zeeschuimer
 
 
 def code(post: Truth) -> str:

@@ -6,9 +6,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from exports import truth
-from exports.truth import BRAND, Truth, Written
-from exports.writers.shared import base, by_user, handle, media_files, pack
+from tests.exports import truth
+from tests.exports.truth import BRAND, Truth, Written
+from tests.exports.writers.shared import base, by_user, handle, media_files, pack
 
 
 def masto_user(user: int) -> str:

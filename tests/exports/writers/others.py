@@ -10,9 +10,10 @@ from urllib.parse import quote_plus
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from exports import truth
-from exports.truth import Truth, Written
-from exports.writers.shared import base, handle, lines, media_files, table, x_ids, zeeschuimer
+
+from tests.exports import truth
+from tests.exports.truth import Truth, Written
+from tests.exports.writers.shared import base, handle, lines, media_files, table, x_ids, zeeschuimer
 
 
 def tiktok(folder: Path, posts: list[Truth]) -> Written:

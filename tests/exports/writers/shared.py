@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from zipfile import ZipFile
 
-from exports import truth
-from exports.truth import Truth
+from tests.exports import truth
+from tests.exports.truth import Truth
 
 
 def handle(user: int) -> str:

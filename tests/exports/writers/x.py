@@ -7,8 +7,8 @@ import lzma
 import zipfile
 from pathlib import Path
 
-from exports.truth import BRAND, Truth, Written
-from exports.writers.shared import base, by_user, handle, lines, media_files, pack, table, x_ids
+from tests.exports.truth import BRAND, Truth, Written
+from tests.exports.writers.shared import base, by_user, handle, lines, media_files, pack, table, x_ids
 
 
 def v2_tweet(post: Truth) -> tuple[dict, list[dict], list[dict]]:

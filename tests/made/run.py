@@ -324,7 +324,7 @@ def fabricate(root: Path, text=None, user=None) -> None:
     (root / "data/card/card.json").write_text(
         json.dumps({"Model card": [["Caveats", [["New data", "Measure again."]]]]})
     )
-    (root / "params.yaml").write_text((Path(__file__).parents[1] / "params.yaml").read_text())
+    (root / "params.yaml").write_text((Path(__file__).parents[2] / "params.yaml").read_text())
 
 
 def _picture(rng, topic) -> bytes:

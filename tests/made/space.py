@@ -1,4 +1,4 @@
-"""The fabricated run of tests/fabricate.py with a space: a model whose words, pictures and users lie by topic."""
+"""The fabricated run of tests/made/run.py with a space: a model whose words, pictures and users lie by topic."""
 
 from contextlib import chdir
 from functools import cache
@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
-from fabricate import COUNT, TOPICS, fabricate
 
 from pipeline.embedding.batches import tokens
 from pipeline.embedding.losses import Objective
@@ -25,9 +24,10 @@ from pipeline.tables.table import positions, strings, vectors
 from pipeline.tables.text import TEXT_EDGES, TEXT_VECTORS, WORDS
 from pipeline.text.cleaning import prose
 from stages import chance
+from tests.made.run import COUNT, TOPICS, fabricate
 
 WORD, DIM = 8, 16
-MODELS = Path(__file__).parents[1] / "models"
+MODELS = Path(__file__).parents[2] / "models"
 SIDES = ("train", "val", "test")
 
 

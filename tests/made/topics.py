@@ -12,7 +12,7 @@ from pipeline.tables.split import CONTENT, SETS
 from pipeline.tables.table import matrix, strings, vectors
 from pipeline.tables.text import TEXT_VECTORS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, features=24, style=False, said=False, seed=0):

@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from started import module, started
+from tests.processes.started import module, started
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
 
 

@@ -1,0 +1,94 @@
+"""The page in a real browser: it fits, is quiet, asks nobody else, works by keyboard, and axe finds no fault."""
+
+import shutil
+import subprocess
+
+import pytest
+
+pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
+pytest.importorskip("starlette")
+
+from pipeline.running.files import write_text
+from pipeline.running.machine import cache_folder
+from tests.explore.serving import pages
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("whose", ["served", "hostile"])
+def test_every_page_fits_is_quiet_and_asks_nobody_else(whose, width, tab, request):
+    served = request.getfixturevalue(whose)
+    for path in pages(served):
+        tab.open(served.url(path), width, dark=width == 390)
+        over = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert over <= 0, (path, over)
+        # A page that is not there is told so by the browser's console too.
+        told = [line for line in tab.console if "404" not in line]
+        assert not told, (path, told)
+        # The browser draws the cross of a search field from an address of its own, which leaves nowhere.
+        assert all(where.startswith((served.url("/"), "data:image/svg")) for where in tab.requests), (
+            path,
+            tab.requests,
+        )
+        assert tab.evaluate("document.title") != "owned"
+        assert tab.evaluate("document.querySelectorAll('main h1').length") == 1
+        assert tab.evaluate("[...document.images].every(i => i.hasAttribute('alt'))")
+        unnamed = (
+            "[...document.querySelectorAll('input:not([type=hidden]),select')].filter(i => !i.labels.length).length"
+        )
+        assert tab.evaluate(unnamed) == 0, path
+
+
+def test_by_keyboard_alone_one_asks_and_opens_an_answer(served, tab):
+    tab.open(served.url("/users"), 1440)
+    tab.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "Skip to content"
+    tab.open(served.url("/users"), 1440)
+    tab.press("/")
+    assert tab.evaluate("document.activeElement.id") == "begins"
+    tab.open(served.url("/"), 1440)
+    tab.evaluate("new Promise(requestAnimationFrame).then(() => 0)")  # autofocus comes with the first frame
+    assert tab.evaluate("document.activeElement.id") == "q"
+    for letter in "tiger":
+        tab.press(letter)
+    tab.await_load(lambda: tab.press("Enter"))
+    assert tab.evaluate("location.search") == "?q=tiger"  # what was left as it was is no part of the address
+    for _ in range(60):
+        tab.press("Tab")
+        where = tab.evaluate("document.activeElement.getAttribute('href') || ''")
+        if where.startswith("/user/"):
+            break
+    tab.await_load(lambda: tab.press("Enter"))
+    assert tab.evaluate("location.pathname") == where
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory):
+    """The source of axe-core 4, fetched once and kept beside other downloads."""
+    kept = cache_folder("axe") / "axe.min.js"
+    if not kept.exists() and (npm := shutil.which("npm")):
+        folder = tmp_path_factory.mktemp("axe")
+        subprocess.run(
+            [npm, "install", "--no-save", "--silent", "--prefix", str(folder), "axe-core@4"],
+            capture_output=True, timeout=90, check=False,
+        )  # fmt: skip
+        for fetched in folder.glob("node_modules/axe-core/axe.min.js"):
+            write_text(fetched.read_text(encoding="utf-8"), kept)
+    if not kept.exists():
+        pytest.skip("axe-core cannot be had: no npm, or no registry within reach")
+    return kept.read_text(encoding="utf-8")
+
+
+def test_axe_finds_no_serious_fault(served, tab, axe):
+    """All rules on the light page; on the dark one those of colours, as nothing else is another there."""
+    faults = (
+        "axe.run({resultTypes: ['violations'], ...%s}).then(r => r.violations"
+        ".filter(v => ['serious','critical'].includes(v.impact))"
+        ".map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).slice(0, 3).join(', ')))"
+    )
+    of_colours = "{runOnly: {type: 'rule', values: ['color-contrast', 'link-in-text-block']}}"
+    for path in pages(served):
+        tab.open(served.url(path), 1440)
+        tab.evaluate(axe + "; 0")
+        for dark, rules in ((False, "{}"), (True, of_colours)):
+            tab.darken(dark)
+            assert (found := tab.evaluate(faults % rules)) == [], (path, dark, found)
