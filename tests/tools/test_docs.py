@@ -207,7 +207,9 @@ def test_each_stage_is_in_the_flow_of_the_readme():
 def test_the_tree_in_contributing_has_each_room():
     (tree,) = re.findall(r"(?ms)^## The tree\n\n```\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text())
     rooms = {init.parent.name for init in (ROOT / "pipeline").glob("*/__init__.py")}
-    assert set(re.findall(r"(?m)^  (\w+)/ ", tree)) == rooms
+    shared = {folder.name for folder in (ROOT / "tests").iterdir() if any(folder.glob("*.py"))}
+    shared -= {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert set(re.findall(r"(?m)^  (\w+)/ ", tree)) == rooms | shared
 
 
 def test_what_runs_before_a_commit_is_what_make_lint_runs():
