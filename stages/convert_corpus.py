@@ -10,6 +10,7 @@ Writes  data/converted        posts.parquet, users.parquet, rejected.parquet (id
 """
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pipeline.corpus.listing import places
 from pipeline.corpus.telling import MUCH_OF_PICTURES
 from pipeline.exports.columns import Mapped
 from pipeline.exports.converting import Settings, convert
-from pipeline.exports.posts import UNREADABLE
+from pipeline.exports.posts import ROUNDED, UNKNOWN, UNREADABLE
 from pipeline.privacy.erased import Tombstones
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_folder
@@ -31,6 +32,11 @@ from stages.runner import run
 
 MUCH_UNREAD = 0.1
 """The share of rows that cannot be read from which on it is told why."""
+TO_DO = {
+    UNKNOWN: "these are of accounts that are gone, or were collected without their authors (X tells them if asked for "
+    "tweet.fields=author_id)",
+    ROUNDED: "save the export again with ids as text, or take the file that the tool wrote",
+}
 CONVERTED = Path("data/converted")
 METRICS = Path("metrics/convert.json")
 
@@ -92,10 +98,17 @@ def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, Any]:
         )
     if not metrics["rows_out"]:
         rows = f"none of the {metrics['rows_in']} rows of {kinds} is a post ({why or 'there are none'})"
-        raise UserError(f"params.yaml: corpus.posts: {rows}. {odd}".rstrip())
+        raise UserError(f"params.yaml: corpus.posts: {rows}. {odd}{_to_do(metrics['rejected'])}".rstrip())
     if odd:
         log.warning("%d of %d rows cannot be read. %s", unread, metrics["rows_in"], odd)
+    if told := _to_do({why: n for why, n in metrics["rejected"].items() if n > MUCH_UNREAD * metrics["rows_in"]}):
+        log.warning("%s", told)
     return metrics
+
+
+def _to_do(rejected: Mapping[str, int]) -> str:
+    """What to do about each of the reasons, as far as there is anything."""
+    return " ".join(f"{reason}: {TO_DO[reason]}." for reason in rejected if reason in TO_DO)
 
 
 def _first_unread(folder: Path) -> str:

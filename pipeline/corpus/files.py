@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from pipeline.common import json_values
 from pipeline.corpus import streams
 from pipeline.corpus.cells import LISTS
 from pipeline.corpus.streams import Csv, Told, dialect_of
@@ -209,11 +210,10 @@ def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pi
         for part in _pieces(_objects(path, stream)):
             unread, numbers = [], []
             values: dict[str, list[str | None]] = {name: [] for name in columns}
-            for number, row in part:
-                if isinstance(row, bytes) and not row.strip():
-                    continue
+            for number, found in _each_object(part, needed):
                 try:
-                    found = _object(row)
+                    if not isinstance(found, dict):
+                        raise found if isinstance(found, Exception) else ValueError("not a JSON object")
                     keys.update(dict.fromkeys(found))
                     cells = [_cell(name, found.get(name)) for name in columns]
                 except (ValueError, RecursionError) as error:
@@ -248,40 +248,76 @@ def _pieces(rows: Iterator[object]) -> Iterator[list[tuple[int, object]]]:
 
 
 def _objects(path: Path, stream: Told) -> Iterator[object]:
-    """The lines of a file of JSON, not yet read; or the elements of the list that all of it is."""
+    """The lines of a file of JSON, not yet read; or the values of what is one document, or several over many lines."""
     lines = io.BufferedReader(stream, 1 << 20)
-    if lines.peek(1 << 12).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[":
+    head = lines.peek(1 << 12).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head[:1] == b"[" or not json_values.by_lines(head):
         text = lines.read()
         try:
-            yield from _loaded(text)
+            whole = _loaded(text)
+            yield from whole if isinstance(whole, list) else [whole]
         except (ValueError, RecursionError) as error:
-            if streams.kind_of(path) == ".json":
+            if head[:1] == b"[" and streams.kind_of(path) != ".json":
+                yield from text.split(b"\n")
+                return
+            try:
+                yield from json_values.values(text.decode("utf-8-sig"), _DECODER)
+            except UnicodeDecodeError:
                 raise UserError(f"{path} cannot be read as JSON: {error}") from None
-            yield from text.split(b"\n")
         return
     while line := lines.readline(streams.BLOCK):
         if len(line) < streams.BLOCK or line.endswith(b"\n"):
             yield line
             continue
-        yield f"longer than {streams.BLOCK >> 20} MB"
+        yield ValueError(f"longer than {streams.BLOCK >> 20} MB")
         while (line := lines.readline(streams.BLOCK)) and not line.endswith(b"\n"):
             pass
 
 
+def _each_object(part: list[tuple[int, object]], needed: Sequence[str]) -> Iterator[tuple[int, object]]:
+    """What stands in each of the numbered rows, which should be objects; of a line that cannot be read, the error."""
+    for number, row in part:
+        found = [row]
+        if isinstance(row, bytes):
+            if not row.strip():
+                continue
+            try:
+                found = json_values.of_line(row.decode(), _DECODER)
+            except (ValueError, RecursionError) as error:
+                found = [error]
+        for one in found:
+            inner = _within(one, needed) if isinstance(one, dict) and number == 1 else None
+            yield from ((number, one),) if inner is None else enumerate(inner, start=1)
+
+
+def _within(whole: dict[str, Any], needed: Sequence[str]) -> list[Any] | None:
+    """The rows in an object that holds them all: a list within it, or columns, as pandas writes a table by default."""
+    columns = [whole.get(name) for name in needed]
+    if all(isinstance(column, dict) for column in columns):
+        held = {name: column for name, column in whole.items() if isinstance(column, dict)}
+        return [{name: column.get(key) for name, column in held.items()} for key in held[needed[0]]]
+    if (
+        isinstance(names := whole.get("columns"), list)
+        and set(needed) <= set(names)
+        and isinstance(whole.get("data"), list)
+    ):
+        return [dict(zip(names, row, strict=False)) for row in whole["data"]]
+    if any(column is not None for column in columns):
+        return None
+    lists = (value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict))
+    return next((value for value in lists if set(needed) <= set(value[0])), None)
+
+
 def _loaded(text: bytes) -> Any:
-    # Numbers with a point or exponent stay as they are written: an id must not be rounded here.
-    return json.loads(text.decode("utf-8-sig"), parse_float=_Written, parse_constant=lambda _: None)
+    return _DECODER.decode(text.decode("utf-8-sig").strip())
 
 
 class _Written(str):
     """A number of JSON as it is written."""
 
 
-def _object(row: object) -> dict[str, Any]:
-    found = _loaded(row) if isinstance(row, bytes) else row
-    if not isinstance(found, dict):
-        raise ValueError(found if found is row and isinstance(found, str) else "not a JSON object")
-    return found
+_DECODER = json.JSONDecoder(parse_float=_Written, parse_constant=lambda _: None)
+"""Numbers with a point or exponent stay as they are written: an id must not be rounded here."""
 
 
 def _cell(name: str, value: object) -> str | None:
@@ -297,7 +333,12 @@ def _cell(name: str, value: object) -> str | None:
         value = str(value)
     if not isinstance(value, str) or (isinstance(value, _Written) and name in ("text", "image", *LISTS)):
         raise ValueError(f"{name} is of the kind {'float' if isinstance(value, _Written) else type(value).__name__}")
-    value.encode()  # half of a surrogate pair has no UTF-8: UnicodeEncodeError is a ValueError
+    if name == "text":  # half of an emoji, where a program cut the text, has no UTF-8
+        return value.encode("utf-8", "ignore").decode()
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} holds half of a letter: {value!a}") from None
     return str(value)
 
 

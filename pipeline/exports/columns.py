@@ -16,6 +16,7 @@ from urllib.parse import unquote_plus
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.exports.posts import (
+    GONE,
     ODD,
     ROUNDED,
     UNREADABLE,
@@ -106,6 +107,19 @@ def fitting(columns: Sequence[str]) -> Mapped | None:
     """The preset of a table with these columns; None where there is none. A `/` in them is as good as a dot."""
     held = {*columns, *(one.replace("/", ".") for one in columns)}
     return next((one for one in presets() if one.needs and set(one.needs) <= held), None)
+
+
+def lacking(mapped: Mapped, columns: Sequence[str]) -> str | None:
+    """What of a post's id and author a table with these columns has none for; None where it has both."""
+    held = {step for one in columns for step in (one, one.replace("/", ".").split(".")[0])}
+    for what, names in (
+        ("post_id", listed(mapped.post_id)),
+        ("user_id", [*listed(mapped.user_id), *listed(mapped.handle)]),
+    ):
+        asked = [part.strip() for name in names for part in name.split("|")]
+        if not any(part in held or part.split(".")[0] in held for part in asked):
+            return f"no column {', '.join(asked) or 'is given'}, which {mapped.name} has for {what}"
+    return None
 
 
 def paths(record: Mapping[str, Any], before: str = "", deep: int = 3) -> list[str]:
@@ -267,6 +281,8 @@ def _written(value: Any, mapped: Mapped) -> str | None:
     if value is None:
         return None
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if text.strip().lower() in GONE:
+        return None
     if mapped.quoted:
         text = unquote_plus(text)
     if mapped.newlines:

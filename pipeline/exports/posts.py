@@ -72,12 +72,17 @@ ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What a reader raises at a record that is not as its tool writes it."""
 UNREADABLE, REPOST, UNKNOWN = "unreadable row", "repost", "author unknown"
 PRIVATE, NOT_A_POST, ROUNDED = "private", "not a post", "id was rounded by a spreadsheet"
+GONE = {"[deleted]", "[removed]", "[deleted by user]", "[ removed by reddit ]"}
+"""What exports have in the place of a text that was taken back."""
 NOBODY = {"", "[deleted]", "[removed]", "redacted", "none", "null", "deleted account"}
 """What exports call an author who is no longer there; as one user they would be the largest."""
 BOTS = {"automoderator"}
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?$")
-_ROUNDED = re.compile(r"\d+(\.\d+)?[eE]\+?\d+$|\d{15,}\.0$")
+_ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+\d+$|\d+[.,]\d+[eE]\d+$|\d{15,}[.,]0$")
+"""5e12 is none: Reddit's ids are such."""
+_COMPACT = re.compile(r"(19[789]\d|20\d\d)\d{4}(\d{4}(\d\d)?)?")
+"""Dates in figures alone, 20240501 and 20240501100000."""
 _TAG = re.compile(
     r"</?(a|abbr|b|bdi|blockquote|br|cite|code|del|div|em|font|h[1-6]|hr|i|img|ins|li|ol|p|pre|q|rp|rt|ruby|s|small|span"
     r"|strong|sub|sup|table|tbody|td|th|tr|u|ul|video|iframe)(\s+[\w:-]+\s*=[^<>]*)?\s*/?>",
@@ -123,6 +128,11 @@ def micros(value: object) -> int | None:
     if isinstance(value, datetime):
         return _of(value)
     text = str(value).strip()
+    if _COMPACT.fullmatch(text):
+        try:
+            return _of(datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S"))
+        except ValueError:  # a number that looks so
+            pass
     if _NUMBER.match(text):
         number = float(text)
         size = abs(number)

@@ -6,6 +6,7 @@ JSON each record is asked what it is, so that files may be mixed.
 """
 
 import io
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
@@ -32,6 +33,8 @@ from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.sources import Packed, Tree, header_of, records, table, unpacked
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 
+log = logging.getLogger("convert_corpus")
+
 
 class Export(NamedTuple):
     """A file, folder or zip: what it was recognised as, and what it holds."""
@@ -52,6 +55,7 @@ JSON = (
     _Kind("Bluesky, events of Jetstream", bluesky.is_event, bluesky.event),
     _Kind("Zeeschuimer or 4CAT, items", zeeschuimer.is_item, zeeschuimer.item),
     _Kind("Bluesky, answers of the AppView", bluesky.is_view, bluesky.view),
+    _Kind("Bluesky, records of a repository", bluesky.is_listing, bluesky.listing),
     _Kind("tweets of API v1.1", twitter.is_old, twitter.old),
     _Kind("tweets of API v1.1", twitter.is_notice, twitter.notice),
     _Kind("twarc, flat tweets of API v2", twitter.is_flat, twitter.flat),
@@ -60,6 +64,7 @@ JSON = (
     _Kind("RedCaps, annotations", reddit.is_captions, reddit.captions),
     _Kind("Mastodon, statuses", mastodon.is_status, mastodon.status),
     _Kind("mastodon-archive", mastodon.is_collection, mastodon.collection),
+    _Kind("Mastodon, an outbox", mastodon.is_outbox, mastodon.outbox),
     _Kind("Telegram, one chat", telegram.is_chat, telegram.chat),
     _Kind("Telegram, messages of Telethon", telegram.is_message, telegram.message),
     _Kind("Discord, a channel", discord.is_channel, discord.channel),
@@ -96,6 +101,8 @@ def exports(
             found += 1
             yield export
         some = some or bool(found)
+        if found and told:
+            log.warning("%d files beside are no export that is known here, and are left out", len(told))
         # A part of an archive may hold pictures alone.
         if not found and (told or (path == paths[-1] and not some)):
             raise UserError(
@@ -181,31 +188,38 @@ def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Asid
     elif begin in (b"{", b"["):
         yield from _json(plain, path, mapped, told)
     else:
-        top = head.decode("utf-8", "replace").split("\n", 1)[0].rstrip("\r").lstrip("\ufeff")
-        if not mapped and facepager.is_table(header_of(top)):
-            yield Export(path, "Facepager, a table", facepager.table(table(plain), path))
-            return
-        preset = mapped or columns.fitting(header_of(top))
-        flickr = next(p for p in columns.presets() if p.header)
-        if preset is None and top.count("\t") == len(flickr.header or ()) - 1 and top.split("\t")[1].isdigit():
-            preset = flickr
-        if preset is None:
-            # Bytes of what is no text would reach the terminal.
-            readable = (
-                all(letter.isprintable() or letter == "\t" for letter in top) and "\N{REPLACEMENT CHARACTER}" not in top
-            )
-            what = f"columns {', '.join(header_of(top))[:300]}" if readable else "no text in UTF-8"
-            told.append(f"{path}: {what}")
-        else:
-            yield Export(path, preset.name, columns.posts(table(plain, preset.header, preset.quotes), preset, path))
+        yield from _of_text(plain, head, path, mapped, told)
+
+
+def _of_text(plain: Any, head: bytes, path: str, mapped: columns.Mapped | None, told: list[str]) -> Iterator[Export]:
+    top = head.decode("utf-8", "replace").split("\n", 1)[0].rstrip("\r").lstrip("\ufeff")
+    if not mapped and facepager.is_table(header_of(top)):
+        yield Export(path, "Facepager, a table", facepager.table(table(plain), path))
+        return
+    preset = mapped or columns.fitting(header_of(top))
+    flickr = next(p for p in columns.presets() if p.header)
+    if preset is None and top.count("\t") == len(flickr.header or ()) - 1 and top.split("\t")[1].isdigit():
+        preset = flickr
+    if preset is None:
+        # Bytes of what is no text would reach the terminal.
+        readable = (
+            all(letter.isprintable() or letter == "\t" for letter in top) and "\N{REPLACEMENT CHARACTER}" not in top
+        )
+        what = f"columns {', '.join(header_of(top))[:300]}" if readable else "no text in UTF-8"
+        told.append(f"{path}: {what}")
+    elif mapped and not mapped.header and (lacks := columns.lacking(mapped, header_of(top))):
+        told.append(f"{path}: {lacks}; columns {', '.join(header_of(top))[:300]}")
+    else:
+        yield Export(path, preset.name, columns.posts(table(plain, preset.header, preset.quotes), preset, path))
 
 
 def _table(
     names: list[str], rows: Iterator[tuple[int, Any]], path: str, mapped: columns.Mapped | None, told: list[str]
 ) -> Iterator[Export]:
     preset = mapped or columns.fitting(names)
-    if preset is None:
-        told.append(f"{path}: columns {', '.join(names)[:300]}")
+    lacks = columns.lacking(mapped, names) if mapped else None
+    if preset is None or lacks:
+        told.append(f"{path}: {f'{lacks}; ' if lacks else ''}columns {', '.join(names)[:300]}")
     else:
         yield Export(path, preset.name, columns.posts(rows, preset, path))
 

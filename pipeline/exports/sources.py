@@ -14,13 +14,14 @@ import re
 import zipfile
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 import zstandard
 
+from pipeline.common import json_values
 from pipeline.running.errors import UserError
 
 LARGEST = 2 << 30
@@ -124,7 +125,7 @@ def document(data: bytes, path: str) -> Any:
     """One JSON document; also the archives' `window.YTD… = [`, and the escapes of Telegram that JSON does not know."""
     data = data.removeprefix(BOM)
     try:
-        return orjson.loads(data)
+        return _loaded(data)
     except orjson.JSONDecodeError:
         begin = data.find(b"=") + 1 if data[:64].lstrip().startswith((b"window.", b"var ")) else 0
         try:
@@ -133,31 +134,67 @@ def document(data: bytes, path: str) -> Any:
             raise UserError(f"{path} is not JSON: {error}.") from None
 
 
+def _loaded(data: bytes) -> Any:
+    """A value of JSON, without halves of emoji, where a program cut a text between the two."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        whole = json_values.HALF.sub(rb"\1", data)
+        if len(whole) == len(data):
+            raise
+        return orjson.loads(whole)
+
+
 def records(stream: IO[bytes], path: str) -> Iterator[tuple[int, Any]]:
-    """The values of JSON lines, or of one document's list, with their numbers from 1; a broken line is its error."""
+    """The values of JSON lines, or of documents, lists' one by one, with their numbers from 1; what is broken is its
+    error.
+    """
     first = stream.readline().removeprefix(BOM)
     while first and not first.strip():
         first = stream.readline()
-    if first.lstrip()[:1] != b"[":
-        try:
-            yield 1, orjson.loads(first)
-        except orjson.JSONDecodeError as error:
-            rest = stream.read(LARGEST)
-            lines = rest.split(b"\n", 1)[0]
-            if not _is_json(lines):  # a document over many lines
-                whole = document(first + rest, path)
-                yield from enumerate(whole if isinstance(whole, list) else [whole], start=1)
-                return
-            yield 1, error
-            stream = io.BytesIO(rest)
-        for number, line in enumerate(stream, start=2):
-            if line.strip():
-                try:
-                    yield number, orjson.loads(line)
-                except orjson.JSONDecodeError as error:
-                    yield number, error
+    if first.lstrip()[:1] == b"[":
+        yield from enumerate(_whole(first + stream.read(LARGEST), path), start=1)
         return
-    yield from enumerate(document(first + stream.read(LARGEST), path), start=1)
+    try:
+        yield 1, _loaded(first)
+    except orjson.JSONDecodeError as error:
+        rest = stream.read(LARGEST)
+        by_lines = first.lstrip()[:1] == b"{" and json_values.by_lines(first + rest[: 1 << 16])
+        if not by_lines and not _is_json(rest.split(b"\n", 1)[0]):
+            yield from enumerate(_whole(first + rest, path), start=1)
+            return
+        yield from ((1, value) for value in _of_line(first, error))
+        stream = io.BytesIO(rest)
+    for number, line in enumerate(stream, start=2):
+        if line.strip():
+            try:
+                yield number, _loaded(line)
+            except orjson.JSONDecodeError as error:
+                yield from ((number, value) for value in _of_line(line, error))
+
+
+_DECODER = json.JSONDecoder()
+
+
+def _whole(data: bytes, path: str) -> Iterator[Any]:
+    """The values of a document, or of several, one of which may have been cut off. Raises UserError where none is."""
+    try:
+        found = document(data, path)
+    except UserError:
+        held = list(json_values.values(json_values.HALF.sub(rb"\1", data).decode("utf-8-sig", "replace"), _DECODER))
+        if not any(isinstance(one, Mapping) for one in held):
+            raise
+        yield from held
+        return
+    yield from found if isinstance(found, list) else [found]
+
+
+def _of_line(line: bytes, error: ValueError) -> list[Any]:
+    """The values of a line that is not one: several, or one with a comma behind it; else its error."""
+    try:
+        return json_values.of_line(json_values.HALF.sub(rb"\1", line).decode(), _DECODER) or [error]
+    except ValueError:
+        return [error]
 
 
 def _is_json(line: bytes) -> bool:

@@ -119,14 +119,16 @@ def test_lines_of_jsonl_that_are_not_what_they_should_be_are_rejected(csv_file):
     good = '{"post_id": 1, "user_id": "u", "text": "x", "image": null}'
     lines = [
         *(good, "{", "[1]", good.replace("1", "1.5e+17"), good.replace('"u"', "true"), good.replace('"x"', '["x"]')),
-        *(good.replace('"x"', '"\\ud800"'), b"\xff".decode("latin1"), "", "9" * 5000, "[" * 100_000, good),
+        *(good.replace('"x"', '"x \\ud83d"'), b"\xff".decode("latin1"), "", "9" * 5000, "[" * 100_000, good),
+        good.replace('"u"', '"\\ud83d"'),
     ]
     rows, refused = read(
         csv_file("\n".join(lines).replace("\xff", "\udcff").encode(errors="surrogateescape"), "p.jsonl")
     )
-    assert {number: row["post_id"] for number, row in rows.items()} == {1: "1", 12: "1"}
+    assert {number: row["post_id"] for number, row in rows.items()} == {1: "1", 7: "1", 12: "1"}
+    assert rows[7]["text"] == "x "  # half of an emoji costs itself alone
     told = {row_id: (reason, detail) for row_id, reason, detail in refused}
-    assert set(told) == {f"row {n} of p.jsonl" for n in (2, 3, 4, 5, 6, 7, 8, 10, 11)}
+    assert set(told) == {f"row {n} of p.jsonl" for n in (2, 3, 4, 5, 6, 8, 10, 11, 13)}
     assert told.pop("row 4 of p.jsonl")[0] == "id rounded by a spreadsheet"
     assert {reason for reason, _ in told.values()} == {"unreadable row"}
     assert told["row 5 of p.jsonl"][1] == "row 5 of p.jsonl: user_id is of the kind bool"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.exports.columns import fitting, of_platform, presets
+from pipeline.exports.columns import Mapped, fitting, of_platform, presets
 from pipeline.exports.converting import Settings, convert
 from pipeline.exports.posts import UNREADABLE, count, micros, plain, rounded
 from pipeline.running.errors import UserError
@@ -37,17 +37,45 @@ def test_what_is_no_time_is_told():
         micros("yesterday")
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("20200913122640", 1_600_000_000), (20200913122640, 1_600_000_000), ("202009131226", 1_599_999_960),
+     ("20200913", 1_599_955_200)],
+)  # fmt: skip
+def test_dates_in_figures_alone_are_no_unix_times(written, meant):
+    assert micros(written) == meant * 1_000_000
+
+
+@pytest.mark.parametrize("name", ["5e12", "12e345", "1E5"])
+def test_ids_of_reddit_that_look_like_numbers_are_none(name):
+    assert not rounded(name)
+
+
+def test_a_text_that_was_taken_back_is_none_and_a_column_that_is_not_there_is_told(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "id,author,title,selftext,created_utc,subreddit\na,u,t,[removed],1600000000,s\nb,u,[deleted],,1600000000,s\n"
+    )
+    _, (post,), _, (left,) = run(tmp_path, path)
+    assert post["text"] == "t" and left["reason"] == "no text and no picture"
+    for lacking in ({"post_id": "number", "user_id": "author"}, {"post_id": "id", "user_id": "writer"}):
+        with pytest.raises(
+            UserError, match=r"no column (number|writer), which corpus.columns has for (post|user)_id; columns id"
+        ):
+            run(tmp_path, path, columns=Mapped(text="title", **lacking))
+
+
 def test_counts_and_html():
     assert (count("1,234"), count(-1), count(""), count("12.0")) == (1234, None, None, 12)
     assert plain("<p>a &lt;b&gt;<br>c</p><p>d <span class='x'>e</span></p>") == "a <b>\nc\nd e"
     assert plain("if a <b and b> c") == "if a <b and b> c"  # no tag
 
 
-@pytest.mark.parametrize("post_id", ["1.63e+18", "1.234567890123E+18", "1234567890123456789.0"])
+@pytest.mark.parametrize("post_id", ["1.63e+18", "1.234567890123E+18", "1,63E+18", "1234567890123456789.0"])
 def test_ids_that_a_spreadsheet_rounded_are_refused(post_id, tmp_path):
     assert rounded(post_id) and not rounded("1234567890123456789") and not rounded("12.0")
     path = tmp_path / "t.csv"
-    path.write_text(f"post_id,user_id,text\n{post_id},u,words\n12,u,words\n")
+    path.write_text(f"post_id;user_id;text\n{post_id};u;words\n12;u;words\n")
     _, posts, _, rejected = run(tmp_path, path)
     assert [post["post_id"] for post in posts] == ["12"]
     assert rejected[0]["reason"] == "id was rounded by a spreadsheet"

@@ -29,6 +29,11 @@ HALVES = LINES.encode().split(b"\n", 2)
         ("powershell.jsonl", LINES.encode("utf-16")),
         ("blank.jsonl", b"\n\n" + LINES.replace("\n", "\n\n").encode()),
         ("members.jsonl.gz", b"".join(gzip.compress(part + b"\n") for part in HALVES)),
+        ("commas.jsonl", LINES.replace("\n", ",\n").encode()),
+        ("joined.json", b"".join(json.dumps([tweet(n) for n in some]).encode() for some in ((1, 2), (3, 4, 5)))),
+        ("beside.jsonl", LINES.replace("\n", "").encode()),
+        ("printed.json", "\n".join(json.dumps(tweet(n), indent=2) for n in range(1, 6)).encode()),
+        ("halves.jsonl", LINES.replace("words", "words \\ud83d").encode()),
         ("list-with-bom.json", b"\xef\xbb\xbf" + json.dumps([tweet(n) for n in range(1, 6)], indent=1).encode()),
     ],
 )
@@ -43,6 +48,9 @@ def test_a_file_that_was_cut_off_gives_what_it_has_and_says_so(tmp_path):
     (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(many.encode())[:-500])
     _, posts, _, rejected = run(tmp_path, tmp_path / "cut.jsonl.gz")
     assert len(posts) > 1000 and rejected[-1]["reason"] == "unreadable row" and "cut off" in rejected[-1]["detail"]
+    (tmp_path / "list.json").write_text(json.dumps([tweet(number) for number in range(9)])[:-20])
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "list.json")
+    assert [post["post_id"] for post in posts] == list("01234567") and "broken or cut off" in left["detail"]
     (tmp_path / "half.jsonl").write_text(LINES + LINES[:40])
     _, posts, _, (left,) = run(tmp_path, tmp_path / "half.jsonl")
     assert len(posts) == 5 and left["reason"] == "unreadable row"
@@ -235,3 +243,24 @@ def test_a_table_of_ones_own_has_its_interests_from_edges_and_brands_too(tmp_pat
         ("3", "ann", 1),
     ]
     assert [row["reason"] for row in rejected] == ["reply to a brand"]
+
+
+def test_an_outbox_and_records_of_a_repository_without_the_archive_around_them(tmp_path):
+    whose, public = "https://m/users/ann", "https://www.w3.org/ns/activitystreams#Public"
+    note = {"id": f"{whose}/1", "content": "<p>hello</p>", "to": [public], "published": "2024-05-01T10:00:00Z",
+            "attachment": [{"mediaType": "image/png", "url": "https://m/files/a.png", "name": "a cat"}]}  # fmt: skip
+    items = [{"id": "1", "type": "Create", "actor": whose, "to": [public], "object": note},
+             {"id": "2", "type": "Announce", "actor": whose, "object": "https://m/3"},
+             {"id": "4", "type": "Create", "actor": whose, "object": note | {"id": "4", "to": ["me"]}}]  # fmt: skip
+    (tmp_path / "outbox.json").write_text(json.dumps({"type": "OrderedCollection", "orderedItems": items}))
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures/a.png").write_bytes(b"x")
+    _, (post,), _, left = run(tmp_path, tmp_path / "outbox.json", [tmp_path / "pictures"])
+    assert (post["user_id"], post["text"], post["alt"]) == (whose, "hello", ["a cat"])
+    assert post["image"].endswith("a.png") and [row["reason"] for row in left] == ["repost", "private"]
+    record = {"text": "t1", "createdAt": "2024-01-01T00:00:00Z"}
+    held = [
+        {"uri": f"at://did:plc:a/app.bsky.feed.{kind}/1", "cid": "c", "value": record} for kind in ("post", "repost")
+    ]
+    (found,) = [one for one in bluesky.listing({"records": held}) if isinstance(one, Post)]
+    assert (found.user_id, found.text) == ("did:plc:a", "t1") and bluesky.is_listing({"records": held})

@@ -167,6 +167,26 @@ def _cid(blob: Any) -> tuple[str, ...]:
     return ids(link, dig(blob, "cid"))
 
 
+def is_listing(record: Json) -> bool:
+    """What `com.atproto.repo.listRecords` answers."""
+    first = dig(record, "records", 0)
+    return isinstance(first, dict) and {"uri", "value"} <= {*first} and str(first["uri"]).startswith("at://")
+
+
+def listing(record: Json) -> Found:
+    """Posts, reposts and follows of one account, which their addresses name."""
+
+    def read(one: Json) -> Found:
+        uri = str(one["uri"])
+        _, did, collection, _ = uri.removeprefix("at:/").split("/")
+        if collection == POST:
+            yield _post(uri, did, None, one["value"], one.get("cid"), 0)
+        else:
+            yield _other(uri, did, collection, one["value"])
+
+    yield from each(record["records"], read)
+
+
 def is_car(head: bytes) -> bool:
     """Whether a file begins as a CAR does."""
     return b"eroots" in head[:48] and b"gversion" in head[:128]

@@ -84,23 +84,35 @@ def archive(tree: Tree) -> Found:
     """Public notes of the outbox; boosts are told, and what was for followers alone is left out."""
     actor = tree.json(tree.matching(r"actor\.json")[0])
     held = {_tail(name): name for name in tree.names}
-
-    def read(item: Json) -> Found:
-        note = item.get("object")
-        if item.get("type") == "Announce":
-            yield Left(str(item.get("id")), REPOST, str(note))
-        elif item.get("type") != "Create" or not isinstance(note, dict):
-            yield Left(str(item.get("id")), NOT_A_POST, str(item.get("type")))
-        elif not any(to in PUBLIC for to in [*(note.get("to") or ()), *(note.get("cc") or ())]):
-            yield Left(note["id"], PRIVATE, "for followers, or those named, alone")
-        else:
-            yield _note(note, item, actor, tree, held)
-
-    yield from each(tree.json(tree.matching(r"outbox\.json")[0])["orderedItems"], read)
+    items = tree.json(tree.matching(r"outbox\.json")[0])["orderedItems"]
+    yield from each(items, lambda item: _activity(item, actor, tree, held))
     for name in tree.matching(r"following_accounts\.csv"):
         with tree.open(name) as stream:
             rows = stream.read().decode("utf-8-sig").splitlines()[1:]
         yield from (Edge(actor["id"], row.split(",")[0].strip('"'), "follow") for row in rows if row)
+
+
+def is_outbox(record: Json) -> bool:
+    """The outbox of an archive alone, or of any account by ActivityPub."""
+    first = dig(record, "orderedItems", 0)
+    return isinstance(first, dict) and "actor" in first and "object" in first
+
+
+def outbox(record: Json) -> Found:
+    """As `archive`; who wrote a note its activity tells."""
+    yield from each(record["orderedItems"], lambda item: _activity(item, {"id": known(item["actor"])}, None, {}))
+
+
+def _activity(item: Json, actor: Json, tree: Tree | None, held: Mapping[str, str]) -> Found:
+    note = item.get("object")
+    if item.get("type") == "Announce":
+        yield Left(str(item.get("id")), REPOST, str(note))
+    elif item.get("type") != "Create" or not isinstance(note, dict):
+        yield Left(str(item.get("id")), NOT_A_POST, str(item.get("type")))
+    elif not any(to in PUBLIC for to in [*(note.get("to") or ()), *(note.get("cc") or ())]):
+        yield Left(note["id"], PRIVATE, "for followers, or those named, alone")
+    else:
+        yield _note(note, item, actor, tree, held)
 
 
 def _tail(path: str) -> str:
@@ -108,7 +120,7 @@ def _tail(path: str) -> str:
     return re.sub(r"^.*?(media_attachments/)", r"\1", path).lstrip("/")
 
 
-def _note(note: Json, item: Json, actor: Json, tree: Tree, held: Mapping[str, str]) -> Post:
+def _note(note: Json, item: Json, actor: Json, tree: Tree | None, held: Mapping[str, str]) -> Post:
     text = "\n".join(t for t in (plain(note.get("summary")), plain(note.get("content"))) if t) or None
     shown = []
     for one in note.get("attachment") or ():
@@ -116,7 +128,13 @@ def _note(note: Json, item: Json, actor: Json, tree: Tree, held: Mapping[str, st
         inside = held.get(tail, tail)
         kind = str(one.get("mediaType", ""))
         if kind.startswith(("image", "video")):
-            shown.append(Shown(ids(tree.picture(inside), last(tail)), kind.startswith("video"), one.get("name")))
+            shown.append(
+                Shown(
+                    ids(tree.picture(inside) if tree else one["url"], last(tail)),
+                    kind.startswith("video"),
+                    one.get("name"),
+                )
+            )
     reply = str(note.get("inReplyTo") or "")
     to = re.match(r"(https?://[^/]+/users/[^/]+)/", reply)
     return Post(

@@ -1,0 +1,66 @@
+"""JSON that is neither one document nor one value a line: what joining, printing and interrupted downloads leave.
+
+Lists one behind the other, objects over many lines, a comma behind each line, a list that was cut off: what is whole in
+it is read, and what is not is told where it stands.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_BETWEEN = re.compile(r"[\s,\[\]\x1e\ufeff]*")
+"""What stands between values: also brackets of lists that they are in, and the mark of JSON sequences (RFC 7464)."""
+_NEXT = re.compile(r"\n[\s,\[]*(?=\{)")
+HALF = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+)
+"""Half of an emoji, as programs leave it that cut a text between the two: it stands for nothing."""
+
+
+def values(text: str, decoder: json.JSONDecoder) -> Iterator[Any]:
+    """The values in `text`, one after the other, those of lists one by one; a ValueError for what is broken or cut off.
+
+    After something broken it goes on with the next line that begins an object.
+    """
+    at = 0
+    while True:
+        found = _BETWEEN.match(text, at)
+        at = found.end() if found else at
+        if at >= len(text):
+            return
+        try:
+            value, at = decoder.raw_decode(text, at)
+            yield value
+        except (ValueError, RecursionError) as error:
+            line = text.count("\n", 0, at) + 1
+            what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            yield ValueError(f"what begins in line {line} is broken or cut off ({what})")
+            onward = _NEXT.search(text, at)
+            if not onward:
+                return
+            at = onward.end()
+
+
+def of_line(text: str, decoder: json.JSONDecoder) -> list[Any]:
+    """The values of one line: one, those of a list, or several that stand side by side, commas behind them or not.
+
+    Raises ValueError where any of it is broken; of a line of a bracket alone there are none.
+    """
+    try:
+        found = decoder.decode(text.strip("\ufeff \t\r\n"))
+        return found if isinstance(found, list) else [found]
+    except ValueError:
+        held = list(values(text, decoder)) if len(text.strip()) > 2 else []
+        if (held or text.strip(" \t\r\n,[]")) and not any(isinstance(one, dict) for one in held):
+            raise
+        if any(isinstance(one, ValueError) for one in held):
+            raise
+        return held
+
+
+def by_lines(head: bytes) -> bool:
+    """Whether of a file that begins so each line is a value: not where an object goes on in its second line."""
+    first, _, rest = head.lstrip().partition(b"\n")
+    return not (first.startswith(b"{") and rest.lstrip()[:1] in (b'"', b"}"))
