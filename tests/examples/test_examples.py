@@ -10,7 +10,7 @@ from examples import new_user, own_posts, question
 from pipeline.corpus.importing import import_corpus
 from pipeline.corpus.sources.table import TableCorpus
 from pipeline.space.space import Space
-from tests.made.run import TOPICS
+from tests.made.corpus import TOPICS
 
 
 def test_own_posts_are_what_the_import_takes_whole(tmp_path):

@@ -24,7 +24,8 @@ from pipeline.tables.table import positions, strings, vectors
 from pipeline.tables.text import TEXT_EDGES, TEXT_VECTORS, WORDS
 from pipeline.text.cleaning import prose
 from stages import chance
-from tests.made.run import COUNT, TOPICS, fabricate
+from tests.made.corpus import COUNT, TOPICS
+from tests.made.run import fabricate
 
 WORD, DIM = 8, 16
 MODELS = Path(__file__).parents[2] / "models"

@@ -20,7 +20,8 @@ from pipeline.tables.ranking import RANKS
 from pipeline.tables.split import CLOSE
 from pipeline.tables.text import DUPLICATES
 from stages import report
-from tests.made.run import PEOPLE, edit, fabricate
+from tests.made.corpus import PEOPLE
+from tests.made.run import edit, fabricate
 
 HOSTILE = (
     (

@@ -7,7 +7,7 @@ from pipeline.running.errors import UserError
 from pipeline.space.newcomers import Newcomers
 from pipeline.space.space import Asked, Space
 from pipeline.tables.corpus import POSTS
-from tests.made.run import TOPICS
+from tests.made.corpus import TOPICS
 from tests.made.space import fabricate_space
 
 STRANGE = {"leopard and lion": 0, "an automobile on the highway": 1, "flowers blossoming": 2, "computer monitor": 3}

@@ -12,7 +12,7 @@ from pipeline.running.errors import UserError
 from pipeline.space import space as space_module
 from pipeline.space.space import Asked, Filters, Space
 from pipeline.tables.corpus import IMAGES, POSTS
-from tests.made.run import PEOPLE, TOPICS
+from tests.made.corpus import PEOPLE, TOPICS
 
 ROOT = Path(__file__).parents[2]
 
