@@ -44,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"{note}\n")
     for kind, rows in found["answers"].items() if found["answered"] else ():
         sys.stdout.write(f"\n{kind}\n")
+        if not rows:
+            sys.stdout.write("  none" + (f" that fits {' and '.join(given.where)}" if given.where else "") + "\n")
         for row in rows:
             said = "; ".join(clip(post["text"], 40) for post in row.get("because", ())) or clip(row.get("text", ""), 80)
             remarks = ["may be chance"] * (not row["above_chance"]) + ["held out"] * row["held_out"]

@@ -229,8 +229,7 @@ def image_numbers(images: Path) -> Iterator[tuple[pa.ChunkedArray, Array, Beside
     """Shard by shard, the ids (n,) of images, their numbers (n, D_I), and how many of these stand beside the features.
 
     The folder `images` holds tables of FEATURES of the same images: `features`, `said` and `style`, whose numbers
-    follow each other; the last two are missing, or have no row, where there
-    is no such thing.
+    follow each other; the last two are missing, or have no row, where there is no such thing.
     """
     features, behind = images / "features", [images / name for name in Beside._fields]
     counts = [FEATURES.count(path) if path.exists() else 0 for path in behind]

@@ -6,7 +6,7 @@ the cache and every export.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -75,8 +75,8 @@ def same(name: str) -> str:
     return unicodedata.normalize("NFC", name).strip().lstrip("@").casefold()
 
 
-def _each(column: pa.ChunkedArray, ask: object) -> pa.ChunkedArray:
-    assert callable(ask)
+def _each(column: pa.ChunkedArray, ask: Callable[[str], str | None]) -> pa.ChunkedArray:
+    """What `ask` says of each value (n,), asked once of each distinct one; null of null."""
     encoded = column.combine_chunks().dictionary_encode()
     found = pa.array([None if value is None else ask(value) for value in encoded.dictionary.to_pylist()], pa.string())
     return found.take(encoded.indices)

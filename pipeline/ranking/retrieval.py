@@ -187,9 +187,8 @@ def evaluate(
 
     Per task what `summarize` gives, `interval_95` of each metric, and `by_activity` the mean_median_rank of users with
     few posts in train, some (from activity[0] on) and many (from activity[1] on), but of fewer than FEWEST users how
-    many they are and no more; `posts` are these per user. All
-    tasks share the resamples, so that joint_performance has an interval too. A number keeps the digits that its
-    interval supports.
+    many they are and no more; `posts` are these per user. All tasks share the resamples, so that joint_performance has
+    an interval too. A number keeps the digits that its interval supports.
     """
     groups = {
         (task, name): rows.filter(pa.array(_activity(rows, posts, activity) == i))

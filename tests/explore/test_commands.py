@@ -37,6 +37,9 @@ def test_from_the_shell(run, tmp_path, capsys):
     assert told.count("xyzzy") == 1 and "Nothing is left to ask. Words of this corpus: " in told
     assert ask.main(["tiger", "--where", "by=user-01", "--kind", "text", "--data", str(run / "data")]) == 0
     assert capsys.readouterr().out.count("post-") > 0
+    likes = ["--where", "likes=10", "--where", "side=test", "--kind", "text"]
+    assert ask.main(["tiger", *likes, "--data", str(run / "data")]) == 0  # of which this source told nothing
+    assert "texts\n  none that fits likes=10 and side=test\n" in capsys.readouterr().out
     posts = tmp_path / "posts.csv"
     posts.write_text("user_id,text,image\nnew,tulip petal garden,\nnew,,missing.png\nother,xyzzy,\n")
     made = tmp_path / "vectors.parquet"

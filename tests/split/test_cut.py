@@ -85,6 +85,12 @@ def test_what_is_larger_than_a_group_may_be_trains_whole():
     assert len({frozenset(made.side[picture == p]) - {EXCLUDED} for p in range(88)}) == 3
 
 
+def test_how_much_a_group_may_hold_is_a_share_of_the_posts_that_are_kept():
+    kept = np.arange(1000) < 100
+    groups, _ = split(bonds(1000, np.where(np.arange(1000) < 3, 0, np.arange(1000)), np.full(1000, -1)), kept=kept)
+    assert groups.limit == 2 and groups.trains.nonzero()[0].tolist() == [0, 1, 2]
+
+
 def test_a_cut_does_not_touch_other_groups_and_hardly_moves_its_own():
     of = memes(2, scale=0.3)
     n = of.n

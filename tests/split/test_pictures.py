@@ -191,6 +191,6 @@ def test_of_many_that_are_voted_for_the_most_are_looked_at_and_the_rest_counted(
 def test_pairs_of_two_proposals_are_looked_at_once_and_told_apart():
     none, nothing = np.zeros(3, np.int64), np.zeros(3)
     found = Found(np.array([0, 2]), np.array([4, 1]), np.array([0.9, 0.8]), none, none - 1, nothing)
-    both, alone = with_pairs(found, np.array([2, 0, 1]), np.array([1, 3, 0]), np.array([0.7, 0.1, 0.2]))
+    both, alone = with_pairs(found, np.array([0, 2, 1]), np.array([3, 1, 0]), np.array([0.1, 0.7, 0.2]))
     pairs = list(zip(both.query.tolist(), both.target.tolist(), both.similarity.tolist(), alone.tolist(), strict=True))
     assert pairs == [(0, 3, 0.1, True), (0, 4, 0.9, False), (1, 0, 0.2, True), (2, 1, 0.8, False)]

@@ -47,6 +47,14 @@ def test_which_texts_ask(value, without_image, asked):
     assert texts_of_images_ask(value, without_image) is asked
 
 
+def test_who_has_posts_in_val_and_test_alone_is_nobody_to_be_found():
+    posts = content(list("abcdef"), np.ones(6, bool), np.full(6, -1), [0, 0, 0, 1, 1, 2])
+    side = np.array([TRAIN, VAL, TEST, VAL, TEST, TEST], object)
+    _, asked = held_out_queries(posts, side, "all", 10, True, 7)
+    assert (asked[VAL].rows["text_to_user"].tolist(), asked[TEST].rows["text_to_user"].tolist()) == ([1], [2])
+    assert asked[TEST].left_out["text_to_user"]["author_not_in_train"] == 2
+
+
 def test_pairs_are_unique_images_a_fair_draw_and_stable():
     n = 3000
     group = np.arange(n) // 3

@@ -101,6 +101,12 @@ def test_a_removed_post_binds_and_has_no_side():
     assert assign(posts["post_id"], groups, FRACTIONS, 7).side[1] is None
 
 
+def test_texts_of_the_same_words_are_one_item_and_near_ones_two_that_are_linked():
+    bonds = Bonds.of(posts_of([None] * 4), text_edges((0, 1, 1.0), (1, 2, 0.95)), image_groups([], []), image_edges())
+    assert (bonds.k, bonds.post.tolist(), bonds.item.tolist()) == (2, [0, 1, 2], [0, 0, 1])
+    assert (bonds.one.tolist(), bonds.other.tolist()) == ([0], [1])
+
+
 def test_an_edge_to_what_is_not_in_the_corpus_is_an_error():
     posts = posts_of(["i1"])
     with pytest.raises(ValueError, match="p00009"):
@@ -163,6 +169,10 @@ def test_the_stated_expectation_and_deviation_are_those_of_the_shares_over_seeds
         other = np.concatenate([np.full(25, 100), np.full(40, len(of))])
         groups = replace(groups, post=post, other=other)
     made = [assign(ids, groups, FRACTIONS, seed).shares for seed in range(600)]
+    if bound:
+        for side, p in ((TRAIN, 0.75), (TEST, 0.2), (VAL, 0.05)):
+            expected = 335 * p + 25 * p * p + 40 * p * (side == TRAIN)
+            assert made[0][side]["expected"] == pytest.approx(expected / len(of))
     for side in (TRAIN, TEST, VAL):
         shares = np.array([told[side]["share"] for told in made])
         deviation = made[0][side]["standard_deviation"]
