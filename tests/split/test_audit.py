@@ -124,6 +124,19 @@ def test_image_search_finds_what_comparing_all_finds(dimensions, dense, monkeypa
     agree(search_images(queries, blocks, 0.95, 0.9, len(targets)), expected, similarity)
 
 
+def test_of_many_pairs_the_nearest_of_each_query_stay_and_the_others_are_counted():
+    none, nothing = np.zeros(3, np.int64), np.zeros(3)
+    query, target = np.array([0, 0, 0, 0, 2]), np.array([1, 3, 4, 6, 5])
+    found = Found(query, target, np.array([0.91, 0.99, 0.95, 0.95, 0.9]), none, none - 1, nothing)
+    fewer, left_out = exact_search.nearest_of_each(found, 2)
+    assert list(zip(fewer.query, fewer.target, fewer.similarity, strict=True)) == [
+        (0, 3, 0.99),
+        (0, 4, 0.95),
+        (2, 5, 0.9),
+    ]
+    assert left_out == 2 and exact_search.nearest_of_each(found, 4)[1] == 0
+
+
 def test_a_search_without_queries_or_targets_finds_nothing():
     sets, _ = word_sets(lists([["a", "b"], []]))
     none, one = np.empty(0, np.int64), np.zeros(1, np.int64)
