@@ -52,9 +52,7 @@ def main() -> None:
             rows.append((asking, words, kind, null.mean.astype(np.float32), null.highest))
             if np.isfinite(surplus := null.surplus()):  # else there is nothing of the kind
                 log.info("%s of %s, %d words: %.3f has chance .05", kind, asking, words, surplus)
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    told = [pa.array(c, field.type) for c, field in zip(columns, CHANCE.schema, strict=True)]
-    CHANCE.write(pa.table(told, schema=CHANCE.schema), FOUND)
+    CHANCE.write(CHANCE.of(rows), FOUND)
 
 
 def by_words(trained: Trained, encoder: SentenceEncoder | None, seed: int) -> dict[tuple[str, int], Questions]:

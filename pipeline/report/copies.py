@@ -99,9 +99,8 @@ def copied_images(groups: pa.Table, examples: Sequence[Sequence[str]], min_cosin
         Pairs(
             "Groups of copies: the largest first, then those whose images are least alike",
             rows,
-            note="Candidates have features with a cosine of at least "
-            f"{number(min_cosine)}, or share points; a comparison of "
-            "the pictures decides. A group stays on one side of the split.",
+            note=f"Candidates have features with a cosine of at least {number(min_cosine)}, or share points; a "
+            "comparison of the pictures decides. A group stays on one side of the split.",
         ),
     ]
 
@@ -133,9 +132,8 @@ def evidence(curves: pd.DataFrame, planted: Metrics, min_cosine: float) -> list[
             Grid(["At the chosen cosine", "Share"], rows),
             [(style, name) for name, style in styles.items()],
             "Artificial copies of the corpus's own pictures (halved, cropped, mirrored, framed and more), each "
-            "searched for "
-            f"among {count(planted['negatives_per_positive'] + 1)} pictures. With second check: candidates by cosine "
-            f"or by "
-            "shared points, confirmed by comparing the pictures, as this pipeline does. Cosine alone: for comparison.",
+            f"searched for among {count(planted['negatives_per_positive'] + 1)} pictures. With second check: "
+            "candidates by cosine or by shared points, confirmed by comparing the pictures, as this pipeline does. "
+            "Cosine alone: for comparison.",
         )
     ]

@@ -284,8 +284,8 @@ def _largest(split: Metrics, largest: pa.Table, max_group_share: float, shelf: S
             rows,
             note=f"The largest first, each by the picture that most of its posts show. A group with more than "
             f"{percent(max_group_share)} of the posts (split.max_group_share) is cut into pieces, and posts bound to "
-            f"pieces "
-            "on two sides are left out, so nothing crosses. A single picture or text with as many posts is in train.",
+            "pieces on two sides are left out, so nothing crosses. A single picture or text with as many posts is in "
+            "train.",
         )
     ]
 
@@ -307,11 +307,9 @@ def _searched(audit: Metrics) -> Table:
         verdict(audit),
         Grid(["Held out", *columns.values()], rows),
         "A second search by other code. Every held-out text is compared with all texts of the other sides, by its "
-        "cleaned "
-        "words and by its words as written. Every held-out image is compared with the nearest by features and by "
-        "matching "
-        "corners, in another way than when groups were made. Images that it judges different, or never compares, may "
-        "still be copies.",
+        "cleaned words and by its words as written. Every held-out image is compared with the nearest by features and "
+        "by matching corners, in another way than when groups were made. Images that it judges different, or never "
+        "compares, may still be copies.",
     )
 
 
@@ -326,8 +324,7 @@ def verdict(audit: Metrics) -> str:
     if found:
         return (
             f"No known near-copy is left across sides: {plural(found, 'pair')} found, {plural(excluded, 'post')} "
-            f"left out; "
-            f"{different}"
+            f"left out; {different}"
         )
     return f"No near-copy found across sides; {different}"
 

@@ -260,8 +260,7 @@ def interests(found: Metrics, source: str) -> list[Part]:
         return [figure]
     remark = (
         "On openclipart, a person's interests are the categories of many of their own drawings. So this measures "
-        "whether "
-        "a vector recovers what somebody posted, not whether it predicts interests known from elsewhere."
+        "whether a vector recovers what somebody posted, not whether it predicts interests known from elsewhere."
     )
     return [Note(remark), figure]
 
