@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.common.recipe import by_recipe
+from pipeline.common.recipe import by_recipe, with_values
 from pipeline.running.errors import UserError
 from pipeline.running.params import PARAMS, load, validate
 
@@ -118,6 +118,12 @@ def test_the_recipe_best_takes_the_place_of_values_and_paper_changes_nothing():
         assert after == before | {key: wanted.pop(key) for key in before.keys() & wanted.keys()}
     assert not wanted
     assert best.words.min_count == held.best.min_count != held.words.min_count
+
+
+def test_a_value_that_two_sections_have_is_that_of_what_trains():
+    held = validate()
+    changed = with_values(held, {"epochs": held.train.epochs + 1})
+    assert (changed.train.epochs, changed.words) == (held.train.epochs + 1, held.words)
 
 
 def test_a_stage_sees_the_recipe_in_the_sections_that_it_asked_for():
