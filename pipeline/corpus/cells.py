@@ -16,8 +16,8 @@ without loss it is refused.
   Lists of other things than names, and lists that were cut off, are refused.
 - times: ISO 8601; Unix time in s, ms, µs or ns, told apart by its size; 20240501100000; RFC 2822; as Twitter and
   JavaScript write it; with the month in English letters. UTC where no zone is given. Days and months in figures alone
-  (05/01/2024) are refused, unless the year comes first; 0000-00-00 is MySQL's none, 0001-01-01 that of C#. What lies
-  after 2199 is no time of a post.
+  (05/01/2024) are refused, unless the year comes first; 0000-00-00 is MySQL's none, 0001-01-01 that of C#, 1970-01-01
+  that of whoever has 0 for it. What lies after 2199 is no time of a post.
 """
 
 import ast
@@ -54,7 +54,7 @@ _TEXT_KINDS = (
     *(pa.types.is_binary, pa.types.is_large_binary),
 )
 _NONE = r"^\s*(nan|NaN|<NA>|NaT|\[(deleted|removed|deleted by user)\])\s*$"
-_NO_NAME = r"^\s*(nan|NaN|<NA>|NaT|None|null|NULL)\s*$"
+_NO_NAME = r"^\s*(nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-)\s*$"
 _AS_TEXT = r"""^\s*(?:=?"(.*)"|'([0-9]+)|b'(.*)'|b"(.*)")\s*$"""
 _ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
 _TOO_NARROW = r"^#{3,}$"
@@ -65,16 +65,28 @@ _CALLED = re.compile(r"(?:set|frozenset|array|list|tuple)\((.*?)(?:,\s*dtype=\S+
 _SEPARATORS = (";；", "|", ",，、")
 _TRUTH = {
     **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "", "nan", "none", "null"), False),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "", "nan", "none", "null", "na"), False),
+    # As spreadsheets write them in other languages.
+    **dict.fromkeys(
+        ("wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "истина", "sant", "doğru"), True
+    ),
+    **dict.fromkeys(("falsch", "faux", "falso", "onwaar", "fałsz", "ложь", "falskt", "yanlış"), False),
 }
 
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
-_NEVER = r"^$|^(nan|NaN|NaT|<NA>|None|null|(0000-00-00|0001-01-01)([ T]00:00:00(\.0+)?Z?)?)$"
+_NEVER = (
+    r"^$|^(nan|NaN|NaT|<NA>|NA|[Nn]/[Aa]|[Nn]one|null|NULL|-|-1|0|(0000-00-00|0001-01-01)([ T]00:00:00(\.0+)?Z?)?)$"
+)
 _DATE, _ZONE = r"^\d{4}-\d\d-\d\d$", r":.*(Z|[+-]\d\d(:?\d\d)?)$"
 _HALF = re.compile(r"(?<=\d)\s*([aApP])\.?[mM]\b\.?")
 _UTC = pa.timestamp("us", "UTC")
 _TWITTER, _AS_TWITTER = "%a %b %d %H:%M:%S %z %Y", r"[A-Z][a-z]{2} [A-Z][a-z]{2} "
-_COMPACT = re.compile(r"(?:19[789]|20\d)\d\d{4}\d{4}(?:\d\d)?")
+_COMPACT = re.compile(r"(?:19[789]|20\d)\d\d{4}(?:\d{4}(?:\d\d)?)?")
+_SHORT = ((r"^(\d{4}-)(\d-)", r"\10\2"), (r"^(\d{4}-\d\d-)(\d)($|[T ])", r"\10\2\3"), (r"^(\S{10}[T ])(\d:)", r"\10\2"))
+"""Months, days and hours of one figure, and the same with two."""
+_EAST = {"WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9,
+         "EDT": -4, "EST": -5, "CDT": -5, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8}  # fmt: skip
+"""Hours of the zones whose letters mean one: not CST, BST, IST."""
 _OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d)")
 _LAST = datetime(2200, 1, 1)
 """What is later is a mark for none, or of another calendar."""
@@ -194,7 +206,12 @@ def instants(column: pa.ChunkedArray, path: Path) -> Cells:
     written = pc.utf8_trim_whitespace(written)
     written = pc.if_else(pc.match_substring_regex(written, _NEVER), None, written)
     text = pc.replace_substring_regex(written, r" ?(UTC|GMT)$", "Z")
-    text = pc.replace_substring_regex(text, r"^(\d{4})/(\d\d)/(\d\d)", r"\1-\2-\3")
+    if pc.any(pc.match_substring_regex(text, r" [A-Z]{3,4}$")).as_py():
+        for zone, hours in _EAST.items():
+            text = pc.replace_substring_regex(text, f" {zone}$", f"{hours:+03}:00")
+    text = pc.replace_substring_regex(text, r"^(\d{4})/(\d\d?)/(\d\d?)", r"\1-\2-\3")
+    for pattern, instead in _SHORT:
+        text = pc.replace_substring_regex(text, pattern, instead)
     text = pc.replace_substring_regex(text, r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", r"\1-\2-\3T\4:\5:\6")
     text = pc.if_else(pc.match_substring_regex(text, _ISO), text, pa.scalar(None, pa.string()))
     text = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
@@ -212,7 +229,9 @@ def instants(column: pa.ChunkedArray, path: Path) -> Cells:
 
 
 def _in_time(found: pa.ChunkedArray, written: pa.ChunkedArray, wrong: pa.ChunkedArray) -> Cells:
-    """Times, null where what is written is none, or too late to be one of a post."""
+    """Times, null where what is written is none, or too late to be one of a post; what is 0 to computers is none."""
+    none = pc.fill_null(pc.equal(found, pa.scalar(datetime(1970, 1, 1), pa.timestamp("us"))), False)
+    found, written = (pc.if_else(none, None, values) for values in (found, written))
     found = pc.if_else(pc.greater(found, pa.scalar(_LAST, pa.timestamp("us"))), None, found)
     bad = pc.and_(pc.is_valid(written), pc.is_null(found))
     return found, pc.if_else(bad, pc.binary_join_element_wise(f"{NO_TIME}: ", written, ""), wrong)

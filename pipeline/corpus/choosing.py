@@ -31,6 +31,8 @@ TAKEN = pa.schema(
 """What became of a picture that was asked for, by its code: a row of IMAGES, without the bytes where an earlier row has
 the same, or the reason why there is none."""
 
+OUTSIDE = "outside the folder"
+"""The reason of `pipeline.pictures.finding` for a name, or a link, that leads elsewhere."""
 UNKNOWN, VIDEO = "not an image of a known format", "a video"
 KEPT = ", kept for its text"
 """What is added to the reason of a picture whose post stays without it."""
@@ -53,8 +55,8 @@ class Choice:
         self._of, called = pictures_of(named)
         self._picture, self._names = _coded(pa.chunked_array([called], pa.string()))
         self._hash = pa.nulls(len(self._of), pa.string())
-        self.missing: list[str] = []
-        """Names of pictures that are missing, some of them."""
+        self.missing: dict[str, list[str]] = {}
+        """Names of pictures that lead nowhere, some of them, by the reason."""
         self._text_bytes = pc.fill_null(pc.binary_length(spill.column("text")), 0).to_numpy()
         self.has_text = spill.column("text").is_valid().to_numpy()
         self._order: Rows = pc.sort_indices(self.post_ids).to_numpy().astype(np.int64)  # stable: first row first
@@ -75,6 +77,11 @@ class Choice:
     def users(self, rows: Rows) -> pa.Array:
         """The user_id of each row."""
         return self._users.take(pa.array(self._user[rows]))
+
+    def posts_of_users(self) -> dict[str, int]:
+        """How many rows each user has, of those that stay."""
+        counts = np.bincount(self._user[self.kept()], minlength=len(self._users)).tolist()
+        return {user: count for user, count in zip(self._users.to_pylist(), counts, strict=True) if user and count}
 
     def _reject(self, rows: Rows, reason: str, details: Callable[[Rows], pa.Array]) -> None:
         self._alive[rows] = False
@@ -175,8 +182,10 @@ class Choice:
             yield from ((reason, pictures[found == reason]) for reason in sorted(set(found)))
 
         for reason, pictures in by_reason(first):
-            if reason == MISSING:
-                self.missing = self._names.take(pa.array(self._picture[pictures[:1000]])).to_pylist()
+            if reason in (MISSING, OUTSIDE):
+                self.missing[f"image: {reason}"] = self._names.take(
+                    pa.array(self._picture[pictures[:1000]])
+                ).to_pylist()
             if keep_missing and reason in (MISSING, VIDEO):
                 stay = self.has_text[self._of[pictures]]
                 posts = self.post_ids.take(pa.array(self._of[pictures[stay]]))

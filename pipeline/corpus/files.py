@@ -5,8 +5,6 @@ are counted as a spreadsheet counts them, a CSV's header being row 1; blank line
 row is a line (of a list, an element).
 """
 
-import io
-import json
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -15,16 +13,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pipeline.common import json_values
 from pipeline.corpus import streams
-from pipeline.corpus.cells import LISTS
-from pipeline.corpus.streams import Csv, Told, dialect_of
+from pipeline.corpus.json_rows import as_text, each_object, objects
+from pipeline.corpus.streams import Csv, Dialect, Told, dialect_of
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 from pipeline.tables.corpus import REJECTED
-from pipeline.tables.details import TOLD
 from pipeline.tables.table import content_bytes
 
 BATCH = 1 << 16
@@ -63,7 +60,21 @@ def _check_columns(path: Path, needed: Sequence[str], optional: Sequence[str], f
         if found.count(name) > 1 or (name in needed and name not in found):
             what = f"no column {name}" if name not in found else f"several columns {name}"
             told = ", ".join(found)[:300] or "none"
-            raise UserError(f"{path}: {what}; columns found: {told}.")
+            raise UserError(f"{path}: {what}; columns found: {told}.{_to_do(name, found)}")
+
+
+def _to_do(name: str, found: Sequence[str]) -> str:
+    """What to do where a column is missing."""
+    if not found:
+        return " The file is empty."
+    if name == "text" and {"post_id", "user_id"} <= set(found):
+        return " Words are what users start from: titles, descriptions or alt texts may stand there."
+    if name in found or name in ("interests", "brand"):
+        return ""
+    return (
+        " Rename them as docs/own-corpus.md has them; or set corpus.source to export, which knows the tables of many "
+        "tools, and takes any other by corpus.columns (docs/exports/columns.md)."
+    )
 
 
 def _unread(path: Path, rows: Sequence[tuple[int, str]]) -> pa.Table:
@@ -142,6 +153,7 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
     header = dialect.header
     _check_columns(path, needed, optional, header)
     columns = [*needed, *(name for name in optional if name in header)]
+    above = dialect.top - 1  # rows before the header
     written = [dialect.written[header.index(name)] for name in columns]
     last = dialect.written[-1]  # read too, to see whether the last quote is closed
     unread: list[tuple[int, str]] = []
@@ -151,55 +163,94 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
         nonlocal unclosed
         lines = row.text.count("\n") + 1
         if lines > 1 and row.text.count('"') % 2:
-            unclosed = row.number
+            unclosed = row.number + above
         over = f", over {lines} lines" if lines > 1 else ""
-        unread.append((row.number, f"{row.actual_columns} columns, expected {row.expected_columns}{over}"))
+        unread.append((row.number + above, f"{row.actual_columns} columns, expected {row.expected_columns}{over}"))
         return "skip"
 
-    begin, told, ending = 2, 0, b""
+    begin, told, ending = above + 2, 0, b""
     with Csv(path, dialect.backslashes, dialect.skipped) as stream:
         try:
-            reader = pyarrow.csv.open_csv(
-                stream,
-                # Rows are numbered only where one thread reads.
-                read_options=pyarrow.csv.ReadOptions(block_size=streams.BLOCK, use_threads=False),
-                parse_options=pyarrow.csv.ParseOptions(
-                    delimiter=dialect.separator, newlines_in_values=True, invalid_row_handler=skip
-                ),
-                convert_options=pyarrow.csv.ConvertOptions(
-                    column_types=dict.fromkeys(dialect.written, pa.binary()),
-                    include_columns=list(dict.fromkeys([*written, last])),
-                    strings_can_be_null=True,
-                    null_values=["", "\\N"],  # as MySQL and Postgres write it
-                ),
-            )
-            for batch in reader:
+            for batch in _batches(stream, dialect, [*written, last], skip):
                 gaps = [row for row, _ in unread[bisect_left(unread, (begin, "")) :]]
                 numbers = np.setdiff1d(np.arange(begin, begin + len(batch) + len(gaps)), gaps)[: len(batch)]
                 if len(numbers):
                     begin, ending = int(numbers[-1]) + 1, batch.column(last)[-1].as_py() or b""
                 table = pa.Table.from_batches([batch]).select(written).rename_columns(columns)
-                table = table.append_column("row", pa.array(numbers))
+                table = _cells_of(table, dialect.escapes).append_column("row", pa.array(numbers))
                 new = unread[told:]  # the reader is ahead of us, and may add more at any time
                 told += len(new)
                 yield table, _unread(path, new)
         except pa.ArrowInvalid as error:
-            if "straddling object" in str(error):
-                raise UserError(
-                    f"{path}: a row after row {begin - 1} is longer than {streams.BLOCK >> 20} MB; is a quote not "
-                    "closed there?"
-                ) from None
-            if "Empty CSV file" not in str(error):
-                raise UserError(f"{path} cannot be read as CSV: {error}") from None
+            _tell(path, begin - 1, str(error))
     yield _no_rows(columns), _unread(path, unread[told:])
     # A quote that is never closed makes one row of all that follows, which then is the last row.
+    swallowed = False
     if unread and unread[-1][0] >= begin:
         swallowed = unclosed == unread[-1][0]
-    else:
+    elif dialect.quotes:
         swallowed = b"\n" in ending and not stream.tail.rstrip(b"\r\n").endswith(b'"')
     if swallowed:
         row = max(begin - 1, unread[-1][0] if unread else 0)
         raise UserError(f"{path}: a quote is opened in row {row} and never closed.")
+
+
+def _tell(path: Path, row: int, error: str) -> None:
+    """Raise UserError on what the reader of CSV says after `row`, unless it is that there are no rows."""
+    if "straddling object" in error:
+        longest = f"{streams.BLOCK >> 20} MB"
+        raise UserError(
+            f"{path}: a row after row {row} is longer than {longest}; is a quote not closed there?"
+        ) from None
+    if "Empty CSV file" not in error:
+        raise UserError(f"{path} cannot be read as CSV: {error}") from None
+
+
+def _batches(
+    stream: Csv, dialect: Dialect, columns: Sequence[str], skip: Callable[[Any], str]
+) -> Iterator[pa.RecordBatch]:
+    """These columns of a CSV as bytes, in pieces; `skip` is told of each row of another length."""
+    yield from pyarrow.csv.open_csv(
+        stream,
+        # Rows are numbered only where one thread reads.
+        read_options=pyarrow.csv.ReadOptions(
+            block_size=streams.BLOCK,
+            use_threads=False,
+            column_names=dialect.written if dialect.widened else None,
+            skip_rows=int(dialect.widened),
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=dialect.separator,
+            quote_char=dialect.quotes and '"',
+            newlines_in_values=dialect.quotes,
+            invalid_row_handler=skip,
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(dialect.written, pa.binary()),
+            include_columns=list(dict.fromkeys(columns)),
+            strings_can_be_null=True,
+            # As MySQL and Postgres write it, and R. In quotes NA is somebody's name.
+            null_values=["", "\\N", *(["NA"] if dialect.of_r else [])],
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def _cells_of(table: pa.Table, escapes: bool) -> pa.Table:
+    """Cells of a CSV: an empty one in quotes is none; with `escapes` backslashes and what follows are what is meant."""
+    for at, name in enumerate(table.column_names):
+        column = pc.if_else(pc.equal(pc.binary_length(table[name]), 0), None, table[name])
+        if escapes:
+            values = [
+                None if v is None else _ESCAPED.sub(lambda m: _MEANT.get(m[1], m[1]), v) for v in column.to_pylist()
+            ]
+            column = pa.chunked_array([pa.array(values, pa.binary())])
+        table = table.set_column(at, name, column)
+    return table
+
+
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_MEANT = {b"n": b"\n", b"t": b"\t", b"r": b" ", b"0": b"", b"b": b"", b"f": b"", b"v": b""}
 
 
 def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
@@ -207,15 +258,15 @@ def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pi
     keys: dict[str, None] = {}
     why = ""
     with Told(path) as stream:
-        for part in _pieces(_objects(path, stream)):
+        for part in _pieces(objects(path, stream)):
             unread, numbers = [], []
             values: dict[str, list[str | None]] = {name: [] for name in columns}
-            for number, found in _each_object(part, needed):
+            for number, found in each_object(part, needed):
                 try:
                     if not isinstance(found, dict):
                         raise found if isinstance(found, Exception) else ValueError("not a JSON object")
                     keys.update(dict.fromkeys(found))
-                    cells = [_cell(name, found.get(name)) for name in columns]
+                    cells = [as_text(name, found.get(name)) for name in columns]
                 except (ValueError, RecursionError) as error:
                     unread.append((number, str(error)))
                     why = why or f"row {number}: {error}"
@@ -245,107 +296,6 @@ def _pieces(rows: Iterator[object]) -> Iterator[list[tuple[int, object]]]:
             yield part
             part, size = [], 0
     yield part
-
-
-def _objects(path: Path, stream: Told) -> Iterator[object]:
-    """The lines of a file of JSON, not yet read; or the values of what is one document, or several over many lines."""
-    lines = io.BufferedReader(stream, 1 << 20)
-    head = lines.peek(1 << 12).removeprefix(b"\xef\xbb\xbf").lstrip()
-    if head[:1] == b"[" or not json_values.by_lines(head):
-        text = lines.read()
-        try:
-            whole = _loaded(text)
-            yield from whole if isinstance(whole, list) else [whole]
-        except (ValueError, RecursionError) as error:
-            if head[:1] == b"[" and streams.kind_of(path) != ".json":
-                yield from text.split(b"\n")
-                return
-            try:
-                yield from json_values.values(text.decode("utf-8-sig"), _DECODER)
-            except UnicodeDecodeError:
-                raise UserError(f"{path} cannot be read as JSON: {error}") from None
-        return
-    while line := lines.readline(streams.BLOCK):
-        if len(line) < streams.BLOCK or line.endswith(b"\n"):
-            yield line
-            continue
-        yield ValueError(f"longer than {streams.BLOCK >> 20} MB")
-        while (line := lines.readline(streams.BLOCK)) and not line.endswith(b"\n"):
-            pass
-
-
-def _each_object(part: list[tuple[int, object]], needed: Sequence[str]) -> Iterator[tuple[int, object]]:
-    """What stands in each of the numbered rows, which should be objects; of a line that cannot be read, the error."""
-    for number, row in part:
-        found = [row]
-        if isinstance(row, bytes):
-            if not row.strip():
-                continue
-            try:
-                found = json_values.of_line(row.decode(), _DECODER)
-            except (ValueError, RecursionError) as error:
-                found = [error]
-        for one in found:
-            inner = _within(one, needed) if isinstance(one, dict) and number == 1 else None
-            yield from ((number, one),) if inner is None else enumerate(inner, start=1)
-
-
-def _within(whole: dict[str, Any], needed: Sequence[str]) -> list[Any] | None:
-    """The rows in an object that holds them all: a list within it, or columns, as pandas writes a table by default."""
-    columns = [whole.get(name) for name in needed]
-    if all(isinstance(column, dict) for column in columns):
-        held = {name: column for name, column in whole.items() if isinstance(column, dict)}
-        return [{name: column.get(key) for name, column in held.items()} for key in held[needed[0]]]
-    if (
-        isinstance(names := whole.get("columns"), list)
-        and set(needed) <= set(names)
-        and isinstance(whole.get("data"), list)
-    ):
-        return [dict(zip(names, row, strict=False)) for row in whole["data"]]
-    if any(column is not None for column in columns):
-        return None
-    lists = (value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict))
-    return next((value for value in lists if set(needed) <= set(value[0])), None)
-
-
-def _loaded(text: bytes) -> Any:
-    return _DECODER.decode(text.decode("utf-8-sig").strip())
-
-
-class _Written(str):
-    """A number of JSON as it is written."""
-
-
-_DECODER = json.JSONDecoder(parse_float=_Written, parse_constant=lambda _: None)
-"""Numbers with a point or exponent stay as they are written: an id must not be rounded here."""
-
-
-def _cell(name: str, value: object) -> str | None:
-    """A value of JSON as text; a list as JSON. Raises ValueError where that is not what the column holds."""
-    if value is None:
-        return None
-    if name in TOLD:  # decides nothing: what is no text and no number is none
-        return json.dumps(value) if name == "alt" and isinstance(value, list) else _told(value)
-    if isinstance(value, list) and name in (*LISTS, "image") and all(isinstance(label, str | None) for label in value):
-        held = [label for label in value if label]
-        return json.dumps(held) if held or name in LISTS else None
-    if isinstance(value, int) and isinstance(value, bool) == (name == "brand"):
-        value = str(value)
-    if not isinstance(value, str) or (isinstance(value, _Written) and name in ("text", "image", *LISTS)):
-        raise ValueError(f"{name} is of the kind {'float' if isinstance(value, _Written) else type(value).__name__}")
-    if name == "text":  # half of an emoji, where a program cut the text, has no UTF-8
-        return value.encode("utf-8", "ignore").decode()
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} holds half of a letter: {value!a}") from None
-    return str(value)
-
-
-def _told(value: object) -> str | None:
-    if not isinstance(value, str | int) or isinstance(value, bool):
-        return None
-    return str(value).encode("utf-8", "replace").decode()
 
 
 def _no_rows(columns: Sequence[str]) -> pa.Table:

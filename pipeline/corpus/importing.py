@@ -30,7 +30,6 @@ from pipeline.corpus import details, names, telling
 from pipeline.corpus.choosing import TAKEN, Choice, Rows
 from pipeline.corpus.rows import CANDIDATES, WITH_DETAILS, Rejects, Source, as_they_are, joined, rejected_rows
 from pipeline.corpus.spill import Spill
-from pipeline.pictures.finding import MISSING
 from pipeline.pictures.reading import Picture, Rejected, intake
 from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
@@ -102,10 +101,10 @@ def import_corpus(
         users = users.set_column(users.column_names.index("interests"), "interests", interests)
     rejects.write(folder / "rejected")
 
-    def why_missing() -> str:
-        return telling.why_missing(choice.missing, lambda name: _is_there(source, name))
+    def why(reason: str) -> str:
+        return telling.why(reason, choice.missing.get(reason, ()), lambda name: _is_there(source, name))
 
-    _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected", why_missing)
+    _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected", why)
 
     told = _write_posts(choice, rows, kept, folder / "posts", folder / "details")
     USERS.write(users, folder / "users")
@@ -139,7 +138,7 @@ def import_corpus(
     if (beyond := rejects.posts["beyond the limit of posts per user"]) and max_posts:
         log.info("%d posts are beyond corpus.max_posts_per_user, %d, and left out", beyond, max_posts)
     log.info("%d of %d posts, %d users, %d images", len(kept), rows_in, users.num_rows, images)
-    for sentence in telling.losses(metrics, why_missing):
+    for sentence in (*telling.doubts(choice.posts_of_users()), *telling.losses(metrics, why)):
         log.warning(sentence)
     return metrics
 
@@ -276,14 +275,13 @@ def _take_part(
 
 
 def _ask_for_enough(
-    rows_in: int, posts: int, users: int, rejects: Rejects, path: Path, why_missing: Callable[[], str]
+    rows_in: int, posts: int, users: int, rejects: Rejects, path: Path, why: Callable[[str], str]
 ) -> None:
     if posts >= MIN_POSTS and users >= MIN_USERS:
         return
     counts = _most_first(rejects.posts)
     reasons = "; ".join(f"{reason}: {count}" for reason, count in counts.items())
-    causes = telling.TO_DO | ({f"image: {MISSING}": why_missing()} if f"image: {MISSING}" in counts else {})
-    to_do = "".join(f" {reason}: {causes[reason]}." for reason in counts if causes.get(reason))
+    to_do = "".join(f" {reason}: {cause}." for reason in counts if (cause := why(reason)))
     raise UserError(
         f"{posts} posts by {users} users are left of {rows_in} rows; at least {MIN_POSTS} by {MIN_USERS} are needed. "
         + (f"Left out, each with its reason in {path}: {reasons}.{to_do}" if reasons else "None was left out.")

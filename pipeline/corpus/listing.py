@@ -18,6 +18,7 @@ from pipeline.corpus.sources.table import TableCorpus
 def listing(source: TableCorpus) -> dict[str, object]:
     """Hashes of the tables, and one of the names and facts of all pictures that posts name."""
     digest, names = hashlib.blake2b(digest_size=16), 0
+    source.check_users()
     with source.opened_pictures() as pictures:
         for rows, _ in source.rows():
             named = [*rows["image"].chunks, *pc.list_flatten(rows["more_images"]).chunks]

@@ -30,6 +30,7 @@ WITH_DETAILS = pa.schema([*CANDIDATES, *(DETAILS.schema.field(name) for name in 
 STRANGER = "user without a post that is kept"
 ALL_STRANGERS = f"{STRANGER}, as all of their table"
 """Why a row of a table of users is of no use; that all are so tells that ids are written in two ways."""
+UNREADABLE_USER = "unreadable row of users"
 PIECE = 1 << 18
 """Rows that are held and written at once."""
 

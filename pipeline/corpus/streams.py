@@ -10,18 +10,20 @@ on is CSV by the rule, so that one reader reads all.
 
 import bz2
 import codecs
+import contextlib
 import csv
 import gzip
 import io
+import itertools
 import logging
 import lzma
 import re
 import string
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import zstandard
 
@@ -44,11 +46,27 @@ _ZEROS = {
     (0, 1, 2, 4, 5, 6): "utf-32-be",
 }
 """Where zero bytes stand in the first eight of letters of English."""
-_OTHERS = {b"PAR1": "Parquet: let its name end in .parquet", b"PK\3\4": "a zip, or a spreadsheet: save it as CSV UTF-8"}
+_PAGE = "a web page or XML, perhaps one that asks to log in: download the table itself"
+_OTHERS = {
+    b"PAR1": "Parquet: let its name end in .parquet",
+    b"PK\3\4": "a zip, or a spreadsheet: unpack it, or save it as CSV UTF-8",
+    **dict.fromkeys((b"<!DOCTYP", b"<!doctyp", b"<html", b"<HTML", b"<?xml"), _PAGE),
+    b"%PDF": "a PDF",
+}
 """What begins so is no text."""
 
 _AROUND = f"{string.whitespace}\u00a0\u200b\u2060\ufeff"
 """What stands unseen around the names of columns."""
+
+_LOOKED_AT = 30
+"""Rows among which the header is looked for."""
+_NO_NAME = "\0"
+"""The name of a column that has none."""
+MUCH_BROKEN, LEAST_LINES = 0.1, 20
+"""The share of lines that are not UTF-8, of how many, from which on a file is in another code page."""
+_ESCAPES = re.compile(rb"\\[nt]")
+_NO_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\(?![\\ntrN0bfv\"'])")
+"""A backslash that no database would leave alone."""
 
 log = logging.getLogger("import_corpus")
 
@@ -138,7 +156,17 @@ class Dialect:
     separator: str
     backslashes: bool
     skipped: int
-    """Bytes before the header: the line `sep=;` that tells Excel the separator."""
+    """Bytes before the header: the line `sep=;` that tells Excel the separator, a title, comments."""
+    top: int = 1
+    """The number of the header's row."""
+    widened: bool = False
+    """Whether rows have one cell more than the header, which `written` has a name for."""
+    quotes: bool = True
+    """Whether cells may stand in quotes; else a quote is a letter."""
+    of_r: bool = False
+    """Whether names of columns stand in quotes, as R writes them: NA without quotes is then none."""
+    escapes: bool = False
+    r"""Whether `\n` and `\t` stand for a line feed and a tab, and `\\` for a backslash."""
 
     @property
     def header(self) -> list[str]:  # noqa: D102
@@ -192,7 +220,9 @@ class Csv(io.RawIOBase):
 
 
 def dialect_of(path: Path, needed: Sequence[str]) -> Dialect:
-    """How the CSV at `path` is written, whose columns should be `needed`. Raises UserError where it has no header."""
+    """How the CSV at `path` is written, whose columns should be `needed`. Raises UserError where it has no header, or
+    is in another code page than UTF-8.
+    """
     with Csv(path, False, 0) as stream:
         marked = stream.read(1 << 16)
         first = marked.removeprefix(codecs.BOM_UTF8)
@@ -200,50 +230,163 @@ def dialect_of(path: Path, needed: Sequence[str]) -> Dialect:
     separators = SEPARATORS
     if told and told[1].decode("latin-1") in SEPARATORS:
         skipped, separators = told.end() + len(marked) - len(first), told[1].decode()
+    about = _facts(path)
     # Bytes that are not UTF-8 may stand in rows, which are checked one by one, but not here.
     text = first[told.end() if skipped and told else 0 :].decode("utf-8", "surrogateescape")
-    found: list[tuple[list[str], str]] = []
+    begin = skipped or len(marked) - len(first)
+    found = [_headed(text, separator, needed, begin) for separator in separators]
+    plain = max(found, key=lambda one: sum(name in needed for name in one.header))
     try:
-        for separator in separators:
-            lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-            found.append((next((line for line in lines if line), []), separator))
-        "".join(found[0][0]).encode()
-    except (UnicodeEncodeError, csv.Error) as error:
-        raise UserError(f"{path} has no header of a CSV in UTF-8 (save it as CSV UTF-8): {error}.") from None
-    header, separator = max(found, key=lambda one: sum(name.strip() in needed for name in one[0]))
-    plain = Dialect(header, separator, False, skipped)
-    if not _holds(path, b'\\"'):
-        return plain
-    escaped = Dialect(header, separator, True, skipped)
-    if (wrong := _wrong_rows(path, plain)) and _wrong_rows(path, escaped) < wrong:
-        log.info("%s: quotes within quotes stand behind a backslash, as Spark and MySQL write them", path)
-        return escaped
+        "".join(found[0].written).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{path} has no header of a CSV in UTF-8: save it as CSV UTF-8, or convert it (iconv -f WINDOWS-1252 "
+            "-t UTF-8)."
+        ) from None
+    if not plain.skipped or plain.skipped == len(marked) - len(first):  # a mark alone is known to the reader
+        plain = replace(plain, skipped=skipped)
+    return _quoted(path, plain, about, needed, text, begin)
+
+
+def _quoted(path: Path, plain: Dialect, about: "_Facts", needed: Sequence[str], text: str, begin: int) -> Dialect:
+    """`plain`, or what fits better of how programs write quotes."""
+    if about.escaped_quotes:
+        escaped = replace(plain, backslashes=True)
+        wrong, _ = _wrong_rows(path, plain)
+        if wrong and _wrong_rows(path, escaped)[0] < wrong:
+            log.info("%s: quotes within quotes stand behind a backslash, as Spark and MySQL write them", path)
+            return escaped
+    if plain.separator == "\t":
+        bare = _headed(text, "\t", needed, begin, quotes=False)
+        bare = replace(bare, skipped=plain.skipped if bare.skipped <= begin else bare.skipped, escapes=about.escapes)
+        if not about.quotes or (set(needed) <= {*bare.header} and _is_better(path, bare, plain)):
+            if about.quotes or about.escapes:
+                what = "quotes are letters" if about.quotes else "\\n and \\t are line ends and tabs"
+                log.info("%s: %s, as databases write them", path, what)
+            return bare
     return plain
 
 
-def _holds(path: Path, wanted: bytes) -> bool:
+def _is_better(path: Path, bare: Dialect, plain: Dialect) -> bool:
+    """Whether fewer rows are wrong without quotes; or none, though there are more of them: then no cell has lines."""
+    wrong, rows = _wrong_rows(path, bare)
+    wrong_quoted, rows_quoted = _wrong_rows(path, plain)
+    return wrong < wrong_quoted or (not wrong and rows > rows_quoted)
+
+
+def _headed(text: str, separator: str, needed: Sequence[str], begin: int, quotes: bool = True) -> Dialect:
+    """The dialect of a CSV that begins with `text`, `begin` bytes after its own beginning, were this its separator.
+
+    The header is the first row that has all columns `needed`, below titles and comments; else the first row.
+    """
+    lines = io.StringIO(text, newline="").readlines()
+    reader = csv.reader(lines, delimiter=separator, quoting=_quoting(quotes))
+    rows: list[tuple[int, list[str]]] = []  # of each what lies before it, in lines
+    with contextlib.suppress(csv.Error):
+        before = 0
+        for row in reader:
+            if row:
+                rows.append((before, row))
+            before = reader.line_num
+            if len(rows) == _LOOKED_AT:
+                break
+    if not rows:
+        return Dialect([], separator, False, 0)
+    names = [[name.strip(_AROUND) for name in row] for _, row in rows]
+    top = next((at for at, row in enumerate(names) if set(needed) <= set(row)), 0)
+    before, header = rows[top]
+    skipped = begin + len("".join(lines[:before]).encode("utf-8", "surrogateescape")) if top else 0
+    below = [row for _, row in rows[top + 1 :]]
+    below = below[:-1] if len(below) > 1 and len(rows) < _LOOKED_AT else below  # the last may be cut
+    of_r = quotes and lines[before].startswith('"')
+    longer = [row for row in below if len(row) == len(header) + 1]
+    widened = 2 * len(longer) > len(below) and not any(len(row) == len(header) for row in below)
+    named = widened and all(row[0].strip().isdigit() for row in longer)
+    if named and (of_r or any(row[-1].strip() for row in longer)):  # R's names of rows, which have no header
+        header = [_NO_NAME, *header]
+    elif widened and not any(row[-1].strip() for row in longer):  # a separator behind the last cell
+        header = [*header, _NO_NAME]
+    else:
+        widened = False
+    return Dialect(header, separator, False, skipped, top + 1, widened, quotes, of_r)
+
+
+@dataclass
+class _Facts:
+    """What bytes a text holds, whatever its dialect."""
+
+    quotes: bool = False
+    escaped_quotes: bool = False
+    escapes: bool = False
+
+
+def _facts(path: Path) -> _Facts:
+    """Look at all of a text once. Raises UserError where it is in no UTF-8."""
+    about, odd, rest = _Facts(), False, b""
+    lines = other = broken = 0
+    sample = b""
     with Told(path) as stream:
-        last = b""
         while data := stream.read(BLOCK):
-            if wanted in last + data:
-                return True
-            last = data[-len(wanted) + 1 :]
-    return False
+            about.quotes |= b'"' in data
+            if b"\\" in (seam := rest[-1:] + data):
+                about.escaped_quotes |= b'\\"' in seam
+                about.escapes |= bool(_ESCAPES.search(seam))
+                odd = odd or bool(_NO_ESCAPE.search(seam))
+            data = rest + data
+            end = data.rfind(b"\n") + 1
+            data, rest = data[:end], data[end:]
+            lines += data.count(b"\n")
+            if data.isascii():
+                continue
+            try:
+                data.decode()
+                other += 1
+            except UnicodeDecodeError:
+                for line in data.split(b"\n"):
+                    if not line.isascii():
+                        whole = _is_utf8(line)
+                        other, broken = other + whole, broken + (not whole)
+                        sample = sample or (b"" if whole else line)
+    about.escapes &= not odd
+    if broken > other:
+        if lines >= LEAST_LINES and broken > MUCH_BROKEN * lines:
+            shown = re.sub(r"\s+", " ", sample.decode("cp1252", "replace"))[:80]
+            raise UserError(
+                f"{path} is not UTF-8 in {broken} of {lines} lines. Save it as CSV UTF-8, or convert it: `iconv -f "
+                f"WINDOWS-1252 -t UTF-8` if this reads well: {shown!r}; else with your system's code page."
+            )
+        log.warning("%s is not UTF-8 in %d of %d lines, which are left out: save it as CSV UTF-8", path, broken, lines)
+    return about
 
 
-def _wrong_rows(path: Path, dialect: Dialect) -> int:
-    """Rows that are not of this dialect: another number of cells, or letters between a quote and a separator."""
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _wrong_rows(path: Path, dialect: Dialect) -> tuple[int, int]:
+    """Rows that are not of this dialect, with another number of cells, or letters between a quote and a separator; and
+    all rows.
+    """
     csv.field_size_limit(2**31 - 1)
     wrong = 0
     with Csv(path, dialect.backslashes, dialect.skipped) as stream:
-        rows = csv.reader(_lines(stream), delimiter=dialect.separator, strict=True)
-        while True:
+        rows = csv.reader(_lines(stream), delimiter=dialect.separator, strict=True, quoting=_quoting(dialect.quotes))
+        for number in itertools.count():
             try:
-                wrong += len(next(rows)) not in (0, len(dialect.header))
+                wrong += len(next(rows)) not in (0, len(dialect.written))
             except csv.Error:
                 wrong += 1
             except StopIteration:
-                return wrong
+                return wrong, number
+    raise AssertionError
+
+
+def _quoting(quotes: bool) -> Literal[0, 3]:
+    return csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
 
 
 def _lines(stream: Csv) -> Iterator[str]:

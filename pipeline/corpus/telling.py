@@ -1,5 +1,6 @@
 """What the import dropped, said where people look: the last lines of its log, with the likely cause and what to do."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -7,16 +8,20 @@ from typing import Any
 
 from pipeline.corpus.cells import LOST
 from pipeline.corpus.rounded import ROUNDED
-from pipeline.corpus.rows import ALL_STRANGERS
+from pipeline.corpus.rows import ALL_STRANGERS, UNREADABLE_USER
 
 MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
 """Shares from which on a loss is told."""
 _TRIED = 20
 _KEPT = ("missing", "a video")
 """Reasons of pictures whose posts may stay for their text."""
-_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic")
+_LONGEST = 1000
+"""Letters of the longest path."""
 
 TO_DO = {
+    "image: missing": "were all downloaded, into corpus.images? corpus.missing_images: text keeps such posts for their "
+    "text",
     "image: outside the folder": "links lead out of the folder of pictures: set corpus.links_into to where they lead, "
     "or copy what they stand for (cp -RL)",
     ROUNDED: "export the table again, with the columns of ids as text",
@@ -33,12 +38,41 @@ TO_DO = {
     "user with too few posts": "see corpus.min_posts_per_user",
     "beyond the limit of posts per user": "see corpus.max_posts_per_user; null is no limit",
     "missing user": "the column user_id is empty there",
+    "missing post_id": "the column post_id is empty there",
+    "image: not a file": "the names are those of folders: name the files in them, the first in image, the others in "
+    "more_images",
     "duplicate post_id": "is post_id the column that tells posts apart?",
 }
 
 
-def losses(metrics: Mapping[str, Any], why: Callable[[], str]) -> list[str]:
-    """A sentence for each large loss that `metrics` of an import tell; `why` are pictures missing."""
+TO_DO_OF_USERS = {
+    "duplicate user_id": "put all interests of a person into one row, as a list",
+    "brand is not true or false": "write true or false, or leave it empty",
+    UNREADABLE_USER: "save the table as CSV UTF-8, with quotes around what holds the separator",
+}
+NOBODY = {"na", "n/a", "none", "null", "nil", "-", "?", "unknown", "anonymous", "undefined", "deleted", "unbekannt"}
+"""What programs call whom they do not know."""
+
+
+def doubts(posts: Mapping[str, int]) -> list[str]:
+    """A sentence for what users, by their number of posts, may be other than people."""
+    told = [
+        f"{count} posts are of a user called {user!r}: if that is how your program writes that it knows nobody, leave "
+        "user_id empty there, or many people are one."
+        for user, count in posts.items()
+        if user.lower() in NOBODY and count * len(posts) > sum(posts.values())
+    ]
+    plain = Counter(unicodedata.normalize("NFKC", user).casefold().lstrip("@") for user in posts)
+    if twins := sum(count for count in plain.values() if count > 1):
+        told.append(
+            f"{twins} users have names that differ in capitals, an @ or the kind of letters alone; they are taken for "
+            "different people: write a person's user_id in one way."
+        )
+    return told
+
+
+def losses(metrics: Mapping[str, Any], why: Callable[[str], str]) -> list[str]:
+    """A sentence for each large loss that `metrics` of an import tell; `why` tells the cause of a reason."""
     rejected, kept = dict(metrics["rejected"]), dict(metrics["pictures_left_out_of_posts_that_stay"])
     lost = {reason: count for reason, count in rejected.items() if reason.startswith("image: ")}
     alone = Counter({f"image: {reason}": kept.get(f"image: {reason}, kept for its text", 0) for reason in _KEPT})
@@ -47,16 +81,21 @@ def losses(metrics: Mapping[str, Any], why: Callable[[], str]) -> list[str]:
     with_picture = metrics["posts"]["with_image"] + sum(lost.values()) + text_alone
     if sum(lost.values()) + text_alone > MUCH_OF_PICTURES * with_picture:
         ((reason, count),) = (Counter(lost) + alone).most_common(1)
-        cause = why() if reason == "image: missing" else TO_DO.get(reason, "")
         all_lost = sum(lost.values()) + text_alone
-        told.append(_told(f"{all_lost} of {with_picture} posts with a picture lost it, {count} by", reason, cause))
+        told.append(
+            _told(f"{all_lost} of {with_picture} posts with a picture lost it, {count} by", reason, why(reason))
+        )
     for reason, count in rejected.items():
         if reason not in lost and count > MUCH_OF_ROWS * metrics["rows_in"]:
             left = f"{count} of {metrics['rows_in']} rows {_are(count)} left out by"
-            told.append(_told(left, reason, TO_DO.get(reason, "")))
+            told.append(_told(left, reason, why(reason)))
     users_in, gone = metrics["users_in"], metrics["users_in"] - metrics["users"]
     if gone > MUCH_OF_USERS * users_in:
         told.append(f"{gone} of {users_in} users {_are(gone)} left out: see data/corpus/rejected.")
+    for reason, count in metrics["users_rejected"].items():
+        if reason in TO_DO_OF_USERS and count > MUCH_OF_ROWS * metrics["users"]:
+            left = f"{count} rows of the table of users {_are(count)} left out by"
+            told.append(_told(left, reason, TO_DO_OF_USERS[reason]))
     if ALL_STRANGERS in metrics["users_rejected"]:
         told.append("no row of the table of users is of a user who posts: do both write ids the same way?")
     return told
@@ -70,7 +109,13 @@ def _told(what: str, reason: str, cause: str) -> str:
     return f"{what} '{reason}'" + (f": {cause}." if cause else ".")
 
 
-def why_missing(names: Sequence[str], there: Callable[[str], bool]) -> str:
+def why(reason: str, names: Sequence[str], there: Callable[[str], bool]) -> str:
+    """The likely cause of a reason, and what to do; of pictures that lead nowhere, by some `names` of them."""
+    told = _why_missing(names, there) if names else ""
+    return told or TO_DO.get(reason, "")
+
+
+def _why_missing(names: Sequence[str], there: Callable[[str], bool]) -> str:
     """The likely cause why the pictures `names` are missing; `there` tells whether a name leads to a file."""
     some = list(islice(names, _TRIED))
     for cause, found in (
@@ -91,10 +136,23 @@ def why_missing(names: Sequence[str], there: Callable[[str], bool]) -> str:
             "the names lack their ending, such as .jpg",
             [name for name in some if any(there(name + ending) for ending in _ENDINGS)],
         ),
+        (
+            "the files have other endings than the names, such as .webp in the place of .jpg: write those",
+            [name for name in some if any(there(name.rpartition(".")[0] + ending) for ending in _ENDINGS)],
+        ),
+        (
+            "the column image holds pictures, not names of files: write them into files first",
+            [name for name in some if name.startswith("data:") or len(name) > _LONGEST],
+        ),
+        ("the column image holds numbers, not names of files", [name for name in some if _is_number(name)]),
     ):
         if len(found) * 2 > len(some):
             return cause
-    return "were all downloaded, into corpus.images? corpus.missing_images: text keeps such posts for their text"
+    return ""
+
+
+def _is_number(name: str) -> bool:
+    return name.replace(".", "", 1).isdigit()
 
 
 def _addresses(names: Sequence[str]) -> list[str]:

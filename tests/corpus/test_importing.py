@@ -339,6 +339,9 @@ def test_a_post_whose_picture_is_missing_is_kept_for_its_text_where_that_is_aske
         ),
         (["u/1.png", "v/1.png"], {"1.png": b""}, "without the folders before their names they are there"),
         (["1", "2"], {"1.jpg": b"", "2.png": b""}, "the names lack their ending"),
+        (["1.jpg", "2.jpg"], {"1.webp": b"", "2.png": b""}, "the files have other endings than the names"),
+        (["data:image/png;base64,iVBORw0KGgo="], {}, "holds pictures, not names of files"),
+        (["12.0", "13"], {}, "holds numbers, not names of files"),
         (["1.png"], {}, "were all downloaded"),
     ],
 )
@@ -372,3 +375,30 @@ def test_more_text_than_a_column_holds_is_written_in_pieces(tmp_path, monkeypatc
     rows = [(f"p{at:02}", f"user{at % 2}", "x" * (400 if at % 3 else 3000), None) for at in range(40)]
     _, read = run(Given(rows), tmp_path)
     assert [(row["post_id"], row["text"]) for row in read["posts"]] == [(row[0], row[2]) for row in rows]
+
+
+def test_who_may_be_nobody_and_who_may_be_one_person_twice_is_told_and_nothing_of_others(tmp_path, caplog):
+    rows = [(f"n{at}", "NA", f"text {at}", None) for at in range(60)]
+    rows += [(f"t{at}", user, "text", None) for at, user in enumerate(("Ann", "@ann", "ＡＮＮ", "bob"))]
+    run(Given([*rows, *ENOUGH], {}), tmp_path)
+    first, second = caplog.messages[-2:]
+    assert first.startswith("60 posts are of a user called 'NA'") and "leave user_id empty there" in first
+    assert second.startswith("3 users have names that differ in capitals")
+    caplog.clear()
+    run(Given([("n0", "NA", "text", None), ("t0", "Ann", "text", None), *ENOUGH], {}), tmp_path)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_table_of_users_that_lost_many_rows_is_told_with_what_to_do(tmp_path, caplog):
+    class Described(Given):
+        def users(self, posts):
+            table, _ = super().users(posts)
+            return table, REJECTED.of([("user0", self.reason, "")])
+
+    for Described.reason, to_do in (
+        ("duplicate user_id", "put all interests of a person into one row"),
+        ("brand is not true or false", "write true or false"),
+    ):
+        run(Described(ENOUGH, {}), tmp_path)
+        assert caplog.messages[-1].startswith(f"1 rows of the table of users is left out by '{Described.reason}'")
+        assert to_do in caplog.messages[-1]

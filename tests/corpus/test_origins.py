@@ -276,6 +276,15 @@ def test_a_text_that_was_taken_for_a_formula_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("written_as", "meant"),
     [
+        *[("0", None), ("-1", None), ("1970-01-01T00:00:00Z", None), ("1970-01-01", None), ("NA", None), ("-", None)],
+        *[
+            ("20240501", 0),
+            ("2024-5-1 9:05", 9),
+            ("2024/5/1", 0),
+            ("2024-05-01 22:00:00 CEST", 20),
+            ("20241301", NO_TIME),
+        ],
+        *[("2024-05-01 10:00:00 EST", 15), ("2024-05-01 10:00:00 CST", NO_TIME), ("2024-5-1T9:05:07", 9)],
         *[("20240501T220000Z", 22), ("2024/05/01 22:00:00", 22), ("Wednesday, May 1, 2024 10:00 PM", 22)],
         *[("May 1, 2024 12:05 am", 0), ("1 May 2024", 0), ("May 1, 2024 10:00pm", 22), ("0000-00-00 00:00:00", None)],
         *[("05/01/2024 10:00", NO_TIME), ("1.5.2024", NO_TIME), ("2024-02-30", NO_TIME), ("45413", NO_TIME)],
@@ -377,3 +386,119 @@ def test_what_was_cut_off_or_broken_in_a_document_costs_itself_alone(tmp_path, i
     rows, refused = read(written(tmp_path / "p.json", "[" + ",\n".join([held[0], '{"post_id": }', *held[2:]]) + "]"))
     assert [row["post_id"] for row in rows] == ["p0", "p2", "p3"] and list(refused) == ["row 2 of p.json"]
     assert "line" in refused["row 2 of p.json"][1] and "broken or cut off" in refused["row 2 of p.json"][1]
+
+
+def table_of(path, head, rows, mark=",", end="\n"):
+    return written(path, head + end + "".join(mark.join(row) + end for row in rows))
+
+
+PLAIN = [[f"p{n}", "u", f"x {n}", ""] for n in range(9)]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "My posts,,,\npost_id,user_id,text,image",
+        "# by a tool, of 2024\n# rows: 9\n\npost_id,user_id,text,image",
+        '"Report:","all, of it"\n"From:","2024"\npost_id,user_id,text,image',
+        "\ufeffsep=,\nTitle\npost_id,user_id,text,image",
+    ],
+)
+def test_the_header_may_stand_below_titles_and_comments(tmp_path, head):
+    rows, refused = read(table_of(tmp_path / "p.csv", head, [*PLAIN, ["p9", "u"]]))
+    assert [row["post_id"] for row in rows] == [row[0] for row in PLAIN]
+    above = sum(bool(line) and not line.startswith("\ufeff") for line in head.split("\n")[:-1])
+    assert rows[0]["row"] == above + 2 and list(refused) == [f"row {above + 11} of p.csv"]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_rows_one_cell_longer_than_the_header_as_r_and_separators_at_ends_make_them(tmp_path, mark):
+    head = mark.join(f'"{name}"' for name in HEADER.strip().split(","))
+    of_r = [[f'"{n}"', *(f'"{cell}"' for cell in row)] for n, row in enumerate(PLAIN, start=1)]
+    for lines in (of_r, [[*row, ""] for row in PLAIN]):
+        rows, refused = read(table_of(tmp_path / "p.csv", head, [*lines[:8], ["p9"], lines[8]], mark))
+        assert [row["text"] for row in rows] == [row[2] for row in PLAIN]
+        assert [row["row"] for row in rows] == [*range(2, 10), 11] and list(refused) == ["row 10 of p.csv"]
+    _, refused = read(table_of(tmp_path / "p.csv", head, [[*row, "y"] for row in PLAIN], mark))
+    assert len(refused) == 9  # what stands there is something
+
+
+def test_na_without_quotes_is_none_where_r_wrote_the_table_and_a_name_elsewhere(tmp_path):
+    head = '"post_id","user_id","text","image","created_at"'
+    rows, refused = read(
+        table_of(tmp_path / "p.csv", head, [['"a"', "NA", "NA", "NA", "NA"], ['"b"', '"NA"', '"NA"', '""', ""]])
+    )
+    assert not refused and [(row["user_id"], row["text"], row["image"]) for row in rows] == [
+        (None, None, None),
+        ("NA", "NA", None),
+    ]
+    rows, refused = read(table_of(tmp_path / "p.csv", head.replace('"', ""), [["a", "NA", "NA", "NA", "NA"]]))
+    assert not refused and [(row["user_id"], row["image"], row["created_at"]) for row in rows] == [("NA", None, None)]
+
+
+def test_of_tabs_quotes_may_be_letters_and_backslashes_those_of_databases(tmp_path):
+    texts = ['"begins', 'an inch: 5"', 'he said "hi" there', "plain", *("x",) * 5]
+    rows, refused = read(
+        table_of(
+            tmp_path / "p.tsv",
+            HEADER.strip().replace(",", "\t"),
+            [[*r[:2], t, r[3]] for r, t in zip(PLAIN, texts, strict=True)],
+            "\t",
+        )
+    )
+    assert [row["text"] for row in rows] == texts and not refused
+    told = [r"one\ntwo", r"a\tb", r"C:\\new", r"\N", *("x",) * 5]
+    rows, refused = read(
+        table_of(
+            tmp_path / "p.tsv",
+            HEADER.strip().replace(",", "\t"),
+            [[*r[:2], t, r[3]] for r, t in zip(PLAIN, told, strict=True)],
+            "\t",
+        )
+    )
+    assert [row["text"] for row in rows][:4] == ["one\ntwo", "a\tb", r"C:\new", None] and not refused
+    told[4] = r"C:\Users\new"  # no database writes this
+    rows, _ = read(
+        table_of(
+            tmp_path / "p.tsv",
+            HEADER.strip().replace(",", "\t"),
+            [[*r[:2], t, r[3]] for r, t in zip(PLAIN, told, strict=True)],
+            "\t",
+        )
+    )
+    assert [row["text"] for row in rows][:2] == told[:2]
+    quoted = [['"p1"', '"u"', '"a\tb\nc"', ""], ['"p2"', '"u"', '"he said "hi" there"', ""]]
+    rows, _ = read(table_of(tmp_path / "p.tsv", HEADER.strip().replace(",", "\t"), quoted, "\t"))
+    assert rows[0]["text"] == "a\tb\nc"
+
+
+def test_a_file_in_another_code_page_is_refused_as_a_whole_and_a_few_rows_cost_themselves(tmp_path, caplog):
+    rows = [[f"p{n}", "u", "café" if n % 3 else "tea", ""] for n in range(30)]
+    path = table_of(tmp_path / "p.csv", HEADER.strip(), rows)
+    other = path.read_text().encode("cp1252")
+    with pytest.raises(
+        UserError, match=r"is not UTF-8 in 20 of 31 lines\. .*iconv -f WINDOWS-1252 .*reads well: 'p1,u,café,'"
+    ):
+        read(written(path, other))
+    lines = table_of(tmp_path / "q.csv", HEADER.strip(), rows).read_bytes().split(b"\n")
+    lines[2] = lines[2].decode().encode("cp1252")
+    found, refused = read(written(path, b"\n".join(lines)))
+    assert len(found) == 29 and list(refused) == ["p1"]
+    read(written(path, "\n".join([HEADER.strip(), *(["a,u,tea,"] * 30)]).encode() + b"\nb,u,caf\xe9,\n"))
+    assert "is not UTF-8 in 1 of 32 lines, which are left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("p.csv", "id,author,body\n1,u,x\n", r"no column post_id; .*set corpus\.source to export"),
+        ("p.csv", "post_id,user_id,image\n1,u,x\n", r"no column text; .*titles, descriptions or alt texts"),
+        ("p.csv", "", "The file is empty"),
+        ("p.csv", "<!DOCTYPE html><html>log in</html>", "is a web page or XML"),
+        ("p.json", "<html>", "is a web page or XML"),
+        ("p.csv", "%PDF-1.7", "is a PDF"),
+    ],
+)
+def test_what_is_no_table_of_posts_is_told_with_what_to_do(tmp_path, name, content, told):
+    with pytest.raises(UserError, match=told):
+        read(written(tmp_path / name, content))

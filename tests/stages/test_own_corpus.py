@@ -133,6 +133,28 @@ def test_a_column_that_is_there_twice_is_not_guessed_at(project, again):
         imported()
 
 
+def test_names_of_another_place_are_told_as_such_and_not_as_links(project):
+    write(rows("/home/ann/pics/{:02}.png"))
+    with pytest.raises(UserError, match=r"image: outside the folder: 24\..*without the folders before their names"):
+        imported()
+
+
+def test_a_table_of_users_that_cannot_be_read_is_told_before_any_picture_is_decoded(project, monkeypatch):
+    write(rows())
+    Path("users.csv").write_text("user_id,likes\nu0,art\n")
+    monkeypatch.setattr("pipeline.corpus.importing.intake", lambda *_, **__: pytest.fail("decoded"))
+    with pytest.raises(UserError, match=r"users\.csv: no column interests"):
+        imported()
+
+
+def test_users_need_no_column_of_brands_and_truth_may_be_in_the_language_of_the_spreadsheet(project):
+    write(rows())
+    Path("users.csv").write_text("user_id,interests\nu0,art\n")
+    assert imported()["interests"]["users_with_some"] == 1
+    Path("users.csv").write_text("user_id;interests;brand\nu0;art;WAHR\nu1;art;FALSCH\nu2;art;faux\nu3;;\n")
+    assert imported()["brands"] == 1 and imported()["interests"]["users_with_some"] == 3
+
+
 def test_links_into_a_store(project):
     write(rows())
     Path("images").rename("store")

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline.corpus import cells, details, files
 from pipeline.corpus.files import Pieces
-from pipeline.corpus.rows import ALL_STRANGERS, CANDIDATES, STRANGER, joined, rejected_rows
+from pipeline.corpus.rows import ALL_STRANGERS, CANDIDATES, STRANGER, UNREADABLE_USER, joined, rejected_rows
 from pipeline.pictures.finding import Pictures, opened
 from pipeline.pictures.reading import Rejected
 from pipeline.running.schema import Corpus
@@ -25,9 +25,8 @@ from pipeline.tables.corpus import REJECTED, USERS
 from pipeline.tables.details import TOLD
 
 POST = ("post_id", "user_id", "text", "image")
-USER = ("user_id", "interests", "brand")
+USER, OF_USER = ("user_id", "interests"), ("brand",)
 HEADER = "no post: the header again: tables were joined one behind the other"
-UNREADABLE_USER = "unreadable row of users"
 
 
 class TableCorpus:
@@ -83,6 +82,11 @@ class TableCorpus:
         columns = {"reason": pa.array([reason for reason, _, _ in told], pa.string()), "detail": details}
         return pa.table({"id": pc.coalesce(rows["post_id"], place), **columns}).cast(REJECTED.schema)
 
+    def check_users(self) -> None:
+        """Read the table of users, if any, before pictures are: raises UserError where it cannot be."""
+        for _ in files.read(self._users, USER, OF_USER) if self._users else ():
+            pass
+
     def opened_pictures(self) -> AbstractContextManager[Pictures]:
         """The folder or zip of pictures, or none."""
         return opened(self.images, self._links_into)
@@ -106,7 +110,7 @@ def _told_of(known: Container[str], path: Path) -> tuple[dict[str, dict[str, Any
     found: dict[str, dict[str, Any]] = {}
     refused: list[pa.Table] = []
     others: list[tuple[str, str, str]] = []
-    for rows, unread in files.read(path, USER, ()):
+    for rows, unread in files.read(path, USER, OF_USER):
         refused.append(rejected_rows(unread["id"], UNREADABLE_USER, unread["detail"]))
         for row in _described(rows, path):
             place = f"row {row['row']} of {path.name}"

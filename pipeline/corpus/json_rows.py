@@ -1,0 +1,115 @@
+"""Rows of JSON: a file's lines or values, the objects among them, and their values as the text of cells."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.common import json_values
+from pipeline.corpus import streams
+from pipeline.corpus.cells import LISTS
+from pipeline.corpus.streams import Told
+from pipeline.running.errors import UserError
+from pipeline.tables.details import TOLD
+
+
+def objects(path: Path, stream: Told) -> Iterator[object]:
+    """The lines of a file of JSON, not yet read; or the values of what is one document, or several over many lines."""
+    lines = io.BufferedReader(stream, 1 << 20)
+    head = lines.peek(1 << 12).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head[:1] == b"[" or not json_values.by_lines(head):
+        text = lines.read()
+        try:
+            whole = _loaded(text)
+            yield from whole if isinstance(whole, list) else [whole]
+        except (ValueError, RecursionError) as error:
+            if head[:1] == b"[" and streams.kind_of(path) != ".json":
+                yield from text.split(b"\n")
+                return
+            try:
+                yield from json_values.values(text.decode("utf-8-sig"), _DECODER)
+            except UnicodeDecodeError:
+                raise UserError(f"{path} cannot be read as JSON: {error}") from None
+        return
+    while line := lines.readline(streams.BLOCK):
+        if len(line) < streams.BLOCK or line.endswith(b"\n"):
+            yield line
+            continue
+        yield ValueError(f"longer than {streams.BLOCK >> 20} MB")
+        while (line := lines.readline(streams.BLOCK)) and not line.endswith(b"\n"):
+            pass
+
+
+def each_object(part: list[tuple[int, object]], needed: Sequence[str]) -> Iterator[tuple[int, object]]:
+    """What stands in each of the numbered rows, which should be objects; of a line that cannot be read, the error."""
+    for number, row in part:
+        found = [row]
+        if isinstance(row, bytes):
+            if not row.strip():
+                continue
+            try:
+                found = json_values.of_line(row.decode(), _DECODER)
+            except (ValueError, RecursionError) as error:
+                found = [error]
+        for one in found:
+            inner = _within(one, needed) if isinstance(one, dict) and number == 1 else None
+            yield from ((number, one),) if inner is None else enumerate(inner, start=1)
+
+
+def _within(whole: dict[str, Any], needed: Sequence[str]) -> list[Any] | None:
+    """The rows in an object that holds them all: a list within it, or columns, as pandas writes a table by default."""
+    columns = [whole.get(name) for name in needed]
+    if all(isinstance(column, dict) for column in columns):
+        held = {name: column for name, column in whole.items() if isinstance(column, dict)}
+        return [{name: column.get(key) for name, column in held.items()} for key in held[needed[0]]]
+    if (
+        isinstance(names := whole.get("columns"), list)
+        and set(needed) <= set(names)
+        and isinstance(whole.get("data"), list)
+    ):
+        return [dict(zip(names, row, strict=False)) for row in whole["data"]]
+    if any(column is not None for column in columns):
+        return None
+    lists = (value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict))
+    return next((value for value in lists if set(needed) <= set(value[0])), None)
+
+
+def _loaded(text: bytes) -> Any:
+    return _DECODER.decode(text.decode("utf-8-sig").strip())
+
+
+class _Written(str):
+    """A number of JSON as it is written."""
+
+
+_DECODER = json.JSONDecoder(parse_float=_Written, parse_constant=lambda _: None)
+"""Numbers with a point or exponent stay as they are written: an id must not be rounded here."""
+
+
+def as_text(name: str, value: object) -> str | None:
+    """A value of JSON as text; a list as JSON. Raises ValueError where that is not what the column holds."""
+    if value is None:
+        return None
+    if name in TOLD:  # decides nothing: what is no text and no number is none
+        return json.dumps(value) if name == "alt" and isinstance(value, list) else _told(value)
+    if isinstance(value, list) and name in (*LISTS, "image") and all(isinstance(label, str | None) for label in value):
+        held = [label for label in value if label]
+        return json.dumps(held) if held or name in LISTS else None
+    if isinstance(value, int) and isinstance(value, bool) == (name == "brand"):
+        value = str(value)
+    if not isinstance(value, str) or (isinstance(value, _Written) and name in ("text", "image", *LISTS)):
+        raise ValueError(f"{name} is of the kind {'float' if isinstance(value, _Written) else type(value).__name__}")
+    if name == "text":  # half of an emoji, where a program cut the text, has no UTF-8
+        return value.encode("utf-8", "ignore").decode()
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} holds half of a letter: {value!a}") from None
+    return str(value)
+
+
+def _told(value: object) -> str | None:
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return None
+    return str(value).encode("utf-8", "replace").decode()
