@@ -150,12 +150,16 @@ def _refuse(files: list[Path], names: list[str]) -> None:
             found[hit.path, "ids or names of files"] += 1
     told = [f"{path}: {count} {kind}" for (path, kind), count in sorted(found.items()) if count]
     if told:
+        of_vectors = any(count and path.endswith(".parquet") for (path, _), count in found.items())
         raise UserError(
-            "nothing is packed, as it would tell who people are: "
-            + "; ".join(told)
-            + ". Set report.people: hidden, or "
-            "corpus.pseudonyms: keyed, and run `dvc repro`; where people agreed or are to be credited, --names "
-            "(make share NAMES=1) lets names of users stand."
+            f"nothing is packed, as it would tell who people are: {'; '.join(told)}. "
+            + (
+                "Vectors stand beside ids: share them after a run with corpus.pseudonyms: keyed, or leave them out. "
+                if of_vectors
+                else "Set report.people: hidden, or corpus.pseudonyms: keyed, and run `dvc repro`. "
+            )
+            + "Where people agreed or are to be credited, --names (make share NAMES=1) lets names of users stand, not "
+            "ids of posts."
         )
 
 

@@ -158,6 +158,12 @@ def test_merged_is_one_loss_of_the_sum_of_what_a_post_has(loss, name):
     torch.testing.assert_close(objective(encoded, batch)[0], expected)
 
 
+def test_a_temperature_sharpens_no_further_than_a_hundredth():
+    objective = Objective((1.0, 0.0, 0.0), "infonce", MARGIN)
+    objective.scale.data.fill_(math.log(250))
+    assert float(objective.temperature("text_user")[0].exp()) == pytest.approx(100)
+
+
 def test_a_hinge_loss_worked_by_hand():
     # Angles: text 0 at 0 degrees with its user at 60, the other user at 90; S = 0.5 and 0, so 0.2 - 0.5 + 0 < 0;
     # text 1 at 60 degrees with its user at 90, the other at 60: 0.2 - 0.866 + 1 = 0.334. Two pairs: 0.167.

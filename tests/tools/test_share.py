@@ -6,11 +6,15 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from benchmarks import write_params
 from pipeline.report.card import ENERGY
 from pipeline.tables.corpus import POSTS
+from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.table import vectors
 from stages import report
 from tools import share
 from tools.searching import Search
@@ -47,6 +51,18 @@ def test_a_page_with_names_is_refused_and_none_is_told(project):
     ) as error:
         share.main([])
     assert not any(user in str(error.value) for user in users()) and not share.PACK.exists()
+
+
+def test_vectors_are_refused_while_they_stand_beside_ids_and_what_helps_is_said(project):
+    project("hidden")
+    posts = POSTS.read(Path("data/corpus/posts"))["post_id"]
+    rows = pa.table({"id": posts, "vector": vectors(np.ones((len(posts), 4), np.float32))})
+    EMBEDDINGS.write(rows, Path("data/embeddings/texts"))
+    with pytest.raises(
+        SystemExit, match=r"texts/part-00000\.parquet: \d+ ids.*with corpus\.pseudonyms: keyed, or leave"
+    ):
+        share.main(["--vectors", "--names"])
+    assert share.main(["--names"]) == 0
 
 
 @pytest.mark.parametrize("people", ["initials", "hidden"])
