@@ -12,6 +12,7 @@ import torch
 from pipeline.common.groups import image_groups
 from pipeline.embedding.batches import Array, Beside, Lookup, Posts, held, held_ids, image_features, keep_ids, spread
 from pipeline.embedding.losses import Objective
+from pipeline.embedding.means import DISCRIMINANTS
 from pipeline.embedding.model import JointModel, Trained, rarity
 from pipeline.embedding.processes import ALONE, Processes
 from pipeline.embedding.shape import Shape, text_tables
@@ -29,8 +30,6 @@ VOCABULARY_PATH = Path("data/words/vocabulary")
 WORD_MEANS = Path("data/words/users")
 IMAGES_PATH = Path("data/images")
 GROUPS = Path("data/images/groups")
-DISCRIMINANTS = 256
-"""Directions of images, and of letters, that users' rows start with, or end in, at most."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Reads   data/paper/ROW/{users,ranks}, paper/metrics/ROW.json     a row that was trained, see stages/paper_row.py
         data/baselines/METHOD/{users,ranks}, metrics/baselines.json   a baseline
-        data/encoder_means/METHOD/ranks   what pretrained vectors find without training
+        data/encoder_means/METHOD/ranks   what pretrained vectors, and letters, find untrained
         data/corpus/users     a user: interests, brand
 Writes  paper/tables.md       for people
         paper/tables.json     the same, for programs
@@ -52,8 +52,8 @@ def main() -> None:
     candidates = {task: block["candidates"] for task, block in asked.items() if block["queries"]}
 
     places = {name: ROWS / name for name in rows} | {name: BASELINES / name for name in METHODS}
-    places |= {name: MEANS / name for name in UNTRAINED}
-    ranks = estimates({name: RANKS.read(place / "ranks") for name, place in places.items()}, count, seed)
+    means = {name: MEANS / name for name in UNTRAINED if (MEANS / name).exists()}
+    ranks = estimates({name: RANKS.read(place / "ranks") for name, place in (places | means).items()}, count, seed)
     trained = {
         name: Trained(row.lambdas, ranks[name], metrics[name]["validation"].get("cumulative", np.inf))
         for name, row in rows.items()
@@ -63,7 +63,7 @@ def main() -> None:
         "table_2": table_2(trained, candidates),
         "table_3": interests(rows, params.interests, count, seed),
         "table_4": table_4(trained, {name: ranks[name] for name in METHODS}, candidates)
-        | {"untrained": untrained(trained, {name: ranks[name] for name in UNTRAINED}, candidates)},
+        | {"untrained": untrained(trained, {name: ranks[name] for name in means}, candidates)},
     }
     write_metrics(tables, JSON)
     write_text(markdown(tables), MARKDOWN)

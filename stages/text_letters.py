@@ -9,7 +9,9 @@ Writes  data/text/letters      a post with a text, other than links and names: v
 import logging
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline.common.metrics import write_metrics
 from pipeline.common.recipe import by_recipe
@@ -38,12 +40,17 @@ def main() -> None:
         return
     with TEXT_VECTORS.writer(VECTORS) as written:
         for shard in POSTS.batches(POSTS_PATH, ["post_id", "text"]):
-            texts = [prose(text or "") for text in shard["text"].to_pylist()]
-            said = [row for row, text in enumerate(texts) if text]
-            ids = shard["post_id"].take(pa.array(said, pa.int64()))
-            written.write(pa.table({"post_id": ids, "vector": vectors(letters([texts[row] for row in said]))}))
+            ids, numbers = lettered(shard)
+            written.write(pa.table({"post_id": ids, "vector": vectors(numbers)}))
     write_metrics({"texts": written.rows, "dim": LETTERS}, METRICS)
     log.info("%d texts, %d numbers each", written.rows, LETTERS)
+
+
+def lettered(posts: pa.Table) -> tuple[pa.ChunkedArray, NDArray[np.float16]]:
+    """The post_id (n,) and the letters (n, LETTERS) of those of `posts` with a text, other than links and names."""
+    texts = [prose(text or "") for text in posts["text"].to_pylist()]
+    said = [row for row, text in enumerate(texts) if text]
+    return posts["post_id"].take(pa.array(said, pa.int64())), letters([texts[row] for row in said])
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
 Every trial of TRIALS trains on each corpus, by its values in the place of those of params.yaml, the epoch chosen on
 validation. Each corpus is left out in turn: of all trials the one that is best on the others, by the mean over them of
 joint performance less the floor as a share of the paper's recipe's, is judged on the test side of the one left out,
-against the paper's recipe and, task by task, against the means of pretrained vectors (rows encoder_mean) on
-the same queries, in paired differences over resampled users. Ranks of trials that were run are kept under .cache, and
+against the paper's recipe and, task by task, against the means of pretrained vectors and of letters (METHODS) on the
+same queries, in paired differences over resampled users. Ranks of trials that were run are kept under .cache, and
 these not run again.
 
 Word vectors by other `min_count`, `window` and `usage`, numbers of style, words in images and letters are made under
@@ -31,8 +31,7 @@ import pyarrow as pa
 from benchmarks import print_table, result
 from benchmarks.model.recipe import changed, remade
 from pipeline.embedding.losses import Objective
-from pipeline.embedding.means import mean_by_user
-from pipeline.evaluation.encoder_means import METHODS, seen_by
+from pipeline.evaluation.encoder_means import METHODS, Kind, by_method
 from pipeline.evaluation.paper import joint
 from pipeline.ranking.bootstrap import interval
 from pipeline.ranking.estimates import Estimate, Ranks, estimates
@@ -40,6 +39,7 @@ from pipeline.ranking.queries import rank_queries
 from pipeline.ranking.retrieval import TASKS, rank_task
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import validate
+from pipeline.tables.embedding import LETTERS
 from pipeline.tables.ranking import RANKS
 from stages.inputs import Inputs
 
@@ -102,26 +102,24 @@ class Corpus:
         return {"text_to_user": users, "image_to_text": len(texts), "image_to_user": users}
 
     def means(self) -> dict[str, pa.Table]:
-        """RANKS of what encoder means find, by method, as the stage encoder_means has them."""
+        """RANKS of what is found untrained, by method, as the stage encoder_means has them."""
         posts, test, users = self.inputs.posts, self.test, self.inputs.lookup.users
-        said, asked = posts.sentence, test.posts.sentence
-        assert said is not None and asked is not None  # a trial without letters
+        assert posts.sentence is not None and test.posts.sentence is not None  # a trial with sentences and letters
+        known = test.posts.has_sentence
+        texts = np.concatenate([posts.sentence, test.posts.sentence[known]])
+        train = np.flatnonzero(posts.has_sentence), posts.user[posts.has_sentence]
         kinds = {
-            "text_to_user": (
-                np.concatenate([said, asked[test.posts.has_sentence]]),
-                np.flatnonzero(posts.has_sentence),
-                posts.user[posts.has_sentence],
-                test.posts.ids.combine_chunks().filter(pa.array(test.posts.has_sentence)),
-            ),
-            "image_to_user": (self.inputs.features, posts.image, posts.user[posts.post], test.image_ids),
+            "text": Kind(texts[:, :-LETTERS], *train),
+            "image": Kind(self.inputs.features, posts.image, posts.user[posts.post]),
+            "letters": Kind(texts[:, -LETTERS:], *train),
         }
+        asking = {"text": test.posts.ids.combine_chunks().filter(pa.array(known)), "image": test.image_ids}
         found: dict[str, pa.Table] = {}
-        for method in METHODS:
+        for method, compared in by_method(kinds, len(users), self.params.seed):
             parts = []
-            for task, (values, rows, user, ids) in kinds.items():
-                seen = seen_by(method, values, rows, user, len(users), self.params.seed)
-                means = mean_by_user(seen, rows, user, len(users), self.params.seed)
-                vectors = Vectors(ids, seen[len(seen) - len(ids) :])
+            for kind, (means, values) in compared.items():
+                task, ids = f"{kind}_to_user", asking[kind]
+                vectors = Vectors(ids, values[len(values) - len(ids) :])
                 parts.append(rank_task(task, test.tasks[task], Vectors(users, means), vectors, vectors)[0])
             found[method] = pa.concat_tables(parts)
         return found
@@ -186,7 +184,7 @@ def main() -> None:
     wanted = arguments.parse_args()
     drawn, candidates = {}, {}
     for home in (path.resolve() for path in wanted.homes):
-        corpus = Corpus(home, {"text_encoder": "sentence"})
+        corpus = Corpus(home, {"text_encoder": "sentence", "letters": True})
         candidates[home.name] = corpus.candidates
         tables = {name: kept(wanted.kept.resolve(), home, name, TRIALS[name], wanted.seed, wanted.epochs)
                   for name in dict.fromkeys(("paper", *wanted.trials))}  # fmt: skip

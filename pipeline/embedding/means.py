@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+DISCRIMINANTS = 256
+"""Directions of images, and of letters, that tell users apart, at most."""
 _PIECE = 65_536
 _MOST = 50_000
 

@@ -63,6 +63,8 @@ NAMES = {
     "encoder_mean": "means of pretrained vectors",
     "encoder_mean_centred": "the same, centred",
     "encoder_mean_whitened": "the same, whitened",
+    "letters_mean": "means of letters",
+    "encoder_mean_letters": "whitened means and letters",
     "model": "DU2MCE",
 }
 ARROWS = {"text_to_user": "text → user", "image_to_text": "image → text", "image_to_user": "image → user"}

@@ -15,6 +15,8 @@ OTHERS = {
     "encoder_mean_centred_image": "Mean of image features, centred",
     "encoder_mean_whitened_text": "Mean of sentence vectors, whitened",
     "encoder_mean_whitened_image": "Mean of image features, whitened",
+    "letters_mean_text": "Mean of letters",
+    "encoder_mean_letters_text": "Means of sentence vectors, whitened, and letters",
     "chance": "All other users (chance)",
     "best": "The truth itself (best possible)",
 }

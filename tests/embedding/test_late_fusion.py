@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import load, save
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
+from pipeline.evaluation.encoder_means import Kind, by_method
 from pipeline.ranking.queries import rank_queries
 from pipeline.running.params import validate
 from pipeline.running.schema import Model, Params
@@ -108,6 +109,19 @@ def test_a_model_reads_the_tables_of_texts_that_it_was_trained_on(tables, change
     assert trained.model.shape.text_tables() == inputs.sentences == tuple(Path("data", name) for name in read)
     width = 0 if inputs.posts.sentence is None else inputs.posts.sentence.shape[1]
     assert trained.model.shape.sentence + trained.model.shape.letters == width
+
+
+def test_untrained_letters_are_compared_as_those_beside_the_trained_model_are(tables):
+    inputs, trained, _ = of(tables, letters=True)
+    model, shape, posts = trained.model.eval(), trained.model.shape, inputs.posts
+    rows = np.flatnonzero(posts.has_sentence)
+    kind = Kind(posts.sentence[:, shape.sentence :], rows, posts.user[rows])
+    means, values = dict(by_method({"letters": kind}, len(trained.users), seed=1))["letters_mean"]["text"]
+    found = values[rows] / np.linalg.norm(values[rows], axis=1)[:, None]
+    beside = model.letters(torch.from_numpy(kind.values[rows].astype(np.float32))) @ model.letters_basis.T
+    np.testing.assert_allclose(found, F.normalize(beside).numpy(), atol=1e-4)
+    own = F.normalize(torch.from_numpy(means)).numpy()
+    np.testing.assert_allclose(own, model.user_rows[:, -shape.written :].numpy(), atol=1e-4)
 
 
 def test_letters_count_for_texts_and_users_and_say_nothing_of_images(tables):

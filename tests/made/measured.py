@@ -9,6 +9,8 @@ import pyarrow as pa
 from pipeline.common.metrics import write_metrics
 from pipeline.evaluation import interests, neighbours
 from pipeline.evaluation.clusters import cluster, coherence, nearest_images, top_words
+from pipeline.evaluation.encoder_means import ENCODED
+from pipeline.evaluation.encoder_means import METHODS as UNTRAINED
 from pipeline.evaluation.neighbours import interests_of
 from pipeline.ranking.estimates import estimates
 from pipeline.ranking.retrieval import TASKS, cumulative, evaluate
@@ -74,11 +76,11 @@ def _ranks(made: Made, root: Path) -> None:
     apart = {t: worse[t] for t in ("text_to_user", "image_to_user")}
     figures = estimates({"model": pa.concat_tables(ranks.values()), "mean": pa.concat_tables(apart.values())}, 100, 1)
     gaps = {task: (figures["model"][task] - figures["mean"][task]).shown() for task in apart}
-    means = dict.fromkeys(
-        ("encoder_mean", "encoder_mean_centred", "encoder_mean_whitened"),
-        evaluate(apart, candidates, active, [6, 8], 100, 1),
-    )
-    write_metrics({**means, "model_less": dict.fromkeys(means, gaps)}, root / "metrics/encoder_means.json")
+    of_texts = {"text_to_user": apart["text_to_user"]}
+    means = dict.fromkeys(ENCODED, evaluate(apart, candidates, active, [6, 8], 100, 1))
+    means |= dict.fromkeys(UNTRAINED[3:], evaluate(of_texts, candidates, active, [6, 8], 100, 1))
+    less = {name: {task: gaps[task] for task in gaps if task in means[name]} for name in UNTRAINED}
+    write_metrics({**means, "model_less": less}, root / "metrics/encoder_means.json")
 
 
 def _meanings(made: Made, root: Path) -> None:

@@ -41,6 +41,22 @@ def test_behind_one_of_the_means_is_behind():
     assert verdict(found, ["text_to_user"]) == "The model is behind in text to user"
 
 
+def test_letters_have_a_say_in_the_tasks_that_they_answer():
+    found, model = means(text_to_user=[-3, -1], image_to_user=[-2, -1])
+    letters = {"text_to_user": {"value": 2, "interval_95": [1, 3]}}
+    found["letters_mean"] = {"text_to_user": found["encoder_mean"]["text_to_user"]}
+    found["model_less"] = {**found["model_less"], "letters_mean": letters}
+    assert verdict(found, list(model)) == "The model is ahead in image to user; behind in text to user"
+    model["image_to_text"] = {"queries": 0}
+    (part,) = worth(found, model)
+    rows = {row[0]: row[1:] for row in part.table.rows}
+    assert rows["Mean of letters"] == ["8 (7 to 9)", "–"]
+    assert rows["Difference: this model − mean of letters"] == ["2 (1 to 3)", "–"]
+    del found["encoder_mean_letters"], found["model_less"]["encoder_mean_letters"]
+    (part,) = worth(found, model)
+    assert part.table.strong == [4] and part.table.rows[4][0] == "This model"
+
+
 def test_without_vectors_it_is_said():
     nothing = {"queries": 0}
     model = dict.fromkeys(("text_to_user", "image_to_text", "image_to_user"), nothing)

@@ -10,6 +10,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.embedding.means import mean_by_user
+from pipeline.evaluation.encoder_means import METHODS, Kind, by_method
+from pipeline.tables.corpus import POSTS
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.images import FEATURES
 from pipeline.tables.ranking import RANKS
@@ -19,23 +21,30 @@ from pipeline.tables.text import TEXT_VECTORS
 from stages import encoder_means
 
 ROOT = Path(__file__).parents[2]
-USERS, POSTS, DIM = 12, 10, 16
+USERS, EACH, DIM = 12, 10, 16
 
 
 @pytest.fixture
 def planted(tmp_path, monkeypatch):
-    """12 users, texts and images around a direction of their own beside one that all share; 3 of 10 posts are test."""
+    """12 users, texts and images around a direction of their own beside one that all share; 3 of 10 posts are test.
+
+    All write of the same things, and each ends words in a manner of their own.
+    """
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(3)
     own, shared = rng.normal(size=(USERS, DIM)), 20 * rng.normal(size=DIM)
-    users = [f"u{i:02}" for i in range(USERS) for _ in range(POSTS)]
+    users = [f"u{i:02}" for i in range(USERS) for _ in range(EACH)]
     posts, images = ([f"{kind}{i:03}" for i in range(len(users))] for kind in "pi")
-    values = shared + np.repeat(own, POSTS, 0) + 0.3 * rng.normal(size=(len(users), DIM))
-    test = np.arange(len(users)) % POSTS < 3
+    values = shared + np.repeat(own, EACH, 0) + 0.3 * rng.normal(size=(len(users), DIM))
+    test = np.arange(len(users)) % EACH < 3
     column = vectors(values.astype(np.float32))
     TEXT_VECTORS.write(pa.table({"post_id": posts, "vector": column}), Path("data/text/vectors"))
     FEATURES.write(pa.table({"image_id": images, "vector": column}), Path("data/images/features"))
+    words, ends = ["sun", "sea", "hill", "road", "tree", "bird", "rain", "wind"], "!?.:;-+*/=~^"
+    texts = [" ".join(word + ends[int(user[1:])] for word in rng.permutation(words)[:4]) for user in users]
+    rows = zip(posts, users, texts, images, [None] * len(posts), [None] * len(posts), strict=True)
+    POSTS.write(POSTS.of(list(rows)), Path("data/corpus/posts"))
     content = pa.table({"post_id": posts, "user_id": users, "image_id": images, "words": [["w"]] * len(users)})
     for side, rows in (("train", ~test), ("test", test)):
         CONTENT.write(content.filter(pa.array(rows)), Path("data/split") / side)
@@ -81,13 +90,52 @@ def test_users_are_means_of_train_posts_alone(planted):
         np.testing.assert_allclose(vector, values[(users == name) & ~test].mean(0), rtol=1e-4)
 
 
-def test_without_sentence_vectors_images_alone_are_asked(planted):
+def test_letters_find_who_wrote_a_text_by_how_it_is_written_and_add_to_what_it_says(planted):
+    values, _, _ = planted
+    blurred = values + 3 * np.random.default_rng(6).normal(size=values.shape)
+    held = TEXT_VECTORS.read(Path("data/text/vectors"))
+    held = held.set_column(1, "vector", vectors(blurred.astype(np.float32)))
+    few = np.arange(len(values)) % EACH < np.repeat([6, EACH], len(values) // 2)  # posts without a sentence vector
+    TEXT_VECTORS.write(held.filter(pa.array(few)), Path("data/text/vectors"))
+    encoder_means.main()
+    metrics = json.loads(Path("metrics/encoder_means.json").read_text())
+    said, letters, both = (
+        metrics[name]["text_to_user"]["mean_median_rank"]
+        for name in ("encoder_mean_whitened", "letters_mean", "encoder_mean_letters")
+    )
+    assert letters == 1 and 1 <= both < said - 0.5
+    assert set(metrics["letters_mean"]) & {"image_to_user", "image_to_text"} == set()
+    gap = metrics["model_less"]["letters_mean"]["text_to_user"]
+    assert gap["value"] == 5 and gap["interval_95"][0] > 4  # the model's ranks are 6
+
+
+def test_both_is_the_sum_of_the_cosines_of_sentences_and_letters():
+    random = np.random.default_rng(2)
+    kinds = {name: Kind(random.normal(size=(40, d)), np.arange(30), np.arange(30) % 5) for name, d in
+             (("text", 6), ("letters", 9))}  # fmt: skip
+    found = dict(by_method(kinds, 5, seed=1))
+    assert list(found) == list(METHODS)
+
+    def cosines(method):
+        means, values = found[method]["text"]
+        return (values / np.linalg.norm(values, axis=1)[:, None]) @ (means / np.linalg.norm(means, axis=1)[:, None]).T
+
+    alone = cosines("encoder_mean_whitened") + cosines("letters_mean")
+    np.testing.assert_allclose(2 * cosines("encoder_mean_letters"), alone, atol=1e-5)
+
+
+def test_without_sentence_vectors_images_and_letters_alone_are_asked(planted):
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("encoder: minilm", "encoder: none"))
     TEXT_VECTORS.write(TEXT_VECTORS.empty(), Path("data/text/vectors"))
     encoder_means.main()
     metrics = json.loads(Path("metrics/encoder_means.json").read_text())
     assert "text_to_user" not in metrics["encoder_mean"] and metrics["encoder_mean"]["image_to_user"]["queries"]
+    assert metrics["letters_mean"]["text_to_user"]["queries"] == 36 and "encoder_mean_letters" not in metrics
+    POSTS.write(POSTS.read(Path("data/corpus/posts")).set_column(2, "text", pa.nulls(len(planted[0]), pa.string())),
+                Path("data/corpus/posts"))  # fmt: skip
+    encoder_means.main()
+    assert "letters_mean" not in json.loads(Path("metrics/encoder_means.json").read_text())
 
 
 @pytest.mark.parametrize("same", [True, False])
