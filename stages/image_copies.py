@@ -66,6 +66,7 @@ def main() -> None:
     pictures = _pictures(among)
     drawn = (row for row in random.permutation(len(among)).tolist() if not one_colour(to_rgb(pictures[row])))
     chosen = np.fromiter(islice(drawn, COPIED), np.int64)
+    chosen = chosen[: len(chosen) if len(chosen) > SHOW_OTHERS else 0]  # by fewer nothing can be told
     shown = [np.roll(chosen, -place)[: 1 + SHOW_OTHERS] for place in range(len(chosen))]
 
     copies = [
@@ -75,7 +76,7 @@ def main() -> None:
     ]
     rows: list[dict[str, float | str]] = []
     facts: dict[str, object] = {}
-    if len(chosen) > SHOW_OTHERS:
+    if len(chosen):
         looks, copied = _each(lambda stored: look_of(to_rgb(stored)), pictures), _each(look_of, copies)
         voted = voted_for(
             [look.points for look in copied], [look.points for look in looks], images.neighbours, params.seed

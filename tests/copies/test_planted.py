@@ -1,11 +1,20 @@
 """Evidence on planted copies: what counts as found is what a corpus's search would look at, and a look confirms."""
 
+import io
+import json
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
+import pytest
 from PIL import Image
 
+from benchmarks import ROOT, write_params
 from pipeline.copies.planted import KINDS, curve, propose, recall_by_kind
 from pipeline.copies.points import points_of
 from pipeline.copies.votes import voted_for
+from pipeline.tables.corpus import IMAGES
+from stages import image_copies
 
 
 def blots(seed: int) -> Image.Image:
@@ -59,3 +68,19 @@ def test_points_of_what_is_asked_vote_for_its_source_alone_and_not_for_each_othe
     one, other = voted_for(asking, [points_of(one) for one in scenes], 1, 7)
     assert list(zip(one.tolist(), other.tolist(), strict=True)) == [(0, 4), (1, 1), (2, 1)]
     assert all(len(rows) == 0 for rows in voted_for([], [], 1, 7))
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_the_stage_plants_nothing_where_there_are_fewer_pictures_than_a_kind_shows(tmp_path, monkeypatch, count):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").symlink_to(ROOT / "dvc.yaml")
+    write_params(tmp_path, {})
+    rows = []
+    for number in range(count):
+        stored = io.BytesIO()
+        blots(number).save(stored, "PNG")
+        rows.append({"image_id": f"{number:064}", "bytes": stored.getvalue(), "width": 200, "height": 150})
+    IMAGES.write(pa.Table.from_pylist(rows, IMAGES.schema), Path("data/corpus/images"))
+    image_copies.main()
+    found = json.loads(Path("metrics/image_copies.json").read_text())
+    assert found == {"copies": 0, "negatives_per_positive": max(0, count - 1)}
