@@ -125,16 +125,6 @@ Lemmatize = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[str]]]
 """From sentences, as lists of words in the case they were written in, to their lower-cased lemmas, word by word."""
 
 
-def words_and_hashtags(text: str) -> tuple[list[str], list[str]]:
-    """The words of one text, in order, and its hashtags as written, without the sign."""
-    words: list[str] = []
-    hashtags: list[str] = []
-    for stretch in stretches(text):
-        words += stretch.words
-        hashtags += stretch.hashtags
-    return words, hashtags
-
-
 def stretches(text: str, emoji: bool = False) -> list[Stretch]:
     """The text, as shown, stretch by stretch; with `emoji` these are words, by their names."""
     return _stretches(_repaired(text, emoji))

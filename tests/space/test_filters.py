@@ -1,6 +1,6 @@
 """Filters take exactly the posts of which what they ask for is true, and none of which it is not known."""
 
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ TOLD = [
 ]  # fmt: skip
 """d and e have no row: nothing is told of them."""
 FOUND = {"b": "de", "c": "und", "d": "en"}
+TIMES = {"a": datetime(2020, 5, 1), "b": datetime(2020, 5, 2, 23, 59), "c": datetime(2020, 5, 3)}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def library(tmp_path_factory):
     data = tmp_path_factory.mktemp("filters")
     ids = list("abcde")
     POSTS.write(
-        POSTS.of([(name, "ann" if name < "c" else "bea", name, None, None, None) for name in ids]),
+        POSTS.of([(name, "ann" if name < "c" else "bea", name, None, TIMES.get(name), None) for name in ids]),
         data / "corpus/posts",
     )
     DETAILS.write(pa.Table.from_pylist(TOLD, DETAILS.schema), data / "corpus/details")
@@ -65,7 +66,9 @@ def library(tmp_path_factory):
         (Filters(user="bea"), "cde"),
         (Filters(user="nobody"), ""),
         (Filters(user="ann", likes=(1, None)), "b"),
-        (Filters(until=date(2020, 1, 1)), ""),  # nobody knows when
+        (Filters(until=date(2020, 5, 2)), "ab"),  # the day included; of d and e nobody knows when
+        (Filters(since=date(2020, 5, 2)), "bc"),
+        (Filters(since=date(2020, 5, 2), until=date(2020, 5, 2)), "b"),
         (Filters(least=0.5), "abcde"),
     ],
 )

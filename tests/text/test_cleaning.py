@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 from pipeline.tables.corpus import POSTS
 from pipeline.text import by_language
 from pipeline.text import cleaning as text
-from pipeline.text.cleaning import clean, words_and_hashtags
+from pipeline.text.cleaning import clean, stretches
 from pipeline.text.stopwords import STOPWORDS
+
+
+def words_and_hashtags(post):
+    """The words of one text, in order, and its hashtags as written, without the sign."""
+    found = stretches(post)
+    return [word for stretch in found for word in stretch.words], [tag for stretch in found for tag in stretch.hashtags]
+
 
 AWKWARD = [
     # links, mentions, addresses: no fragment stays

@@ -130,6 +130,21 @@ def test_what_is_one_word_once_cleaned_is_bound_and_not_removed(tmp_path):
     assert as_in_the_paper.duplicates["post_id"].to_pylist() == ["p1", "p2", "p3", "p4"]
 
 
+def test_what_shares_just_enough_as_written_is_a_copy_and_removed(tmp_path):
+    rows = [(f"p{i}", "u", said, None, DAY) for i, said in enumerate(("the cat sun", "the cat sun on"))]
+    _, copies, facts = passes(tmp_path, rows, 2, min_written=0.75)
+    assert copies.edges["kind"].to_pylist() == ["copy"] and facts["edges"] == {"copy": 1, "derived": 0}
+    assert copies.duplicates["post_id"].to_pylist() == ["p1"]
+
+
+def test_a_stopword_is_out_in_its_own_language_alone():
+    spelled = {"de": strings(["die", "katze"]), "en": strings(["cat", "die"])}
+    vocabulary = Vocabulary.of(spelled, spelled)
+    offsets, codes = vocabulary.encode(pa.array([["die", "katze"], ["die", "cat"]]), pa.array(["de", "en"]))
+    assert offsets.tolist() == [0, 1, 3]
+    assert vocabulary.lemmas.take(pa.array(codes)).to_pylist() == ["katze", "die", "cat"]
+
+
 def test_no_post_has_a_word(tmp_path):
     words, copies, facts = passes(tmp_path, [("a", "u", None, "i", None), ("b", "u", "the", None, None)], 1)
     assert len(words) == copies.duplicates.num_rows == copies.edges.num_rows == facts["posts_out"] == 0

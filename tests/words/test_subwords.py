@@ -49,6 +49,12 @@ def test_a_word_that_was_never_seen_lies_with_its_topic(learned):
         assert cosine[topic == own].min() > cosine[topic != own].max()
 
 
+def test_parts_of_one_word_alone_tell_nothing_of_others_and_are_not_kept(learned):
+    words = [f"<{word}>" for word in learned.words.to_pylist()]
+    assert {"<flowe", "engi"} <= set(learned.parts.ngrams)
+    assert all(sum(part in word for word in words) >= 2 for part in learned.parts.ngrams)
+
+
 def test_an_unseen_word_is_the_sum_that_gensim_makes_less_the_parts_that_nothing_was_learned_of(posts):
     model = FastText(vector_size=12, min_count=3, min_n=3, max_n=6, bucket=2**12, seed=1, workers=1)
     model.build_vocab(posts)

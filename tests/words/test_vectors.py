@@ -32,6 +32,22 @@ def texts_of(rows):
     return pa.chunked_array([pa.array(rows, LISTS)])
 
 
+def test_the_rate_falls_evenly_over_all_passes(tmp_path):
+    class Model:
+        alpha, min_alpha, corpus_count, corpus_total_words = 0.025, 0.001, 1, 1
+
+        def __init__(self):
+            self.rates = []
+
+        def train(self, start_alpha, end_alpha, **_):
+            self.rates.append((start_alpha, end_alpha))
+
+    model = Model()
+    word_vectors._make_passes(model, tmp_path / "corpus.txt", 4, tmp_path / "passes.npz")
+    steps = np.linspace(0.025, 0.001, 5)
+    np.testing.assert_allclose(model.rates, np.column_stack([steps[:-1], steps[1:]]))
+
+
 @pytest.fixture(scope="module")
 def topical():
     """2,000 texts of ten words, each from one of two sets of twenty words, and now and then a rare one."""
