@@ -78,9 +78,10 @@ def main() -> None:
 
         posts = text_posts.read(shards, vocabulary)
         check_words(sum(shard["posts"] - shard[text.NO_TEXT] for shard in counts), len(posts.post_id))
+        as_written = text_posts.written(tokens, posts.post_id) if params.text.min_written else posts.sets
         copies = text_posts.find_copies(
             posts,
-            text_posts.written(tokens, posts.post_id),
+            as_written,
             params.text.min_overlap,
             params.text.min_written,
             same_user=params.text.duplicates == "group",

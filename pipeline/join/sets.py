@@ -26,12 +26,15 @@ def distinct_sets(offsets: Array, tokens: Array) -> Sets:
     has at least one.
     Within a set, words stand in order of how many sets hold them, rarest first.
     """
-    sorted_offsets, sorted_tokens, hashes = _sorted_unique(offsets.astype(np.int64), tokens.astype(np.int32))
+    sorted_offsets, sorted_tokens, hashes = _sorted_unique(
+        offsets.astype(np.int64, copy=False), tokens.astype(np.int32, copy=False)
+    )
     sizes = np.diff(sorted_offsets)
     order = np.lexsort((hashes, sizes))
     first, of = _collapse(sorted_offsets, sorted_tokens, hashes, order)
     new_offsets = np.concatenate([[0], np.cumsum(sizes[first])])
     new_tokens = _gather(sorted_offsets, sorted_tokens, first, new_offsets)
+    del sorted_tokens, hashes, order
     frequency = np.bincount(new_tokens)
     rank = np.empty(len(frequency), np.int32)
     rank[np.argsort(frequency, kind="stable")] = np.arange(len(frequency), dtype=np.int32)
@@ -66,7 +69,7 @@ def _sorted_unique(offsets: Array, tokens: Array) -> tuple[Array, Array, Array]:
                 value ^= value >> np.uint64(29)
         ends[p + 1] = at
         hashes[p] = value
-    return ends, unique[:at].copy(), hashes
+    return ends, unique[:at], hashes
 
 
 @numba.njit(cache=True)

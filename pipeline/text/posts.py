@@ -1,7 +1,7 @@
 """A corpus's cleaned posts, shard by shard: their vocabulary, their near-copies, what is kept.
 
-Memory holds the vocabulary, one shard, and of every post what the join and the rule of removal need: its words as
-numbers, its id, author, image and time.
+Memory holds the vocabulary, one shard, and of every post what the join and the rule of removal need: its two sets of
+words, cleaned and as written, which it may share with others, its id, author, image and place in time.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pipeline.common.groups import components
 from pipeline.join.keeping import keep_first
 from pipeline.join.pairs import copies, edges_of_posts, near_pairs, overlaps, pairs_of_posts
-from pipeline.join.sets import distinct_sets
+from pipeline.join.sets import Sets, distinct_sets
 from pipeline.tables.table import positions, strings
 from pipeline.tables.text import COPY, DERIVED
 from pipeline.text import cleaning as text
@@ -68,11 +68,13 @@ class Vocabulary(NamedTuple):
 
 
 class Posts(NamedTuple):
-    """n posts with a word, by post_id: offsets and numbers of lemmas; author, images (-1: none) as numbers; order."""
+    """n posts with a word, by post_id: how many words they have, and which distinct ones; author, images (-1: none) as
+    numbers; order.
+    """
 
     post_id: pa.ChunkedArray
-    offsets: Array
-    tokens: Array
+    words: int
+    sets: Sets
     user: Array
     image: Array
     order: Array
@@ -121,10 +123,12 @@ def read(shards: Sequence[Path], vocabulary: Vocabulary) -> Posts:
                 lengths.append(size[size > 0])
                 tokens.append(codes)
     time = np.concatenate(times) if times else np.empty(0, np.int64)
+    whole = np.concatenate([np.empty(0, np.int32), *tokens])
+    del tokens  # of all posts these are the most of what is held here
     return Posts(
         pa.chunked_array(ids, pa.string()),
-        np.cumsum(np.concatenate([[0], *lengths])),
-        np.concatenate(tokens) if tokens else np.empty(0, np.int32),
+        len(whole),
+        _sets(lengths, whole),
         _codes(users),
         _codes(images),
         np.argsort(time, kind="stable"),
@@ -137,12 +141,12 @@ def _content(batch: pa.RecordBatch) -> pa.Array:
     return pc.coalesce(pc.binary_join_element_wise(batch["image_id"], several, " "), batch["image_id"])
 
 
-def written(shards: Sequence[Path], post_ids: pa.ChunkedArray) -> tuple[Array, Array]:
-    """The words of the posts as written, in small letters and stopwords among them: offsets (n + 1,), and numbers.
+def written(shards: Sequence[Path], post_ids: pa.ChunkedArray) -> Sets:
+    """The distinct words of the posts as written, in small letters and stopwords among them.
 
     From TOKENS shards; `post_ids` as `read` has them, in order.
     """
-    lengths, parts = [np.zeros(1, np.int64)], []
+    lengths, parts = [], []
     ids = post_ids.combine_chunks()
     for shard in shards:
         for part in text.TOKENS.batches(shard, ["post_id", "tokens"]):
@@ -150,21 +154,25 @@ def written(shards: Sequence[Path], post_ids: pa.ChunkedArray) -> tuple[Array, A
             for batch in here.to_batches():
                 lengths.append(pc.list_value_length(batch["tokens"]).to_numpy())
                 parts.append(pc.utf8_lower(batch["tokens"].flatten()).dictionary_encode())
-    return np.cumsum(np.concatenate(lengths)), _codes(parts)
+    whole = _codes(parts)
+    del parts
+    return _sets(lengths, whole)
 
 
-def find_copies(
-    posts: Posts, spelled: tuple[Array, Array], min_overlap: float, min_written: float, same_user: bool
-) -> Copies:
+def _sets(lengths: list[Array], tokens: Array) -> Sets:
+    """The distinct sets of words of n posts: how many words each has, in pieces, and their words as numbers."""
+    return distinct_sets(np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths])), tokens)
+
+
+def find_copies(posts: Posts, as_written: Sets, min_overlap: float, min_written: float, same_user: bool) -> Copies:
     """Removes near-copies by the rule of `pipeline.join.keeping`, and binds them to what is kept.
 
-    `spelled`: the posts' words as `written`. Two relations: the split binds what is near by cleaned words; removed is
+    `as_written`: the posts' words as `written`. Two relations: the split binds what is near by cleaned words; removed is
     what is near by the words as written too, since after stopwords and lemmas many a short text is one word. With
-    `min_written` 0 cleaned words alone decide.
+    `min_written` 0 cleaned words alone decide, and `as_written` is these.
     """
-    sets = distinct_sets(posts.offsets, posts.tokens)
+    sets = posts.sets
     pairs = near_pairs(sets, min_overlap)
-    as_written = distinct_sets(*spelled) if min_written else sets
     edges = edges_of_posts(sets, pairs, as_written)
     near = copies(sets, as_written, min_overlap, min_written) if min_written else pairs
     kept = keep_first(as_written, near, posts.order, posts.user, posts.image, same_user)
@@ -255,14 +263,14 @@ def facts(
         "largest_group": counts["largest"],
         "edges": counts["edges"],
         "posts_in_groups": counts["grouped"],
-        "words": int(posts.offsets[-1]),
+        "words": posts.words,
         "distinct_words": len(vocabulary.lemmas),
     }
 
 
 def _codes(parts: list[pa.DictionaryArray]) -> Array:
-    """A column of strings as numbers from 0, equal for equal strings; -1 for null."""
+    """A column of strings as numbers from 0, int32, equal for equal strings; -1 for null."""
     if not parts:
-        return np.empty(0, np.int64)
+        return np.empty(0, np.int32)
     whole = pa.chunked_array(parts).unify_dictionaries()
-    return np.concatenate([pc.fill_null(part.indices, -1).to_numpy() for part in whole.chunks]).astype(np.int64)
+    return np.concatenate([pc.fill_null(part.indices, -1).to_numpy() for part in whole.chunks])

@@ -64,8 +64,8 @@ def passes(tmp_path, rows, shard_rows, min_overlap=0.8, same_user=False, min_wri
     lemmas = {name: strings([LEMMAS.get(word, word) for word in words.to_pylist()]) for name, words in spelled.items()}
     vocabulary = Vocabulary.of(spelled, lemmas)
     read = text_posts.read(shards, vocabulary)
-    spelled = text_posts.written(tokens, read.post_id)
-    copies = text_posts.find_copies(read, spelled, min_overlap, min_written, same_user)
+    as_written = text_posts.written(tokens, read.post_id) if min_written else read.sets
+    copies = text_posts.find_copies(read, as_written, min_overlap, min_written, same_user)
     words = [row for part in text_posts.kept_words(shards, vocabulary, copies) for row in part.to_pylist()]
     return words, copies, text_posts.facts(counts, vocabulary, read, copies)
 
