@@ -17,8 +17,8 @@ Writes  data/split/posts         the same posts; a near-copy of held-out content
 """
 
 import logging
-from collections.abc import Iterable, Iterator
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ from pipeline.running.schema import Params
 from pipeline.split.as_written import written_words
 from pipeline.split.audit import Finding, across, check_groups_whole, exclude, remaining, with_pairs
 from pipeline.split.corner_votes import voted
-from pipeline.split.exact_search import Found, nearest_of_each, search_images, search_texts, unit
+from pipeline.split.exact_search import BLOCK, Found, nearest_of_each, search_images, search_texts, unit
 from pipeline.split.pictures import confirm
 from pipeline.split.sets import TASKS, Content, check_enough, held_out_queries
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL, held_out_fractions
@@ -174,7 +174,7 @@ def _audit_images(
     def search(asking: np.ndarray, asked: np.ndarray) -> Found:
         cosine, floor = params.images.min_cosine, params.split.audit_min_cosine
         keep = keep_in(folder / f"images-{next(searches)}")
-        found = search_images(np.concatenate(list(_vectors(asking))), _vectors(asked), cosine, floor, len(asked), keep)
+        found = search_images(_gathered(asking, unit), _vectors(asked), cosine, floor, len(asked), keep)
         found, cut = nearest_of_each(found, params.images.neighbours)
         query, target, votes_cut = voted(sketches, asking, asked, params.seed, keep)
         both, alone = with_pairs(found, query, target, _cosines(asking[query], asked[target]))
@@ -200,14 +200,37 @@ def _cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     rows, place = np.unique(np.concatenate([one, other]), return_inverse=True)
     if not len(rows):
         return np.empty(0)
-    vectors = unit(np.concatenate(list(_vectors(rows))))
-    return np.asarray((vectors[place[: len(one)]] * vectors[place[len(one) :]]).sum(axis=1))
+    vectors, cosines = _gathered(rows), np.empty(len(one), np.float32)
+    for begin in range(0, len(one), BLOCK):  # all pairs at once would take 16 KB each
+        left, right = (side[begin : begin + BLOCK] for side in (place[: len(one)], place[len(one) :]))
+        cosines[begin : begin + BLOCK] = (unit(vectors[left]) * unit(vectors[right])).sum(axis=1)
+    return cosines
+
+
+def _gathered(rows: np.ndarray, changed: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
+    """These rows, ascending, of the features, as (r, d), `changed` piece by piece: none is in memory twice."""
+    pieces = map(changed, _vectors(rows))
+    first = next(pieces)
+    gathered, filled = np.empty((len(rows), first.shape[1]), first.dtype), 0
+    for piece in chain([first], pieces):
+        gathered[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    return gathered
 
 
 def _vectors(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """These rows, ascending, of the features, shard by shard."""
-    for vectors, here in _shards(FEATURES, FEATURES_PATH, "vector", rows):
-        yield matrix(vectors)[here]
+    """These rows, ascending, of the features, shard by shard and of each BLOCK at a time."""
+    for column, here in _shards(FEATURES, FEATURES_PATH, "vector", rows):
+        starts = np.cumsum([0, *map(len, column.chunks)])
+        for begin in range(0, max(1, len(here)), BLOCK):
+            piece = here[begin : begin + BLOCK]
+            edges = np.searchsorted(piece, starts)
+            found = [
+                matrix(chunk)[piece[low:high] - start]
+                for chunk, start, low, high in zip(column.chunks, starts, edges[:-1], edges[1:], strict=False)
+                if low < high
+            ]
+            yield np.concatenate(found) if found else matrix(column.slice(0, 0))
 
 
 def _shards(table: Table, path: Path, column: str, rows: np.ndarray) -> Iterator[tuple[pa.ChunkedArray, np.ndarray]]:

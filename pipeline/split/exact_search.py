@@ -221,13 +221,14 @@ def search_images(
 ) -> Found:
     """All pairs with cosine >= `threshold`, and per query the grey zone down to `floor`.
 
-    `queries` (q, d), float16 or float32, of any length; `targets` arrives in blocks (b, d), `total` rows in all; a
-    target's row is counted over the blocks.
+    `queries` (q, d), `unit` vectors; `targets` arrives in blocks (b, d), float16 or float32 and of any length, `total`
+    rows in all; a target's row is counted over the blocks.
     """
     floor = min(floor, threshold)
-    queries = unit(queries)
     axes = _axes(queries)
-    heads = _head(queries, axes)
+    heads = np.empty((len(queries), axes.shape[1] + 1), np.float32)
+    for begin in range(0, len(queries), BLOCK):
+        heads[begin : begin + BLOCK] = _head(queries[begin : begin + BLOCK], axes)
     close, nearest = np.zeros(len(queries), np.int64), np.full(len(queries), -1)
     nearest_similarity = np.zeros(len(queries))
     pairs: list[Arrays] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))]
@@ -263,10 +264,9 @@ def _among(queries: np.ndarray, heads: np.ndarray, axes: np.ndarray, block: np.n
     block_heads = _head(block, axes).T.copy()
     found: list[Arrays] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))]
     for begin in range(0, len(queries), BLOCK):
-        asking = queries[begin : begin + BLOCK]
         passed = (heads[begin : begin + BLOCK] @ block_heads >= floor - ROUNDING).ravel()
         x, y = np.divmod(np.flatnonzero(passed), len(block))
-        cosine = _cosines(asking, block, x, y)
+        cosine = _cosines(queries[begin : begin + BLOCK], block, x, y)
         near = cosine >= floor
         found.append((x[near] + begin, y[near], cosine[near]))
     return tuple(np.concatenate(column) for column in zip(*found, strict=True))

@@ -167,8 +167,8 @@ def _sets(lengths: list[Array], tokens: Array) -> Sets:
 def find_copies(posts: Posts, as_written: Sets, min_overlap: float, min_written: float, same_user: bool) -> Copies:
     """Removes near-copies by the rule of `pipeline.join.keeping`, and binds them to what is kept.
 
-    `as_written`: the posts' words as `written`. Two relations: the split binds what is near by cleaned words; removed is
-    what is near by the words as written too, since after stopwords and lemmas many a short text is one word. With
+    `as_written`: the posts' words as `written`. Two relations: the split binds what is near by cleaned words; removed
+    is what is near by the words as written too, since after stopwords and lemmas many a short text is one word. With
     `min_written` 0 cleaned words alone decide, and `as_written` is these.
     """
     sets = posts.sets

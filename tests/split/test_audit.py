@@ -121,7 +121,7 @@ def test_image_search_finds_what_comparing_all_finds(dimensions, dense, monkeypa
     blocks = [targets[:333], targets[333:340], targets[340:]]
     expected = by_hand(similarity, 0.95, 0.9)
     assert len(expected[0]) > 50 and expected[1].sum() > 50
-    agree(search_images(queries, blocks, 0.95, 0.9, len(targets)), expected, similarity)
+    agree(search_images(unit(queries), blocks, 0.95, 0.9, len(targets)), expected, similarity)
 
 
 def test_of_many_pairs_the_nearest_of_each_query_stay_and_the_others_are_counted():
@@ -143,8 +143,8 @@ def test_a_search_without_queries_or_targets_finds_nothing():
     for asking, asked in ((none, one), (one, none), (none, none)):
         assert not len(search_texts(sets.take(asking), sets.take(asked), 0.8, 0.6).query)
     vectors = np.ones((3, 5), np.float16)
-    assert not len(search_images(vectors[:0], [vectors], 0.95, 0.9, 3).query)
-    assert not len(search_images(vectors, [vectors[:0]], 0.95, 0.9, 0).query)
+    assert not len(search_images(unit(vectors[:0]), [vectors], 0.95, 0.9, 3).query)
+    assert not len(search_images(unit(vectors), [vectors[:0]], 0.95, 0.9, 0).query)
     assert word_sets(lists([[], []]))[1].tolist() == [-1, -1]
 
 
@@ -283,7 +283,7 @@ def test_searches_that_stand_are_not_made_again(tmp_path, monkeypatch):
     def search(keep):
         return (
             search_texts(sets.take(half[::2]), sets.take(half[1::2]), 0.8, 0.5, keep),
-            search_images(vectors[:100], [vectors[100:250], vectors[250:]], 0.95, 0.9, 300, keep),
+            search_images(unit(vectors[:100]), [vectors[100:250], vectors[250:]], 0.95, 0.9, 300, keep),
         )
 
     whole, first = search(made), search(keep_in(tmp_path))
