@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.common.metrics import FEWEST, write_metrics
+from pipeline.running.engines import rest
 from pipeline.running.errors import UserError
 from pipeline.running.params import load
 from pipeline.running.shards import map_shards
@@ -69,6 +70,7 @@ def main() -> None:
             splitter=splitter(tokens) if params.text.hashtags == "split" else None,
         )
         map_shards(second, tokens, folder / "words", "words by language")
+        rest()  # a worker holds what a shard took, a gigabyte of a million posts, and what follows is memory's peak
         shards = text.CLEANED.shards(folder / "words")
         spelled = text_posts.distinct_words(shards)
         log.info("distinct words: %s", {language: len(words) for language, words in spelled.items()})

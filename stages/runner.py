@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.running.checkpoints import checkpoint_folder, fingerprint
-from pipeline.running.engines import check, took
+from pipeline.running.engines import check, rest, took
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 from pipeline.running.utf8 import in_utf8
@@ -118,9 +118,7 @@ def _may_be_read(where: str) -> bool:
 
 
 def _write_timing(stage: str, seconds: float) -> None:
-    # What a process took is counted once it has ended, and joblib's wait for more. Asking joblib for them starts some.
-    if workers := getattr(sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None):
-        workers.shutdown(wait=True)
+    rest()  # what a process took is counted once it has ended
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     used = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime + took["elsewhere"]
     facts = {

@@ -130,6 +130,16 @@ def spread(
         yield from Parallel(n_jobs=workers, return_as="generator")(delayed(function)(job, *shared) for job in jobs)
 
 
+def rest() -> None:
+    """End this machine's worker processes, which joblib keeps for minutes for more work, with the memory they hold.
+
+    Work that is spread afterwards starts new ones, and what they took before is counted as this process's own.
+    """
+    # Asking joblib for its workers would start some.
+    if workers := getattr(sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None):
+        workers.shutdown(wait=True)
+
+
 def in_order(
     submit: Callable[[Any], Callable[[], Result]], jobs: Iterable[Any], ahead: Callable[[], int]
 ) -> Iterator[Result]:

@@ -7,13 +7,14 @@ import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from pipeline.running import engines
 from pipeline.running.engines import in_order, spread
 from pipeline.running.errors import Damaged, UserError
 from stages import runner
-from tests.running.spread_work import damaged, refuses, scaled
+from tests.running.spread_work import damaged, refuses, scaled, worker
 
 ENGINES = pytest.mark.parametrize(
     ("engine", "threads"), [("serial", False), ("joblib", False), ("joblib", True)], ids=["serial", "joblib", "threads"]
@@ -27,6 +28,15 @@ def test_results_are_those_of_a_loop_in_order(monkeypatch, engine, threads):
     found = list(spread(scaled, range(9), (values,), workers=2, threads=threads))
     np.testing.assert_array_equal(found, [values * job for job in range(9)])
     assert list(spread(scaled, [], (values,), workers=2, threads=threads)) == []
+
+
+def test_workers_at_rest_are_gone_and_come_back(monkeypatch):
+    monkeypatch.setenv("ENGINE", "joblib")
+    first = set(spread(worker, range(4), workers=2))
+    assert any(psutil.pid_exists(one) for one in first)  # joblib keeps them
+    engines.rest()
+    assert not any(psutil.pid_exists(one) for one in first)
+    assert len(list(spread(worker, range(4), workers=2))) == 4
 
 
 @ENGINES
