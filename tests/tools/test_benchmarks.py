@@ -11,6 +11,7 @@ import pytest
 
 import benchmarks
 from benchmarks.model.carry_over import judged
+from benchmarks.pictures.image_pairs import recall_of_exact
 from pipeline.evaluation.encoder_means import METHODS
 from pipeline.ranking.estimates import Estimate
 from tools import rooms
@@ -82,3 +83,7 @@ def test_what_is_chosen_without_a_corpus_does_not_look_at_it():
     assert choices[2]["text_to_user less encoder_mean"] == "+10.0 (+10.0 to +10.0)"
     assert choices[2]["joint, of paper's"].startswith("-20%")
     assert len(rows) == 3 * (len(figures) + len(METHODS))
+
+
+def test_all_near_pairs_that_an_exact_search_finds_are_found_below_ten_thousand_vectors():
+    assert recall_of_exact(400) == 1.0
