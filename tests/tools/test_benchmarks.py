@@ -5,15 +5,18 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import benchmarks
+from benchmarks.model import recipe
 from benchmarks.model.carry_over import judged
 from benchmarks.pictures.image_pairs import recall_of_exact
 from pipeline.evaluation.encoder_means import METHODS
 from pipeline.ranking.estimates import Estimate
+from pipeline.running.params import validate
 from tools import rooms
 
 ROOT = Path(__file__).parents[2]
@@ -87,3 +90,18 @@ def test_what_is_chosen_without_a_corpus_does_not_look_at_it():
 
 def test_all_near_pairs_that_an_exact_search_finds_are_found_below_ten_thousand_vectors():
     assert recall_of_exact(400) == 1.0
+
+
+def test_tables_are_made_anew_for_each_value_of_best_that_they_follow_from(monkeypatch):
+    """Else `best` would train on the tables of `paper`, without letters for one, and nothing would say so."""
+    params, asked = validate(ROOT / "params.yaml"), []
+
+    def read(home, values):
+        asked.append(dict(values))
+        return SimpleNamespace(params=params)
+
+    monkeypatch.setattr(recipe, "_read", read)
+    recipe._corpus(ROOT, dict(params.best))
+    images, words = ("style", "read"), set(dict(params.words)) & set(dict(params.best))
+    wanted = {name: dict(params.best)[name] for name in (*images, *words, "text_encoder", "letters")}
+    assert asked == [{}, wanted]
