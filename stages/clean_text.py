@@ -39,6 +39,9 @@ DUPLICATES_PATH = Path("data/text/duplicates")
 EDGES_PATH = Path("data/text/edges")
 METRICS = Path("metrics/text.json")
 
+MUCH_COPIED = 0.1
+"""The share of posts left out as copies from which on it is told."""
+
 log = logging.getLogger("clean_text")
 
 
@@ -99,6 +102,7 @@ def main() -> None:
     told = {name: {"posts": number, **rules(name)} for name, number in sorted(spoken.items())}
     write_metrics({**facts, "languages": told, "languages_of_few_users": few}, METRICS)
     log.info("%s; posts by language %s, and %d languages of few", facts, dict(spoken.most_common()), few)
+    tell_copies(sum(shard["posts"] for shard in counts), len(copies.duplicates))
 
 
 def check_words(given: int, with_words: int) -> None:
@@ -109,6 +113,17 @@ def check_words(given: int, with_words: int) -> None:
         raise UserError(f"of {given} texts none has a word that {what}, and words are what users start from; {helps}.")
     if with_words < given / 2:
         log.warning("%d of %d texts have no word that %s; %s", given - with_words, given, what, helps)
+
+
+def tell_copies(given: int, removed: int) -> None:
+    """Say so where many posts went because their text is a copy of an earlier one."""
+    if removed > MUCH_COPIED * given:
+        log.warning(
+            "%d of %d posts are left out, as their text is that of an earlier post, or nearly; data/text/duplicates "
+            "says which. text.duplicates: group keeps those of other users.",
+            removed,
+            given,
+        )
 
 
 def by_language() -> tuple[Counter[str], int]:

@@ -199,6 +199,22 @@ def test_texts_without_any_word_are_told_before_pictures_are_looked_at(workplace
     assert "9 of 10 texts have no word that is left" in caplog.text
 
 
+def test_posts_that_go_as_copies_are_told_where_they_are_many(workplace, caplog):
+    def told(copies, others):
+        caplog.clear()
+        words = [f"{chr(97 + n % 26)}ord{chr(97 + n // 26)} house tree" for n in range(others)]
+        rows = [(f"p{n:03}", f"u{n}", "the same red cat again", None, None) for n in range(copies + 1)]
+        POSTS.write(
+            posts([*rows, *[(f"q{n:03}", "u", text, None, None) for n, text in enumerate(words)]]),
+            clean_text.POSTS_PATH,
+        )
+        clean_text.main()
+        return caplog.text
+
+    assert "9 of 29 posts are left out, as their text is that of an earlier post" in told(9, 19)
+    assert "are left out" not in told(1, 19)
+
+
 def test_the_stage_in_sentence_mode_has_the_words_of_the_same_posts(workplace):
     params = Path("params.yaml").read_text()
     assert "lemmas: word" in params
