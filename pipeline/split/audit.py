@@ -10,7 +10,7 @@ Shapes: n posts, or of images n pictures of posts; an item is a distinct text (s
 which each has one or none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +27,8 @@ SHOWN, SAMPLE = 10, 60
 """Closest pairs told that are below the threshold, and pairs judged different, drawn at random; per kind."""
 
 MOST = {BELOW: SHOWN, DIFFERENT: SAMPLE}
+RANKED = CLOSE.schema.append(pa.field("rank", pa.float64()))
+"""Rows of CLOSE, and which of a verdict come first."""
 
 Search = Callable[[np.ndarray, np.ndarray], Found]
 Confirm = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -58,7 +60,7 @@ def across(
     """
     excluded = np.zeros(len(side), bool)
     counts, copies = {}, [np.empty((0, 2), np.int64)]
-    close = [CLOSE.empty().append_column("rank", pa.array([], pa.float64()))]
+    close = [RANKED.empty_table()]
     example = None
     for held_out, others in AGAINST.items():
         asking = np.flatnonzero((item >= 0) & (side == held_out))
@@ -71,14 +73,13 @@ def across(
 
         excluded |= np.isin(item, pairs[copy, 1]) & np.isin(side, others)
         copies.append(pairs[copy])
-        grey = np.flatnonzero(found.close)
         counts[held_out] = {
             "nothing_to_compare": int(((item < 0) & (side == held_out)).sum()),
             "searched": len(queries),
             "among": len(targets),
             "copies": int(copy.sum()),
             "judged_different": int((~copy).sum()),
-            "grey": len(grey),
+            "grey": int((found.close > 0).sum()),
             "grey_pairs": int(found.close.sum()),
         }
         shown_query, shown_target = ids.take(pa.array(asking[query_post])), ids.take(pa.array(asked[target_post]))
@@ -88,25 +89,38 @@ def across(
                 f"{shown_query[int(found.query[pair])]} of {held_out}",
                 f"{shown_target[int(found.target[pair])]}",
             )
-        # A pair below the threshold that corners proposed has been looked at: it is told by what was seen.
-        places = found.query * len(targets) + found.target
-        grey = grey[~np.isin(grey * len(targets) + found.nearest[grey], places)]
-        apart = np.flatnonzero(~copy)
-        chance = np.random.default_rng([len(apart), SIDES.index(held_out)]).random(len(apart))
-        for verdict, rank, query, target, similarity in (
-            (BELOW, -found.nearest_similarity[grey], grey, found.nearest[grey], found.nearest_similarity[grey]),
-            (DIFFERENT, chance, found.query[apart], found.target[apart], found.similarity[apart]),
-        ):
-            top = np.lexsort((target, query, rank))[: MOST[verdict]]
-            columns = {
-                "kind": pa.repeat(kind, len(top)),
-                "held_out_id": shown_query.take(pa.array(query[top])),
-                "other_id": shown_target.take(pa.array(target[top])),
-                "similarity": similarity[top].astype(np.float32),
-                "verdict": pa.repeat(verdict, len(top)),
-            }
-            close.append(pa.table(columns).cast(CLOSE.schema).append_column("rank", pa.array(rank[top], pa.float64())))
+        chance = np.random.default_rng([int((~copy).sum()), SIDES.index(held_out)])
+        close += _close(kind, found, copy, shown_query, shown_target, chance)
     return Finding(excluded, np.concatenate(copies), example, counts, _first(pa.concat_tables(close)))
+
+
+def _close(
+    kind: str, found: Found, copy: np.ndarray, queries: pa.ChunkedArray, targets: pa.ChunkedArray,
+    chance: np.random.Generator,
+) -> Iterator[pa.Table]:  # fmt: skip
+    """Rows of RANKED to be looked at: of each query the nearest below the threshold, a sample of pairs (p,) no `copy`.
+
+    `queries`, `targets`: how these are shown.
+    """
+    grey = np.flatnonzero(found.close)
+    # A pair below the threshold that corners proposed has been looked at: it is told by what was seen.
+    places = found.query * len(targets) + found.target
+    grey = grey[~np.isin(grey * len(targets) + found.nearest[grey], places)]
+    apart = np.flatnonzero(~copy)
+    for verdict, rank, query, target, similarity in (
+        (BELOW, -found.nearest_similarity[grey], grey, found.nearest[grey], found.nearest_similarity[grey]),
+        (DIFFERENT, chance.random(len(apart)), found.query[apart], found.target[apart], found.similarity[apart]),
+    ):
+        top = np.lexsort((target, query, rank))[: MOST[verdict]]
+        columns = {
+            "kind": pa.repeat(kind, len(top)),
+            "held_out_id": queries.take(pa.array(query[top])),
+            "other_id": targets.take(pa.array(target[top])),
+            "similarity": similarity[top].astype(np.float32),
+            "verdict": pa.repeat(verdict, len(top)),
+            "rank": rank[top].astype(np.float64),
+        }
+        yield pa.table(columns).cast(RANKED)
 
 
 def with_pairs(found: Found, query: np.ndarray, target: np.ndarray, similarity: np.ndarray) -> tuple[Found, np.ndarray]:
