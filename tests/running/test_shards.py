@@ -2,10 +2,12 @@
 
 import multiprocessing
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from pipeline.running import checkpoints
 from pipeline.running.checkpoints import checkpoint_folder, fingerprint
 from pipeline.running.errors import UserError
 from pipeline.running.shards import map_shards
@@ -85,3 +87,12 @@ def test_the_fingerprint_sees_content_names_and_facts(tmp_path):
     prints.append(fingerprint([tmp_path / "d"], {"seed": 7}))
     assert len(set(prints)) == 4
     assert fingerprint([tmp_path / "d"], {"seed": 7}) == prints[-1]
+
+
+def test_the_fingerprint_sees_versions_and_threads_by_which_results_may_differ(monkeypatch):
+    prints = [fingerprint([], {})]
+    monkeypatch.setattr(checkpoints, "cores", lambda: 17)
+    prints.append(fingerprint([], {}))
+    monkeypatch.setattr(checkpoints, "version", lambda name: "0.0" if name == "numpy" else version(name))
+    prints.append(fingerprint([], {}))
+    assert len(set(prints)) == 3
