@@ -111,7 +111,11 @@ def evidence(curves: pd.DataFrame, planted: Metrics, min_cosine: float) -> list[
     `curves` as plots/image_copies.csv has them, `planted` as metrics/image_copies.json.
     """
     if not len(curves):
-        return [Note("No copies were planted: the corpus has no pictures, or all are plain areas of one colour.")]
+        return [
+            Note(
+                "No copies were planted: the corpus has fewer than four pictures that are no plain area of one colour."
+            )
+        ]
     styles = dict(zip(("with second check", "cosine alone"), ("one", "two"), strict=True))
     x, y = Axis("cosine from which a pair counts", *curves["min_cosine"].agg(["min", "max"])), Axis("", 0, 1)
     chosen = [Rule(min_cosine, f"chosen {number(min_cosine)}")]

@@ -48,6 +48,10 @@ def glance(retrieval: Metrics, interests: Metrics, audit: Metrics) -> Facts:
     if asked:
         about = f"sum of rank / candidates over {plural(len(asked), 'task')}; random {number(_chance(retrieval))}"
         facts.append((_value(retrieval, "joint_performance"), "Joint performance, lower is better", about))
+    else:
+        facts.append(
+            ("none", "Queries of posts held out", "the test side asks nothing, so no rank tells how good this is")
+        )
     if "macro" in interests:
         macro = interests["macro"]
         about = f"{plural(len(interests['labels']), 'interest')}; 95 % interval {_ends(macro, 'model')}; "

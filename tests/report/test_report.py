@@ -156,7 +156,8 @@ def test_a_run_in_which_nothing_was_found_or_asked_still_has_its_page(fabricated
     page = page_of(folder, monkeypatch)
     assert "Nothing was asked: the test side holds no query." in section(page, "Retrieval")
     assert "Nothing was validated" in section(page, "Training")
-    assert "No copies were planted" in section(page, "Copies")
+    assert "No copies were planted: the corpus has fewer than four pictures" in section(page, "Copies")
+    assert "the test side asks nothing, so no rank" in section(page, "At a glance")
     assert "No questions" in section(page, "Any to any")
 
 
