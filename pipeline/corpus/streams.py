@@ -302,7 +302,7 @@ def _headed(text: str, separator: str, needed: Sequence[str], begin: int, quotes
     longer = [row for row in below if len(row) == len(header) + 1]
     widened = 2 * len(longer) > len(below) and not any(len(row) == len(header) for row in below)
     named = widened and all(row[0].strip().isdigit() for row in longer)
-    if named and (of_r or any(row[-1].strip() for row in longer)):  # R's names of rows, which have no header
+    if named and of_r:  # R's names of rows, which have no header; without quotes it may be a comma within a text
         header = [_NO_NAME, *header]
     elif widened and not any(row[-1].strip() for row in longer):  # a separator behind the last cell
         header = [*header, _NO_NAME]

@@ -421,6 +421,8 @@ def test_rows_one_cell_longer_than_the_header_as_r_and_separators_at_ends_make_t
         assert [row["row"] for row in rows] == [*range(2, 10), 11] and list(refused) == ["row 10 of p.csv"]
     _, refused = read(table_of(tmp_path / "p.csv", head, [[*row, "y"] for row in PLAIN], mark))
     assert len(refused) == 9  # what stands there is something
+    commas = [[str(n), "u", "x", f"y {n}", "z.png"] for n in range(9)]
+    assert len(read(table_of(tmp_path / "p.csv", HEADER.strip(), commas))[1]) == 9
 
 
 def test_na_without_quotes_is_none_where_r_wrote_the_table_and_a_name_elsewhere(tmp_path):
