@@ -20,6 +20,8 @@ OTHERS = {
     "chance": "All other users (chance)",
     "best": "The truth itself (best possible)",
 }
+NOISE = 1e-6
+"""What lies within it is of the arithmetic: where all have the same interests, nothing is more than chance."""
 
 
 def shared(measured: Metrics) -> list[Part]:
@@ -35,7 +37,7 @@ def shared(measured: Metrics) -> list[Part]:
             for name in sorted(found["interval_95"], key=lambda name: -found[name])
         ]
         low, high = found["model_less"]["chance"]["interval_95"]
-        verdict = "more than" if low > 0 else "less than" if high < 0 else "no more than"
+        verdict = "more than" if low > NOISE else "less than" if high < -NOISE else "no more than"
         parts.append(
             Table(
                 f"Users have {verdict} chance in common with their {plural(found['top'], 'nearest', 'nearest')}, "

@@ -14,7 +14,13 @@ def measured(low, high):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said"), [(0.05, 0.2, "more than"), (-0.1, 0.1, "no more than"), (-0.2, -0.1, "less than")]
+    ("low", "high", "said"),
+    [
+        (0.05, 0.2, "more than"),
+        (-0.1, 0.1, "no more than"),
+        (-0.2, -0.1, "less than"),
+        (1.2e-7, 1.2e-7, "no more than"),
+    ],
 )
 def test_the_sentence_follows_the_interval(low, high, said):
     (part,) = shared({"interests": measured(low, high)})
