@@ -90,7 +90,13 @@ class serving:
         pages.globals |= {"with_query": lambda path, *_: path}
         clusters = [{"number": n["cluster"], "href": "#", "name": n["name"], "users": 1} for n in points["names"]]
         page = pages.get_template("map.html").render(
-            kind="user", points=len(points["x"]), clusters=clusters, page="map", path="/map", query={}
+            kind="user",
+            held=len(points["x"]),
+            points=len(points["x"]),
+            clusters=clusters,
+            page="map",
+            path="/map",
+            query={},
         )
         answers = {"/map": ("text/html; charset=utf-8", page), "/map.json": ("application/json", json.dumps(points))}
 
