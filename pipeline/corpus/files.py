@@ -180,6 +180,10 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
                 table = _cells_of(table, dialect.escapes).append_column("row", pa.array(numbers))
                 new = unread[told:]  # the reader is ahead of us, and may add more at any time
                 told += len(new)
+                if dialect.surplus:
+                    full = np.array([bool((cell or b"").strip()) for cell in batch.column(last).to_pylist()], bool)
+                    wide = f"{len(header)} columns, expected {len(header) - 1}"
+                    table, new = table.filter(pa.array(~full)), sorted([*new, *((int(n), wide) for n in numbers[full])])
                 yield table, _unread(path, new)
         except pa.ArrowInvalid as error:
             _tell(path, begin - 1, str(error))

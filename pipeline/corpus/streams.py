@@ -172,6 +172,11 @@ class Dialect:
     def header(self) -> list[str]:  # noqa: D102
         return [name.strip(_AROUND) for name in self.written]
 
+    @property
+    def surplus(self) -> bool:
+        """Whether a separator stands behind each row, so that the last column has to be empty."""
+        return self.widened and self.written[-1] == _NO_NAME
+
 
 class Csv(io.RawIOBase):
     """A CSV by the rule: quotes doubled, carriage returns before line feeds alone; `tail` is what came last."""

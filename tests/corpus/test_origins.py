@@ -421,6 +421,12 @@ def test_rows_one_cell_longer_than_the_header_as_r_and_separators_at_ends_make_t
         assert [row["row"] for row in rows] == [*range(2, 10), 11] and list(refused) == ["row 10 of p.csv"]
     _, refused = read(table_of(tmp_path / "p.csv", head, [[*row, "y"] for row in PLAIN], mark))
     assert len(refused) == 9  # what stands there is something
+    # More rows than are looked at: a later one with something behind its last separator is not cut short in silence.
+    many = [[*row[:2], f"{row[2]} {n}", *row[3:], ""] for n, row in enumerate(PLAIN * 8)]
+    many[50][-1] = "y"
+    rows, refused = read(table_of(tmp_path / "p.csv", head, many, mark))
+    assert len(rows) == len(many) - 1 and many[50][2] not in {row["text"] for row in rows}
+    assert refused == {"row 52 of p.csv": ("unreadable row", "row 52 of p.csv: 5 columns, expected 4")}
     commas = [[str(n), "u", "x", f"y {n}", "z.png"] for n in range(9)]
     assert len(read(table_of(tmp_path / "p.csv", HEADER.strip(), commas))[1]) == 9
 
