@@ -183,10 +183,10 @@ def _headline(model: Metrics, joint: Mapping[str, Metrics], asked: Sequence[str]
     rivals = {name: of["joint_performance"] for name, of in joint.items() if name != "model"}
     if rivals:
         best = min(rivals, key=lambda name: rivals[name])
-        word = "ahead of" if model["joint_performance"] < rivals[best] else "behind"
-        title += (
-            f". Joint performance {_value(model, 'joint_performance')}, {word} {METHODS[best]} ({number(rivals[best])})"
-        )
+        own, other = number(model["joint_performance"]), number(rivals[best])
+        ahead = "ahead of" if model["joint_performance"] < rivals[best] else "behind"
+        word = "level with" if own == other else ahead  # a difference that is not shown is none to the reader
+        title += f". Joint performance {_value(model, 'joint_performance')}, {word} {METHODS[best]} ({other})"
     return title
 
 

@@ -222,6 +222,12 @@ def test_of_few_users_nothing_is_told_beyond_chance():
     )
 
 
+@pytest.mark.parametrize(("own", "said"), [(0.43, "ahead of"), (0.5501, "level with"), (0.56, "behind")])
+def test_a_difference_that_is_not_shown_is_neither_ahead_nor_behind(own, said):
+    model, rivals = {"joint_performance": own}, {"bridging": {"joint_performance": 0.55}}
+    assert results._headline(model, rivals, []).endswith(f", {said} Bridging (0.55)")
+
+
 def test_titles_follow_the_figures(fabricated, tmp_path, monkeypatch):
     folder = copied(fabricated, tmp_path / "r")
 
