@@ -1,5 +1,8 @@
 """One thin script per DVC stage: read params and tables, call pipeline/, write tables and metrics."""
 
 from pipeline.running.arithmetic import settle
+from pipeline.running.machine import share_cores
 
-settle()  # before any library is loaded
+# Before any library is loaded.
+settle()
+share_cores()

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.running import engines
 from pipeline.running.arithmetic import settle
+from pipeline.running.machine import share_cores
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -31,7 +32,9 @@ LONGEST = (
 """The files that take longest, by `pytest --durations=60`. Several processes share files out in order: a long one that
 comes last would have one process work while the others wait."""
 
-settle()  # as stages do, so that tests take the code that numba has compiled for these, and the other way round
+# As stages do: tests take the code that numba has compiled for these, and the other way round.
+settle()
+share_cores()
 
 if threads := os.environ.get("OMP_NUM_THREADS"):
     # numba does not heed it, and with its first loop gives the OpenMP that torch shares a thread a core: they wait for

@@ -206,10 +206,11 @@ def _ahead(ray: Any, cpus: int) -> Callable[[], int]:
 
 
 def _environment(cpus: int) -> dict[str, str]:
-    """Of a worker: this process's modules and arithmetic, as many threads as its task has cores, and no engine."""
+    """Of a worker: modules, arithmetic and waiting as in this process, a thread a core of its task, no engine."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     path = os.pathsep.join(filter(None, sys.path))
-    return {"ENGINE": "serial", "PYTHONPATH": path} | settled() | dict.fromkeys(names, str(cpus))
+    waiting = {name: os.environ[name] for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT") if name in os.environ}
+    return {"ENGINE": "serial", "PYTHONPATH": path} | settled() | waiting | dict.fromkeys(names, str(cpus))
 
 
 def _task() -> Callable[..., tuple[Any, float]]:

@@ -21,6 +21,17 @@ def cores() -> int:
     return min(available, int(limit)) if limit.isdigit() and int(limit) > 0 else available
 
 
+def share_cores() -> None:
+    """Have OpenMP's threads (torch, numba, FAISS, scikit-learn) spin but shortly while they wait, then sleep.
+
+    To be called before any of these is loaded. By default they spin for milliseconds. Where another process wants the
+    cores too, they so use up the turn of the very thread that they wait for: beside a busy process training took eight
+    times as long (docs/experiments.md). A choice in the environment stays.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
 def keep_freed_memory() -> None:
     """Let this process keep what large arrays leave, where its C library is glibc; elsewhere nothing happens.
 
