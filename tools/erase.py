@@ -153,15 +153,16 @@ def _traces(users: list[str], posts: list[str], named: Mapping[str, str]) -> Tra
     """
     key, tombstones = Key.held(), Tombstones.held()
     ids = {user for user, name in named.items() if users and (tombstones.user(user) or tombstones.user(name))}
-    ids |= {key.pseudonym("user", user) for user in ids}
-    names = {form for user in users for form in (user, erased.same(user))} | set(posts)
-    names |= {key.pseudonym("user", user) for user in users} | {key.pseudonym("post", post) for post in posts}
+    ids |= {key.pseudonym("user", user) for user in ids} | {form for user in users for form in _pseudonyms(key, user)}
+    published = {key.pseudonym("post", post.strip()) for post in posts}
+    names = {form for user in users for form in (user, erased.same(user))} | set(posts) | published
     names |= ids | {f"@{named[user]}" for user in ids & set(named)}
     own, images, people = set[str](), set[str](), set[str]()
     if CORPUS.is_dir():
         held = POSTS.read(CORPUS)
         by_id = pc.is_in(held["user_id"], pa.array(sorted(ids), pa.string()))
-        gone = pc.or_(pc.is_valid(tombstones.of(held["user_id"], held["post_id"], {})), by_id)
+        by_post = pc.is_in(held["post_id"], pa.array(sorted(published), pa.string()))
+        gone = pc.or_(pc.is_valid(tombstones.of(held["user_id"], held["post_id"], {})), pc.or_(by_id, by_post))
         theirs, others = held.filter(gone), held.filter(pc.invert(gone))
         own = set(theirs["post_id"].to_pylist())
         if users:
@@ -174,6 +175,11 @@ def _traces(users: list[str], posts: list[str], named: Mapping[str, str]) -> Tra
     return Traces(sorted(name for name in names if len(name) >= SHORTEST), own, images, people)
 
 
+def _pseudonyms(key: Key, user: str) -> set[str]:
+    """Those of an id as somebody may give it: by its pseudonym `Anna` is not `anna`, by its tombstone it is."""
+    return {key.pseudonym("user", form) for form in (user, user.strip().lstrip("@"), erased.same(user))}
+
+
 def _strangers(users: list[str], posts: list[str], hashes: list[str], named: Mapping[str, str]) -> Iterator[str]:
     """Tell of whom and of what nothing is known, by the place where they were named, as the receipt has no name."""
     tombstones, held = Tombstones.held(), POSTS.read(CORPUS) if CORPUS.is_dir() else POSTS.empty()
@@ -181,6 +187,10 @@ def _strangers(users: list[str], posts: list[str], hashes: list[str], named: Map
         posts, hashes = [], hashes[: len(users)] if named else []
     people = {*held["user_id"].unique().to_pylist(), *named, *named.values()}
     known = {*map(tombstones.user, people), *map(tombstones.post, held["post_id"].to_pylist())}
+    # Of a table with pseudonyms, as no tombstone is of a pseudonym that nobody gave.
+    key, there = Key.held(), {*held["user_id"].unique().to_pylist(), *held["post_id"].to_pylist()}
+    published = [_pseudonyms(key, user) for user in users] + [{key.pseudonym("post", post.strip())} for post in posts]
+    known |= {digest for digest, forms in zip(hashes, published, strict=False) if forms & there}
     if unknown := [str(at) for at, digest in enumerate(hashes, start=1) if digest not in known]:
         yield (
             f"NOT FOUND: of the {len(users + posts)} that you named, {plural(len(unknown), 'is', 'are')} not in the "

@@ -62,6 +62,30 @@ def test_who_was_erased_does_not_come_back_at_the_import(pseudonyms, tmp_path, m
     assert hits(folder, [GONE]) == []  # mentions and links in others' texts are gone too
 
 
+@pytest.mark.parametrize("pseudonyms", ["keep", "keyed"])
+def test_of_a_table_their_posts_are_looked_for_whoever_is_named_by_the_id_in_it(pseudonyms, tmp_path, monkeypatch):
+    folder = planted(tmp_path)
+    if pseudonyms == "keep":
+        keep(folder)
+    monkeypatch.chdir(folder)
+    run(folder, FIRST)
+    key, held = Key.held(), POSTS.read(folder / "data/corpus/posts").to_pylist()
+    user, post = GONE, f"{PEOPLE[2]}-post-2"
+    if pseudonyms == "keyed":
+        user, post = key.pseudonym("user", user), key.pseudonym("post", post)
+    theirs = {row["post_id"] for row in held if row["user_id"] == user or row["post_id"] == post}
+    assert len(theirs) == 20 + 1
+    asked = [f"@{GONE}", "nobody at all"], [f"{PEOPLE[2]}-post-2", "no post"]
+    hashes = erased.add(*asked)
+    (told,) = erase._strangers(*asked, hashes, {})
+    assert "of the 4 that you named, 2 are not in the corpus (number 2, 4)" in told
+    traces = erase._traces(*asked, {})
+    assert traces.posts == theirs and {user, post} <= set(traces.names)
+    said = {row["text"] for row in held if row["post_id"] in theirs and row["text"]}
+    others = {row["text"] for row in held if row["post_id"] not in theirs}
+    assert {text for text in said - others if len(text) >= erase.TEXT} <= set(traces.names)
+
+
 def test_a_tombstone_knows_a_person_by_name_and_by_pseudonym_and_names_nobody(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert not Tombstones.held() and not (tmp_path / ".private").exists()
