@@ -185,10 +185,11 @@ def _strangers(users: list[str], posts: list[str], hashes: list[str], named: Map
     tombstones, held = Tombstones.held(), POSTS.read(CORPUS) if CORPUS.is_dir() else POSTS.empty()
     if not held.num_rows:  # before the first run an export alone tells of people, and of no posts
         posts, hashes = [], hashes[: len(users)] if named else []
-    people = {*held["user_id"].unique().to_pylist(), *named, *named.values()}
-    known = {*map(tombstones.user, people), *map(tombstones.post, held["post_id"].to_pylist())}
+    held_users, held_posts = held["user_id"].unique().to_pylist(), held["post_id"].to_pylist()
+    people = {*held_users, *named, *named.values()}
+    known = {*map(tombstones.user, people), *map(tombstones.post, held_posts)}
     # Of a table with pseudonyms, as no tombstone is of a pseudonym that nobody gave.
-    key, there = Key.held(), {*held["user_id"].unique().to_pylist(), *held["post_id"].to_pylist()}
+    key, there = Key.held(), {*held_users, *held_posts}
     published = [_pseudonyms(key, user) for user in users] + [{key.pseudonym("post", post.strip())} for post in posts]
     known |= {digest for digest, forms in zip(hashes, published, strict=False) if forms & there}
     if unknown := [str(at) for at, digest in enumerate(hashes, start=1) if digest not in known]:

@@ -445,38 +445,22 @@ def test_na_without_quotes_is_none_where_r_wrote_the_table_and_a_name_elsewhere(
 
 
 def test_of_tabs_quotes_may_be_letters_and_backslashes_those_of_databases(tmp_path):
+    def of_tabs(rows):
+        return read(table_of(tmp_path / "p.tsv", HEADER.strip().replace(",", "\t"), rows, "\t"))
+
+    def of_texts(texts):
+        return of_tabs([[*r[:2], t, r[3]] for r, t in zip(PLAIN, texts, strict=True)])
+
     texts = ['"begins', 'an inch: 5"', 'he said "hi" there', "plain", *("x",) * 5]
-    rows, refused = read(
-        table_of(
-            tmp_path / "p.tsv",
-            HEADER.strip().replace(",", "\t"),
-            [[*r[:2], t, r[3]] for r, t in zip(PLAIN, texts, strict=True)],
-            "\t",
-        )
-    )
+    rows, refused = of_texts(texts)
     assert [row["text"] for row in rows] == texts and not refused
     told = [r"one\ntwo", r"a\tb", r"C:\\new", r"\N", *("x",) * 5]
-    rows, refused = read(
-        table_of(
-            tmp_path / "p.tsv",
-            HEADER.strip().replace(",", "\t"),
-            [[*r[:2], t, r[3]] for r, t in zip(PLAIN, told, strict=True)],
-            "\t",
-        )
-    )
+    rows, refused = of_texts(told)
     assert [row["text"] for row in rows][:4] == ["one\ntwo", "a\tb", r"C:\new", None] and not refused
     told[4] = r"C:\Users\new"  # no database writes this
-    rows, _ = read(
-        table_of(
-            tmp_path / "p.tsv",
-            HEADER.strip().replace(",", "\t"),
-            [[*r[:2], t, r[3]] for r, t in zip(PLAIN, told, strict=True)],
-            "\t",
-        )
-    )
+    rows, _ = of_texts(told)
     assert [row["text"] for row in rows][:2] == told[:2]
-    quoted = [['"p1"', '"u"', '"a\tb\nc"', ""], ['"p2"', '"u"', '"he said "hi" there"', ""]]
-    rows, _ = read(table_of(tmp_path / "p.tsv", HEADER.strip().replace(",", "\t"), quoted, "\t"))
+    rows, _ = of_tabs([['"p1"', '"u"', '"a\tb\nc"', ""], ['"p2"', '"u"', '"he said "hi" there"', ""]])
     assert rows[0]["text"] == "a\tb\nc"
 
 

@@ -44,12 +44,18 @@ def hits(folder, names):
     return search.end().hits
 
 
-@pytest.mark.parametrize("pseudonyms", ["keep", "keyed"])
-def test_who_was_erased_does_not_come_back_at_the_import(pseudonyms, tmp_path, monkeypatch):
+@pytest.fixture(params=["keep", "keyed"])
+def corpus(request, tmp_path, monkeypatch):
+    """The folder of a planted corpus, which is the working directory, and its `corpus.pseudonyms`."""
     folder = planted(tmp_path)
-    if pseudonyms == "keep":
+    if request.param == "keep":
         keep(folder)
     monkeypatch.chdir(folder)
+    return folder, request.param
+
+
+def test_who_was_erased_does_not_come_back_at_the_import(corpus):
+    folder, _ = corpus
     erased.add([f"@{GONE.upper()}"], [f"{PEOPLE[2]}-post-2"])
     run(folder, FIRST)
     posts = POSTS.read(folder / "data/corpus/posts")
@@ -62,12 +68,8 @@ def test_who_was_erased_does_not_come_back_at_the_import(pseudonyms, tmp_path, m
     assert hits(folder, [GONE]) == []  # mentions and links in others' texts are gone too
 
 
-@pytest.mark.parametrize("pseudonyms", ["keep", "keyed"])
-def test_of_a_table_their_posts_are_looked_for_whoever_is_named_by_the_id_in_it(pseudonyms, tmp_path, monkeypatch):
-    folder = planted(tmp_path)
-    if pseudonyms == "keep":
-        keep(folder)
-    monkeypatch.chdir(folder)
+def test_of_a_table_their_posts_are_looked_for_whoever_is_named_by_the_id_in_it(corpus):
+    folder, pseudonyms = corpus
     run(folder, FIRST)
     key, held = Key.held(), POSTS.read(folder / "data/corpus/posts").to_pylist()
     user, post = GONE, f"{PEOPLE[2]}-post-2"
