@@ -25,7 +25,7 @@ LONGEST = (
     *("explore/test_in_browser.py", "embedding/test_processes.py", "privacy/test_pseudonyms.py"),
     *("stages/test_leaks.py", "tools/test_tools.py", "stages/test_train.py", "embedding/test_training.py"),
     *("copies/test_looks.py", "privacy/test_erasure.py", "encoding/test_encoders.py", "explore/test_people.py"),
-    *("corpus/test_origins.py", "join/test_join.py", "report/test_report.py", "exports/test_formats.py"),
+    *("corpus/test_cells.py", "join/test_join.py", "report/test_report.py", "exports/test_formats.py"),
     *("corpus/test_synthetic.py", "split/test_cut.py", "tools/test_pr_report.py", "space/test_sentences.py"),
     *("text/test_lemmas.py", "exports/test_end_to_end.py"),
 )
