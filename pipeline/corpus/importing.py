@@ -109,10 +109,21 @@ def import_corpus(
     told = _write_posts(choice, rows, kept, folder / "posts", folder / "details")
     USERS.write(users, folder / "users")
     images = _write_images(pictures, choice.all_images(), folder / "images")
+    metrics = {"rows_in": rows_in, **_metrics(choice, kept, rejects), "told_of_posts": told, "images": images}
+    metrics |= {"users_in": choice.users_in, **_metrics_of_users(users, rejects)}
+    if (beyond := rejects.posts["beyond the limit of posts per user"]) and max_posts:
+        log.info("%d posts are beyond corpus.max_posts_per_user, %d, and left out", beyond, max_posts)
+    log.info("%d of %d posts, %d users, %d images", len(kept), rows_in, users.num_rows, images)
+    for sentence in (*telling.doubts(choice.posts_of_users()), *telling.losses(metrics, why)):
+        log.warning(sentence)
+    return metrics
+
+
+def _metrics(choice: Choice, kept: Rows, rejects: Rejects) -> dict[str, Any]:
+    """What stays of the posts, and what does not."""
     has_text, shown = choice.has_text[kept], choice.pictures_held()[kept]
     has_image = shown > 0
-    metrics: dict[str, Any] = {
-        "rows_in": rows_in,
+    return {
         "rows_out": len(kept),
         "rejected": _most_first(rejects.posts),
         "posts": {
@@ -121,26 +132,23 @@ def import_corpus(
             "with_both": int((has_text & has_image).sum()),
             "with_several_images": int((shown > 1).sum()),
         },
-        "told_of_posts": told,
         "pictures_left_out_of_posts_that_stay": _most_first(rejects.pictures),
-        "images": images,
-        "users_in": choice.users_in,
+    }
+
+
+def _metrics_of_users(users: pa.Table, rejects: Rejects) -> dict[str, Any]:
+    """Of the rows of USERS that stay. Interests are counted, not named: the file of metrics is in Git, and a label may
+    be what a single person wrote of themselves.
+    """
+    return {
         "users": users.num_rows,
-        "users_described": int(pc.sum(pc.greater(pc.list_value_length(users["interests"]), 0)).as_py() or 0),
         "users_rejected": _most_first(rejects.users),
         "brands": pc.sum(users["brand"]).as_py() or 0,
-        # Counted, not named: this file is in Git, and a label may be what a single person wrote of themselves.
         "interests": {
             "different": len(users["interests"].combine_chunks().flatten().unique()),
             "users_with_some": int((pc.list_value_length(users["interests"]).to_numpy() > 0).sum()),
         },
     }
-    if (beyond := rejects.posts["beyond the limit of posts per user"]) and max_posts:
-        log.info("%d posts are beyond corpus.max_posts_per_user, %d, and left out", beyond, max_posts)
-    log.info("%d of %d posts, %d users, %d images", len(kept), rows_in, users.num_rows, images)
-    for sentence in (*telling.doubts(choice.posts_of_users()), *telling.losses(metrics, why)):
-        log.warning(sentence)
-    return metrics
 
 
 def _is_there(source: Source, name: str) -> bool:
