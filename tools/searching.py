@@ -1,7 +1,7 @@
 """Where names still stand: every byte of files looked through, also of what is packed in them.
 
 Parquet is read column by column, Arrow by its buffers; zips (and npz), gzip, bzip2, xz and zstd are unpacked, one in
-another too; Git's objects are read as they are unpacked. Letters of both cases count as one. A name is looked for as it
+another too; Git's objects are read as they are unpacked. a to z of both cases count as one. A name is looked for as it
 is, as JSON, HTML, URLs and YAML escape it, and in UTF-16; a hit says where and which of the names, by number, not what.
 """
 
@@ -26,8 +26,9 @@ import pyarrow.parquet as pq
 _DEEP = 4
 """Packings within one another that are opened."""
 _PIECE = 64 << 20
-_MANY, _FEW, _WINDOW = 200, 5, 4 << 20
-"""From how many forms on these are sifted first, by how few of their letters, in how many bytes at once."""
+_WINDOW, _HEAD, _GRAMS, _BITS = 1 << 18, 256, 16, 22
+"""In how many bytes at once forms are sifted, by how many first bytes of theirs, by how many pieces of these, hashed to
+how many bits. The smaller the window, the fewer forms have all their pieces in it by chance."""
 
 
 class Hit(NamedTuple):
@@ -54,11 +55,13 @@ class Search:
     def __init__(self, names: Iterable[str]) -> None:
         self._forms: list[tuple[int, bytes]] = []
         for number, name in enumerate(names):
-            written = {name, html.escape(name), quote(name), json.dumps(name)[1:-1], quote(name, safe="")}
+            cases = {name, name.lower(), name.upper()}
+            written = cases | {html.escape(name) for name in cases} | {json.dumps(name)[1:-1] for name in cases}
+            written |= {quote(name, safe=safe) for name in cases for safe in ("/", "")}
             forms = {form.encode("utf-8", "surrogatepass") for form in written}
-            forms |= {name.encode("utf-16-le", "surrogatepass")}
+            forms |= {name.encode("utf-16-le", "surrogatepass") for name in cases}
             self._forms += [(number, form.lower()) for form in forms if form]
-        self._codes = _rarer([form[:_FEW] for _, form in self._forms], [form[-_FEW:] for _, form in self._forms])
+        self._sieves = [_Sieve.of(size, [form for _, form in self._forms]) for size in (8, 4)]
         self._longest = max((len(form) for _, form in self._forms), default=1)
         self._files = self._size = 0
         self._hits: dict[Hit, None] = {}
@@ -142,36 +145,57 @@ class Search:
     def _look(self, data: bytes, told: str, inside: str) -> None:
         self._size += len(data)
         lowered = data.lower()
-        for number, form in self._likely(lowered):
-            if form in lowered:
-                self._hits[Hit(number, told, inside)] = None
-
-    def _likely(self, data: bytes) -> list[tuple[int, bytes]]:
-        """The forms whose first or last letters stand anywhere in `data`: of many names few are looked for whole."""
-        if len(self._forms) < _MANY:
-            return self._forms
-        found = np.array([len(form) < _FEW for _, form in self._forms])
-        for begin in range(0, len(data), _WINDOW):
-            letters = np.frombuffer(data[begin : begin + _WINDOW + _FEW - 1], np.uint8).astype(np.uint64)
-            codes = np.zeros(max(0, len(letters) - _FEW + 1), np.uint64)
-            for at in range(_FEW):
-                codes |= letters[at : at + len(codes)] << np.uint64(8 * at)
-            found |= np.isin(self._codes, codes)
-        return [self._forms[at] for at in np.flatnonzero(found)]
+        left = np.ones(len(self._forms), bool)
+        for begin in range(0, len(lowered), _WINDOW):
+            end = begin + _WINDOW
+            likely = left.copy()
+            for sieve in self._sieves:
+                likely[sieve.rows] &= sieve.passed(lowered[begin : end + _HEAD])
+            for at in np.flatnonzero(likely):
+                number, form = self._forms[at]
+                if lowered.find(form, begin, end + len(form)) >= 0:
+                    self._hits[Hit(number, told, inside)] = None
+                    left[at] = False
 
     def end(self) -> Searched:
         """What was looked through and found so far."""
         return Searched(self._files, self._size, list(self._hits), list(self._unread))
 
 
-def _rarer(firsts: list[bytes], lasts: list[bytes]) -> np.ndarray:
-    """Of each form's first and last letters those that fewer forms share, as numbers: names may all begin alike."""
-    codes = np.array([[int.from_bytes(part, "little") for part in parts] for parts in (firsts, lasts)], np.uint64)
-    shared = []
-    for row in codes:
-        _, of, counts = np.unique(row, return_inverse=True, return_counts=True)
-        shared.append(counts[of])
-    return np.where(shared[0] <= shared[1], *codes)
+class _Sieve(NamedTuple):
+    """Which forms cannot begin in a window of bytes, as not all pieces of theirs are in it: one pass for any number."""
+
+    size: int
+    """Bytes of a piece: 8 or 4."""
+    rows: np.ndarray
+    """The forms (n,) that are long enough for such pieces, and not for longer ones."""
+    pieces: np.ndarray
+    """Of each, the hashes (n, _GRAMS) of pieces from all over its head; of a short one some stand there again."""
+
+    @classmethod
+    def of(cls, size: int, forms: list[bytes]) -> "_Sieve":
+        """The sieve of those among `forms` that have `size` bytes; of 8 and more, where `size` is 8."""
+        rows = [at for at, form in enumerate(forms) if min(len(form), 8) // 4 * 4 == size]
+        pieces = np.empty((len(rows), _GRAMS), np.intp)
+        for row, at in enumerate(rows):
+            head = forms[at][:_HEAD]
+            begins = np.linspace(0, len(head) - size, _GRAMS).astype(int)
+            pieces[row] = _hashed(np.array([int.from_bytes(head[b : b + size], "little") for b in begins], np.uint64))
+        return cls(size, np.array(rows, np.intp), pieces)
+
+    def passed(self, window: bytes) -> np.ndarray:
+        """Of each of the forms, whether all its pieces are, or share their hash with what is, in `window` (n,)."""
+        seen = np.zeros(1 << _BITS, bool)
+        for begin in range(self.size if len(self.rows) else 0):
+            count = max(0, len(window) - begin) // self.size
+            seen[_hashed(np.frombuffer(window, f"<u{self.size}", count, begin if count else 0))] = True
+        return np.asarray(seen[self.pieces].all(axis=1))
+
+
+def _hashed(codes: np.ndarray) -> np.ndarray:
+    """Numbers (n,) of 32 or 64 bits in _BITS of them, by Fibonacci hashing."""
+    mixed = codes.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - _BITS)
+    return mixed.astype(np.intp)
 
 
 def _packing(head: bytes) -> str | None:
