@@ -32,7 +32,10 @@ class Took(NamedTuple):
         most = ", ".join(f"{name} {s / 36 / self.hours:.0f} %" for name, s in list(self.seconds.items())[:3])
         left = ""
         if self.without:
-            left = f"; {plural(self.without, 'stage')} came out of DVC's cache, whose time is not counted"
+            left = (
+                f"; nor what the results of {plural(self.without, 'stage')} once took that were there already, in Git "
+                "or in DVC's cache"
+            )
         return (
             f"{self.hours:.2f} hours of a core, measured ({most}); that is some {self.hours * WATTS / 1000:.2g} kWh at "
             f"an assumed {WATTS} W a core. A GPU, the rest of the machine, cooling and earlier attempts are not in it"
