@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"\n{kind}\n")
         if not rows:
             sys.stdout.write("  none" + (f" that fits {' and '.join(given.where)}" if given.where else "") + "\n")
-        for row in rows:
+        for row in sorted(rows, key=lambda row: not row["above_chance"]):  # of each sort the nearest first
             said = "; ".join(clip(post["text"], 40) for post in row.get("because", ())) or clip(row.get("text", ""), 80)
             remarks = ["may be chance"] * (not row["above_chance"]) + ["held out"] * row["held_out"]
             name = row["id"][:12] if row["kind"] == "image" else clip(row["name" if kind == "users" else "id"], 60)

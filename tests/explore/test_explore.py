@@ -8,15 +8,18 @@ import shutil
 import urllib.parse
 from html import unescape
 
+import numpy as np
 import pytest
 
 pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
+from explore import ask
 from explore.__main__ import main as serve_command
 from explore.forms import as_csv
 from explore.guard import HEADERS
 from explore.views import Views, address
+from pipeline.space.chance import Nothing
 from pipeline.space.space import Space
 from pipeline.tables.corpus import IMAGES
 from tests.explore.serving import POST, USER, form, pages, read, serving
@@ -155,6 +158,28 @@ def test_the_json_of_a_search_has_its_schema(served):
     assert [row["id"] for row in found["answers"]["users"]] == [
         answer.id for answer in served.space.search("tiger paw xyzzy", kind="user", top=3)
     ]
+
+
+def test_answers_that_may_be_chance_follow_the_others_and_each_sort_has_the_nearest_first(served, monkeypatch, capsys):
+    monkeypatch.setattr(Nothing, "chance", lambda self, surplus: 1.0 - np.arange(len(surplus)) % 2)
+    asked = "q=tiger+paw&kind=text&kind=user&top=5"
+    answers = served.json(f"/search.json?{asked}")["answers"]
+    page = served.get(f"/search?{asked}")[2].decode()
+    assert ask.main(["tiger paw", "--kind", "text", "--kind", "user", "--data", str(served.space.data)]) == 0
+    shell = capsys.readouterr().out
+    for kind, rows in answers.items():
+        assert [row["above_chance"] for row in rows] == [False, True] * 2 + [False]
+        assert [row["cosine"] for row in rows] == sorted((row["cosine"] for row in rows), reverse=True)
+        nearer, further = rows[1::2], rows[::2]
+        part = page.partition(f'id="{kind}"')[2].partition("</section>")[0]
+        above, note, below = part.partition("may be chance")
+        assert note and "The following" in above
+        for listed, said in ((nearer, above), (further, below)):
+            places = [said.index(f'href="{row["href"]}"') for row in listed]
+            assert places == sorted(places)
+        lines = shell.partition(f"\n{kind}\n")[2].splitlines()[:5]
+        for line, row in zip(lines, [*nearer, *further], strict=True):
+            assert row["id"] in line and ("may be chance" in line) == (row in further)
 
 
 def test_several_words_that_are_spelled_wrong_are_mended_at_once(served):
