@@ -18,6 +18,24 @@ HALF = re.compile(
 )
 """Half of an emoji, as programs leave it that cut a text between the two: it stands for nothing."""
 
+MONGO = re.compile(rb'"\$(?:oid|date|numberLong|numberInt|numberDouble|numberDecimal)"\s*:')
+"""What shows that MongoDB wrote a document: its kinds of values that JSON has none for stand in objects."""
+
+
+def without_kinds(value: Any) -> Any:
+    """A value of MongoDB's JSON as plain JSON has it: of `{"$oid": "65"}` and the like what is inside."""
+    if isinstance(value, list):
+        return [without_kinds(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return unkind({key: without_kinds(one) for key, one in value.items()})
+
+
+def unkind(value: dict[str, Any]) -> Any:
+    """An object of JSON, or what is in it where it is but a value of MongoDB's with its kind."""
+    key = next(iter(value)) if len(value) == 1 else ""
+    return value[key] if key[:1] == "$" and MONGO.match(f'"{key}":'.encode()) else value
+
 
 def values(text: str, decoder: json.JSONDecoder) -> Iterator[Any]:
     """The values in `text`, one after the other, those of lists one by one; a ValueError for what is broken or cut off.

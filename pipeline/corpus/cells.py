@@ -15,7 +15,8 @@ without loss it is refused.
   separated by `;`, or, where no cell has one, by `|`, or else by commas, these also as Chinese and Japanese have them.
   Lists of other things than names, and lists that were cut off, are refused.
 - times: ISO 8601; Unix time in s, ms, µs or ns, told apart by its size; 20240501100000; RFC 2822; as Twitter and
-  JavaScript write it; with the month in English letters. UTC where no zone is given. Days and months in figures alone
+  JavaScript write it; otherwise with the year first, or the month in English letters, as `pipeline.common.times` has
+  it. UTC where no zone is given. Days and months in figures alone
   (05/01/2024) are refused, unless the year comes first; 0000-00-00 is MySQL's none, 0001-01-01 that of C#, 1970-01-01
   that of whoever has 0 for it. What lies after 2199 is no time of a post.
 """
@@ -28,13 +29,13 @@ import re
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.common.times import moment
 from pipeline.corpus.names import folded
 from pipeline.corpus.rounded import ROUNDED
 from pipeline.running.errors import UserError
@@ -78,7 +79,6 @@ _NEVER = (
     r"^$|^(nan|NaN|NaT|<NA>|NA|[Nn]/[Aa]|[Nn]one|null|NULL|-|-1|0|(0000-00-00|0001-01-01)([ T]00:00:00(\.0+)?Z?)?)$"
 )
 _DATE, _ZONE = r"^\d{4}-\d\d-\d\d$", r":.*(Z|[+-]\d\d(:?\d\d)?)$"
-_HALF = re.compile(r"(?<=\d)\s*([aApP])\.?[mM]\b\.?")
 _UTC = pa.timestamp("us", "UTC")
 _TWITTER, _AS_TWITTER = "%a %b %d %H:%M:%S %z %Y", r"[A-Z][a-z]{2} [A-Z][a-z]{2} "
 _COMPACT = re.compile(r"(?:19[789]|20\d)\d\d{4}(?:\d{4}(?:\d\d)?)?")
@@ -87,7 +87,6 @@ _SHORT = ((r"^(\d{4}-)(\d-)", r"\10\2"), (r"^(\d{4}-\d\d-)(\d)($|[T ])", r"\10\2
 _EAST = {"WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9,
          "EDT": -4, "EST": -5, "CDT": -5, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8}  # fmt: skip
 """Hours of the zones whose letters mean one: not CST, BST, IST."""
-_OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d)")
 _LAST = datetime(2200, 1, 1)
 """What is later is a mark for none, or of another calendar."""
 _FIRST = 10**8
@@ -248,7 +247,7 @@ def _otherwise(written: pa.ChunkedArray, asked: pa.ChunkedArray) -> list[datetim
     found: list[datetime | None] = [None if pd.isna(t) else t.to_pydatetime() for t in twitter]
     for at, value in enumerate(values):
         if found[at] is None and isinstance(value, str):
-            found[at] = _unix(value) if value[:1].isdigit() and " " not in value else _letter(value)
+            found[at] = _unix(value) or moment(value)
     return found
 
 
@@ -271,25 +270,6 @@ def _unix(value: str) -> datetime | None:
         return datetime.fromtimestamp(micros // 10**6, UTC).replace(microsecond=micros % 10**6, tzinfo=None)
     except (OverflowError, ValueError, OSError):
         return None
-
-
-def _letter(value: str) -> datetime | None:
-    """A time with its month in letters, as RFC 2822, feeds and JavaScript have it, also by twelve hours a day."""
-    value = _OFFSET.sub("", value)
-    half = _HALF.search(value)
-    if half:
-        value = value[: half.start()] + value[half.end() :]
-    if ":" not in value:
-        value += " 00:00"
-    try:
-        found = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
-        return None
-    if half:
-        if not 1 <= found.hour <= 12:
-            return None
-        found = found.replace(hour=found.hour % 12 + 12 * (half[1] in "pP"))
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
 
 
 def _instant(text: str | None) -> pa.Scalar | None:

@@ -1,4 +1,4 @@
-"""Files of rows, read in pieces: Parquet, CSV and JSON, packed or not (`pipeline.corpus.streams`).
+"""Files of rows, read in pieces: Parquet, Arrow, CSV and JSON, packed or not (`pipeline.corpus.packing`, `.streams`).
 
 A row that cannot be read is rejected, with its place; a file that cannot, or that lacks a column, is a UserError. Rows
 are counted as a spreadsheet counts them, a CSV's header being row 1; blank lines do not count, save in JSON, where a
@@ -7,7 +7,8 @@ row is a line (of a list, an element).
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pipeline.corpus import streams
+from pipeline.corpus import packing, streams
 from pipeline.corpus.json_rows import as_text, each_object, objects
-from pipeline.corpus.streams import Csv, Dialect, Told, dialect_of
+from pipeline.corpus.packing import Told
+from pipeline.corpus.streams import Csv, Dialect, dialect_of
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 from pipeline.tables.corpus import REJECTED
 from pipeline.tables.table import content_bytes
@@ -37,17 +39,23 @@ def read(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
     """The rows of a table, with the columns `row`, `needed` and `optional` (null where the file has none)."""
     readers: dict[str, Callable[[Path, Sequence[str], Sequence[str]], Pieces]] = {
         ".parquet": _read_parquet,
-        **dict.fromkeys((".csv", ".tsv", ".tab"), _read_csv),
-        **dict.fromkeys((".jsonl", ".ndjson", ".json"), _read_json),
+        **dict.fromkeys((".arrow", ".feather"), _read_arrow),
+        **dict.fromkeys(packing.TEXTS[:4], _read_csv),
+        **dict.fromkeys(packing.TEXTS[4:], _read_json),
     }
-    kind = streams.kind_of(path)
     if path.is_dir():
-        raise UserError(f"{path} is a folder; expected one file. Join its parts, or name one of them.")
+        raise UserError(
+            f"{path} is a folder; expected one file. Name one of its parts; or set corpus.source to export, which "
+            "reads all that lie in a folder."
+        )
+    kind = packing.kind_of(path)
     if kind in WORKBOOKS:
         raise UserError(f"{path} is a spreadsheet's own file: {OF_WORKBOOK}.")
-    if kind not in readers or (kind == ".parquet" and path.suffix.lower() in streams.PACKED):
-        packed = ", ".join(streams.PACKED)
-        raise UserError(f"{path}: expected a file that ends in {', '.join(readers)} (all but .parquet also {packed}).")
+    if kind not in readers or (kind not in packing.TEXTS and path.suffix.lower() in packing.PACKED):
+        packed = ", ".join((*packing.PACKED, ".zip"))
+        raise UserError(
+            f"{path}: expected a file that ends in {', '.join(readers)} (those of text also in {packed} behind it)."
+        )
     for rows, refused in readers[kind](path, needed, optional):
         for name in optional:
             if name not in rows.column_names:
@@ -85,20 +93,44 @@ def _unread(path: Path, rows: Sequence[tuple[int, str]]) -> pa.Table:
 
 
 def _read_parquet(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
-    begin = 1
-    try:
+    with _read_as("Parquet", path):
         file = pq.ParquetFile(path)
         _check_columns(path, needed, optional, file.schema_arrow.names)
         columns = [*needed, *(name for name in optional if name in file.schema_arrow.names)]
         rows, repeated = _packed(file.metadata, columns)
         file = pq.ParquetFile(path, read_dictionary=repeated)
-        for batch in file.iter_batches(rows, columns=columns):
-            for part in _light(batch):
-                numbers = pa.array(np.arange(begin, begin + len(part)))
-                begin += len(part)
-                yield _plain_lists(pa.Table.from_batches([part])).append_column("row", numbers), REJECTED.empty()
+        yield from _numbered(file.iter_batches(rows, columns=columns))
+
+
+def _read_arrow(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
+    """Arrow's file, which Feather is, or a stream of its batches."""
+    with _read_as("Arrow", path), pa.memory_map(str(path)) as source:
+        is_file = source.read(6) == b"ARROW1"
+        source.seek(0)
+        reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+        _check_columns(path, needed, optional, reader.schema.names)
+        columns = [*needed, *(name for name in optional if name in reader.schema.names)]
+        batches = (reader.get_batch(at) for at in range(reader.num_record_batches)) if is_file else reader
+        yield from _numbered(batch.select(columns) for batch in batches)
+
+
+@contextmanager
+def _read_as(kind: str, path: Path) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path} cannot be read as Parquet: {error}") from None
+        what = packing.other(path) or kind
+        told = f"{path} cannot be read as {kind}: {error}" if what.startswith(kind) else f"{path} is {what}."
+        raise UserError(told) from None
+
+
+def _numbered(batches: Iterable[pa.RecordBatch]) -> Pieces:
+    begin = 1
+    for batch in batches:
+        for part in _light(batch):
+            numbers = pa.array(np.arange(begin, begin + len(part)))
+            begin += len(part)
+            yield _plain_lists(pa.Table.from_batches([part])).append_column("row", numbers), REJECTED.empty()
 
 
 def _packed(about: pq.FileMetaData, columns: Sequence[str]) -> tuple[int, list[str]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.common import json_values
-from pipeline.corpus import streams
+from pipeline.corpus import packing, streams
 from pipeline.corpus.cells import LISTS
-from pipeline.corpus.streams import Told
+from pipeline.corpus.packing import Told
 from pipeline.running.errors import UserError
 from pipeline.tables.details import TOLD
 
@@ -24,7 +24,7 @@ def objects(path: Path, stream: Told) -> Iterator[object]:
             whole = _loaded(text)
             yield from whole if isinstance(whole, list) else [whole]
         except (ValueError, RecursionError) as error:
-            if head[:1] == b"[" and streams.kind_of(path) != ".json":
+            if head[:1] == b"[" and packing.kind_of(path) != ".json":
                 yield from text.split(b"\n")
                 return
             try:
@@ -57,8 +57,10 @@ def each_object(part: list[tuple[int, object]], needed: Sequence[str]) -> Iterat
             yield from ((number, one),) if inner is None else enumerate(inner, start=1)
 
 
-def _within(whole: dict[str, Any], needed: Sequence[str]) -> list[Any] | None:
-    """The rows in an object that holds them all: a list within it, or columns, as pandas writes a table by default."""
+def _within(whole: dict[str, Any], needed: Sequence[str], deep: int = 3) -> list[Any] | None:
+    """The rows in an object that holds them all: a list within it, however `deep`, or columns, as pandas writes a table
+    by default.
+    """
     columns = [whole.get(name) for name in needed]
     if all(isinstance(column, dict) for column in columns):
         held = {name: column for name, column in whole.items() if isinstance(column, dict)}
@@ -72,7 +74,9 @@ def _within(whole: dict[str, Any], needed: Sequence[str]) -> list[Any] | None:
     if any(column is not None for column in columns):
         return None
     lists = (value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict))
-    return next((value for value in lists if set(needed) <= set(value[0])), None)
+    inner = (value for value in whole.values() if isinstance(value, dict)) if deep else ()
+    found = next((value for value in lists if set(needed) <= set(value[0])), None)
+    return found or next(filter(None, (_within(value, needed, deep - 1) for value in inner)), None)
 
 
 def _loaded(text: bytes) -> Any:
@@ -83,7 +87,7 @@ class _Written(str):
     """A number of JSON as it is written."""
 
 
-_DECODER = json.JSONDecoder(parse_float=_Written, parse_constant=lambda _: None)
+_DECODER = json.JSONDecoder(parse_float=_Written, parse_constant=lambda _: None, object_hook=json_values.unkind)
 """Numbers with a point or exponent stay as they are written: an id must not be rounded here."""
 
 

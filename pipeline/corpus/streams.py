@@ -1,60 +1,30 @@
-r"""How files of rows are opened: packed or not, in UTF-8 or UTF-16, and CSV as each program writes it.
+r"""CSV as each program writes it.
 
-Names end in what they hold, then in how it is packed: `posts.csv.gz`. Whether and how a file is packed its first bytes
-tell, since browsers unpack on the way and leave the name. UTF-16 and UTF-32 are known by their mark, or by the zero
-bytes that every letter of a header has there. Of a CSV are found out: its separator, from which
-header makes most sense; whether quotes within quotes are doubled, as is the rule, or stand behind a backslash, as Spark
-and MySQL write them; whether rows end in a line feed, so that a carriage return alone is part of a text. What is handed
-on is CSV by the rule, so that one reader reads all.
+Of a file (`pipeline.corpus.packing`) are found out: its separator, from which header makes most sense; whether quotes
+within quotes are doubled, as is the rule, or stand behind a backslash, as Spark and MySQL write them; whether rows end
+in a line feed, so that a carriage return alone is part of a text. What is handed on is CSV by the rule, so that one
+reader reads all.
 """
 
-import bz2
 import codecs
 import contextlib
 import csv
-import gzip
 import io
 import itertools
 import logging
-import lzma
 import re
 import string
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
-import zstandard
-
+from pipeline.corpus.packing import Told
 from pipeline.running.errors import UserError
 
-PACKED = (".gz", ".bz2", ".xz", ".zst")
 SEPARATORS = ",;\t|"
 BLOCK = 16 << 20
 """Bytes of a CSV read at once, and the length of the longest row."""
-_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
-_PACKERS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
-_ENCODINGS = (
-    *((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be")),
-    *((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")),
-)
-_ZEROS = {
-    (1, 3, 5, 7): "utf-16-le",
-    (0, 2, 4, 6): "utf-16-be",
-    (1, 2, 3, 5, 6, 7): "utf-32-le",
-    (0, 1, 2, 4, 5, 6): "utf-32-be",
-}
-"""Where zero bytes stand in the first eight of letters of English."""
-_PAGE = "a web page or XML, perhaps one that asks to log in: download the table itself"
-_OTHERS = {
-    b"PAR1": "Parquet: let its name end in .parquet",
-    b"PK\3\4": "a zip, or a spreadsheet: unpack it, or save it as CSV UTF-8",
-    **dict.fromkeys((b"<!DOCTYP", b"<!doctyp", b"<html", b"<HTML", b"<?xml"), _PAGE),
-    b"%PDF": "a PDF",
-}
-"""What begins so is no text."""
-
 _AROUND = f"{string.whitespace}\u00a0\u200b\u2060\ufeff"
 """What stands unseen around the names of columns."""
 
@@ -69,83 +39,6 @@ _NO_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\(?![\\ntrN0bfv\"'])")
 """A backslash that no database would leave alone."""
 
 log = logging.getLogger("import_corpus")
-
-
-def kind_of(path: Path) -> str:
-    """What `path` ends in, without how it is packed, in small letters: `.csv` of Posts.CSV.gz."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    return next((suffix for suffix in reversed(suffixes) if suffix not in PACKED), "")
-
-
-def unpacked(path: Path) -> IO[bytes]:
-    """The bytes of a file, unpacked as it is read. What is wrong with them shows on the way, as `Told` tells."""
-    with path.open("rb") as stream:
-        first = stream.read(8)
-    packed = next((kind for magic, kind in _PACKERS.items() if first.startswith(magic)), "")
-    if other := next((what for magic, what in _OTHERS.items() if first.startswith(magic)), None):
-        raise UserError(f"{path} is {other}.")
-    if packed == ".gz":
-        return gzip.open(path)  # type: ignore[return-value]
-    if packed == ".bz2":
-        return bz2.open(path)
-    if packed == ".xz":
-        return lzma.open(path)
-    stream = path.open("rb")
-    if packed == ".zst":  # of any window: dumps of forums have the largest
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(
-            stream, read_across_frames=True, closefd=True
-        )
-        return io.BufferedReader(reader)  # type: ignore[arg-type]
-    return stream
-
-
-class Told(io.RawIOBase):
-    """The bytes of a file, unpacked, as UTF-8; a damaged file is a UserError that names it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stream = unpacked(path)
-        first = self._taken(8)
-        mark, encoding = _encoding(first)
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace") if encoding else None
-        self._waiting = self._decoder.decode(first[len(mark) :]).encode() if self._decoder else first
-
-    def _taken(self, size: int) -> bytes:
-        try:
-            return self._stream.read(size)
-        except _DAMAGE as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise UserError(f"{self._path} cannot be unpacked: {error}") from None
-
-    def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, as many where there are; BLOCK by default."""
-        size = size if size and size > 0 else BLOCK
-        while len(self._waiting) < size and (taken := self._taken(size - len(self._waiting))):
-            self._waiting += self._decoder.decode(taken).encode() if self._decoder else taken
-        data, self._waiting = self._waiting[:size], self._waiting[size:]
-        return data
-
-    def readinto(self, buffer: Any) -> int:  # noqa: D102
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def readable(self) -> bool:  # noqa: D102
-        return True
-
-    def close(self) -> None:  # noqa: D102
-        self._stream.close()
-        super().close()
-
-
-def _encoding(first: bytes) -> tuple[bytes, str | None]:
-    """The mark that text of 16 or 32 bits a letter begins with, if any, and its encoding; None for UTF-8."""
-    for mark, encoding in _ENCODINGS:
-        if first.startswith(mark):
-            return mark, encoding
-    zeros = [at for at, byte in enumerate(first) if not byte]
-    return b"", _ZEROS.get(tuple(zeros))
 
 
 @dataclass(frozen=True)

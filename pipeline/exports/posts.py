@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from pipeline.common.times import moment
+
 Json = Mapping[str, Any]
 
 
@@ -147,7 +149,10 @@ def micros(value: object) -> int | None:
     try:
         return _of(datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", _ZONE.sub("", text))))
     except (ValueError, OverflowError):
-        raise ValueError(f"{value!r} is no time that is known here") from None
+        meant = moment(str(value))
+        if meant is None:
+            raise ValueError(f"{value!r} is no time that is known here") from None
+        return _of(meant)
 
 
 def _of(moment: datetime) -> int:

@@ -135,14 +135,15 @@ def document(data: bytes, path: str) -> Any:
 
 
 def _loaded(data: bytes) -> Any:
-    """A value of JSON, without halves of emoji, where a program cut a text between the two."""
+    """A value of JSON, without halves of emoji, where a program cut a text between the two, and MongoDB's kinds."""
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError:
         whole = json_values.HALF.sub(rb"\1", data)
         if len(whole) == len(data):
             raise
-        return orjson.loads(whole)
+        value = orjson.loads(whole)
+    return json_values.without_kinds(value) if b'"$' in data and json_values.MONGO.search(data) else value
 
 
 def records(stream: IO[bytes], path: str) -> Iterator[tuple[int, Any]]:

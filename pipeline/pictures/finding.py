@@ -34,6 +34,7 @@ from pipeline.running.errors import UserError
 CODE_PAGES = ("cp437", "cp850", "cp1252", "cp932", "cp936", "cp949", "cp950", "cp1251", "cp866")
 """What zips and unzippers take names for that are not marked as UTF-8."""
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
 MISSING = "missing"
 """The reason of a name that leads to no file."""
 
@@ -204,6 +205,8 @@ class Archive:
                 f"{path} is neither a folder nor a whole zip of images: {error}. Unpack other archives into a folder."
             ) from None
         self._file.opening = False
+        if inner := _archives_alone(self._zip.namelist()):
+            raise UserError(f"{path} holds archives alone, such as {inner}: unpack it, and them, into a folder.")
         self._entries: dict[bytes, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
             if not entry.filename.endswith("/"):
@@ -323,10 +326,21 @@ def _extra_is_sound(entry: bytes, extra: bytes) -> bool:
     return True
 
 
+def _archives_alone(names: list[str]) -> str | None:
+    """One of the `names` in a zip, where all are of archives; None where some are of files, or there are none."""
+    files = [name for name in names if not name.endswith("/") and not _junk(name.rpartition("/")[2])]
+    return files[0] if files and all(name.lower().endswith(_ARCHIVES) for name in files) else None
+
+
 def _spellings(name: str) -> Iterable[str]:
-    """A name as it is, and as it is in addresses (of files, too), or as an address has it: `a%20b.png`, `a b.png`."""
+    """A name as it is, and as it is in addresses (of files, too), or as an address has it: `a%20b.png`, `a b.png`.
+
+    Last without the question behind it, `a.png?width=640`, which a file's name keeps or loses as it is downloaded.
+    """
     plain = name.removeprefix("file://")
-    return dict.fromkeys((name, plain, unquote(plain), quote(plain, errors="surrogateescape")))
+    path = plain.partition("?")[0]
+    forms = (name, plain, unquote(plain), quote(plain, errors="surrogateescape"), path, unquote(path))
+    return [form for form in dict.fromkeys(forms) if form]
 
 
 def _marked(entry: zipfile.ZipInfo) -> bytes:

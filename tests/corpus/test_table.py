@@ -211,7 +211,7 @@ def test_dates_of_parquet_are_taken_as_they_are(tmp_path):
         ("p.jsonl.zst", b"\x28\xb5\x2f\xfd no zstandard", r"p\.jsonl\.zst cannot be unpacked"),
         ("p.jsonl", '{"post_id": 1, "text": "x"}\n', r"p\.jsonl: no column user_id; columns found: post_id, text\."),
         ("p.parquet", "PAR1 no", r"p\.parquet cannot be read as Parquet"),
-        ("p.db", "", r"p\.db: expected a file that ends in \.parquet, \.csv, \.tsv"),
+        ("p.db", "", r"p\.db: expected a file that ends in \.parquet, \.arrow, \.feather, \.csv"),
         ("p.XLSX", "", r"p\.XLSX is a spreadsheet's own file: save its sheet as CSV UTF-8, with ids as text"),
     ],
 )

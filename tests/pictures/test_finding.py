@@ -237,3 +237,32 @@ def test_an_address_of_this_machine_is_a_path(tmp_path):
     (tmp_path / "other.png").write_text("B")
     asked = "file:///home/ann/pictures/u1/a%20b.png", f"file://{tmp_path}/other.png", "file://u1/a b.png"
     assert read(tmp_path / "pictures", *asked) == ["A", "outside the folder", "A"]
+
+
+@pytest.mark.parametrize("name", ["photos/a.png?width=640&s=1", "photos/a%20b.png?x", "photos/kept.png?v=2"])
+def test_what_an_address_asks_for_may_stand_behind_a_name_or_be_a_part_of_it(tmp_path, name):
+    (tmp_path / "photos").mkdir()
+    for file in ("a.png", "a b.png", "kept.png", "kept.png?v=2"):
+        (tmp_path / "photos" / file).write_bytes(file.encode())
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as packed:
+        for file in (tmp_path / "photos").iterdir():
+            packed.write(file, f"photos/{file.name}")
+    want = {
+        "photos/a.png?width=640&s=1": b"a.png",
+        "photos/a%20b.png?x": b"a b.png",
+        "photos/kept.png?v=2": b"kept.png?v=2",
+    }
+    for place in (tmp_path, tmp_path / "p.zip"):
+        with opened(place) as pictures:
+            assert pictures.read(name) == want[name]
+
+
+def test_a_zip_of_archives_says_that_they_are_to_be_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as packed:
+        packed.writestr("part-1.zip", b"PK")
+        packed.writestr("part-2.tar.gz", b"x")
+    with (
+        pytest.raises(UserError, match=r"p\.zip holds archives alone, such as part-1\.zip: unpack it"),
+        opened(tmp_path / "p.zip"),
+    ):
+        pass
