@@ -173,6 +173,16 @@ def _without_bytes(value: Any, name: str, aside: Aside) -> Any:
         return [_without_bytes(one, f"{name}-{k}", aside) for k, one in enumerate(value, start=1)]
     data = value.get("bytes") if isinstance(value, dict) else value
     if isinstance(data, bytes):
+        if not isinstance(value, dict) and (text := _text(data)) is not None:
+            return text
         path = value.get("path") if isinstance(value, dict) else None
         return {"aside": aside.keep(name, data), "path": path, "type": "photo"} if data else None
     return micros(value) if hasattr(value, "tzinfo") else value
+
+
+def _text(data: bytes) -> str | None:
+    """What Hive, Impala and others wrote as bytes that is text; None for a picture."""
+    try:
+        return None if b"\0" in data else data.decode()
+    except UnicodeDecodeError:
+        return None

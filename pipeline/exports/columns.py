@@ -88,7 +88,8 @@ class Mapped(BaseModel):
         own = ("post_id", "user_id", "handle", "text", "created_at", "language", "url", "likes", "replies", "reply_to",
                "answers", "alt", "images", "kinds", "names")  # fmt: skip
         every = [getattr(self, name) or [] for name in own]
-        return {name for names in every for name in listed(names)} | {*self.repost, *self.leave_out, *self.video}
+        named = {part.strip() for names in every for name in listed(names) for part in name.split("|")}
+        return named | {*self.repost, *self.leave_out, *self.video}
 
 
 def listed(names: Names) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.exports.posts import Edge
-from pipeline.exports.sources import delimiter
+from pipeline.exports.separated import delimiter
 from pipeline.running.errors import UserError
 
 KINDS, OTHER = ("follow", "reply", "comment", "like", "mention", "repost"), "another kind"

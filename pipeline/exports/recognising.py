@@ -30,7 +30,8 @@ from pipeline.exports.platforms import (
 )
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
-from pipeline.exports.sources import Packed, Tree, header_of, records, table, unpacked
+from pipeline.exports.separated import Layout, layout, table
+from pipeline.exports.sources import Packed, Tree, records, unpacked
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 
 log = logging.getLogger("convert_corpus")
@@ -85,6 +86,12 @@ TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] =
 _TIKTOK = columns.fitting(["id", "username", "video_description", "create_time"])
 _BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_stats.json", "_metadata.json", ".ini")
 """Endings of what lies beside an export and is none."""
+LACKING = {
+    ("AuthorID", "Author", "Date", "Content"): "DiscordChatExporter's CSV has no ids of messages; export as JSON",
+    ("From User", "Conversation Stream", "snTypeColumn"): "Sprinklr exports what was chosen; choose a column of ids or "
+    "links, and say by corpus.columns what holds what",
+}
+"""What is to be done about tables that are known to lack something, by some of their columns."""
 
 
 def exports(
@@ -108,9 +115,24 @@ def exports(
             raise UserError(
                 f"{path} is no export that is known here"
                 + (f" ({'; '.join(told[:3])})" if told else "")
+                + _of_pages(path, packed)
                 + ": docs/exports/README.md lists those that are. "
                 "For another table set corpus.columns, as docs/exports/columns.md says."
             )
+
+
+def _of_pages(path: Path, packed: Mapping[Path, Tree]) -> str:
+    """What to do about downloads that were made to be looked at, as Instagram's and Telegram's are by default."""
+    names = (
+        packed[path].names if path in packed else Tree(path).names if path.is_dir() or _is_zip(path) else [path.name]
+    )
+    page = next((name for name in names if name.lower().endswith((".html", ".htm"))), None)
+    if page is None:
+        return ""
+    return (
+        f". It holds web pages, such as {page}, which are not read: ask for the download again as JSON, which most "
+        "platforms offer, or collect the posts with gallery-dl"
+    )
 
 
 def _at(
@@ -118,7 +140,7 @@ def _at(
 ) -> Iterator[Export]:
     if path.suffix.lower() in WORKBOOKS:
         raise UserError(f"{path} is a spreadsheet's own file: {OF_WORKBOOK}.")
-    if path in packed or path.is_dir() or _begins(path, b"PK\x03\x04"):
+    if path in packed or path.is_dir() or _is_zip(path):
         tree = packed.get(path) or Tree(path)
         for name, fits, read in TREES:
             if fits(tree):
@@ -127,16 +149,25 @@ def _at(
         for inner in tree.names:
             if path.is_dir() and (inner.lower().endswith(".zip") or path / inner in packed):
                 yield from _at(path / inner, mapped, aside, told, packed)
-            elif inner.lower().endswith(".txt") and (held := _chat(tree, inner, path)):
-                yield held
-            elif inner.lower().endswith(WORKBOOKS):
-                told.append(f"{path}/{inner} is a spreadsheet's own file: {OF_WORKBOOK}")
-            elif not inner.lower().endswith((*ENDINGS, *_BESIDE, ".zip")) and not PurePosixPath(inner).name.startswith(
-                "."
-            ):
-                yield from _file(tree.open(inner), f"{path}/{inner}", mapped, aside, told)
+            else:
+                yield from _of_tree(tree, inner, path, mapped, aside, told)
     else:
         yield from _file(path.open("rb"), str(path), mapped, aside, told)
+
+
+def _of_tree(
+    tree: Tree, inner: str, path: Path, mapped: columns.Mapped | None, aside: Aside, told: list[str]
+) -> Iterator[Export]:
+    """What one file holds of a folder or zip that as a whole is none that is known."""
+    name = inner.lower()
+    if name.endswith(".txt") and (held := _chat(tree, inner, path)):
+        yield held
+    elif name.endswith(WORKBOOKS):
+        told.append(f"{path}/{inner} is a spreadsheet's own file: {OF_WORKBOOK}")
+    elif name.endswith(".zip"):
+        told.append(f"{path}/{inner} is a zip within a zip: unpack {path.name}, and name the folder")
+    elif not name.endswith((*ENDINGS, *_BESIDE)) and not PurePosixPath(inner).name.startswith("."):
+        yield from _file(tree.open(inner), f"{path}/{inner}", mapped, aside, told)
 
 
 def _chat(tree: Tree, inner: str, path: Path) -> Export | None:
@@ -148,9 +179,9 @@ def _chat(tree: Tree, inner: str, path: Path) -> Export | None:
     return Export(str(path), *whatsapp.chat(data, f"{path}/{inner}", tree, inner[: inner.rfind("/") + 1]))
 
 
-def _begins(path: Path, magic: bytes) -> bool:
+def _is_zip(path: Path) -> bool:
     with path.open("rb") as stream:
-        return stream.read(len(magic)) == magic
+        return stream.read(4) == b"PK\x03\x04"
 
 
 def _file(
@@ -193,24 +224,36 @@ def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Asid
 
 def _of_text(plain: Any, head: bytes, path: str, mapped: columns.Mapped | None, told: list[str]) -> Iterator[Export]:
     top = head.decode("utf-8", "replace").split("\n", 1)[0].rstrip("\r").lstrip("\ufeff")
-    if not mapped and facepager.is_table(header_of(top)):
-        yield Export(path, "Facepager, a table", facepager.table(table(plain), path))
-        return
-    preset = mapped or columns.fitting(header_of(top))
     flickr = next(p for p in columns.presets() if p.header)
-    if preset is None and top.count("\t") == len(flickr.header or ()) - 1 and top.split("\t")[1].isdigit():
-        preset = flickr
+    if not mapped and top.count("\t") == len(flickr.header or ()) - 1 and top.split("\t")[1].isdigit():
+        mapped = flickr
+    if mapped and mapped.header:
+        how = Layout(mapped.header, "\t", lines=0, rows=0, quotes=mapped.quotes)
+    else:
+        how = layout(head, lambda names: _fits(names, mapped))
+    if not mapped and facepager.is_table(how.header):
+        yield Export(path, "Facepager, a table", facepager.table(table(plain, how), path))
+        return
+    preset = mapped or columns.fitting(how.header)
+    held = f"columns {', '.join(how.header)[:300]}"
     if preset is None:
         # Bytes of what is no text would reach the terminal.
         readable = (
             all(letter.isprintable() or letter == "\t" for letter in top) and "\N{REPLACEMENT CHARACTER}" not in top
         )
-        what = f"columns {', '.join(header_of(top))[:300]}" if readable else "no text in UTF-8"
-        told.append(f"{path}: {what}")
-    elif mapped and not mapped.header and (lacks := columns.lacking(mapped, header_of(top))):
-        told.append(f"{path}: {lacks}; columns {', '.join(header_of(top))[:300]}")
+        to_do = next((f": {why}" for names, why in LACKING.items() if set(names) <= set(how.header)), "")
+        told.append(f"{path}: {held + to_do if readable else 'no text in UTF-8'}")
+    elif mapped and not mapped.header and (lacks := columns.lacking(mapped, how.header)):
+        told.append(f"{path}: {lacks}; {held}")
     else:
-        yield Export(path, preset.name, columns.posts(table(plain, preset.header, preset.quotes), preset, path))
+        yield Export(path, preset.name, columns.posts(table(plain, how), preset, path))
+
+
+def _fits(names: list[str], mapped: columns.Mapped | None) -> bool:
+    """Whether these may be the columns of what is looked for: what `mapped` has, or else any known table."""
+    if mapped:
+        return columns.lacking(mapped, names) is None
+    return columns.fitting(names) is not None or facepager.is_table(names)
 
 
 def _table(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urldefrag, urlsplit
+from urllib.parse import unquote, urldefrag, urlsplit
 
 from pipeline.exports.posts import Post, last
 from pipeline.exports.sources import Tree
@@ -109,7 +109,7 @@ class Pictures:
             address = "://" in name
             base = last(name) if address else name.rpartition("/")[2]
             stem = base.rpartition(".")[0] or base.partition("@")[0]  # Bluesky's CID@jpeg
-            for key in (name, _cleaned(name) if address else "", stem):
+            for key in (name, _cleaned(name) if address else "", stem, unquote(base), unquote(stem)):
                 if key and key in self._names:
                     return self._names[key]
         return next((self._loose[name] for name in names if name in self._loose), None)

@@ -5,7 +5,6 @@ where it is one document; a line that is no JSON is told by its number, and the 
 """
 
 import bz2
-import csv
 import gzip
 import io
 import json
@@ -26,8 +25,10 @@ from pipeline.running.errors import UserError
 
 LARGEST = 2 << 30
 """Bytes of one JSON document, which is held whole."""
-LEFT_BEHIND = re.compile(r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$)")
-"""What macOS and Windows put beside people's files."""
+LEFT_BEHIND = re.compile(
+    r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$|_SUCCESS$|_(common_)?metadata$|_(started|committed)_\d+$)"
+)
+"""What macOS, Windows and Spark put beside people's files."""
 BOM = b"\xef\xbb\xbf"
 _BROKEN_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x")
 
@@ -51,8 +52,13 @@ class Tree:
         self.held = set(self.names)
 
     def open(self, name: str) -> IO[bytes]:
-        """The bytes of a file."""
-        return self._zip.open(name) if self._zip else (self.path / name).open("rb")
+        """The bytes of a file. Raises UserError where it has a password, or is packed in an unusual way."""
+        if self._zip is None:
+            return (self.path / name).open("rb")
+        try:
+            return self._zip.open(name)
+        except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+            raise UserError(f"{self.path}: {name} cannot be unpacked ({error}): unpack all into a folder.") from None
 
     def json(self, name: str) -> Any:
         """A file of JSON."""
@@ -203,64 +209,3 @@ def _is_json(line: bytes) -> bool:
         return isinstance(orjson.loads(line), dict)
     except orjson.JSONDecodeError:
         return False
-
-
-def delimiter(line: str) -> str:
-    """What separates the columns of a header."""
-    return max(",;\t", key=lambda mark: (line.count(mark), mark == ","))
-
-
-def table(stream: IO[bytes], header: list[str] | None = None, quotes: bool = True) -> Iterator[tuple[int, Any]]:
-    """Rows of separated text as dicts by column, numbered as a spreadsheet does.
-
-    A row of another length, or that is not UTF-8, is its error.
-
-    With a `header` of its own the file has none.
-    """
-    csv.field_size_limit(1 << 27)
-    text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
-    if header is None:
-        top = text.readline()
-        header, mark, begin = header_of(top), delimiter(top), 2
-    else:
-        top, mark, begin = "", "\t", 1
-    lines = text if quotes else (line.rstrip("\r\n") for line in text)
-    if quotes:
-        # A carriage return alone ends a row where it ends the header, as the Macintosh once had it: else Zeeschuimer
-        # leaves it in unquoted text.
-        rows = csv.reader(lines if top.endswith("\r") else _joined(lines), delimiter=mark)
-    else:
-        rows = csv.reader(lines, delimiter=mark, quoting=csv.QUOTE_NONE)
-    for number, row in enumerate(rows, start=begin):
-        if row and not is_text("".join(row)):
-            yield number, ValueError("not UTF-8; save the file as UTF-8")
-        elif len(row) == len(header):
-            yield number, dict(zip(header, row, strict=True))
-        elif row:
-            yield number, ValueError(f"{len(row)} columns, expected {len(header)}")
-
-
-def is_text(read: str) -> bool:
-    """Whether no byte of what was read was other than UTF-8 (Python keeps such as half a surrogate pair)."""
-    try:
-        read.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def header_of(line: str) -> list[str]:
-    """The columns that the first line of separated text names."""
-    return next(csv.reader(line.splitlines()[:1], delimiter=delimiter(line)), [])
-
-
-def _joined(lines: Iterator[str]) -> Iterator[str]:
-    held = ""
-    for line in lines:
-        if line.endswith("\r"):
-            held += line[:-1] + " "
-        else:
-            yield held + line
-            held = ""
-    if held:
-        yield held

@@ -24,7 +24,8 @@ from pipeline.exports.posts import (
     micros,
     unescaped,
 )
-from pipeline.exports.sources import Tree, table
+from pipeline.exports.separated import table
+from pipeline.exports.sources import Tree
 
 HOSTS = ("i.redd.it", "i.imgur.com", "i.reddituploads.com", "flickr.com")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif")

@@ -1,0 +1,133 @@
+"""Tables of separated text: where the header stands, what separates, how quotes are written.
+
+A title, comments, or what was searched for may stand above the header, so the first of some rows is taken that holds
+the columns of a known table.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from typing import IO, Any, NamedTuple
+
+MARKS = ",;\t|"
+HEAD = 1 << 16
+"""Bytes in which the header is looked for."""
+LOOKED_AT = 30
+"""Rows among which it is."""
+_SEP = re.compile(r'"?sep=(.)"?\r?\n')
+_ESCAPED = re.compile(r'\\(["\\])')
+
+
+class Layout(NamedTuple):
+    """How a table is written: its columns, what separates them, and how much of it ends with its header.
+
+    `lines` as a file has them, `rows` as a spreadsheet counts. `backslashes`: quotes within quotes stand behind one.
+    `returns`: a carriage return alone ends a row, as the Macintosh once had it.
+    """
+
+    header: list[str]
+    mark: str = ","
+    lines: int = 1
+    rows: int = 1
+    quotes: bool = True
+    backslashes: bool = False
+    returns: bool = False
+
+
+def layout(head: bytes, fits: Callable[[list[str]], bool]) -> Layout:
+    """The layout of a table that begins with `head`: its header is the first row that `fits`, else the first row."""
+    lines = io.StringIO(head.decode("utf-8-sig", "replace"), newline="").readlines()
+    told = _SEP.fullmatch(lines[0]) if lines else None
+    backslashes = b'\\"' in head and _wrong(lines, True) < _wrong(lines, False)
+    found: list[Layout] = []
+    for mark in told[1] if told and told[1] in MARKS else MARKS:
+        reader = csv.reader(_unescaped(lines, backslashes), delimiter=mark)
+        try:
+            for number, row in zip(range(1, LOOKED_AT + 1), reader, strict=False):
+                if fits(row):
+                    returns = lines[reader.line_num - 1].endswith("\r")
+                    found.append(Layout(row, mark, reader.line_num, number, True, backslashes, returns))
+                    break
+        except csv.Error:
+            continue
+    if found:
+        return min(found, key=lambda one: one.rows)
+    top = lines[0] if lines else ""
+    mark = delimiter(top)
+    return Layout(header_of(top, mark), mark, backslashes=backslashes, returns=top.endswith("\r"))
+
+
+def _wrong(lines: list[str], backslashes: bool) -> int:
+    """Rows that have not as many cells as the first, the last aside, which may be cut."""
+    try:
+        rows = list(csv.reader(_unescaped(lines, backslashes), delimiter=delimiter(lines[0]), strict=True))
+    except csv.Error:
+        return len(lines)
+    return sum(len(row) != len(rows[0]) for row in rows[:-1] if row)
+
+
+def _unescaped(lines: Iterator[str] | list[str], backslashes: bool) -> Iterator[str]:
+    for line in lines:
+        held = backslashes and "\\" in line
+        yield _ESCAPED.sub(lambda found: '""' if found[1] == '"' else "\\", line) if held else line
+
+
+def delimiter(line: str) -> str:
+    """What separates the columns of a header."""
+    return max(MARKS, key=lambda mark: (line.count(mark), mark == ","))
+
+
+def header_of(line: str, mark: str) -> list[str]:
+    """The columns that the first line of separated text names."""
+    return next(csv.reader(line.splitlines()[:1], delimiter=mark), [])
+
+
+def table(stream: IO[bytes], how: Layout | None = None) -> Iterator[tuple[int, Any]]:
+    """Rows of separated text as dicts by column, numbered as a spreadsheet does.
+
+    Without a layout the first row is the header. A row of another length, that is not UTF-8, or that is the header
+    again is its error.
+    """
+    csv.field_size_limit(1 << 27)
+    if how is None:
+        buffered = io.BufferedReader(stream, HEAD)  # type: ignore[type-var]
+        how, stream = layout(buffered.peek(HEAD), bool), buffered
+    text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
+    for _ in range(how.lines):
+        text.readline()
+    if how.quotes:
+        # Zeeschuimer leaves a carriage return in unquoted text.
+        lines = text if how.returns else _joined(text)
+        rows = csv.reader(_unescaped(lines, how.backslashes), delimiter=how.mark)
+    else:
+        rows = csv.reader((line.rstrip("\r\n") for line in text), delimiter=how.mark, quoting=csv.QUOTE_NONE)
+    for number, row in enumerate(rows, start=how.rows + 1):
+        if row and not is_text("".join(row)):
+            yield number, ValueError("not UTF-8; save the file as UTF-8")
+        elif len(row) == len(how.header):
+            again = row[-1] == how.header[-1] and [cell.lstrip("\ufeff") for cell in row] == how.header
+            yield number, ValueError("the header again") if again else dict(zip(how.header, row, strict=True))
+        elif row:
+            yield number, ValueError(f"{len(row)} columns, expected {len(how.header)}")
+
+
+def is_text(read: str) -> bool:
+    """Whether no byte of what was read was other than UTF-8 (Python keeps such as half a surrogate pair)."""
+    try:
+        read.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _joined(lines: Iterator[str]) -> Iterator[str]:
+    held = ""
+    for line in lines:
+        if line.endswith("\r"):
+            held += line[:-1] + " "
+        else:
+            yield held + line
+            held = ""
+    if held:
+        yield held

@@ -1,0 +1,127 @@
+"""Tables of exports as people have them: what stands above the header, how it is written, what lies beside."""
+
+import io
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.exports.columns import Mapped
+from pipeline.exports.separated import layout, table
+from pipeline.running.errors import UserError
+from tests.exports.test_parts import run
+
+HEADER = "id,text,author_id,created_at"
+ROWS = [f"{n},words {n},7,2020-09-13T12:26:40Z" for n in range(1, 5)]
+TABLE = "\n".join([HEADER, *ROWS]) + "\n"
+
+
+def texts(tmp_path, data, name="p.csv", **settings):
+    path = tmp_path / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    _, posts, _, rejected = run(tmp_path, path, **settings)
+    return [post["text"] for post in posts], [row["detail"] for row in rejected]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TABLE,
+        f"Mentions of a brand\n\n\nFrom:,1 May 2024\n{TABLE}",
+        f"\ufeff# collected by ann\n# on 1 May\n{TABLE}",
+        f'"A report, in\ntwo lines",,,\n{TABLE}',
+        f"sep=;\r\n{TABLE}".replace(",", ";"),
+        TABLE.replace(",", "|"),
+        f"A title; with this\n{TABLE}".replace(",", "\t"),
+        f"A title\r{TABLE}".replace("\n", "\r"),
+    ],
+)
+def test_the_header_is_found_whatever_stands_above_it_and_separates(tmp_path, data):
+    assert texts(tmp_path, data) == ([f"words {n}" for n in range(1, 5)], [])
+
+
+def test_a_table_that_is_described_is_found_below_a_title_too(tmp_path):
+    own = Mapped(post_id="number", user_id="who", text="what")
+    found, left = texts(tmp_path, "My report,,\nfrom,2020,\nnumber,who,what\n1,ann,words\n", columns=own)
+    assert found == ["words"] and not left
+
+
+def test_quotes_behind_backslashes_are_quotes_where_else_rows_would_break(tmp_path):
+    found, _ = texts(tmp_path, f'{HEADER}\n1,"say \\"hi\\", you",7,2020-09-13\n2,"C:\\\\new",7,2020-09-13\n')
+    assert found == ['say "hi", you', "C:\\new"]
+    found, _ = texts(tmp_path, f'{HEADER}\n1,"ends in \\",7,2020-09-13\n2,"and ""more"" of\\",7,2020-09-13\n')
+    assert found == ["ends in \\", 'and "more" of\\']
+
+
+def test_tables_that_were_joined_repeat_their_header_and_mark(tmp_path):
+    found, left = texts(tmp_path, f"\ufeff{TABLE}\ufeff{HEADER}\n5,words 5,7,2020-09-13\n")
+    assert found == [f"words {n}" for n in range(1, 6)] and [why.endswith("the header again") for why in left] == [True]
+
+
+def test_rows_are_numbered_as_a_spreadsheet_does_below_a_title_too():
+    data = f"A title\n\n{HEADER}\n{ROWS[0]}\n\nbroken\n".encode()
+    how = layout(data, lambda names: "author_id" in names)
+    rows = list(table(io.BytesIO(data), how))
+    assert [number for number, _ in rows] == [4, 6] and str(rows[1][1]) == "1 columns, expected 4"
+
+
+def test_what_spark_leaves_beside_the_parts_of_a_table_is_nothing(tmp_path):
+    for year in (2020, 2021):
+        part = tmp_path / f"posts/year={year}/part-0.parquet"
+        part.parent.mkdir(parents=True)
+        pq.write_table(pa.table({"post_id": [f"{year}"], "user_id": ["u"], "text": ["x"], "image": ["a"]}), part)
+    for beside in ("_SUCCESS", "_metadata", "_committed_123"):
+        (tmp_path / "posts" / beside).write_bytes(b"PAR1" if beside == "_metadata" else b"")
+    _, posts, _, rejected = run(tmp_path, tmp_path / "posts")
+    assert [post["post_id"] for post in posts] == ["2020", "2021"] and not rejected
+
+
+def test_columns_of_parquet_are_read_that_stand_behind_another_name_for_the_same_and_bytes_may_be_text(tmp_path):
+    columns = {
+        "id": pa.array([1_234_567_890_123_456_789]).cast(pa.decimal128(38, 0)),
+        "text": pa.array(["words"], pa.large_string()).dictionary_encode(),
+        "author_id": pa.array([b"7"]),
+        "created_at": ["2020-09-13"],
+        "media": [[{"type": "photo", "url": "https://x/m/p%201.jpg?name=large"}]],  # of attachments.media|media
+    }
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures/p 1.jpg").write_bytes(b"x")
+    _, (post,), _, _ = run(tmp_path, tmp_path / "p.parquet", [tmp_path / "pictures"])
+    assert (post["post_id"], post["user_id"]) == ("1234567890123456789", "7")
+    assert post["image"].endswith("p 1.jpg")
+
+
+def zipped(path, **files):
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            {"your_activity/posts_1.html": "<html>", "a.jpg": "x"},
+            "web pages, such as your_activity/posts_1.html.*as JSON",
+        ),
+        ({"ChatExport/messages.html": "<html>"}, "web pages, such as ChatExport/messages.html"),
+        ({"inner.zip": "PK"}, r"inner\.zip is a zip within a zip: unpack p\.zip, and name the folder"),
+        ({"c.csv": "AuthorID,Author,Date,Content,Attachments,Reactions\n"}, "has no ids of messages; export as JSON"),
+        ({"s.csv": "From User,Conversation Stream,snTypeColumn\n"}, "say by corpus.columns what holds what"),
+    ],
+)
+def test_what_is_not_read_says_which_form_would_be(tmp_path, files, told):
+    with pytest.raises(UserError, match=told):
+        run(tmp_path, zipped(tmp_path / "p.zip", **files))
+
+
+def test_a_zip_with_a_password_is_told_in_a_sentence(tmp_path):
+    data = bytearray(zipped(tmp_path / "p.zip", **{"a.jsonl": "{}"}).read_bytes())
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(mark) + at] |= 1
+    (tmp_path / "p.zip").write_bytes(data)
+    with pytest.raises(UserError, match=r"p\.zip: a\.jsonl cannot be unpacked .*password.*: unpack all into a folder"):
+        run(tmp_path, tmp_path / "p.zip")
