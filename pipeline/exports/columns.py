@@ -4,12 +4,13 @@ A table is recognised by its columns, never by its file's name, as names and ver
 the folder presets/: a tool that is not among them needs no code.
 """
 
+import contextlib
 import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -36,7 +37,7 @@ from pipeline.exports.posts import (
 )
 
 PRESETS = Path(__file__).with_name("presets")
-FILES = ("fourcat", "x", "videos", "platforms", "gallery_dl", "own")
+FILES = ("fourcat", "x", "videos", "platforms", "listening", "gallery_dl", "own")
 """The files of presets, in the order in which they are asked."""
 Names = str | list[str]
 _STILL = {"", "photo", "image", "picture", "graphimage", "1"}
@@ -79,6 +80,8 @@ class Mapped(BaseModel):
     html: bool = False
     quoted: bool = False
     newlines: bool = False
+    segments: bool = False
+    of_file: bool = False
     header: list[str] | None = None
     quotes: bool = True
 
@@ -113,9 +116,10 @@ def fitting(columns: Sequence[str]) -> Mapped | None:
 def lacking(mapped: Mapped, columns: Sequence[str]) -> str | None:
     """What of a post's id and author a table with these columns has none for; None where it has both."""
     held = {step for one in columns for step in (one, one.replace("/", ".").split(".")[0])}
+    whose = [] if mapped.of_file else [*listed(mapped.user_id), *listed(mapped.handle)]
     for what, names in (
         ("post_id", listed(mapped.post_id)),
-        ("user_id", [*listed(mapped.user_id), *listed(mapped.handle)]),
+        *([] if mapped.of_file else [("user_id", whose)]),
     ):
         asked = [part.strip() for name in names for part in name.split("|")]
         if not any(part in held or part.split(".")[0] in held for part in asked):
@@ -140,13 +144,14 @@ def of_platform(platform: str) -> Mapped | None:
 
 def posts(rows: Iterator[tuple[int, Any]], mapped: Mapped, path: str) -> Found:
     """The rows of a table, (number, dict by column, or the error) each, as posts."""
+    owner = PurePosixPath(path).name.partition(".")[0] if mapped.of_file else None
     for number, row in _inner(rows, mapped.rows) if mapped.rows else rows:
         place = f"row {number} of {path}"
         if not isinstance(row, Mapping):
             yield Left(place, UNREADABLE, f"{place}: {row if isinstance(row, Exception) else 'not an object'}")
             continue
         try:
-            yield post(row, mapped, place)
+            yield post(row, mapped, place, owner)
         except ODD as error:
             yield Left(_first(row, mapped.post_id) or place, UNREADABLE, f"{place}: {error}")
 
@@ -161,14 +166,16 @@ def _inner(rows: Iterator[tuple[int, Any]], within: str) -> Iterator[tuple[int, 
             yield number if isinstance(found, list) else at, row
 
 
-def post(row: Mapping[str, Any], mapped: Mapped, place: str) -> Post | Left:
-    """One row, which lies at `place`, as a post. Raises one of ODD where it cannot be read."""
+def post(row: Mapping[str, Any], mapped: Mapped, place: str, owner: str | None = None) -> Post | Left:
+    """One row, which lies at `place`, as a post, of `owner` if it does not say whose. Raises one of ODD where it cannot
+    be read.
+    """
     if any("/" in name for name in row):
         row = _unfolded(row)
     post_id = _first(row, mapped.post_id) or ""
     if rounded(post_id):
         return Left(post_id, ROUNDED, f"{place}; export again with ids as text")
-    user_id = _first(row, mapped.user_id)
+    user_id = _first(row, mapped.user_id) or owner
     if user_id and rounded(user_id):
         return Left(post_id or place, ROUNDED, f"{place}: the user's id {user_id}")
     for column, reasons in mapped.leave_out.items():
@@ -286,9 +293,21 @@ def _written(value: Any, mapped: Mapped) -> str | None:
         return None
     if mapped.quoted:
         text = unquote_plus(text)
+    if mapped.segments:
+        text = _joined(text)
     if mapped.newlines:
         text = text.replace("\\n", "\n").replace("\\r", "")
     return plain(unescaped(text)) if mapped.html else (unescaped(text) or "").strip() or None
+
+
+def _joined(text: str) -> str:
+    """A text that is written as pieces of JSON, one or several, alone or in a list of them; another as it is."""
+    with contextlib.suppress(ValueError):
+        pieces = json.loads(f"[{text}]")
+        inner = [one for piece in pieces for one in (dig(piece, "takeoutSegments") or [piece])]
+        if all(isinstance(one, Mapping) for one in inner):
+            return "".join(str(one.get("text") or "") for one in inner)
+    return text
 
 
 def _parts(value: Any, mapped: Mapped) -> list[Any]:

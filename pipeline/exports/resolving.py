@@ -22,6 +22,8 @@ _TITLED = re.compile(r"(\w{5,})(?: (\d\d))? ")
 """`ID 01 Title`, as gallery-dl calls pictures of Reddit."""
 _BEHIND = re.compile(r".+_([A-Za-z0-9-]{5,})")
 """`POST_ID`, `mastodon_POST_ID`, `AUTHOR_TITLE_ID`: the last id is the picture's, or that of its post."""
+_SIZED = re.compile(r"(?:.+_)?(\d{8,})(?:_[0-9a-f]{8,})?_[a-z]")
+"""`TITLE_ID_o` and `ID_SECRET_o`, as Flickr calls them, by the letter of their size."""
 
 
 class Pictures:
@@ -57,7 +59,7 @@ class Pictures:
         """A file by the id that is a part of its name."""
         if match := _TITLED.match(stem):
             found, number = match[1], int(match[2]) if match[2] else number
-        elif match := _BEHIND.fullmatch(stem):
+        elif match := _SIZED.fullmatch(stem) or _BEHIND.fullmatch(stem):
             found = match[1]
         else:
             return

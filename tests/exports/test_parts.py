@@ -113,7 +113,7 @@ def test_presets_are_told_apart_by_columns_they_need():
     for preset in presets():
         found = of_platform(preset.platform) if preset.platform else fitting(preset.needs)
         assert found == preset, f"{found.name} hides {preset.name}"
-        assert preset.post_id and (preset.user_id or preset.handle)
+        assert preset.post_id and (preset.user_id or preset.handle or preset.of_file)
 
 
 def test_deletions_and_updates_of_jetstream_are_applied(tmp_path):

@@ -57,6 +57,18 @@ def thing(record: Json) -> Found:
     )  # fmt: skip
 
 
+def is_archived(record: Json) -> bool:
+    """A submission with its comments, as bdfr archives it; it does not say in which subreddit."""
+    return {"selftext", "permalink", "upvote_ratio"} <= set(record) and isinstance(record.get("comments"), list)
+
+
+def archived(record: Json) -> Found:
+    """The submission, and below it each comment with its replies; who is gone is called DELETED."""
+    held = record if record.get("author") != "DELETED" else {**record, "author": None}
+    yield from thing(held)
+    yield from each(record.get("comments") or record.get("replies") or (), archived)
+
+
 def is_listing(record: Json) -> bool:
     """What reddit's own .json answers, or one thing of it; Pushshift's API had `data` alone."""
     data = record.get("data")

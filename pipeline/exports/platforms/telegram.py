@@ -41,6 +41,17 @@ def chat(record: Json) -> Found:
     yield from _chat(record, None, "")
 
 
+def is_scraped(record: Json) -> bool:
+    """A post of a channel, as snscrape writes it."""
+    return record.get("_type") == "snscrape.modules.telegram.TelegramPost"
+
+
+def scraped(record: Json) -> Found:
+    """A post of a channel, whose name its address has; its pictures are listed by no version."""
+    channel, _, number = str(record["url"]).partition("t.me/")[2].removeprefix("s/").partition("/")
+    yield Post(f"{channel}-{number}", None, channel, record.get("content"), micros(record["date"]), url=record["url"])
+
+
 def is_message(record: Json) -> bool:
     """A message as Telethon writes it, `json.dumps(message.to_dict())`."""
     return record.get("_") in ("Message", "MessageService") and "id" in record and "peer_id" in record

@@ -1,0 +1,209 @@
+"""Further tools and personal downloads, each by the names in its own code or its readers'; what comes of them."""
+
+import json
+import zipfile
+
+import pytest
+
+from tests.exports.test_parts import run
+from tests.exports.test_tools import BIG, ISO, WHEN, lines, photo, table
+
+CRAWLED = {"id": f"{BIG}\t", "bid": "K", "正文": "words", "原始图片url": f"{photo('p')},{photo('q')}", "位置": "",
+           "日期": "2020-09-13T12:26:40", "点赞数": 4, "评论数": 0, "完整日期": WHEN, "是否原创": "True"}  # fmt: skip
+SPIDER = {"微博id": "K1", "微博正文": "words", "原始图片url": photo("p"), "是否为原创微博": "True", "微博视频url": "无",
+          "发布时间": "2020-09-13 12:26", "点赞数": 4, "转发数": 0, "评论数": 0}  # fmt: skip
+ITEM = {"_id": str(BIG), "mblogid": "K1", "created_at": WHEN, "content": "words", "pic_urls": ["https://x/orj960/p"],
+        "attitudes_count": 4, "is_retweet": False, "user": {"_id": "7", "nick_name": "a"}}  # fmt: skip
+BLOGGED = {"type": "photo", "blog_name": "ann", "blog": {"uuid": "7"}, "id": BIG, "id_string": str(BIG),
+           "note_count": 4, "post_url": "https://ann.tumblr.com/1", "timestamp": 1_600_000_000}  # fmt: skip
+NPF = {"content": [{"type": "text", "text": "words"}, {"type": "image", "media": [{"url": photo("p")}]}]}
+OF_META = {
+    "id": str(BIG),
+    "timestamp": "2020-09-13T12:26:40+0000",
+    "like_count": 4,
+    "owner": {"id": "7"},
+    "username": "a",
+}
+PREAMBLE = "Report:,Bulk Mentions Download\nBrand:,x\nFrom:,Wed May 01 00:00:00 UTC 2024\nLabel:,Mentions\n\n\n"
+WATCHED = {"Query Id": 1, "Query Name": "q", "Date": f"{WHEN}.0", "Url": "http://twitter.com/a/statuses/1",
+           "Author": "a", "Page Type": "twitter", "Title": "t", "Full Text": "words", "X Author ID": 7}  # fmt: skip
+MELTED = {"Date": ISO, "Document ID": "d1", "URL": "https://x/1", "Author Handle": "@7", "Author Name": "A",
+          "Title": "", "Opening Text": "", "Hit Sentence": "words", "Image": photo("p"), "Likes": 4}  # fmt: skip
+MELTED_BEFORE = {"Date": "13-Sep-2020 12:26PM", "Headline": "", "URL": "https://x/1", "Opening Text": "words",
+                 "Hit Sentence": "", "Source": "Twitter", "Influencer": "@7"}  # fmt: skip
+TALKED = {"url": "https://x/1", "published": WHEN, "title": "wor…", "content": "words", "source_type": "s",
+          "lang": "en", "extra_author_attributes.id": 7, "extra_author_attributes.name": "A",
+          "article_extended_attributes.twitter_likes": 4, "images.url": photo("p")}  # fmt: skip
+COMMENT = {"Comment ID": "c1", "Channel ID": "7", "Comment create timestamp": f"{ISO[:-6]}.123+00:00", "Price": 0,
+           "Parent comment ID": "", "Video ID": "v1", "Comment text": '{"text":"wor"},{"text":"ds"}'}  # fmt: skip
+OLDER = {"Comment ID": "c1", "Channel ID": "7", "Comment Create Timestamp": ISO, "Video ID": "v1",
+         "Parent Comment ID": "", "Comment Text": json.dumps({"takeoutSegments": [{"text": "words"}]})}  # fmt: skip
+PAGE = {"data": [OF_META | {"caption": "words", "media_type": "IMAGE", "media_url": photo("p")}], "paging": {}}
+ALBUM = {"data": [OF_META | {"caption": "words", "media_type": "CAROUSEL_ALBUM", "media_url": photo("p"), "children": {
+    "data": [{"media_type": "IMAGE", "media_url": photo(name)} for name in "pq"]}}], "paging": {}}  # fmt: skip
+SAID = {"data": [OF_META | {"text": "words", "media_type": "TEXT_POST", "shortcode": "C1"}], "paging": {}}
+
+CASES = {
+    "7.csv": (table(CRAWLED, CRAWLED | {"id": "5", "是否原创": "False"}), "weibo-crawler", "pq", 4),
+    "7.of-spider.csv": (table(SPIDER, SPIDER | {"微博id": "K2", "是否为原创微博": "False"}), "weiboSpider", "p", 4),
+    "items.jsonl": (lines(ITEM, ITEM | {"_id": "5", "is_retweet": True}), "WeiboSpider", "p", 4),
+    "post.json": (json.dumps(BLOGGED | {"caption": "<p>words</p>"}), "Tumblr, posts", "", 4),
+    "npf.json": (json.dumps({"response": {"posts": [BLOGGED | NPF]}}), "Tumblr's API", "p", 4),
+    "page.json": (json.dumps(PAGE), "Meta's Graph API", "p", 4),
+    "album.json": (json.dumps(ALBUM), "Meta's Graph API", "pq", 4),
+    "said.json": (json.dumps(SAID), "Meta's Graph API", "", 4),
+    "watched.csv": (PREAMBLE + table(WATCHED, WATCHED | {"Url": "u", "Full Text": "RT @b: c"}), "Brandwatch", "", None),
+    "melted.csv": (table(MELTED, mark="\t"), "Meltwater", "p", 4),
+    "before.csv": (table(MELTED_BEFORE, mark="\t"), "Meltwater, as it was", "", None),
+    "talked.csv": (table(TALKED, mark=";"), "Talkwalker", "p", 4),
+    "comments.csv": (table(COMMENT), "YouTube, comments", "", None),
+    "older.csv": (table(OLDER), "YouTube, comments", "", None),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_file_of_a_tool_comes_as_it_is(name, tmp_path):
+    text, kind, pictures, likes = CASES[name]
+    (tmp_path / name).write_text(text, "utf-8")
+    (tmp_path / "pictures").mkdir()
+    for file in "pq":
+        (tmp_path / f"pictures/{file}.jpg").write_bytes(b"x")
+    metrics, (post,), _, rejected = run(tmp_path, tmp_path / name, [tmp_path / "pictures"])
+    assert next(iter(metrics["recognised"])).startswith(kind)
+    assert (post["text"], post["user_id"], post["likes"]) == ("words", "7", likes)
+    assert post["created_at"].strftime("%Y-%m-%d %H:%M") == WHEN[:16]
+    found = [place.rpartition("/")[2] for place in (post["image"], *(post["more_images"] or ())) if place]
+    assert found == [f"{file}.jpg" for file in pictures] and not post["missing_images"]
+    assert {row["reason"] for row in rejected} <= {"repost"}
+
+
+def size(name, side):
+    return {
+        "type": "x",
+        "url": f"https://sun9.userapi.com/{name}.jpg?size={side}x{side}",
+        "width": side,
+        "height": side,
+    }
+
+
+PHOTO = {"type": "photo", "photo": {"id": 3, "owner_id": -9, "sizes": [size("q", 75), size("p", 900), size("q", 100)]}}
+CLIP = {"type": "video", "video": {"id": 4, "owner_id": -9, "image": [size("cover", 320)]}}
+WALL = {"id": 5, "from_id": 7, "owner_id": -9, "date": 1_600_000_000, "text": "words", "likes": {"count": 4},
+        "comments": {"count": 2}, "attachments": [PHOTO, CLIP, {"type": "link", "link": {}}]}  # fmt: skip
+ANSWER = {"id": 8, "from_id": 2, "owner_id": -9, "post_id": 5, "date": 1_600_000_001, "text": "yes",
+          "thread": {"items": [
+    {"id": 9, "from_id": 7, "owner_id": -9, "post_id": 5, "date": 1_600_000_002, "text": "and no", "reply_to_user": 2,
+     "reply_to_comment": 8}]}}  # fmt: skip
+LEFT = [WALL | {"id": 6, "copy_history": [WALL]}, WALL | {"id": 7, "marked_as_ads": 1},
+        WALL | {"id": 11, "friends_only": 1}]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["answer", "list of the library", "items", "lines"])
+def test_walls_of_vk_with_their_comments(tmp_path, form):
+    items = [WALL, ANSWER, *LEFT]
+    held = {"count": 5, "items": items, "profiles": [{"id": 7, "screen_name": "ann"}]}
+    text = {"answer": json.dumps({"response": held}), "list of the library": json.dumps(held, indent=1),
+            "items": json.dumps(items), "lines": lines(*items)}[form]  # fmt: skip
+    (tmp_path / "wall.json").write_text(text)
+    (tmp_path / "pictures").mkdir()
+    for name in ("p.jpg", "q.jpg"):
+        (tmp_path / "pictures" / name).write_bytes(b"x")
+    _, posts, users, rejected = run(tmp_path, tmp_path / "wall.json", [tmp_path / "pictures"])
+    post, answer, below = posts
+    assert (post["post_id"], post["user_id"], post["likes"], post["replies"]) == ("-9_5", "7", 4, 2)
+    assert post["image"].endswith("p.jpg") and post["videos"] == 1 and str(post["created_at"]) == WHEN
+    assert (answer["answers"], below["answers"], below["reply_to"]) == ("-9_5", "-9_8", "2")
+    assert [row["reason"] for row in rejected] == ["repost", "not a post", "private"]
+    assert {user["user_id"]: user["name"] for user in users}["7"] == (None if form in ("items", "lines") else "ann")
+
+
+def test_comments_of_yt_dlp_are_posts_of_their_authors(tmp_path):
+    info = {"id": "v1", "title": "title", "description": "words", "extractor": "youtube", "webpage_url": "https://y/v1",
+            "uploader": "Ann", "channel_id": "UC7", "timestamp": 1_600_000_000, "thumbnail": photo("t"), "comments": [
+                {"id": "c1", "parent": "root", "text": "one", "author": "@b", "author_id": "UCb", "like_count": 4,
+                 "timestamp": 1_600_000_001},
+                {"id": "c1.2", "parent": "c1", "text": "two", "author": "@c", "author_id": "UCc"}]}  # fmt: skip
+    (tmp_path / "a [v1].info.json").write_text(json.dumps(info))
+    _, posts, _, _ = run(tmp_path, tmp_path / "a [v1].info.json")
+    assert [(p["post_id"], p["user_id"], p["answers"]) for p in posts] == [
+        ("v1", "UC7", None), ("c1", "UCb", "v1"), ("c1.2", "UCc", "c1")]  # fmt: skip
+    assert posts[0]["videos"] == 1 and posts[1]["likes"] == 4
+
+
+def test_archives_of_bdfr_with_comments_and_those_who_are_gone(tmp_path):
+    comment = {"author": "bob", "id": "c1", "score": 1, "subreddit": "s", "submission": "abc12", "body": "one",
+               "created_utc": 1_600_000_001.0, "parent_id": "t3_abc12", "replies": []}  # fmt: skip
+    gone = comment | {"author": "DELETED", "id": "c2", "parent_id": "t1_c1"}
+    held = {"title": "title", "name": "t3_abc12", "url": "https://i.redd.it/q1.jpg", "selftext": "words", "score": 4,
+            "upvote_ratio": 1.0, "permalink": "/r/s/1", "id": "abc12", "author": "ann", "num_comments": 2,
+            "created_utc": 1_600_000_000.0, "comments": [comment | {"replies": [gone]}]}  # fmt: skip
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s/title_abc12.json").write_text(json.dumps(held))
+    (tmp_path / "s/title_abc12.jpg").write_bytes(b"x")
+    _, (post, below), _, (left,) = run(tmp_path, tmp_path / "s")
+    assert (post["post_id"], post["user_id"], post["text"]) == ("t3_abc12", "ann", "title\nwords") and post["image"]
+    assert (below["answers"], below["user_id"]) == ("t3_abc12", "bob") and left["reason"] == "author unknown"
+
+
+SHARES = (
+    "Date,ShareLink,ShareCommentary,SharedUrl,MediaUrl,Visibility\r\n"
+    '2024-01-01 10:00:00,https://l/urn%3A1,"One, said ""she""""\n""""\n""Two","https://e/?a=1,2",,MEMBER_NETWORK\r\n'
+    '2024-01-02 10:00:00,https://l/urn%3A2,"Apart"\n""\n"in lines",,,PUBLIC\r\n'
+    "2024-01-03 10:00:00,https://l/urn%3A3,plain words,,,PUBLIC\r\n"
+    "2024-01-04 10:00:00,https://l/urn%3A4,for friends,,,CONNECTIONS\r\n"
+    "2024-01-05 10:00:00,https://l/urn%3A5,,https://e,,PUBLIC\r\n"
+)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_download_of_linkedin_gives_its_lines_whole_and_what_is_for_few_is_left_out(tmp_path, packed):
+    files = {
+        "Shares.csv": SHARES,
+        "Comments_7.csv": "Date,Link,Message\n2024-02-01 10:00:00,https://l/c1,Great, thanks\n",
+        "Profile.csv": "First Name,Last Name,Maiden Name\nAnn,Lee,\n",
+        "Connections.csv": "Notes:\n\nFirst Name,Last Name\nBob,Ray\n",
+    }
+    place = tmp_path / "Basic_LinkedInDataExport"
+    place.mkdir()
+    for name, text in files.items():
+        (place / name).write_text(text, newline="")
+    if packed:
+        with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+            for name in files:
+                archive.write(place / name, name)
+    _, posts, users, rejected = run(tmp_path, tmp_path / "p.zip" if packed else place)
+    assert [post["text"].split("\n") for post in posts] == [
+        ['One, said "she"', "", "Two"], ["Apart", "", "in lines"], ["plain words"], ["Great, thanks"]]  # fmt: skip
+    assert [user["user_id"] for user in users] == ["ann lee"]
+    assert [row["reason"] for row in rejected] == ["private", "not a post"]
+
+
+def test_a_download_of_flickr_finds_its_photos_by_the_id_in_their_names(tmp_path):
+    shown = {"id": "51123456789", "name": "title", "description": "a <b>tree</b>", "date_taken": WHEN,
+             "privacy": "public", "photopage": "https://www.flickr.com/photos/ann/51123456789/",
+             "tags": [{"tag": "oak"}], "original": "https://x/1/51123456789_0a1b2c3d4e_o.jpg"}  # fmt: skip
+    files = {"meta/photo_51123456789.json": shown, "meta/photo_2.json": shown | {"id": "2", "privacy": "private"},
+             "meta/account_profile.json": {"nsid": "7@N0", "screen_name": "ann"}, "meta/albums.json": {}}  # fmt: skip
+    for name, held in files.items():
+        (tmp_path / "f" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "f" / name).write_text(json.dumps(held))
+    (tmp_path / "f/title_51123456789_o.jpg").write_bytes(b"x")
+    _, (post,), _, (left,) = run(tmp_path, tmp_path / "f")
+    assert (
+        (post["user_id"], post["text"]) == ("7@N0", "title\na tree\noak")
+        and post["image"]
+        and not post["missing_images"]
+    )
+    assert (left["id"], left["reason"]) == ("2", "private")
+
+
+def test_posts_of_snscrape_of_a_channel_of_telegram(tmp_path):
+    held = {
+        "_type": "snscrape.modules.telegram.TelegramPost",
+        "url": "https://t.me/s/chan/5",
+        "date": ISO,
+        "content": "words",
+    }
+    (tmp_path / "t.jsonl").write_text(json.dumps(held))
+    _, (post,), _, _ = run(tmp_path, tmp_path / "t.jsonl")
+    assert (post["post_id"], post["user_id"], post["text"]) == ("chan-5", "chan", "words")
