@@ -3,6 +3,7 @@
 Durations and memory go to `timings/<stage>.json`, which neither Git nor DVC keeps: they differ from run to run.
 """
 
+import copy
 import errno
 import json
 import logging
@@ -11,7 +12,7 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -30,8 +31,11 @@ _CUT = re.compile(r"\d+ requested and \d+ written$")
 def run(stage: str, main: Callable[[], None]) -> None:
     """Run `main` as the stage `stage`; exits with status 1 and one sentence where the user can mend what is wrong."""
     in_utf8()
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("gensim").setLevel(logging.WARNING)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Readable("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for library in ("gensim", "openTSNE"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     begun = time.perf_counter()
     try:
         check()
@@ -44,6 +48,31 @@ def run(stage: str, main: Callable[[], None]) -> None:
             raise
         sys.exit(f"{stage}: {sentence}")
     _write_timing(stage, time.perf_counter() - begun)
+
+
+class Readable(logging.Formatter):
+    """Figures that are logged as a dict or list, as a reader wants them: no brackets, no sixteen digits."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As logging does it, but for the arguments."""
+        record = copy.copy(record)
+        if isinstance(record.args, Mapping):
+            named = "%(" in str(record.msg)  # else one dict is the only argument, which logging takes out of its tuple
+            record.args = record.args if named else (_told(record.args),)
+        elif record.args:
+            record.args = tuple(_told(one) if isinstance(one, Mapping | list) else one for one in record.args)
+        return super().format(record)
+
+
+def _told(value: object, inside: bool = False) -> str:
+    if isinstance(value, Mapping | list | tuple):
+        named = value.items() if isinstance(value, Mapping) else (("", one) for one in value)
+        told = [f"{str(name).replace('_', ' ')} {_told(one, True)}".lstrip() for name, one in named]
+        text = ", ".join(told) or "none"
+        return f"({text})" if inside and len(told) > 1 else text
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if type(value) is int else str(value)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 import errno
 import json
+import logging
 import resource
 import time
 from pathlib import Path
@@ -46,6 +47,28 @@ def test_other_errors_keep_their_traceback(error):
 
     with pytest.raises(type(error)):
         runner.run("split", main)
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "read"),
+    [
+        ("%d posts; %s", (7458, {"left_out": {"no_text": 4, "copy": 0}, "largest": 1234}),
+         "7458 posts; left out (no text 4, copy 0), largest 1,234"),
+        ("%s", ({"epochs": 30, "validation": {"text_to_user": 0.18396464646, "all": 0.5}, "best": None, "on": True},),
+         "epochs 30, validation (text to user 0.184, all 0.5), best None, on True"),
+        ("%d without: %s", (0, []), "0 without: none"),
+        ("asked: %s", ([["hard work", "common work"], ["tool use", "often use"]],),
+         "asked: (hard work, common work), (tool use, often use)"),
+        ("%(users)d users", ({"users": 3},), "3 users"),
+        ("F1: %s", ({"interval_95": {"a": [0.41999, 0.58]}, "of": {}},), "F1: interval 95 a (0.42, 0.58), of none"),
+        ("nothing", (), "nothing"),
+    ],
+)  # fmt: skip
+def test_figures_are_printed_as_one_reads_them(message, arguments, read):
+    record = logging.LogRecord("split", logging.INFO, "split.py", 1, message, arguments, None)
+    before = record.getMessage()
+    assert runner.Readable("%(name)s: %(message)s").format(record) == f"split: {read}"
+    assert record.getMessage() == before  # for other handlers it stays as it was
 
 
 def busy(seconds):
