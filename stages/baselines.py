@@ -1,7 +1,8 @@
 """Stage `baselines`: the four of the paper's Table 4, on the queries of the test side.
 
 Reads   what the stage train reads (stages/inputs.py), and data/split/test
-Writes  data/baselines/<method>/users   a user: the vector by which the method knows the user
+Writes  data/baselines/<method>/users   a user: the vector by which the method knows the user; not of avg_image where
+                                        no train post has a picture
         data/baselines/<method>/ranks   a query: the rank of its ground truth
         metrics/baselines.json          per method what metrics/retrieval.json has, and the epochs chosen on val
 
@@ -66,7 +67,9 @@ def main() -> None:
                 users, ranked, told = method()
                 rows = {task: found[0] for task, found in ranked.items()}
                 candidates = {task: found[2] for task, found in ranked.items()}
-                EMBEDDINGS.write(pa.table({"id": users.ids, "vector": vectors(users.values)}), target / name / "users")
+                if name != "avg_image" or len(inputs.posts.image):  # else it knows nobody: all are drawn by chance
+                    known = pa.table({"id": users.ids, "vector": vectors(users.values)})
+                    EMBEDDINGS.write(known, target / name / "users")
                 RANKS.write(pa.concat_tables(rows.values()), target / name / "ranks")
                 metrics[name] = {
                     **told,

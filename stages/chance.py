@@ -50,9 +50,8 @@ def main() -> None:
     for kind in KINDS:
         for (asking, words), null in nulls(asked, kind, pieces(kind)).items():
             rows.append((asking, words, kind, null.mean.astype(np.float32), null.highest))
-            if np.isfinite(surplus := null.surplus()):  # else there is nothing of the kind
-                log.info("%s of %s, %d words: %.3f has chance .05", kind, asking, words, surplus)
     CHANCE.write(CHANCE.of(rows), FOUND)
+    log.info("%d kinds of questions about nothing: by what asks, how long, and what answers", len(rows))
 
 
 def by_words(trained: Trained, encoder: SentenceEncoder | None, seed: int) -> dict[tuple[str, int], Questions]:

@@ -5,7 +5,8 @@ Reads   data/split/{train,test,sets}   posts of both sides, and the queries
         data/corpus/posts              a post's text, whose letters tell how it is written
         data/images/features           an image as the frozen network has it
         data/evaluation/ranks          the model's ranks
-Writes  data/encoder_means/METHOD/{text,image}   a user: the mean of the vectors of the train posts
+Writes  data/encoder_means/METHOD/{text,image}   a user: the mean of the vectors of the train posts; not of images
+                                                 where no train post has one
         data/encoder_means/METHOD/ranks          a query: the rank of its ground truth
         metrics/encoder_means.json     per method what metrics/retrieval.json has, and the model's mean median rank less
                                        the method's, with paired 95 % intervals
@@ -95,7 +96,8 @@ def main() -> None:
                 task, people = KINDS[kind][0], Vectors(users, means)
                 posted[kind] = Vectors(known[kind if kind in known else "letters"][0], values)
                 found[task] = rank_task(task, queries[task], people, posted[kind], posted[kind])
-                EMBEDDINGS.write(pa.table({"id": users, "vector": vectors(means)}), target / method / kind)
+                if kind != "image" or len(kinds[kind].rows):  # else all are drawn by chance
+                    EMBEDDINGS.write(pa.table({"id": users, "vector": vectors(means)}), target / method / kind)
             if together and len(posted) > 1:
                 task = "image_to_text"
                 found[task] = rank_task(task, queries[task], people, posted["image"], posted["text"])

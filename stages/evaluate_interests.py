@@ -50,7 +50,8 @@ def main() -> None:
     users = USERS.read(CORPUS)
     brands = int(pc.sum(users["brand"], min_count=0).as_py())
     methods = {"model": Vectors.read(MODEL)}
-    methods |= {name: Vectors.read(BASELINES / name / "users") for name in METHODS} | encoder_means()
+    baselines = {name: BASELINES / name / "users" for name in METHODS}
+    methods |= {name: Vectors.read(found) for name, found in baselines.items() if found.exists()} | encoder_means()
 
     people, vectors = everywhere(users, methods)
     interests = people["interests"].to_pylist()
@@ -94,9 +95,10 @@ def encoder_means() -> dict[str, Vectors]:
 
     The mean of image features is Avg-Image, and centring is undone as vectors are standardised.
     """
-    if not (MEANS / "text").exists():
-        return {}
-    text, image = (Vectors.read(MEANS / kind) for kind in ("text", "image"))
+    held = {kind: Vectors.read(MEANS / kind) for kind in ("text", "image") if (MEANS / kind).exists()}
+    if len(held) < 2:
+        return {f"encoder_mean_{kind}": found for kind, found in held.items() if kind == "text"}
+    text, image = held["text"], held["image"]
     both = np.concatenate([text.values, image.values[positions(text.ids, image.ids)]], axis=1)
     return {"encoder_mean_text": text, "encoder_mean": Vectors(text.ids, both)}
 

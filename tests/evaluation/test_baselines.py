@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from ruamel.yaml import YAML
 
@@ -122,6 +123,18 @@ def test_every_method_is_asked_texts_without_a_known_word_and_ranks_them_at_chan
         ranks = [row["rank"] for row in RANKS.read(baselines.BASELINES / method / "ranks").to_pylist()
                  if row["task"] == "text_to_user" and row["query_id"] in wordless]  # fmt: skip
         assert ranks == [6.5, 6.5]  # of twelve users
+
+
+def test_of_a_corpus_without_pictures_avg_image_knows_nobody(project):
+    for side in ("train", "val", "test"):
+        place = Path("data/split") / side
+        content = CONTENT.read(place)
+        nothing = pa.nulls(content.num_rows, pa.string())
+        CONTENT.write(content.set_column(content.column_names.index("image_id"), "image_id", nothing), place)
+    asked = SETS.read(Path("data/split/sets"))
+    SETS.write(asked.filter(pc.equal(asked["task"], "text_to_user")), Path("data/split/sets"))
+    assert project(epochs=1)["avg_text"]["text_to_user"]["queries"]
+    assert {found.parent.name for found in baselines.BASELINES.glob("*/users")} == {"avg_text", "bridging", "merged"}
 
 
 def test_the_four_methods_are_asked_what_they_can_answer_and_find_planted_topics(found):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from ruamel.yaml import YAML
 
@@ -122,6 +123,27 @@ def test_both_is_the_sum_of_the_cosines_of_sentences_and_letters():
 
     alone = cosines("encoder_mean_whitened") + cosines("letters_mean")
     np.testing.assert_allclose(2 * cosines("encoder_mean_letters"), alone, atol=1e-5)
+
+
+def test_of_a_corpus_without_pictures_no_means_of_pictures_are_compared(planted):
+    """They would be drawn by chance, and stand among the methods by which users are compared."""
+    for side in ("train", "test"):
+        content = CONTENT.read(Path("data/split") / side)
+        nothing = pa.nulls(content.num_rows, pa.string())
+        CONTENT.write(
+            content.set_column(content.column_names.index("image_id"), "image_id", nothing), Path("data/split") / side
+        )
+    asked = SETS.read(Path("data/split/sets"))
+    SETS.write(asked.filter(pc.equal(asked["task"], "text_to_user")), Path("data/split/sets"))
+    FEATURES.write(FEATURES.read(Path("data/images/features")).slice(0, 0), Path("data/images/features"))
+    encoder_means.main()
+    kinds = {method: {found.name for found in (encoder_means.MEANS / method).iterdir()} for method in METHODS}
+    assert all(found == {"text", "ranks"} for found in kinds.values())
+    metrics = json.loads(Path("metrics/encoder_means.json").read_text())
+    assert (
+        metrics["encoder_mean"]["text_to_user"]["queries"] == 36
+        and not metrics["encoder_mean"]["image_to_user"]["queries"]
+    )
 
 
 def test_without_sentence_vectors_images_and_letters_alone_are_asked(planted):

@@ -1,6 +1,7 @@
 """The stages evaluate_retrieval, evaluate_interests and clusters on a small made corpus, whole and lacking things."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,12 @@ def test_interests_by_means_of_pretrained_vectors_stand_beside_the_baselines(cor
     evaluate_interests.main()
     macro = metrics("interests")["macro"]
     assert macro["encoder_mean"] > 0.9 > macro["encoder_mean_text"]
+    for found in (evaluate_interests.MEANS / "image", evaluate_interests.BASELINES / "avg_image/users"):
+        shutil.rmtree(found)  # as of a corpus without pictures
+    evaluate_interests.main()
+    assert set(metrics("interests")["macro"]) & {"avg_image", "encoder_mean", "encoder_mean_text"} == {
+        "encoder_mean_text"
+    }
 
 
 @pytest.mark.parametrize(
