@@ -50,7 +50,8 @@ def main() -> None:
     for name, truth in truths.items():
         told = truth.any(axis=1) if truth.size else np.zeros(people.num_rows, bool)
         if told.sum() < params.neighbours.top + 2:
-            metrics[name] = {"not_measured": f"{told.sum()} users have some that another shares, too few to compare"}
+            few = f"{told.sum()} of {people.num_rows} users have any that another shares, too few to compare"
+            metrics[name] = {"not_measured": few}
             continue
         shown = {method: values[told] for method, values in vectors.items()}
         metrics[name] = evaluate(shown, truth[told], params.neighbours.top, params.retrieval.bootstrap, params.seed)

@@ -129,9 +129,9 @@ class Tables(NamedTuple):
 def lead(params: Params, read: Mapping[str, Any]) -> str:
     """The sentence under the title."""
     return (
-        f"{params.corpus.source}: {count(read['rows_out'])} posts by {count(read['users'])} users, placed in one "
-        "space so that texts, images and users that belong together are close (after Sikka, Van Bramer and Divakaran, "
-        "DU2MCE)."
+        f"{count(read['rows_out'])} posts by {count(read['users'])} users (source: {params.corpus.source}), placed in "
+        "one space so that texts, images and users that belong together are close (after Sikka, Van Bramer and "
+        "Divakaran, DU2MCE)."
     )
 
 

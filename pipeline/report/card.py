@@ -141,9 +141,10 @@ def datasheet(params: Params, found: Mapping[str, Metrics], span: tuple[str, str
                  f"{count(posts['with_image'])} a picture, {count(posts['with_both'])} both."),
                 ("Time", f"{span[0]} to {span[1]}." if span else "Unknown: no post has a time."),
                 ("Languages", _languages(found["text"])),
-                ("Labels", f"{count(read['interests']['different'])} interests, of "
+                ("Labels", f"{plural(read['interests']['different'], 'interest')}, of "
                  f"{plural(read['interests']['users_with_some'], 'user')}; those of fewer than "
-                 f"{params.interests.min_positives} people are only counted."),
+                 f"{params.interests.min_positives} people are only counted."
+                 if read["interests"]["different"] else "None: no user has interests."),
                 ("Is it about people, and can they be identified?",
                  "No, there are no people in it." if corpus.source == "synthetic" else
                  "Yes. Texts and pictures are as people posted them, and can be found with a search engine"
@@ -164,7 +165,7 @@ def datasheet(params: Params, found: Mapping[str, Metrics], span: tuple[str, str
         Chapter(
             "Preprocessing, cleaning, labelling",
             [
-                ("Left out at the import", f"Of {count(read['rows_in'])} rows: {reasons(read['rejected'])}."),
+                ("Left out at the import", f"Of {count(read['rows_in'])} rows: {reasons(read['rejected'], 'none')}."),
                 ("Taken out of texts", reasons(read["taken_out_of_texts"]) + "." if read.get("taken_out_of_texts")
                  else "Links, addresses and mentions are not among the words of the model; stored texts still "
                  "contain them."),

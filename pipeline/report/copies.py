@@ -62,7 +62,7 @@ def copied_texts(
 
 def not_compared(cleaned: Metrics) -> str:
     """How many texts have no near-copy that could be found, and why, in a sentence."""
-    none, whole = reasons(cleaned["not_compared"]), reasons(cleaned["compared_as_they_are"])
+    none, whole = (reasons(cleaned[what], "none") for what in ("not_compared", "compared_as_they_are"))
     return f"Not compared: {none}. Compared only with texts of exactly the same words: {whole}."
 
 
@@ -78,7 +78,7 @@ def copied_images(groups: pa.Table, examples: Sequence[Sequence[str]], min_cosin
     if not copies:
         return [Note(f"None of {plural(len(frame), 'image')} is a copy of another.")]
     counts = {name: int(size.between(low, high).sum()) for name, low, high in CLASSES}
-    most = max(counts.values())
+    most, last = max(counts.values()), max(at for at, n in enumerate(counts.values()) if n)
     rows = []
     for images in examples:
         of = frame.loc[list(images)]
@@ -90,7 +90,7 @@ def copied_images(groups: pa.Table, examples: Sequence[Sequence[str]], min_cosin
         Bars(
             f"{count(copies)} of {plural(len(frame), 'image')} ({percent(copies / len(frame))}) are copies of another; "
             f"the largest group holds {count(size.max())}",
-            [Bar(f"Groups of {name} images", n / most, count(n)) for name, n in counts.items()],
+            [Bar(f"Groups of {name} images", n / most, count(n)) for name, n in [*counts.items()][: last + 1]],
             Grid(
                 ["Images in the group", "Groups"],
                 [["1", count((size == 1).sum())]] + [[k, count(n)] for k, n in counts.items()],

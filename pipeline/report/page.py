@@ -4,13 +4,14 @@ All text that reaches the page is escaped by the template; only Markup (charts, 
 Content-Security-Policy in the page forbids scripts and every request, whatever a post says.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _HERE = Path(__file__).parent
 
@@ -178,6 +179,11 @@ class Section:
         return "".join(c if c.isalnum() else "-" for c in self.title.lower())
 
 
+def _commands(text: str) -> Markup:
+    """Text in which what stands in `backticks` is set as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
 def render(title: str, lead: str, sections: Sequence[Section]) -> str:
     """The whole page. The same parts give the same text."""
     environment = Environment(
@@ -188,5 +194,6 @@ def render(title: str, lead: str, sections: Sequence[Section]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["commands"] = _commands
     style = Markup((_HERE / "style.css").read_text(encoding="utf-8"))  # ours: no text of a corpus is in it
     return environment.get_template("page.html").render(title=title, lead=lead, sections=sections, style=style)

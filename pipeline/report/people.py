@@ -12,7 +12,7 @@ from pipeline.common.metrics import FEWEST
 from pipeline.report.cards import Shelf, clip
 from pipeline.report.page import Answers, Card, Cluster, Clusters, Grid, Note, Part, Question
 from pipeline.report.pictures import cloud
-from pipeline.report.wording import count, number, percent, plural
+from pipeline.report.wording import cosine, count, number, percent, plural
 
 Metrics = Mapping[str, Any]
 NAMED = 12
@@ -125,7 +125,7 @@ def _question(question: Mapping[str, Any], answered: bool, shelf: Shelf) -> Card
 
 def _answer(kind: str, name: str, similarity: float, shelf: Shelf) -> Card:
     show = {"image": shelf.image, "text": shelf.text, "user": shelf.user}[kind]
-    return show(name, number(similarity, 2))
+    return show(name, cosine(similarity))
 
 
 def _once(cards: Sequence[Card]) -> list[Card]:

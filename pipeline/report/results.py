@@ -35,6 +35,8 @@ MEASURES = {
 }
 QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 SIGNIFICANT = 0.05
+NO_INTERESTS = "no user has interests"
+"""As the stage evaluate_interests says it."""
 
 
 def glance(retrieval: Metrics, interests: Metrics, audit: Metrics) -> Facts:
@@ -248,7 +250,10 @@ def _every_measure(model: Metrics, asked: Sequence[str]) -> Table:
 def interests(found: Metrics, source: str) -> list[Part]:
     """F1 of users' interests, per method and label."""
     if "not_measured" in found:
-        return [Note(f"Not measured: {found['not_measured']}.")]
+        told = f"Not measured: {found['not_measured']}."
+        if found["not_measured"] == NO_INTERESTS:
+            told += " A table of users brings them (corpus.users); for an export, one of brands (corpus.brands)."
+        return [Note(told)]
     methods = [name for name in METHODS if name in found["macro"]["interval_95"]]
     panels, rows = [], []
     labels = [(f"{label}, {block['positives']} of {count(found['users'])} users", block)

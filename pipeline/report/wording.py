@@ -59,9 +59,14 @@ METHODS = {
 }
 
 
-def reasons(counts: Mapping[str, int]) -> str:
-    """`{"no_text": 3, "other": 0}` is `3 no text`; a dash where nothing was left out."""
-    return ", ".join(f"{count(n)} {reason.replace('_', ' ')}" for reason, n in counts.items() if n) or "–"
+def cosine(value: float) -> str:
+    """0.4 is 0.40: those in a list stand under one another."""
+    return f"{value:.2f}".replace("-", "−")
+
+
+def reasons(counts: Mapping[str, int], none: str = "–") -> str:
+    """`{"no_text": 3, "other": 0}` is `no text (3)`; `none`, a dash in tables, where nothing was left out."""
+    return ", ".join(f"{reason.replace('_', ' ')} ({count(n)})" for reason, n in counts.items() if n) or none
 
 
 def few_ask(block: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from pipeline.report import corpus, people, results
 from pipeline.report.cards import clip
 from pipeline.report.charts import Axis, Dot, Line, Rule, dots, lines
 from pipeline.report.page import Card, Note, Pairs, Section, render
-from pipeline.report.wording import count, listing, number, percent
+from pipeline.report.wording import cosine, count, listing, number, percent, reasons
 from pipeline.tables.evaluation import CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
 
 
@@ -59,6 +59,12 @@ def test_numbers_bear_the_digits_they_are_given():
         "0.042\u00a0%",
     ]
     assert count(9_450_000.4) == "9,450,000" and listing(["a", "b", "c"]) == "a, b and c"
+
+
+def test_what_was_left_out_is_told_by_reason_and_cosines_stand_under_one_another():
+    assert reasons({"no_text": 3, "other": 0, "has_image": 1234}) == "no text (3), has image (1,234)"
+    assert reasons({"other": 0}) == "–" and reasons({}, "none") == "none"
+    assert [cosine(value) for value in (0.4, -0.456, 1)] == ["0.40", "−0.46", "1.00"]
 
 
 def test_a_text_is_cut_at_a_word_and_loses_what_no_page_may_hold():

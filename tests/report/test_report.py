@@ -123,7 +123,8 @@ def test_what_was_not_measured_says_so(fabricated, tmp_path, monkeypatch):
             lambda found, why=why: (found.clear(), found.update(not_measured=why, users=3)),
         )
     page = page_of(folder, monkeypatch)
-    assert "Not measured: no user has interests." in section(page, "Interests")
+    assert "Not measured: no user has interests. A table of users brings them" in section(page, "Interests")
+    assert "make paper" in [code.text for code in page.iter("code")]
     assert "Not clustered: 3 users are too few for 10 clusters." in section(page, "Clusters")
     assert "Interests, macro F1" not in section(page, "At a glance")
     assert "make paper" in section(page, "Tables of the paper")
@@ -255,7 +256,7 @@ def test_a_setting_whose_auto_is_the_papers_value_does_not_differ(source):
 
 
 def test_pictures_that_posts_lost_are_told_where_what_went_in_is(page):
-    told = "3 pictures of posts that stay could not be used: 3 missing, kept for its text."
+    told = "3 pictures of posts that stay could not be used: missing, kept for its text (3)."
     assert told in section(page, "What went in")
 
 
