@@ -21,7 +21,11 @@ _EASTERN = (
 _PLAIN = (
     (re.compile(r"""^(["'])(.*)\1$"""), r"\2"),
     (re.compile(r"\s*[\[(](?:UTC|GMT|Z)[\])]$"), "Z"),
-    (re.compile(r"(Z|[+-]\d\d:?\d\d)\s*(?:\[[\w/+-]+\]|Z)$"), r"\1"),  # Java's, behind the offset that counts
+    (re.compile(r"(Z|[+-]\d\d:?\d\d)\s*(?:\[[\w/+-]+\]|Z|[A-Z]{3,4})$"), r"\1"),  # a name behind the offset that counts
+    (re.compile(r"^[A-Z][a-z]{2,8},? (?=\d{4}\D)"), ""),
+    (re.compile(r"^(\d{4})/(\d\d?)/(\d\d?)"), r"\1-\2-\3"),
+    (re.compile(r"^(\d{4})(\d\d)(\d\d)[T ](\d\d):"), r"\1-\2-\3 \4:"),
+    (re.compile(r"^(\d{4}-\d\d?-\d\d?[T ]\d\d?)\.(\d\d)(?:\.(\d\d))?"), r"\1:\2:\g<3>"),
     (re.compile(r"^(\d{4}-\d\d?-\d\d?)_(\d\d)-(\d\d)-(\d\d)(?:_(?:UTC|Z))?$"), r"\1 \2:\3:\4"),
     (re.compile(r"(:\d\d),(\d{1,6})\b"), r"\1.\2"),
 )
@@ -29,7 +33,11 @@ _ISO = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)(?:[T\s]+(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?)?\s*"
     r"(?:(Z|UTC|GMT)|([+-])(\d\d):?(\d\d)?)?"
 )
-_OF_LETTERS = re.compile(r"^(\d{1,2})-([A-Za-z]{3,9})-(\d{4})\b")
+_OF_LETTERS = (
+    (re.compile(r"^(\d{1,2}|[A-Za-z]{3,9})-([A-Za-z]{3,9}|\d{1,2})-(\d{4})\b"), r"\1 \2 \3"),
+    (re.compile(r"(?<=\d)(?:st|nd|rd|th)\b"), ""),
+    (re.compile(r"(?<=\d{4})(?:, | at )(?=\d)"), " "),
+)
 _MONTH = re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b", re.IGNORECASE)
 _OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d)")
 _DOTNET = re.compile(r"/?Date\((-?\d+)(?:[+-]\d{4})?\)/?")
@@ -48,7 +56,7 @@ def moment(written: str) -> datetime | None:
     text, half = _without_half(text)
     match = _ISO.fullmatch(text)
     try:
-        found = _of_figures(match) if match else _of_letters(_OF_LETTERS.sub(r"\1 \2 \3", text))
+        found = _of_figures(match) if match else _of_letters(text)
         if half:
             if not 1 <= found.hour <= 12:
                 return None
@@ -78,6 +86,7 @@ def _of_letters(text: str) -> datetime:
     """A time with its month in letters, as RFC 2822, feeds and JavaScript have it. Raises ValueError for another."""
     if not _MONTH.search(text):
         raise ValueError(text)
-    text = _OFFSET.sub("", text)
+    for pattern, instead in (*_OF_LETTERS, (_OFFSET, "")):
+        text = pattern.sub(instead, text)
     found = parsedate_to_datetime(text if ":" in text else f"{text} 00:00")
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -12,7 +12,8 @@ without loss it is refused.
   refused, in ids and texts.
 - texts: UTF-8; bytes that Python wrote as text, `b'…'`, are decoded where all of a column are such.
 - lists: of a column of lists; or text, as JSON, as Python and numpy write lists, as Postgres does, {a,b}; else
-  separated by `;`, or, where no cell has one, by `|`, or else by commas, these also as Chinese and Japanese have them.
+  on lines of its own each, or separated by `;`, or, where no cell has one, by `|`, or else by commas, these also as
+  Chinese and Japanese have them.
   Lists of other things than names, and lists that were cut off, are refused.
 - times: ISO 8601; Unix time in s, ms, µs or ns, told apart by its size; 20240501100000; RFC 2822; as Twitter and
   JavaScript write it; otherwise with the year first, or the month in English letters, as `pipeline.common.times` has
@@ -55,7 +56,7 @@ _TEXT_KINDS = (
     *(pa.types.is_binary, pa.types.is_large_binary),
 )
 _NONE = r"^\s*(nan|NaN|<NA>|NaT|\[(deleted|removed|deleted by user)\])\s*$"
-_NO_NAME = r"^\s*(nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-)\s*$"
+_NO_NAME = r"^\s*(nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-|\[\s*(None|null|nan)?\s*\]|\{\s*\})\s*$"
 _AS_TEXT = r"""^\s*(?:=?"(.*)"|'([0-9]+)|b'(.*)'|b"(.*)")\s*$"""
 _ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
 _TOO_NARROW = r"^#{3,}$"
@@ -63,7 +64,7 @@ _SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE]\+\d+$|^[+-]?\d+[.,]\d+[eE]\d+$|^\d{16,}\
 _BYTES = re.compile(r"""b'.*'|b".*\"""", re.DOTALL)
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _CALLED = re.compile(r"(?:set|frozenset|array|list|tuple)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
-_SEPARATORS = (";；", "|", ",，、")
+_SEPARATORS = ("\n", ";；", "|", ",，、")
 _TRUTH = {
     **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "", "nan", "none", "null", "na"), False),

@@ -30,6 +30,7 @@ BATCH = 1 << 16
 PIECE_BYTES = 64 << 20
 """Bytes of text of a piece, or of one row: what checks a piece holds it some times over."""
 UNREADABLE = "unreadable row"
+_ARCHIVES = (".tar", *(f".tar{packed}" for packed in packing.PACKED), ".tgz", ".7z", ".rar")
 
 Pieces = Iterator[tuple[pa.Table, pa.Table]]
 """Rows with their number in the column `row`, and what is rejected among them."""
@@ -48,6 +49,8 @@ def read(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
             f"{path} is a folder; expected one file. Name one of its parts; or set corpus.source to export, which "
             "reads all that lie in a folder."
         )
+    if path.name.lower().endswith(_ARCHIVES):
+        raise UserError(f"{path} is an archive of files: unpack it, and name the table in it.")
     kind = packing.kind_of(path)
     if kind in WORKBOOKS:
         raise UserError(f"{path} is a spreadsheet's own file: {OF_WORKBOOK}.")

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,16 @@ def each_object(part: list[tuple[int, object]], needed: Sequence[str]) -> Iterat
 
 
 def _within(whole: dict[str, Any], needed: Sequence[str], deep: int = 3) -> list[Any] | None:
-    """The rows in an object that holds them all: a list within it, however `deep`, or columns, as pandas writes a table
-    by default.
+    """The rows in an object that holds them all: a list within it, however `deep`; rows or columns by their names, as
+    pandas and R write tables.
     """
     columns = [whole.get(name) for name in needed]
+    rows = list(whole.values())
+    if rows and all(isinstance(row, dict) and set(needed) <= set(row) for row in rows):
+        return rows
+    if all(isinstance(column, list) for column in columns):  # as R writes a data frame by columns
+        lists = {name: column for name, column in whole.items() if isinstance(column, list)}
+        return [dict(zip(lists, row, strict=False)) for row in zip_longest(*lists.values())]
     if all(isinstance(column, dict) for column in columns):
         held = {name: column for name, column in whole.items() if isinstance(column, dict)}
         return [{name: column.get(key) for name, column in held.items()} for key in held[needed[0]]]
@@ -73,9 +80,9 @@ def _within(whole: dict[str, Any], needed: Sequence[str], deep: int = 3) -> list
         return [dict(zip(names, row, strict=False)) for row in whole["data"]]
     if any(column is not None for column in columns):
         return None
-    lists = (value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict))
+    listed = (value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict))
     inner = (value for value in whole.values() if isinstance(value, dict)) if deep else ()
-    found = next((value for value in lists if set(needed) <= set(value[0])), None)
+    found = next((value for value in listed if set(needed) <= set(value[0])), None)
     return found or next(filter(None, (_within(value, needed, deep - 1) for value in inner)), None)
 
 

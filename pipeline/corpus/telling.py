@@ -20,8 +20,8 @@ _LONGEST = 1000
 """Letters of the longest path."""
 
 TO_DO = {
-    "image: missing": "were all downloaded, into corpus.images? corpus.missing_images: text keeps such posts for their "
-    "text",
+    "image: missing": "were all downloaded, and are the names paths from corpus.images on? corpus.missing_images: text "
+    "keeps such posts for their text",
     "image: outside the folder": "links lead out of the folder of pictures: set corpus.links_into to where they lead, "
     "or copy what they stand for (cp -RL)",
     ROUNDED: "export the table again, with the columns of ids as text",

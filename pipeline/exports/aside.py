@@ -75,7 +75,10 @@ class Aside:
     def downloads(self, folder: Path) -> Iterator[tuple[str, dict[str, object]]]:
         """Address by address what img2dataset's Parquet says of the files in a folder."""
         for path in sorted(folder.rglob("*.parquet")) if folder.is_dir() else ():
-            names = pq.read_schema(path).names
+            try:
+                names = pq.read_schema(path).names
+            except (pa.ArrowInvalid, OSError):  # told where it is read as an export
+                continue
             if {"key", "url"} <= set(names) and not {"jpg", "png", "webp"} & set(names):
                 kept = [n for n in ("key", "url", "post_id", "status") if n in names]
                 for row in pq.read_table(path, columns=kept).to_pylist():
@@ -115,21 +118,31 @@ def arrow_rows(
         source: Any = real if real.is_file() and _plain(real) else pa.BufferReader(stream.read())
         if _starts(real, stream, source, b"PAR1"):
             file = pq.ParquetFile(source)
-            names = file.schema_arrow.names
+            names = _paths(file.schema_arrow)
             mapped = mapping(names)
             asked = {name.split(".")[0] for name in mapped.asked} | mapped.asked if mapped else set()
-            batches = file.iter_batches(256, columns=[name for name in names if name in asked])
+            batches = file.iter_batches(256, columns=[name for name in file.schema_arrow.names if name in asked])
             schema = file.schema_arrow
         else:
             opened = pa.memory_map(str(source)) if isinstance(source, Path) else source
             magic = opened.read(6)
             opened.seek(0)
             reader = pa.ipc.open_file(opened) if magic == b"ARROW1" else pa.ipc.open_stream(opened)
-            names, schema = reader.schema.names, reader.schema
+            names, schema = _paths(reader.schema), reader.schema
             batches = reader if magic != b"ARROW1" else (reader.get_batch(i) for i in range(reader.num_record_batches))
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path} cannot be read as Parquet or Arrow: {error}.") from None
     return names, _rows(batches, PurePosixPath(path).stem, aside, _labels(schema))
+
+
+def _paths(fields: pa.Schema | pa.StructType, before: str = "") -> list[str]:
+    """The names of columns, those within structs as dotted paths."""
+    found = []
+    for field in fields:
+        found.append(before + field.name)
+        if pa.types.is_struct(field.type):
+            found += _paths(field.type, f"{before}{field.name}.")
+    return found
 
 
 def _plain(path: Path) -> bool:

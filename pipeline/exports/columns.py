@@ -46,6 +46,10 @@ SHORTEST = 5
 """Letters of an id from which on a file that is called so is taken for a picture of its post."""
 _NONE = {"", "0", "False", "false", "FALSE"}
 """What says that there is nothing."""
+_NAN = {"nan", "NaN", "<NA>", "NaT"}
+"""What pandas has for nothing."""
+_AS_ID = re.compile(r"""^(?:="(.*)"|(\d{1,15})\.0+)$""")
+"""`="123"`, by which a spreadsheet leaves it alone; 123.0, of a column with gaps."""
 
 
 class Mapped(BaseModel):
@@ -172,10 +176,10 @@ def post(row: Mapping[str, Any], mapped: Mapped, place: str, owner: str | None =
     """
     if any("/" in name for name in row):
         row = _unfolded(row)
-    post_id = _first(row, mapped.post_id) or ""
+    post_id = _id(row, mapped.post_id) or ""
     if rounded(post_id):
         return Left(post_id, ROUNDED, f"{place}; export again with ids as text")
-    user_id = _first(row, mapped.user_id) or owner
+    user_id = _id(row, mapped.user_id) or owner
     if user_id and rounded(user_id):
         return Left(post_id or place, ROUNDED, f"{place}: the user's id {user_id}")
     for column, reasons in mapped.leave_out.items():
@@ -265,8 +269,17 @@ def _first(row: Mapping[str, Any], names: Names) -> str | None:
     return next((found for name in listed(names) if (found := _text(_value(row, name)))), None)
 
 
+def _id(row: Mapping[str, Any], names: Names) -> str | None:
+    """The first that is any, as an id: without what pandas and spreadsheets put to it that loses nothing."""
+    for name in listed(names):
+        found = _AS_ID.sub(r"\1\2", _text(_value(row, name)))
+        if found and found not in _NAN:
+            return found
+    return None
+
+
 def _nonzero(row: Mapping[str, Any], names: Names) -> str | None:
-    found = _first(row, names)
+    found = _id(row, names)
     return None if found in _NONE else found
 
 
@@ -289,7 +302,7 @@ def _written(value: Any, mapped: Mapped) -> str | None:
     if value is None:
         return None
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    if text.strip().lower() in GONE:
+    if text.strip().lower() in GONE or text.strip() in _NAN:
         return None
     if mapped.quoted:
         text = unquote_plus(text)

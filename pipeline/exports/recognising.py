@@ -34,8 +34,8 @@ from pipeline.exports.platforms import (
 )
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
-from pipeline.exports.separated import Layout, layout, table
-from pipeline.exports.sources import Packed, Tree, records, unpacked
+from pipeline.exports.separated import LOOKED_AT, Layout, layout, table
+from pipeline.exports.sources import DAMAGED, Packed, Tree, records, unpacked
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 
 log = logging.getLogger("convert_corpus")
@@ -97,7 +97,13 @@ TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] =
 _TIKTOK = columns.fitting(["id", "username", "video_description", "create_time"])
 _BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_stats.json", "_metadata.json", ".ini")
 """Endings of what lies beside an export and is none."""
+DAMAGED_FILE = "a damaged file"
 LACKING = {
+    (
+        "Date",
+        "ShareLink",
+        "ShareCommentary",
+    ): "LinkedIn's Shares.csv does not say whose it is; name the zip, or the folder with Profile.csv",
     ("AuthorID", "Author", "Date", "Content"): "DiscordChatExporter's CSV has no ids of messages; export as JSON",
     ("From User", "Conversation Stream", "snTypeColumn"): "Sprinklr exports what was chosen; choose a column of ids or "
     "links, and say by corpus.columns what holds what",
@@ -178,7 +184,10 @@ def _of_tree(
     elif name.endswith(".zip"):
         told.append(f"{path}/{inner} is a zip within a zip: unpack {path.name}, and name the folder")
     elif not name.endswith((*ENDINGS, *_BESIDE)) and not PurePosixPath(inner).name.startswith("."):
-        yield from _file(tree.open(inner), f"{path}/{inner}", mapped, aside, told)
+        try:
+            yield from _file(tree.open(inner), f"{path}/{inner}", mapped, aside, told)
+        except UserError as error:  # one file of many: the others are read
+            yield Export(f"{path}/{inner}", DAMAGED_FILE, iter([Left(inner, UNREADABLE, str(error))]))
 
 
 def _chat(tree: Tree, inner: str, path: Path) -> Export | None:
@@ -198,7 +207,13 @@ def _is_zip(path: Path) -> bool:
 def _file(
     stream: IO[bytes], path: str, mapped: columns.Mapped | None, aside: Aside, told: list[str]
 ) -> Iterator[Export]:
-    raw = Packed(unpacked(stream))
+    try:
+        raw = Packed(unpacked(stream))
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno:  # of the disk, not of what lies on it
+            raise
+        yield Export(path, DAMAGED_FILE, iter([Left(path, UNREADABLE, f"{path}: damaged, {error}")]))
+        return
     for export in _of_stream(io.BufferedReader(raw, 1 << 20), path, mapped, aside, told):
         yield export._replace(found=_and_the_cut(export, raw))
     if raw.cut:
@@ -253,6 +268,8 @@ def _of_text(plain: Any, head: bytes, path: str, mapped: columns.Mapped | None, 
             all(letter.isprintable() or letter == "\t" for letter in top) and "\N{REPLACEMENT CHARACTER}" not in top
         )
         to_do = next((f": {why}" for names, why in LACKING.items() if set(names) <= set(how.header)), "")
+        if top.startswith("window.YTD"):
+            held, to_do = "a file of X's archive", ": name the zip, or the folder that holds data/account.js"
         told.append(f"{path}: {held + to_do if readable else 'no text in UTF-8'}")
     elif mapped and not mapped.header and (lacks := columns.lacking(mapped, how.header)):
         told.append(f"{path}: {lacks}; {held}")
@@ -293,9 +310,14 @@ def _json(stream: IO[bytes], path: str, mapped: columns.Mapped | None, told: lis
                 yield Export(path, preset.name, columns.posts(_again(waiting, rows), preset, path))
             elif kind:
                 yield Export(path, kind.name, _read(_again(waiting, rows), kind, path))
+            elif len(waiting) < LOOKED_AT:  # the first answer of an API may be of no post, or an error
+                continue
             else:
-                told.append(f"{path}: keys {', '.join(record)[:300]}")
+                break
             return
+    unknown = next((record for _, record in waiting if isinstance(record, Mapping)), None)
+    if unknown is not None:
+        told.append(f"{path}: keys {', '.join(unknown)[:300]}")
 
 
 def _kind(record: Json) -> _Kind | None:

@@ -7,6 +7,7 @@ the columns of a known table.
 import csv
 import io
 import re
+import string
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
@@ -15,6 +16,10 @@ HEAD = 1 << 16
 """Bytes in which the header is looked for."""
 LOOKED_AT = 30
 """Rows among which it is."""
+_NO_NAME = "\0"
+"""The name of a column that has none: R's names of rows, or what a separator behind each row makes."""
+_AROUND = f"{string.whitespace}\u00a0\u200b\u2060\ufeff"
+"""What stands unseen around the names of columns."""
 _SEP = re.compile(r'"?sep=(.)"?\r?\n')
 _ESCAPED = re.compile(r'\\(["\\])')
 
@@ -45,9 +50,12 @@ def layout(head: bytes, fits: Callable[[list[str]], bool]) -> Layout:
         reader = csv.reader(_unescaped(lines, backslashes), delimiter=mark)
         try:
             for number, row in zip(range(1, LOOKED_AT + 1), reader, strict=False):
-                if fits(row):
-                    returns = lines[reader.line_num - 1].endswith("\r")
-                    found.append(Layout(row, mark, reader.line_num, number, True, backslashes, returns))
+                header = [name.strip(_AROUND) for name in row]
+                if fits(header):
+                    end = reader.line_num
+                    header = _widened(header, lines[end - 1], list(zip(range(LOOKED_AT), reader, strict=False)))
+                    returns = lines[end - 1].endswith("\r")
+                    found.append(Layout(header, mark, end, number, True, backslashes, returns))
                     break
         except csv.Error:
             continue
@@ -56,6 +64,16 @@ def layout(head: bytes, fits: Callable[[list[str]], bool]) -> Layout:
     top = lines[0] if lines else ""
     mark = delimiter(top)
     return Layout(header_of(top, mark), mark, backslashes=backslashes, returns=top.endswith("\r"))
+
+
+def _widened(header: list[str], line: str, below: list[tuple[int, list[str]]]) -> list[str]:
+    """The header with a column more, where all rows below have one more; but for the last, which may be cut."""
+    rows = [row for _, row in below[:-1] or below if row]
+    if not rows or any(len(row) != len(header) + 1 for row in rows):
+        return header
+    if line.startswith('"') and all(row[0].isdigit() for row in rows):
+        return [_NO_NAME, *header]
+    return header if any(row[-1].strip() for row in rows) else [*header, _NO_NAME]
 
 
 def _wrong(lines: list[str], backslashes: bool) -> int:
@@ -105,11 +123,13 @@ def table(stream: IO[bytes], how: Layout | None = None) -> Iterator[tuple[int, A
     for number, row in enumerate(rows, start=how.rows + 1):
         if row and not is_text("".join(row)):
             yield number, ValueError("not UTF-8; save the file as UTF-8")
-        elif len(row) == len(how.header):
+        elif len(row) == len(how.header) and not (how.header[-1] == _NO_NAME and row[-1].strip()):
             again = row[-1] == how.header[-1] and [cell.lstrip("\ufeff") for cell in row] == how.header
             yield number, ValueError("the header again") if again else dict(zip(how.header, row, strict=True))
         elif row:
-            yield number, ValueError(f"{len(row)} columns, expected {len(how.header)}")
+            ends = sum(cell.count("\n") for cell in row)
+            over = f", over {ends + 1} lines: is a quote never closed?" if ends else ""
+            yield number, ValueError(f"{len(row)} columns, expected {len(how.header) - (_NO_NAME in how.header)}{over}")
 
 
 def is_text(read: str) -> bool:

@@ -47,7 +47,8 @@ class Tree:
                 self._zip = zipfile.ZipFile(path)
             except (zipfile.BadZipFile, OSError) as error:
                 raise UserError(f"{path} is not a zip that can be read: {error}.") from None
-            self.names = sorted(i.filename for i in self._zip.infolist() if not i.is_dir())
+            self._called = {i.filename.replace("\\", "/"): i.filename for i in self._zip.infolist() if not i.is_dir()}
+            self.names = sorted(self._called)
         self.names = [name for name in self.names if not LEFT_BEHIND.search(name)]
         self.held = set(self.names)
 
@@ -56,7 +57,7 @@ class Tree:
         if self._zip is None:
             return (self.path / name).open("rb")
         try:
-            return self._zip.open(name)
+            return self._zip.open(self._called[name])
         except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
             raise UserError(f"{self.path}: {name} cannot be unpacked ({error}): unpack all into a folder.") from None
 

@@ -190,3 +190,13 @@ def test_na_without_quotes_is_none_where_r_wrote_the_table_and_a_name_elsewhere(
     ]
     rows, refused = read(table_of(tmp_path / "p.csv", head.replace('"', ""), [["a", "NA", "NA", "NA", "NA"]]))
     assert not refused and [(row["user_id"], row["image"], row["created_at"]) for row in rows] == [("NA", None, None)]
+
+
+@pytest.mark.parametrize("cell", ["[]", "[ ]", "[None]", "{}", "nan", "None", "N/A", "-"])
+def test_what_programs_write_for_no_picture_is_none(tmp_path, cell):
+    ((row,), refused) = read(written(tmp_path / "p.csv", f"{HEADER}p1,u,x,{cell}\n"))
+    assert row["image"] is None and not refused
+
+
+def test_names_on_lines_of_their_own_are_a_list():
+    assert split_lists(["art\nsport; outdoors\n", "music"]) == [["art", "sport; outdoors"], ["music"]]

@@ -127,3 +127,23 @@ def test_kinds_of_mongodb_are_what_is_in_them(tmp_path):
 def test_rows_are_found_within_objects_that_hold_them(tmp_path):
     (tmp_path / "p.json").write_text(json.dumps({"meta": {"n": 4}, "data": {"users": [{"id": 1}], "posts": ROWS}}))
     assert len(ids(tmp_path / "p.json")) == 4
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {str(n): row for n, row in enumerate(ROWS)},  # pandas, orient="index"
+        {name: [row[name] for row in ROWS] for name in ROWS[0]},  # R, dataframe="columns"
+        {"schema": {"fields": []}, "data": ROWS},  # pandas, orient="table"
+    ],
+)
+def test_rows_and_columns_by_their_names(tmp_path, held):
+    (tmp_path / "p.json").write_text(json.dumps(held))
+    assert ids(tmp_path / "p.json") == ["p0", "p1", "p2", "p3"]
+
+
+@pytest.mark.parametrize("name", ["p.tar.gz", "p.tgz", "p.tar", "p.7z"])
+def test_archives_of_files_are_to_be_unpacked(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(UserError, match="is an archive of files: unpack it, and name the table in it"):
+        read(tmp_path / name)

@@ -1,6 +1,7 @@
 """Tables of exports as people have them: what stands above the header, how it is written, what lies beside."""
 
 import io
+import re
 import zipfile
 
 import pyarrow as pa
@@ -118,10 +119,103 @@ def test_what_is_not_read_says_which_form_would_be(tmp_path, files, told):
         run(tmp_path, zipped(tmp_path / "p.zip", **files))
 
 
-def test_a_zip_with_a_password_is_told_in_a_sentence(tmp_path):
+def test_a_zip_with_a_password_is_told_with_what_to_do(tmp_path):
     data = bytearray(zipped(tmp_path / "p.zip", **{"a.jsonl": "{}"}).read_bytes())
     for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         data[data.index(mark) + at] |= 1
     (tmp_path / "p.zip").write_bytes(data)
-    with pytest.raises(UserError, match=r"p\.zip: a\.jsonl cannot be unpacked .*password.*: unpack all into a folder"):
-        run(tmp_path, tmp_path / "p.zip")
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "p.zip")
+    assert not posts and re.search(
+        r"a\.jsonl cannot be unpacked .*password.*: unpack all into a folder", left["detail"]
+    )
+
+
+TWEET = '{"id": "%s", "text": "words", "author_id": "7", "created_at": "2020-09-13T12:26:40Z"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("b.json", b""), ("b.json", b"{not JSON"), ("b.parquet", b"PAR1xxxx"), ("b.jsonl.gz", b"\x1f\x8b damaged")],
+)
+def test_one_damaged_file_of_a_folder_costs_itself_alone(tmp_path, name, data):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f/a.jsonl").write_text(TWEET % 1)
+    (tmp_path / "f" / name).write_bytes(data)
+    _, posts, _, rejected = run(tmp_path, tmp_path / "f")
+    assert [post["post_id"] for post in posts] == ["1"] and all(row["reason"] == "unreadable row" for row in rejected)
+
+
+def test_a_damaged_file_of_a_zip_is_told_and_the_others_are_read(tmp_path):
+    data = bytearray(zipped(tmp_path / "p.zip", **{"a.jsonl": TWEET % 1, "b.jsonl": TWEET % 2}).read_bytes())
+    data[data.rindex(b"words")] ^= 1
+    (tmp_path / "p.zip").write_bytes(data)
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "p.zip")
+    assert [post["post_id"] for post in posts] == ["1"] and "b.jsonl: damaged, Bad CRC" in left["detail"]
+
+
+def test_names_of_windows_in_a_zip_are_paths(tmp_path):
+    account = 'window.YTD.account.part0 = [{"account": {"accountId": "7", "username": "ann"}}]'
+    media = '{"media": [{"type": "photo", "media_url_https": "https://p/E.jpg", "media_url": "http://p/E.jpg"}]}'
+    tweet = f'{{"id_str": "1", "full_text": "words", "created_at": "2020-09-13", "extended_entities": {media}}}'
+    files = {"account.js": account, "tweets.js": f'window.YTD.tweets.part0 = [{{"tweet": {tweet}}}]'}
+    zipped(
+        tmp_path / "p.zip",
+        **{f"data\\{name}": text for name, text in files.items()},
+        **{"data\\tweets_media\\1-E.jpg": "x"},
+    )
+    _, (post,), _, _ = run(tmp_path, tmp_path / "p.zip")
+    assert post["user_id"] == "7" and post["image"].endswith("data/tweets_media/1-E.jpg")
+    (tmp_path / "tweets.js").write_text(files["tweets.js"])
+    with pytest.raises(
+        UserError, match=r"a file of X's archive: name the zip, or the folder that holds data/account\.js"
+    ):
+        run(tmp_path, tmp_path / "tweets.js")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        f"{HEADER}\n" + "".join(f"{row},\n" for row in ROWS),  # a separator behind each row
+        '"' + HEADER.replace(",", '","') + '"\n' + "".join(f'"{n}",{row}\n' for n, row in enumerate(ROWS)),  # by R
+        HEADER.replace(",", ", ") + "\n" + "\n".join(ROWS),
+    ],
+)
+def test_columns_without_a_name_and_blanks_around_names(tmp_path, data):
+    assert texts(tmp_path, data) == ([f"words {n}" for n in range(1, 5)], [])
+
+
+def test_what_stands_behind_the_last_separator_is_not_cut_short_in_silence(tmp_path):
+    many = "".join(f"{n},words {n},7,2020-09-13,\n" for n in range(60))
+    found, left = texts(tmp_path, f"{HEADER}\n{many}60,words, with more,7,2020-09-13\n")
+    assert len(found) == 60 and [why.partition(": ")[2] for why in left] == ["5 columns, expected 4"]
+
+
+def test_a_quote_that_is_never_closed_is_told(tmp_path):
+    _, (left,) = texts(tmp_path, f'{HEADER}\n9,"words,7,2020-09-13\n' + "\n".join(ROWS))
+    assert left.endswith("2 columns, expected 4, over 5 lines: is a quote never closed?")
+
+
+def test_ids_are_what_pandas_and_spreadsheets_made_of_them_where_nothing_was_lost(tmp_path):
+    rows = '"=""12345678901234567""",words,100001.0,\n2,words,100001,\n3,words,nan,\n4,nan,5,\n5,nan bread,5,\n'
+    (tmp_path / "p.csv").write_text(f"{HEADER}\n{rows}")
+    _, posts, _, rejected = run(tmp_path, tmp_path / "p.csv")
+    assert [(p["post_id"], p["user_id"], p["text"]) for p in posts] == [
+        ("12345678901234567", "100001", "words"), ("2", "100001", "words"), ("5", "5", "nan bread")]  # fmt: skip
+    assert [row["reason"] for row in rejected] == ["author unknown", "no text and no picture"]
+
+
+def test_the_first_answers_of_an_api_may_hold_no_post(tmp_path):
+    wall = '{"response": {"items": [{"id": 5, "from_id": 7, "owner_id": -9, "date": 1600000000, "text": "x"}]}}'
+    (tmp_path / "p.jsonl").write_text(
+        f'{{"error": {{"code": 6}}}}\n{{"response": {{"count": 0, "items": []}}}}\n{wall}\n'
+    )
+    _, (post,), _, rejected = run(tmp_path, tmp_path / "p.jsonl")
+    assert post["post_id"] == "-9_5" and len(rejected) == 2
+
+
+def test_structs_of_parquet_are_recognised_as_objects_of_json_are(tmp_path):
+    row = {"type": "tweet", "id": "1", "text": "words", "createdAt": "2020-09-13T12:26:40Z", "likeCount": 4,
+           "author": {"userName": "ann", "id": "7"}, "isRetweet": False}  # fmt: skip
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "p.parquet")
+    _, (post,), _, _ = run(tmp_path, tmp_path / "p.parquet")
+    assert (post["user_id"], post["likes"]) == ("7", 4)

@@ -30,7 +30,7 @@ _THREADS = r"threads_and_replies\.json"
 
 def is_loaded(tree: Tree) -> bool:
     """A folder as instaloader writes it: metadata of which the first says what wrote it."""
-    return any(_node(tree, name) for name in tree.matching(META)[:20])
+    return any(isinstance(_node(tree, name), dict) for name in tree.matching(META)[:20])
 
 
 def _node(tree: Tree, name: str) -> Any:
