@@ -112,6 +112,14 @@ def texts(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     return values, wrong
 
 
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column, or where it holds lists of names these in the notation of JSON."""
+    column = _plain(column)
+    if not is_names(column.type):
+        return column
+    return _chunked([json.dumps(names, ensure_ascii=False) if names else None for names in column.to_pylist()])
+
+
 def ids(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     """A column of ids, as the module's top tells."""
     column = _plain(column)
@@ -200,7 +208,7 @@ def instants(column: pa.ChunkedArray, path: Path) -> Cells:
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         found = column.cast(pa.timestamp("us"), safe=False)
         return _in_time(found, found.cast(pa.string()), _nothing_wrong(column))
-    if pa.types.is_floating(kind):
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         column = _chunked([None if v is None or v != v else format(v, ".6f") for v in column.to_pylist()])
     written, wrong = _utf8(_plain(column), path, "created_at")
     written = pc.utf8_trim_whitespace(written)

@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +163,12 @@ def _is_plain_or_listed(path: str) -> bool:
 
 
 def _plain_lists(rows: pa.Table) -> pa.Table:
-    """`rows` with lists of values in the place of lists of places in a dictionary."""
+    """`rows` with plain lists of values: not of places in a dictionary, large, or of one length."""
     for at, field in enumerate(rows.schema):
+        if pa.types.is_fixed_size_list(field.type) or pa.types.is_large_list(field.type):
+            values = rows[field.name].to_pylist()
+            rows = rows.set_column(at, field.name, pa.chunked_array([pa.array(values)]))
+            continue
         if pa.types.is_list(field.type) and pa.types.is_dictionary(field.type.value_type):
             places = rows[field.name].take(
                 pa.array(np.arange(rows.num_rows))
@@ -212,7 +217,7 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
                 if len(numbers):
                     begin, ending = int(numbers[-1]) + 1, batch.column(last)[-1].as_py() or b""
                 table = pa.Table.from_batches([batch]).select(written).rename_columns(columns)
-                table = _cells_of(table, dialect.escapes).append_column("row", pa.array(numbers))
+                table = _not_blank(_cells_of(table, dialect.escapes).append_column("row", pa.array(numbers)), columns)
                 new = unread[told:]  # the reader is ahead of us, and may add more at any time
                 told += len(new)
                 if dialect.surplus:
@@ -273,6 +278,12 @@ def _batches(
             quoted_strings_can_be_null=False,
         ),
     )
+
+
+def _not_blank(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Without rows that have nothing in any column: separators alone, as spreadsheets leave below a table."""
+    held = [pc.is_valid(table[name]) for name in columns]
+    return table.filter(reduce(pc.or_, held))
 
 
 def _cells_of(table: pa.Table, escapes: bool) -> pa.Table:

@@ -26,7 +26,8 @@ TO_DO = {
     "or copy what they stand for (cp -RL)",
     ROUNDED: "export the table again, with the columns of ids as text",
     "id longer than a name": "is another column the one of ids?",
-    "unreadable row": "save the table as UTF-8, with quotes around what holds the separator, and closed",
+    "unreadable row": "save a CSV as UTF-8, with quotes around what holds the separator, and closed; in JSON, ids, "
+    "texts and image are text, not objects. The details are in data/corpus/rejected",
     LOST: "export the table again, with its columns as text",
     "created_at is no time": "ISO 8601, Unix time, RFC 2822 and Twitter's way are read, and figures alone only with "
     "the year first, as 05/04/2024 may be two days (in a spreadsheet, give the cells the format yyyy-mm-dd hh:mm, "

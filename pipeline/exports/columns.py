@@ -46,6 +46,8 @@ SHORTEST = 5
 """Letters of an id from which on a file that is called so is taken for a picture of its post."""
 _NONE = {"", "0", "False", "false", "FALSE"}
 """What says that there is nothing."""
+_TRUTH = ({"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"})
+"""How programs write true and false."""
 _NAN = {"nan", "NaN", "<NA>", "NaT"}
 """What pandas has for nothing."""
 _AS_ID = re.compile(r"""^(?:="(.*)"|(\d{1,15})\.0+)$""")
@@ -288,7 +290,12 @@ def _any(row: Mapping[str, Any], values: Mapping[str, list[str]]) -> bool:
         value = _value(row, column) if column else "*"
         found = ("*" if value else "") if isinstance(value, list | Mapping) else _text(value)
         begins = tuple(one[:-1] for one in wanted if one.endswith("*") and one != "*")
-        if found in wanted or ("*" in wanted and found not in _NONE) or (begins and found.startswith(begins)):
+        if (
+            found in wanted
+            or any(found.lower() in kind and kind & {one.lower() for one in wanted} for kind in _TRUTH)
+            or ("*" in wanted and found not in _NONE)
+            or (begins and found.startswith(begins))
+        ):
             return True
     return False
 

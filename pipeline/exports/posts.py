@@ -151,7 +151,10 @@ def micros(value: object) -> int | None:
     except (ValueError, OverflowError):
         meant = moment(str(value))
         if meant is None:
-            raise ValueError(f"{value!r} is no time that is known here") from None
+            raise ValueError(
+                f"{value!r} is no time that is known here: ISO 8601 and Unix time are, and figures alone with the year "
+                "first, as 05/04/2024 may be two days"
+            ) from None
         return _of(meant)
 
 

@@ -34,7 +34,7 @@ from pipeline.exports.platforms import (
 )
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
-from pipeline.exports.separated import LOOKED_AT, Layout, layout, table
+from pipeline.exports.separated import LOOKED_AT, headless, layout, table
 from pipeline.exports.sources import DAMAGED, Packed, Tree, records, unpacked
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 
@@ -254,7 +254,7 @@ def _of_text(plain: Any, head: bytes, path: str, mapped: columns.Mapped | None, 
     if not mapped and top.count("\t") == len(flickr.header or ()) - 1 and top.split("\t")[1].isdigit():
         mapped = flickr
     if mapped and mapped.header:
-        how = Layout(mapped.header, "\t", lines=0, rows=0, quotes=mapped.quotes)
+        how = headless(head, mapped.header, mapped.quotes)
     else:
         how = layout(head, lambda names: _fits(names, mapped))
     if not mapped and facepager.is_table(how.header):

@@ -54,8 +54,11 @@ def layout(head: bytes, fits: Callable[[list[str]], bool]) -> Layout:
                 if fits(header):
                     end = reader.line_num
                     header = _widened(header, lines[end - 1], list(zip(range(LOOKED_AT), reader, strict=False)))
-                    returns = lines[end - 1].endswith("\r")
-                    found.append(Layout(header, mark, end, number, True, backslashes, returns))
+                    returns, quotes = (
+                        lines[end - 1].endswith("\r"),
+                        mark != "\t" or not _loose(lines[end:], len(row) - 1),
+                    )
+                    found.append(Layout(_apart(header), mark, end, number, quotes, backslashes, returns))
                     break
         except csv.Error:
             continue
@@ -64,6 +67,29 @@ def layout(head: bytes, fits: Callable[[list[str]], bool]) -> Layout:
     top = lines[0] if lines else ""
     mark = delimiter(top)
     return Layout(header_of(top, mark), mark, backslashes=backslashes, returns=top.endswith("\r"))
+
+
+def headless(head: bytes, header: list[str], quotes: bool) -> Layout:
+    """The layout of a table without a header, whose columns are told: its first row has as many by what separates."""
+    first = head.decode("utf-8-sig", "replace").split("\n", 1)[0].rstrip("\r")
+    mark = next((mark for mark in MARKS if len(header_of(first, mark)) == len(header)), "\t")
+    return Layout(header, mark, lines=0, rows=0, quotes=quotes)
+
+
+def _apart(header: list[str]) -> list[str]:
+    """The columns, of which a later one of the same name has its number behind it."""
+    return [name if name not in header[:at] else f"{name}.{at + 1}" for at, name in enumerate(header)]
+
+
+def _loose(lines: list[str], tabs: int) -> bool:
+    """Whether quotes are letters, as databases write them: each line is a row, which by quotes would hang together."""
+    whole = lines[:-1] or lines  # the last may be cut
+    if any(line.count("\t") != tabs for line in whole):
+        return False
+    try:
+        return sum(1 for _ in csv.reader(whole, delimiter="\t")) < len(whole)
+    except csv.Error:
+        return True
 
 
 def _widened(header: list[str], line: str, below: list[tuple[int, list[str]]]) -> list[str]:

@@ -136,7 +136,7 @@ def document(data: bytes, path: str) -> Any:
     except orjson.JSONDecodeError:
         begin = data.find(b"=") + 1 if data[:64].lstrip().startswith((b"window.", b"var ")) else 0
         try:
-            return json.loads(_BROKEN_ESCAPE.sub(rb"\1\\u00", data[begin:]))
+            return json.loads(_BROKEN_ESCAPE.sub(rb"\1\\u00", data[begin:]), parse_constant=lambda _: None)
         except ValueError as error:
             raise UserError(f"{path} is not JSON: {error}.") from None
 
@@ -181,7 +181,8 @@ def records(stream: IO[bytes], path: str) -> Iterator[tuple[int, Any]]:
                 yield from ((number, value) for value in _of_line(line, error))
 
 
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
+"""NaN, as Python writes it, is none."""
 
 
 def _whole(data: bytes, path: str) -> Iterator[Any]:

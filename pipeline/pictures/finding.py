@@ -24,6 +24,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from html import unescape
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self
 from urllib.parse import quote, unquote
@@ -335,11 +336,12 @@ def _archives_alone(names: list[str]) -> str | None:
 def _spellings(name: str) -> Iterable[str]:
     """A name as it is, and as it is in addresses (of files, too), or as an address has it: `a%20b.png`, `a b.png`.
 
-    Last without the question behind it, `a.png?width=640`, which a file's name keeps or loses as it is downloaded.
+    Last without the question behind it, `a.png?width=640`, which a file's name keeps or loses as it is downloaded, and
+    as a web page has it, `a&amp;b.png`.
     """
     plain = name.removeprefix("file://")
     path = plain.partition("?")[0]
-    forms = (name, plain, unquote(plain), quote(plain, errors="surrogateescape"), path, unquote(path))
+    forms = (name, plain, unquote(plain), quote(plain, errors="surrogateescape"), path, unquote(path), unescape(plain))
     return [form for form in dict.fromkeys(forms) if form]
 
 

@@ -6,6 +6,7 @@ import zipfile
 
 import pyarrow as pa
 import pyarrow.feather
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.running.errors import UserError
@@ -147,3 +148,29 @@ def test_archives_of_files_are_to_be_unpacked(tmp_path, name):
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(UserError, match="is an archive of files: unpack it, and name the table in it"):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["list", "large", "fixed"])
+def test_pictures_in_lists_of_parquet(tmp_path, kind):
+    made = {"list": pa.list_(pa.string()), "large": pa.large_list(pa.string()), "fixed": pa.list_(pa.string(), 2)}[kind]
+    columns = {name: [row[name] for row in ROWS] for name in ("post_id", "user_id", "text")}
+    lists = pa.array([["a.png", "b.png"]] * 4, made)
+    pq.write_table(pa.table({**columns, "image": lists}), tmp_path / "p.parquet")
+    pq.write_table(pa.table({**columns, "image": ["a.png"] * 4, "more_images": lists}), tmp_path / "q.parquet")
+    for name, more in (("p.parquet", ["b.png"]), ("q.parquet", ["a.png", "b.png"])):
+        rows, refused = read(tmp_path / name)
+        assert [(row["image"], row["more_images"]) for row in rows.values()] == [("a.png", more)] * 4 and not refused
+
+
+def test_rows_of_separators_alone_are_blank_lines(tmp_path):
+    (tmp_path / "p.csv").write_text(f"{CSV},,,\n,,,\n,u,x,\n")
+    rows, refused = read(tmp_path / "p.csv")
+    assert list(rows) == [2, 3, 4, 5, 8] and not refused
+
+
+def test_times_in_decimals(tmp_path):
+    table = pa.table({"post_id": ["a"], "user_id": ["u"], "text": ["x"], "image": [None], "created_at": [1714557600]})
+    pq.write_table(
+        table.set_column(4, "created_at", table["created_at"].cast(pa.decimal128(20, 0))), tmp_path / "p.parquet"
+    )
+    assert str(read(tmp_path / "p.parquet")[0][1]["created_at"]) == "2024-05-01 10:00:00"

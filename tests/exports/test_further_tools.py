@@ -207,3 +207,19 @@ def test_posts_of_snscrape_of_a_channel_of_telegram(tmp_path):
     (tmp_path / "t.jsonl").write_text(json.dumps(held))
     _, (post,), _, _ = run(tmp_path, tmp_path / "t.jsonl")
     assert (post["post_id"], post["user_id"], post["text"]) == ("chan-5", "chan", "words")
+
+
+def test_sizes_as_vk_called_them_before(tmp_path):
+    photo = {
+        "id": 3,
+        "owner_id": -9,
+        "photo_75": "https://x/q.jpg",
+        "photo_1280": "https://x/p.jpg",
+        "photo_604": "https://x/q.jpg",
+    }
+    wall = WALL | {"attachments": [{"type": "photo", "photo": photo}]}
+    (tmp_path / "wall.json").write_text(json.dumps([wall]))
+    (tmp_path / "p.jpg").write_bytes(b"x")
+    (tmp_path / "q.jpg").write_bytes(b"x")
+    _, (post,), _, _ = run(tmp_path, tmp_path / "wall.json", [tmp_path])
+    assert post["image"].endswith("p.jpg")

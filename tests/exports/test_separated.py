@@ -219,3 +219,42 @@ def test_structs_of_parquet_are_recognised_as_objects_of_json_are(tmp_path):
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "p.parquet")
     _, (post,), _, _ = run(tmp_path, tmp_path / "p.parquet")
     assert (post["user_id"], post["likes"]) == ("7", 4)
+
+
+def test_quotes_are_letters_in_a_table_with_tabs_where_rows_would_hang_together_by_them(tmp_path):
+    rows = ['1\t"begins and never ends\t7\t2020', "2\tplain\t7\t2020", '3\t5" wide\t7\t2020']
+    data = "\n".join([HEADER.replace(",", "\t"), *rows]) + "\n"
+    assert texts(tmp_path, data)[0] == ['"begins and never ends', "plain", '5" wide']
+    quoted = data.replace("never ends", 'never ends"\t7\t2020\n4\t"in\ttabs"').replace("7\t2020", "7\t2020-01-01")
+    assert texts(tmp_path, quoted)[0][0] == "begins and never ends"
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_table_without_a_header_is_separated_by_what_makes_its_columns(tmp_path, mark):
+    own = Mapped(post_id="number", user_id="who", text="what", header=["number", "who", "what"])
+    found, left = texts(tmp_path, f'1{mark}ann{mark}words\n2{mark}bob{mark}"more{mark} and more"\n', columns=own)
+    assert found == ["words", f"more{mark} and more"] and not left
+
+
+def test_of_columns_of_one_name_the_first_counts(tmp_path):
+    found, _ = texts(tmp_path, f"{HEADER},text\n1,words,7,2020-09-13,\n")
+    assert found == ["words"]
+
+
+def test_true_is_true_however_it_is_written(tmp_path):
+    head = "id,thread_id,body,author,author_id,timestamp,unix_timestamp,is_retweet,images,language_guess"
+    rows = [
+        f"{n},1,words,a,7,2020-09-13,1600000000,{said},,en" for n, said in enumerate(("no", "f", "TRUE", "t", "yes"))
+    ]
+    (tmp_path / "p.csv").write_text("\n".join([head, *rows]))
+    _, posts, _, rejected = run(tmp_path, tmp_path / "p.csv")
+    assert [post["post_id"] for post in posts] == ["0", "1"] and [row["reason"] for row in rejected] == ["repost"] * 3
+
+
+def test_nan_of_python_is_none_and_a_time_that_may_be_two_says_which_are_read(tmp_path):
+    lines = [TWEET % 1, (TWEET % 2).replace('"7"', "NaN"), (TWEET % 3).replace('"words"', "NaN")]
+    (tmp_path / "p.jsonl").write_text("\n".join([*lines, (TWEET % 4).replace("2020-09-13T", "9/13/2020 ")]))
+    _, posts, _, rejected = run(tmp_path, tmp_path / "p.jsonl")
+    assert [post["post_id"] for post in posts] == ["1"]
+    assert [row["reason"] for row in rejected] == ["author unknown", "no text and no picture", "unreadable row"]
+    assert "ISO 8601 and Unix time are, and figures alone with the year first" in rejected[-1]["detail"]

@@ -239,10 +239,12 @@ def test_an_address_of_this_machine_is_a_path(tmp_path):
     assert read(tmp_path / "pictures", *asked) == ["A", "outside the folder", "A"]
 
 
-@pytest.mark.parametrize("name", ["photos/a.png?width=640&s=1", "photos/a%20b.png?x", "photos/kept.png?v=2"])
+@pytest.mark.parametrize(
+    "name", ["photos/a.png?width=640&s=1", "photos/a%20b.png?x", "photos/kept.png?v=2", "photos/a&amp;b.png"]
+)
 def test_what_an_address_asks_for_may_stand_behind_a_name_or_be_a_part_of_it(tmp_path, name):
     (tmp_path / "photos").mkdir()
-    for file in ("a.png", "a b.png", "kept.png", "kept.png?v=2"):
+    for file in ("a.png", "a b.png", "kept.png", "kept.png?v=2", "a&b.png"):
         (tmp_path / "photos" / file).write_bytes(file.encode())
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as packed:
         for file in (tmp_path / "photos").iterdir():
@@ -251,6 +253,7 @@ def test_what_an_address_asks_for_may_stand_behind_a_name_or_be_a_part_of_it(tmp
         "photos/a.png?width=640&s=1": b"a.png",
         "photos/a%20b.png?x": b"a b.png",
         "photos/kept.png?v=2": b"kept.png?v=2",
+        "photos/a&amp;b.png": b"a&b.png",
     }
     for place in (tmp_path, tmp_path / "p.zip"):
         with opened(place) as pictures:

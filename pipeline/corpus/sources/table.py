@@ -58,7 +58,8 @@ class TableCorpus:
         for rows, refused in files.read(self._posts, self._needed, self._optional):
             read = {
                 **{name: cells.ids(rows[name], self._posts, name) for name in ("post_id", "user_id")},
-                **{name: cells.texts(rows[name], self._posts, name) for name in ("text", "image")},
+                "text": cells.texts(rows["text"], self._posts, "text"),
+                "image": cells.texts(cells.as_text(rows["image"]), self._posts, "image"),
                 "created_at": cells.instants(rows["created_at"], self._posts),
                 "more_images": cells.lists(rows["more_images"], self._posts, "more_images"),
             }

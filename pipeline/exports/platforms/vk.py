@@ -3,6 +3,7 @@
 A wall's own posts are by its owner, a community's by the community, which VK counts below zero.
 """
 
+import re
 from typing import Any
 
 from pipeline.exports.posts import (
@@ -20,6 +21,9 @@ from pipeline.exports.posts import (
     last,
     micros,
 )
+
+_OLD = re.compile(r"photo_\d+")
+"""How a size was called before version 5.77 of the API, by its width."""
 
 
 def is_item(record: Json) -> bool:
@@ -77,7 +81,8 @@ def _shown(attached: Json) -> list[Shown]:
     kind = str(attached.get("type"))
     held = attached.get(kind) or {}
     sizes = held.get("sizes") if kind == "photo" else held.get("image") if kind == "video" else None
-    sizes = [*(sizes or ()), *([held["orig_photo"]] if held.get("orig_photo") else ())]
+    before = [{"url": url, "width": int(key[6:]), "height": 1} for key, url in held.items() if _OLD.fullmatch(key)]
+    sizes = [*(sizes or before), *([held["orig_photo"]] if held.get("orig_photo") else ())]
     if not sizes:
         return []
     url = max(sizes, key=lambda one: (one.get("width") or 0) * (one.get("height") or 0)).get("url")
