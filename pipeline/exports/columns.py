@@ -274,7 +274,9 @@ def _first(row: Mapping[str, Any], names: Names) -> str | None:
 def _id(row: Mapping[str, Any], names: Names) -> str | None:
     """The first that is any, as an id: without what pandas and spreadsheets put to it that loses nothing."""
     for name in listed(names):
-        found = _AS_ID.sub(r"\1\2", _text(_value(row, name)))
+        found = _text(_value(row, name))
+        if found[:1] == "=" or found[-2:] == ".0":
+            found = _AS_ID.sub(r"\1\2", found)
         if found and found not in _NAN:
             return found
     return None
@@ -290,14 +292,17 @@ def _any(row: Mapping[str, Any], values: Mapping[str, list[str]]) -> bool:
         value = _value(row, column) if column else "*"
         found = ("*" if value else "") if isinstance(value, list | Mapping) else _text(value)
         begins = tuple(one[:-1] for one in wanted if one.endswith("*") and one != "*")
-        if (
-            found in wanted
-            or any(found.lower() in kind and kind & {one.lower() for one in wanted} for kind in _TRUTH)
-            or ("*" in wanted and found not in _NONE)
-            or (begins and found.startswith(begins))
-        ):
+        if _is_one_of(found, wanted) or ("*" in wanted and found not in _NONE) or (begins and found.startswith(begins)):
             return True
     return False
+
+
+def _is_one_of(found: str, wanted: list[str]) -> bool:
+    """Whether a value is one of those; true is true, and false false, in whichever way they are written."""
+    if found in wanted:
+        return True
+    kind = next((kind for kind in _TRUTH if found.lower() in kind), None)
+    return kind is not None and any(one.lower() in kind for one in wanted)
 
 
 def _language(value: str | None) -> str | None:

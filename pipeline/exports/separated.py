@@ -8,7 +8,7 @@ import csv
 import io
 import re
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, NamedTuple
 
 MARKS = ",;\t|"
@@ -47,7 +47,7 @@ def layout(head: bytes, fits: Callable[[list[str]], bool]) -> Layout:
     backslashes = b'\\"' in head and _wrong(lines, True) < _wrong(lines, False)
     found: list[Layout] = []
     for mark in told[1] if told and told[1] in MARKS else MARKS:
-        reader = csv.reader(_unescaped(lines, backslashes), delimiter=mark)
+        reader = csv.reader(_unescaped(lines) if backslashes else lines, delimiter=mark)
         try:
             for number, row in zip(range(1, LOOKED_AT + 1), reader, strict=False):
                 header = [name.strip(_AROUND) for name in row]
@@ -105,16 +105,16 @@ def _widened(header: list[str], line: str, below: list[tuple[int, list[str]]]) -
 def _wrong(lines: list[str], backslashes: bool) -> int:
     """Rows that have not as many cells as the first, the last aside, which may be cut."""
     try:
-        rows = list(csv.reader(_unescaped(lines, backslashes), delimiter=delimiter(lines[0]), strict=True))
+        rows = list(csv.reader(_unescaped(lines) if backslashes else lines, delimiter=delimiter(lines[0]), strict=True))
     except csv.Error:
         return len(lines)
     return sum(len(row) != len(rows[0]) for row in rows[:-1] if row)
 
 
-def _unescaped(lines: Iterator[str] | list[str], backslashes: bool) -> Iterator[str]:
+def _unescaped(lines: Iterable[str]) -> Iterator[str]:
+    """Lines whose quotes within quotes are doubled, as is the rule, and no longer behind backslashes."""
     for line in lines:
-        held = backslashes and "\\" in line
-        yield _ESCAPED.sub(lambda found: '""' if found[1] == '"' else "\\", line) if held else line
+        yield _ESCAPED.sub(lambda found: '""' if found[1] == '"' else "\\", line) if "\\" in line else line
 
 
 def delimiter(line: str) -> str:
@@ -143,7 +143,7 @@ def table(stream: IO[bytes], how: Layout | None = None) -> Iterator[tuple[int, A
     if how.quotes:
         # Zeeschuimer leaves a carriage return in unquoted text.
         lines = text if how.returns else _joined(text)
-        rows = csv.reader(_unescaped(lines, how.backslashes), delimiter=how.mark)
+        rows = csv.reader(_unescaped(lines) if how.backslashes else lines, delimiter=how.mark)
     else:
         rows = csv.reader((line.rstrip("\r\n") for line in text), delimiter=how.mark, quoting=csv.QUOTE_NONE)
     for number, row in enumerate(rows, start=how.rows + 1):

@@ -175,3 +175,27 @@ def yfcc(folder: Path, posts: list[Truth]) -> Written:
                    lambda post: f"{post.user}@N00", "YFCC100M",
                    lacks={"language", "likes", "several", "repost", "reply", "earlier", "alt", "video"},
                    holds=lambda post: post.trap != "video")  # fmt: skip
+
+
+def vk(folder: Path, posts: list[Truth]) -> Written:
+    """A wall by pages of the API, of which the first has no post."""
+    pages = [{"response": {"count": 0, "items": []}}]
+    for post in posts:
+        photos = [{"type": "photo", "photo": {"id": n, "owner_id": -5, "sizes": [
+            {"url": "https://sun.example/small.jpg", "width": 75, "height": 75},
+            {"url": f"https://sun.example/{base(post, k)}?size=9", "width": 900, "height": 900}]}}
+            for k, n in enumerate(post.pictures)]  # fmt: skip
+        if post.trap == "video":
+            photos = [
+                {"type": "video", "video": {"id": 1, "owner_id": -5, "image": [{"url": "https://v.example/cover.jpg"}]}}
+            ]
+        item = {"id": post.number + 1, "owner_id": -5, "from_id": 0 if post.trap == "gone" else 100 + post.user,
+                "date": post.when, "text": post.text, "likes": {"count": post.likes}, "attachments": photos}  # fmt: skip
+        if post.trap == "repost":
+            item["copy_history"] = [{"id": 1, "owner_id": -6, "text": "of another"}]
+        if post.trap == "reply":
+            item |= {"post_id": 1, "reply_to_user": 999}
+        pages.append({"response": {"count": len(posts), "items": [item]}})
+    lines(folder / "wall.jsonl", pages)
+    return Written(folder / "wall.jsonl", media_files(folder, posts), lambda post: f"-5_{post.number + 1}",
+                   lambda post: str(100 + post.user), "VK, answers of the API", lacks={"language"}, broken=2, brand="999")  # fmt: skip
