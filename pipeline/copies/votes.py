@@ -7,16 +7,18 @@ grow as the pictures, whatever they show.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import faiss
 import numpy as np
+from faiss.contrib.ivf_tools import add_preassigned
 from numpy.typing import NDArray
 
 from pipeline.copies.groups import distinct
 from pipeline.copies.looks import Looks
 from pipeline.copies.points import MIRROR, Numbers, Points
-from pipeline.running.checkpoints import Keep
+from pipeline.running.checkpoints import Keep, made
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
 
@@ -37,25 +39,30 @@ LIST = 400
 """Points of a cell on average, at most: a point is compared with those of PROBES cells, however many there are."""
 MANY = 5_000
 """Cells from which on they are found by a graph (HNSW)."""
+PIVOTS = 256
+"""Centres in whose order cells lie in memory and points are asked for: beyond MANY most time goes into waiting for what
+is not in the processor's cache, and points that are near to each other need the same of it.
+"""
 
 Rows = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+Pieces = Callable[[], Iterable[tuple[Rows, Numbers]]]
 
 
 def voted_pairs(looks: Looks, most: int, seed: int, keep: Keep) -> tuple[Rows, Rows, int]:
     """Rows left < right of the pairs (p,), each once, and how many pairs with enough votes `most` cut off."""
-    counts = [len(rows) for rows, _ in looks.numbers(VOTERS)]
-    total = sum(counts)
+    total = sum(len(rows) for rows, _ in looks.numbers(VOTERS))
     if total < NEIGHBOURS + 1:
         return np.empty(0, np.int64), np.empty(0, np.int64), 0
     faiss.omp_set_num_threads(cores())
-    index, axes, picture = _index(lambda: looks.numbers(VOTERS), total, seed)
+    index = Index.of(lambda: looks.numbers(VOTERS), total, seed, keep)
     n = len(looks)
     found, beyond = [], 0
     with bar("votes", "points", total=total) as shown:
         for piece, (rows, numbers) in enumerate(looks.numbers(VOTERS)):
             left, right, cut = keep(
                 f"votes-{piece:06}",
-                lambda r=rows, x=numbers: _piece(index, axes, picture, n, r, x, most),  # type: ignore[misc]
+                lambda r=rows, x=numbers, p=piece: index.pairs(n, r, x, most, keep, p),  # type: ignore[misc]
             )
             found.append(left * n + right)
             beyond += int(cut[0])
@@ -70,63 +77,100 @@ def voted_for(asking: Sequence[Points], among: Sequence[Points], most: int, seed
     rows = np.repeat(np.arange(len(held)), [len(one) for one in held])
     if len(rows) < NEIGHBOURS + 1 or not asked:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    index, axes, picture = _index(lambda: iter([(rows, np.concatenate(held))]), len(rows), seed)
+    index = Index.of(lambda: iter([(rows, np.concatenate(held))]), len(rows), seed, made)
     n = len(among) + len(asking)
     voting = np.repeat(np.arange(len(among), n), [len(one) for one in asked])
-    other, one, _ = _piece(index, axes, picture, n, voting, np.concatenate(asked), most)
+    other, one, _ = index.pairs(n, voting, np.concatenate(asked), most)
     return one - len(among), other
 
 
-def _index(
-    pieces: Callable[[], Iterable[tuple[Rows, Numbers]]], total: int, seed: int
-) -> tuple[Any, NDArray[np.float32], NDArray[np.int32]]:
-    """The points of all pictures as an index, the axes that its numbers lie along, and each point's picture."""
-    axes = _axes(_drawn(pieces, FOR_AXES / total, seed))
-    cells = int(max(1, min(2 * np.sqrt(total), total / 39), total / LIST))
-    learnt = _drawn(pieces, max(LEARNT, TO_A_CELL * cells) / total, seed, axes)
-    # Beyond MANY a graph finds the cells, in k-means too: the time of comparing with all of them grows as their square.
-    centres: Any = faiss.IndexHNSWFlat(DIMENSIONS, 32) if cells > MANY else faiss.IndexFlatL2(DIMENSIONS)
-    index: Any = faiss.IndexIVFScalarQuantizer(centres, DIMENSIONS, cells, faiss.ScalarQuantizer.QT_8bit)
-    if cells > MANY:
-        centres.hnsw.efSearch = 12  # which finds .99 of what 4 probes of all would
-    index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed % 2**31, 4, 64
-    index.train(learnt)
-    index.nprobe = PROBES
-    picture = np.empty(total, np.int32)
-    begin = 0
-    for rows, numbers in pieces():
-        if len(rows):
-            index.add(numbers.astype(np.float32) @ axes)
-        picture[begin : begin + len(rows)] = rows
-        begin += len(rows)
-    return index, axes, picture
+@dataclass(frozen=True)
+class Index:
+    """The points of all pictures, in cells: `held` by FAISS along `axes` (128, DIMENSIONS), with the `picture` of each.
+
+    `pivots`: centres of cells, for an order in which points that are near to each other are asked for together.
+    """
+
+    held: Any
+    axes: Vectors
+    pivots: Any
+    picture: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, pieces: Pieces, total: int, seed: int, keep: Keep) -> "Index":
+        """The index of `total` points; the cells of each piece of them are kept, to be asked for anew."""
+        axes = _axes(_drawn(pieces, FOR_AXES / total, seed))
+        cells = int(max(1, min(2 * np.sqrt(total), total / 39), total / LIST))
+        learnt = _drawn(pieces, max(LEARNT, TO_A_CELL * cells) / total, seed, axes)
+        # Beyond MANY a graph finds cells, in k-means too: the time of comparing with all of them grows as their square.
+        centres: Any = faiss.IndexHNSWFlat(DIMENSIONS, 32) if cells > MANY else faiss.IndexFlatL2(DIMENSIONS)
+        held: Any = faiss.IndexIVFScalarQuantizer(centres, DIMENSIONS, cells, faiss.ScalarQuantizer.QT_8bit)
+        if cells > MANY:
+            centres.hnsw.efSearch = 12  # which finds .99 of what 4 probes of all would
+        held.cp.seed, held.cp.niter, held.cp.max_points_per_centroid = seed % 2**31, 4, 64
+        held.train(learnt)
+        held.nprobe = PROBES
+        pivots: Any = faiss.IndexFlatL2(DIMENSIONS)
+        pivots.add(centres.reconstruct_n(0, min(cells, PIVOTS)))
+        if cells > MANY:
+            centres.permute_entries(_order(pivots, centres.reconstruct_n(0, cells)))
+        index = cls(held, axes, pivots, np.empty(total, np.int32))
+        begin = 0
+        for piece, (rows, numbers) in enumerate(pieces()):
+            if len(rows):
+                along = index.along(numbers)
+                cell = index.cells(along, keep, piece)[:, 0].astype(np.int64)
+                add_preassigned(held, along, cell)  # type: ignore[no-untyped-call]
+            index.picture[begin : begin + len(rows)] = rows
+            begin += len(rows)
+        return index
+
+    def along(self, numbers: Numbers) -> Vectors:
+        """Numbers (p, 128) along the axes, (p, DIMENSIONS)."""
+        return np.asarray(numbers.astype(np.float32) @ self.axes)
+
+    def cells(self, along: Vectors, keep: Keep = made, piece: int = 0) -> NDArray[np.int32]:
+        """The PROBES cells (p, PROBES) that are nearest to points, nearest first; kept for a `piece` of the index."""
+
+        def found() -> tuple[NDArray[np.int32]]:
+            order = _order(self.pivots, along)
+            near = np.empty((len(along), PROBES), np.int32)
+            near[order] = self.held.quantizer.search(along[order], PROBES)[1]
+            return (near,)
+
+        return keep(f"cells-{piece:06}", found)[0]
+
+    def nearest(self, along: Vectors, cells: NDArray[np.int32]) -> Rows:
+        """The nearest points (p, NEIGHBOURS + 1) in `cells` (p, PROBES), itself too; -1 where they hold fewer."""
+        order = np.argsort(cells[:, 0], kind="stable")
+        near = np.empty((len(along), NEIGHBOURS + 1), np.int64)
+        near[order] = self.held.search_preassigned(along[order], NEIGHBOURS + 1, cells[order], None)[1]
+        return near
+
+    def pairs(
+        self, n: int, rows: Rows, numbers: Numbers, most: int, keep: Keep = made, piece: int = 0
+    ) -> tuple[Rows, Rows, Rows]:
+        """What points of the pictures `rows` (p,) of n vote for, as `tallied` says; of a `piece` cells are kept."""
+        upright, mirrored = self.along(numbers), self.along(numbers[:, MIRROR])
+        faces = (
+            self.nearest(upright, self.cells(upright, keep, piece)),
+            self.nearest(mirrored, self.cells(mirrored)),
+        )
+        return tallied(faces, self.picture, n, rows, most)
 
 
-def _drawn(
-    pieces: Callable[[], Iterable[tuple[Rows, Numbers]]], share: float, seed: int, axes: Any = None
-) -> NDArray[np.float32]:
-    """A `share` of the points' numbers, or of these along `axes`."""
-    random = np.random.default_rng(seed)
-    drawn = (numbers[random.random(len(numbers)) < share].astype(np.float32) for _, numbers in pieces())
-    return np.concatenate([numbers if axes is None else numbers @ axes for numbers in drawn])
-
-
-def _axes(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The principal axes (128, DIMENSIONS) of numbers (m, 128) and of those of the mirror images."""
-    products = numbers.T @ numbers
-    both = products + products[np.ix_(MIRROR, MIRROR)]
-    return np.ascontiguousarray(np.linalg.eigh(both)[1][:, ::-1][:, :DIMENSIONS]).astype(np.float32)
-
-
-def _piece(
-    index: Any, axes: NDArray[np.float32], picture: NDArray[np.int32], n: int, rows: Rows, numbers: Any, most: int
+def tallied(
+    faces: Sequence[Rows], picture: NDArray[np.int32], n: int, rows: Rows, most: int
 ) -> tuple[Rows, Rows, Rows]:
-    """The pairs, left < right, that the points of the pictures `rows` of n vote for; how many were cut off, (1,)."""
+    """The pairs, left < right, that the points of the pictures `rows` (p,) of n vote for; how many were cut off, (1,).
+
+    faces: the points, of whose `picture` they are told, that are nearest to each (p, NEIGHBOURS + 1), -1 none: as they
+    are and mirrored.
+    """
     none = np.empty(0, np.int64)
     tallies = [(none, none)]
     voters = np.bincount(rows - rows[0]) if len(rows) else none
-    for face, share in zip((numbers, numbers[:, MIRROR]), SHARES, strict=True) if len(rows) else ():
-        near = index.search(face.astype(np.float32) @ axes, NEIGHBOURS + 1)[1]
+    for near, share in zip(faces, SHARES, strict=True) if len(rows) else ():
         voted = np.where(near >= 0, picture[near], rows[:, None])
         point, voted = np.divmod(distinct((np.arange(len(rows))[:, None] * n + voted).ravel()), n)
         key = np.sort(rows[point] * n + voted)
@@ -142,3 +186,22 @@ def _piece(
     place = np.arange(len(order)) - np.searchsorted(asking, asking)
     one, other = np.divmod(key[order][place < most], n)
     return np.minimum(one, other), np.maximum(one, other), np.array([(place >= most).sum()])
+
+
+def _order(pivots: Any, along: Vectors) -> Rows:
+    """Places of points (p,) by the nearest of the `pivots`."""
+    return np.argsort(pivots.search(along, 1)[1][:, 0], kind="stable")
+
+
+def _drawn(pieces: Pieces, share: float, seed: int, axes: Any = None) -> Vectors:
+    """A `share` of the points' numbers, or of these along `axes`."""
+    random = np.random.default_rng(seed)
+    drawn = (numbers[random.random(len(numbers)) < share].astype(np.float32) for _, numbers in pieces())
+    return np.concatenate([numbers if axes is None else numbers @ axes for numbers in drawn])
+
+
+def _axes(numbers: Vectors) -> Vectors:
+    """The principal axes (128, DIMENSIONS) of numbers (m, 128) and of those of the mirror images."""
+    products = numbers.T @ numbers
+    both = products + products[np.ix_(MIRROR, MIRROR)]
+    return np.ascontiguousarray(np.linalg.eigh(both)[1][:, ::-1][:, :DIMENSIONS]).astype(np.float32)

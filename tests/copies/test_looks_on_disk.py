@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import faiss
 import numpy as np
 import psutil
 import pyarrow as pa
@@ -96,10 +97,10 @@ def test_many_cells_that_a_graph_finds_bring_the_same_pairs(tmp_path: Path, monk
     images = written([stored(one) for one in (*originals, *copies)], tmp_path)
     looks = Looks.of(images, tmp_path / "looks")
     total = sum(len(rows) for rows, _ in looks.numbers(votes.VOTERS))
-    few = votes._index(lambda: looks.numbers(votes.VOTERS), total, 7)[0]
+    few = votes.Index.of(lambda: looks.numbers(votes.VOTERS), total, 7, made).held
     monkeypatch.setattr(votes, "LIST", 10)
     monkeypatch.setattr(votes, "MANY", 20)
-    many = votes._index(lambda: looks.numbers(votes.VOTERS), total, 7)[0]
+    many = votes.Index.of(lambda: looks.numbers(votes.VOTERS), total, 7, made).held
     assert few.nlist == int(2 * total**0.5) or few.nlist == total // 39
     assert many.nlist == total // 10 and many.ntotal == few.ntotal == total
     left, right, _ = votes.voted_pairs(looks, 6, 7, made)
@@ -108,15 +109,30 @@ def test_many_cells_that_a_graph_finds_bring_the_same_pairs(tmp_path: Path, monk
     assert (again[0] == left).all() and (again[1] == right).all()
 
 
-class Found:
-    """An index that finds, for the points as they are and then for the mirrored ones, what it was told."""
-
-    def __init__(self, *near: np.ndarray) -> None:
-        self.near = list(near)
-
-    def search(self, asked: np.ndarray, count: int) -> tuple[None, np.ndarray]:
-        assert count == votes.NEIGHBOURS + 1
-        return None, self.near.pop(0)
+@pytest.mark.parametrize("many", [votes.MANY, 20])
+def test_points_are_found_as_if_each_were_asked_for_by_itself(many: int, monkeypatch) -> None:
+    random = np.random.default_rng(4)
+    numbers = random.integers(0, 90, (600, 128)).astype(np.uint8)
+    pieces = [
+        (np.repeat([0, 1, 2], 100), numbers[:300]),
+        (np.empty(0, np.int64), numbers[:0]),
+        (np.full(300, 3), numbers[300:]),
+    ]
+    monkeypatch.setattr(votes, "LIST", 10)
+    monkeypatch.setattr(votes, "MANY", many)
+    monkeypatch.setattr(votes, "PIVOTS", 5)
+    kept: dict[str, tuple[np.ndarray, ...]] = {}
+    index = votes.Index.of(lambda: iter(pieces), 600, 7, lambda name, make: kept.setdefault(name, make()))
+    assert index.held.nlist == 60 and index.picture.tolist() == [0] * 100 + [1] * 100 + [2] * 100 + [3] * 300
+    along = index.along(numbers)
+    order = random.permutation(600)
+    near = index.nearest(along[order], index.cells(along[order]))
+    alone = faiss.clone_index(index.held)
+    alone.reset()
+    alone.add(along)
+    np.testing.assert_array_equal(near, alone.search(along, votes.NEIGHBOURS + 1)[1][order])
+    np.testing.assert_array_equal(np.concatenate([cells for (cells,) in kept.values()]), index.cells(along))
+    assert [len(one) for one in index.pairs(4, *pieces[1], 5)] == [0, 0, 1]  # of a piece without points
 
 
 def test_votes_are_asked_for_as_a_picture_has_points_and_more_of_the_mirrored() -> None:
@@ -126,7 +142,6 @@ def test_votes_are_asked_for_as_a_picture_has_points_and_more_of_the_mirrored() 
     upright[:5, 0] = 0  # 5 of 6
     upright[6:15, 0], upright[15:25, 0] = 1, 2  # 9 and 10 of 200
     mirrored[6:20, 0], mirrored[20:35, 0] = 7, 8  # 14 and 15
-    numbers, axes = np.zeros((206, 128), np.uint8), np.zeros((128, votes.DIMENSIONS), np.float32)
-    left, right, cut = votes._piece(Found(upright, mirrored), axes, picture, 10, rows, numbers, 5)
+    left, right, cut = votes.tallied((upright, mirrored), picture, 10, rows, 5)
     assert set(zip(left.tolist(), right.tolist(), strict=True)) == {(0, 3), (2, 4), (4, 8)}
     assert cut.tolist() == [0]
