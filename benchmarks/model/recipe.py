@@ -176,7 +176,6 @@ def fold(home: Path) -> Path:
     """The train side of `home`, groups of near-copies whole, split again into train, val and test."""
     whole = _corpus(home, {})
     to = home / ".cache/recipe" / f"fold-{whole.digest()}"
-    changes = {"split": {"max_excluded_share": 0.05}}  # of few posts, one is more than one in a thousand
 
     def assign_again() -> None:
         posts = ASSIGNED.read(home / "data/split/posts")
@@ -187,7 +186,7 @@ def fold(home: Path) -> Path:
         again = pa.array(side, pa.string()).take(groups.indices)
         ASSIGNED.write(posts.set_column(2, "split", again), to / "data/split/assigned")
 
-    return made(to, home, ("words", "split"), changes, ("audit_split", "word2vec"), assign_again)
+    return made(to, home, ("words", "split"), {}, ("audit_split", "word2vec"), assign_again)
 
 
 def made(
@@ -220,7 +219,8 @@ STAGES = (
 
 def synthetic(home: Path) -> Path:
     """A folder with the tables of the synthetic corpus that params.yaml describes, made if not there."""
-    return made(home, Path(), ("",), {"corpus": {"source": "synthetic"}}, STAGES)
+    changes = {"corpus": {"source": "synthetic"}, "split": {"max_excluded_share": 0.1}}  # see docs/own-corpus.md
+    return made(home, Path(), ("",), changes, STAGES)
 
 
 class Kept:
