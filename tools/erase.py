@@ -153,8 +153,8 @@ def _traces(users: list[str], posts: list[str], named: Mapping[str, str]) -> Tra
     """
     key, tombstones = Key.held(), Tombstones.held()
     ids = {user for user, name in named.items() if users and (tombstones.user(user) or tombstones.user(name))}
-    ids |= {key.pseudonym("user", user) for user in ids} | {form for user in users for form in _pseudonyms(key, user)}
-    published = {key.pseudonym("post", post.strip()) for post in posts}
+    pseudonyms, published = (set[str]().union(*forms) for forms in _pseudonyms(key, users, posts))
+    ids |= {key.pseudonym("user", user) for user in ids} | pseudonyms
     names = {form for user in users for form in (user, erased.same(user))} | set(posts) | published
     names |= ids | {f"@{named[user]}" for user in ids & set(named)}
     own, images, people = set[str](), set[str](), set[str]()
@@ -175,9 +175,14 @@ def _traces(users: list[str], posts: list[str], named: Mapping[str, str]) -> Tra
     return Traces(sorted(name for name in names if len(name) >= SHORTEST), own, images, people)
 
 
-def _pseudonyms(key: Key, user: str) -> set[str]:
-    """Those of an id as somebody may give it: by its pseudonym `Anna` is not `anna`, by its tombstone it is."""
-    return {key.pseudonym("user", form) for form in (user, user.strip().lstrip("@"), erased.same(user))}
+def _pseudonyms(key: Key, users: list[str], posts: list[str]) -> tuple[list[set[str]], list[set[str]]]:
+    """Those of each of `users` and of `posts`, as a table has them: no tombstone is of one that nobody gave.
+
+    Of an id in each form that may be its own: by its pseudonym `Anna` is not `anna`, by its tombstone it is.
+    """
+    forms = [{user, user.strip().lstrip("@"), erased.same(user)} for user in users]
+    people = [{key.pseudonym("user", form) for form in given} for given in forms]
+    return people, [{key.pseudonym("post", post.strip())} for post in posts]
 
 
 def _strangers(users: list[str], posts: list[str], hashes: list[str], named: Mapping[str, str]) -> Iterator[str]:
@@ -188,10 +193,8 @@ def _strangers(users: list[str], posts: list[str], hashes: list[str], named: Map
     held_users, held_posts = held["user_id"].unique().to_pylist(), held["post_id"].to_pylist()
     people = {*held_users, *named, *named.values()}
     known = {*map(tombstones.user, people), *map(tombstones.post, held_posts)}
-    # Of a table with pseudonyms, as no tombstone is of a pseudonym that nobody gave.
-    key, there = Key.held(), {*held_users, *held_posts}
-    published = [_pseudonyms(key, user) for user in users] + [{key.pseudonym("post", post.strip())} for post in posts]
-    known |= {digest for digest, forms in zip(hashes, published, strict=False) if forms & there}
+    there, (of_users, of_posts) = {*held_users, *held_posts}, _pseudonyms(Key.held(), users, posts)
+    known |= {digest for digest, forms in zip(hashes, of_users + of_posts, strict=False) if forms & there}
     if unknown := [str(at) for at, digest in enumerate(hashes, start=1) if digest not in known]:
         yield (
             f"NOT FOUND: of the {len(users + posts)} that you named, {plural(len(unknown), 'is', 'are')} not in the "
