@@ -35,6 +35,7 @@ from pipeline.exports.posts import (
     rounded,
     unescaped,
 )
+from pipeline.exports.resolving import SHORTEST
 
 PRESETS = Path(__file__).with_name("presets")
 FILES = ("fourcat", "x", "videos", "platforms", "listening", "gallery_dl", "own")
@@ -42,8 +43,6 @@ FILES = ("fourcat", "x", "videos", "platforms", "listening", "gallery_dl", "own"
 Names = str | list[str]
 _STILL = {"", "photo", "image", "picture", "graphimage", "1"}
 """What tools call the kind of a picture that is no video's."""
-SHORTEST = 5
-"""Letters of an id from which on a file that is called so is taken for a picture of its post."""
 _NONE = {"", "0", "False", "false", "FALSE"}
 """What says that there is nothing."""
 _TRUTH = ({"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"})

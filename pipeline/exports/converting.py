@@ -28,6 +28,7 @@ from pipeline.exports.recognising import exports
 from pipeline.exports.resolving import Pictures
 from pipeline.exports.sources import Tree
 from pipeline.exports.tars import tars
+from pipeline.running.errors import UserError
 from pipeline.running.progress import bar
 
 POSTS = pa.schema(
@@ -48,6 +49,7 @@ REJECTED = pa.schema([(name, pa.string()) for name in ("id", "reason", "detail")
 DUPLICATE, DELETED = "duplicate of a later collection", "deleted by its author"
 REPLY, EMPTY, MISSING = "reply to a brand", "no text and no picture", "picture not on disk"
 _PIECE = 20_000
+_OF_PICTURES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,13 @@ def convert(paths: list[Path], images: list[Path], folder: Path, name: Path, set
 
     Raises UserError where nothing is recognised.
     """
+    for place in images:
+        if place.is_file() and not place.name.lower().endswith(_OF_PICTURES):
+            raise UserError(f"{place} is neither a folder nor a zip nor a tar of pictures: unpack it into a folder.")
     with Aside(folder / "pictures.zip") as aside:
         for place in images:
             aside.tars(place)
-    packed = tars(paths, folder)
+    packed = tars(paths, images, folder)
     with Aside(folder / "of-tables.zip") as aside:
         reading = _Reading(folder, _index(paths, images, folder, aside, packed.values()), settings)
         with bar("rows", "rows") as shown:
@@ -179,7 +184,7 @@ def _index(paths: list[Path], images: list[Path], folder: Path, aside: Aside, pa
     """The pictures in `images` and in the exports themselves."""
     zips = [p for place in (*images, *paths) if place.is_dir() for p in sorted(place.rglob("*.zip"))]
     places = [*images, *paths, *zips, folder / "pictures.zip"]
-    trees = [Tree(p) for p in dict.fromkeys(places) if p.is_dir() or (p.suffix == ".zip" and p.is_file())]
+    trees = [Tree(p) for p in dict.fromkeys(places) if p.is_dir() or (p.suffix.lower() == ".zip" and p.is_file())]
     trees += packed
     index = Pictures(trees, f"{aside.path}!/")
     for tree in trees:

@@ -34,7 +34,7 @@ from pipeline.exports.platforms import (
 )
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
-from pipeline.exports.separated import LOOKED_AT, headless, layout, table
+from pipeline.exports.separated import HEAD, LOOKED_AT, headless, layout, table
 from pipeline.exports.sources import DAMAGED, Packed, Tree, records, unpacked
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 
@@ -177,17 +177,29 @@ def _of_tree(
 ) -> Iterator[Export]:
     """What one file holds of a folder or zip that as a whole is none that is known."""
     name = inner.lower()
-    if name.endswith(".txt") and (held := _chat(tree, inner, path)):
-        yield held
+    if any(part.startswith(".") for part in PurePosixPath(inner).parts):
+        return
+    if name.endswith(".txt"):
+        held = _chat(tree, inner, path)
+        if held or _begins_as_table(tree, inner, mapped):
+            yield from [held] if held else _file(tree.open(inner), f"{path}/{inner}", mapped, aside, told)
     elif name.endswith(WORKBOOKS):
         told.append(f"{path}/{inner} is a spreadsheet's own file: {OF_WORKBOOK}")
     elif name.endswith(".zip"):
         told.append(f"{path}/{inner} is a zip within a zip: unpack {path.name}, and name the folder")
-    elif not name.endswith((*ENDINGS, *_BESIDE)) and not PurePosixPath(inner).name.startswith("."):
+    elif not name.endswith((*ENDINGS, *_BESIDE)):
         try:
             yield from _file(tree.open(inner), f"{path}/{inner}", mapped, aside, told)
         except UserError as error:  # one file of many: the others are read
             yield Export(f"{path}/{inner}", DAMAGED_FILE, iter([Left(inner, UNREADABLE, str(error))]))
+
+
+def _begins_as_table(tree: Tree, inner: str, mapped: columns.Mapped | None) -> bool:
+    """Whether a text file, of which most are notes, holds lines of JSON or a table that is known."""
+    with unpacked(tree.open(inner)) as stream:
+        head = stream.peek(HEAD)[:HEAD]  # type: ignore[attr-defined]
+    found = layout(head, lambda names: _fits(names, mapped))
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:2] in (b'{"', b"[{") or _fits(found.header, mapped)
 
 
 def _chat(tree: Tree, inner: str, path: Path) -> Export | None:

@@ -2,11 +2,13 @@
 
 Pictures lie in folders and zips: those of `corpus.images`, and the exports themselves. A name is looked for as a path,
 as a file's name, as its stem, and as the id that gallery-dl and bdfr put into it; 4CAT's zips say in `.metadata.json`
-which address and which posts a file is of. A post whose export says nothing of pictures gets the files called by its
-id, with a number behind it or not.
+which address and which posts a file is of. Of several files of one name the one is taken whose folders are called as
+the name has them; else none, where the name is as short as those that people number. A post whose export says nothing
+of pictures gets the files called by its id, with a number behind it or not.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,6 +19,12 @@ from pipeline.exports.sources import Tree
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".avif", ".jfif")
 METADATA = ".metadata.json"
+SHORTEST = 5
+"""Letters of a name from which on a file that is called so is taken for the picture of the post that is called so, and
+files of two folders for the same picture: shorter ones may be mere numbers."""
+_ASKED = re.compile(r"[?@](?=\w+=)")
+"""What stands between an address and what it asks for, in names of files that wget made of it."""
+_FORMAT = re.compile(r"\bformat=(jpe?g|png|webp)\b")
 _NUMBERED = re.compile(r"(.+?)[_-](\d{1,2})$")
 _TITLED = re.compile(r"(\w{5,})(?: (\d\d))? ")
 """`ID 01 Title`, as gallery-dl calls pictures of Reddit."""
@@ -32,6 +40,7 @@ class Pictures:
     def __init__(self, trees: Iterable[Tree], aside: str = "\0") -> None:
         self._aside = aside  # how names of pictures begin that were set aside, and need no looking for
         self._names: dict[str, str] = {}
+        self._files: dict[str, str | list[str]] = {}  # by their names without folders, and by these without endings
         self._loose: dict[str, str] = {}
         self._numbered: dict[str, list[tuple[int, str]]] = {}
         self._of_post: dict[str, list[str]] = {}
@@ -41,12 +50,16 @@ class Pictures:
 
     def _add(self, tree: Tree) -> None:
         for name in tree.names:
-            path = PurePosixPath(name)
+            path = PurePosixPath(_unasked(name))
             if path.suffix.lower() in ENDINGS:
                 place = tree.picture(name)
                 self.count += 1
-                for key in (place, name, path.name, path.stem):
+                for key in (place, _composed(name)):
                     self._names.setdefault(key, place)
+                for key in (_composed(path.name), _composed(path.stem)):
+                    held = self._files.setdefault(key, place)
+                    if held != place:
+                        self._files[key] = [*([held] if isinstance(held, str) else held), place]
                 if match := _NUMBERED.match(path.stem):
                     self._numbered.setdefault(match[1], []).append((int(match[2]), place))
                     self._add_loosely(match[1], int(match[2]), place)
@@ -109,18 +122,33 @@ class Pictures:
             if not self.count:
                 continue
             address = "://" in name
-            base = last(name) if address else name.rpartition("/")[2]
+            path = _composed(name) if address else _composed(name).replace("\\", "/")
+            base = last(path) if address else path.rpartition("/")[2]
             stem = base.rpartition(".")[0] or base.partition("@")[0]  # Bluesky's CID@jpeg
-            for key in (name, _cleaned(name) if address else "", stem, unquote(base), unquote(stem)):
-                if key and key in self._names:
+            for key in (name, _cleaned(name) if address else path):
+                if key in self._names:
                     return self._names[key]
+            for key in dict.fromkeys((base, stem, unquote(base), unquote(stem))):
+                if found := self._closest(key, "" if address else path):
+                    return found
         return next((self._loose[name] for name in names if name in self._loose), None)
+
+    def _closest(self, key: str, path: str) -> str | None:
+        """The file that is called `key`; of several the one whose folders are most alike those of `path`."""
+        held = self._files.get(key)
+        if held is None or isinstance(held, str):
+            return held
+        wanted = path.split("/")[-2::-1]
+        alike = [_shared(wanted, place.partition("!/")[2].split("/")[-2::-1]) for place in held]
+        if alike.count(max(alike)) == 1:
+            return held[alike.index(max(alike))]
+        return held[0] if len(PurePosixPath(key).stem) >= SHORTEST else None
 
     def _called(self, post: Post) -> Iterator[str]:
         yield from self._of_post.get(post.post_id, ())
         for name in (post.post_id, *post.names):
-            if name in self._names:
-                yield self._names[name]
+            if found := self._names.get(name) or self._closest(name, ""):
+                yield found
             yield from (place for _, place in sorted(self._numbered.get(name, ())))
 
 
@@ -129,3 +157,23 @@ def _cleaned(url: str) -> str:
     plain = urldefrag(url).url.replace(" ", "%20")
     host = urlsplit(plain).netloc
     return plain.replace(host, host.lower(), 1) if host else plain
+
+
+def _unasked(name: str) -> str:
+    """A file's name without what its address asked for, `p.jpg?size=9`; with the ending that was asked for, if any."""
+    asked = _ASKED.search(name)
+    if asked is None:
+        return name
+    form = _FORMAT.search(name, asked.end())
+    return name[: asked.start()] + (f".{form[1]}" if form else "")
+
+
+def _composed(name: str) -> str:
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def _shared(first: list[str], second: list[str]) -> int:
+    """How many steps are the same, from the beginning on."""
+    return next(
+        (at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )

@@ -46,14 +46,18 @@ class TarTree(Tree):
         return self._part[name].open(name)
 
 
-def tars(paths: Iterable[Path], folder: Path) -> dict[Path, Tree]:
-    """The tars at `paths`, and packed ones in them, as trees whose pictures lie in `folder`."""
-    found = []
-    for place in paths:
+def tars(paths: Iterable[Path], images: Iterable[Path], folder: Path) -> dict[Path, Tree]:
+    """The tars at `paths`, and packed ones in them and in `images`, as trees whose pictures lie in `folder`.
+
+    Tars of pictures that are not packed are read as shards (`pipeline.exports.aside`).
+    """
+    found: list[Path] = []
+    plain = [(place, not place.is_dir()) for place in paths] + [(place, False) for place in images]
+    for place, alone in plain:
         inside = sorted(place.rglob("*")) if place.is_dir() else [place]
-        endings = _PACKED if place.is_dir() else (*_PACKED, ".tar")
+        endings = (*_PACKED, ".tar") if alone else _PACKED
         found += [path for path in inside if path.name.lower().endswith(endings) and path.is_file()]
-    return {path: TarTree(path, folder / f"tar-{n:04}.zip") for n, path in enumerate(found)}
+    return {path: TarTree(path, folder / f"tar-{n:04}.zip") for n, path in enumerate(dict.fromkeys(found))}
 
 
 def _files(path: Path) -> Iterator[tuple[str, IO[bytes]]]:

@@ -258,3 +258,19 @@ def test_nan_of_python_is_none_and_a_time_that_may_be_two_says_which_are_read(tm
     assert [post["post_id"] for post in posts] == ["1"]
     assert [row["reason"] for row in rejected] == ["author unknown", "no text and no picture", "unreadable row"]
     assert "ISO 8601 and Unix time are, and figures alone with the year first" in rejected[-1]["detail"]
+
+
+def test_tables_called_text_are_read_beside_notes_and_what_is_hidden_is_not(tmp_path):
+    files = {
+        "posts.txt": TABLE.replace(",", "\t"),
+        "lines.txt": TWEET % 9,
+        "notes.txt": "[to do] ask ann, and bob",
+        ".ipynb_checkpoints/old.jsonl": TWEET % 10,
+    }
+    (tmp_path / "f").mkdir()
+    for name, text in files.items():
+        (tmp_path / "f" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "f" / name).write_text(text)
+    for place in (tmp_path / "f", zipped(tmp_path / "p.zip", **files)):
+        _, posts, _, rejected = run(tmp_path, place)
+        assert sorted(post["post_id"] for post in posts) == ["1", "2", "3", "4", "9"] and not rejected

@@ -1,0 +1,61 @@
+"""Which file is a post's picture, where several are called alike, or otherwise than the post calls them."""
+
+import csv
+import io
+import tarfile
+
+import pytest
+
+from pipeline.running.errors import UserError
+from tests.exports.test_parts import run
+
+
+def pictures(tmp_path, named, files, place="images"):
+    """What is found of the pictures called `named`, a post each, among `files`."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(
+        [("post_id", "user_id", "text", "image"), *((n, "u", "x", name) for n, name in enumerate(named))]
+    )
+    (tmp_path / "p.csv").write_text(text.getvalue(), newline="")
+    for file in files:
+        (tmp_path / place / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / file).write_bytes(b"x")
+    _, posts, _, _ = run(tmp_path, tmp_path / "p.csv", [tmp_path / place])
+    return [post["image"] and post["image"].partition("!/")[2] for post in posts]
+
+
+@pytest.mark.parametrize("before", ["", "images/", "/home/ann/images/", "C:\\Users\\ann\\images\\"])
+def test_of_files_of_one_name_the_folders_decide(tmp_path, before):
+    named = [f"{before}ann/1.jpg", f"{before}bob/1.jpg"]
+    named = [name.replace("/", "\\") for name in named] if "\\" in before else named
+    assert pictures(tmp_path, named, ["ann/1.jpg", "bob/1.jpg"]) == ["ann/1.jpg", "bob/1.jpg"]
+
+
+def test_a_mere_number_that_several_files_are_called_by_is_none_and_a_long_name_is_the_same_picture(tmp_path):
+    files = ["ann/1.jpg", "bob/1.jpg", "bob/2.jpg", "full/abcdef.jpg", "small/abcdef.jpg"]
+    assert pictures(tmp_path, ["1.jpg", "2.jpg", "abcdef.jpg"], files) == [None, "bob/2.jpg", "full/abcdef.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("https://x/m/p.jpg?size=9&b=1", "p.jpg?size=9&b=1"),
+        ("https://x/m/p.jpg?size=9", "p.jpg@size=9"),
+        ("https://pbs.twimg.com/media/Exyz?format=jpg&name=large", "Exyz?format=jpg&name=large"),
+        ("caf\u00e9.jpg", "cafe\u0301.jpg"),
+        ("https://x/m/my%20picture.jpg", "my picture.jpg"),
+    ],
+)
+def test_a_file_is_found_as_programs_and_systems_call_it(tmp_path, name, file):
+    assert pictures(tmp_path, [name], [file, "other.jpg"]) == [file]
+
+
+def test_pictures_in_a_packed_tar_are_read_and_other_archives_told(tmp_path):
+    pictures(tmp_path, ["p.jpg"], ["p.jpg"])
+    with tarfile.open(tmp_path / "images.tar.gz", "w:gz") as packed:
+        packed.add(tmp_path / "images", "images")
+    _, (post,), _, _ = run(tmp_path, tmp_path / "p.csv", [tmp_path / "images.tar.gz"])
+    assert post["image"].endswith("!/images/p.jpg")
+    (tmp_path / "images.7z").write_bytes(b"7z")
+    with pytest.raises(UserError, match=r"images\.7z is neither a folder nor a zip nor a tar of pictures: unpack it"):
+        run(tmp_path, tmp_path / "p.csv", [tmp_path / "images.7z"])
