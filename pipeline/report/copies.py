@@ -72,6 +72,8 @@ CLASSES = (("2", 2, 2), ("3 to 5", 3, 5), ("6 to 10", 6, 10), ("11 to 50", 11, 5
 
 def copied_images(groups: pa.Table, examples: Sequence[Sequence[str]], min_cosine: float, shelf: Shelf) -> list[Part]:
     """Groups of copies of images (`groups`, rows of IMAGE_GROUPS): how large, and `examples`, image ids of each."""
+    if not groups.num_rows:
+        return [Note("The corpus has no pictures.")]
     frame = groups.to_pandas().set_index("image_id")
     size = frame.groupby("group_id").size()
     copies = len(frame) - len(size)

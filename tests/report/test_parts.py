@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.report import corpus, people, results
+from pipeline.report import copies, corpus, people, results
 from pipeline.report.cards import clip
 from pipeline.report.charts import Axis, Dot, Line, Rule, dots, lines
 from pipeline.report.page import Card, Note, Pairs, Section, render
 from pipeline.report.wording import cosine, count, listing, number, percent, reasons
 from pipeline.tables.evaluation import CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
+from pipeline.tables.images import IMAGE_GROUPS
 
 
 def test_marks_stand_where_their_values_lie():
@@ -124,6 +125,11 @@ def test_clusters_are_told_of_pictures_and_common_words_where_there_are_some(ima
     shelf = SimpleNamespace(people="shown", called=lambda name, most: name, image=lambda image: Card(image))
     (part,) = people.clusters(found, users, CLUSTER_WORDS.empty(), CLUSTER_IMAGES.of(images), common, shelf)
     assert ("Pictures" in part.note) == bool(images) and ("most common" in part.note) == bool(common)
+
+
+def test_of_no_pictures_none_is_told_to_be_no_copy():
+    (told,) = copies.copied_images(IMAGE_GROUPS.empty(), [], 0.8, None)
+    assert told.text == "The corpus has no pictures."
 
 
 @pytest.mark.parametrize(("asked", "told"), [((5, 0, 0), "one direction"), ((5, 2, 2), "three directions")])
