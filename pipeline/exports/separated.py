@@ -9,6 +9,7 @@ import io
 import re
 import string
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import IO, Any, NamedTuple
 
 MARKS = ",;\t|"
@@ -42,31 +43,29 @@ class Layout(NamedTuple):
 
 def layout(head: bytes, fits: Callable[[list[str]], bool]) -> Layout:
     """The layout of a table that begins with `head`: its header is the first row that `fits`, else the first row."""
-    lines = io.StringIO(head.decode("utf-8-sig", "replace"), newline="").readlines()
+    lines = io.StringIO(head[:HEAD].decode("utf-8-sig", "replace"), newline="").readlines()
     told = _SEP.fullmatch(lines[0]) if lines else None
     backslashes = b'\\"' in head and _wrong(lines, True) < _wrong(lines, False)
-    found: list[Layout] = []
-    for mark in told[1] if told and told[1] in MARKS else MARKS:
-        reader = csv.reader(_unescaped(lines) if backslashes else lines, delimiter=mark)
-        try:
-            for number, row in zip(range(1, LOOKED_AT + 1), reader, strict=False):
-                header = [name.strip(_AROUND) for name in row]
-                if fits(header):
-                    end = reader.line_num
-                    header = _widened(header, lines[end - 1], list(zip(range(LOOKED_AT), reader, strict=False)))
-                    returns, quotes = (
-                        lines[end - 1].endswith("\r"),
-                        mark != "\t" or not _loose(lines[end:], len(row) - 1),
-                    )
-                    found.append(Layout(_apart(header), mark, end, number, quotes, backslashes, returns))
-                    break
-        except csv.Error:
-            continue
+    marks = told[1] if told and told[1] in MARKS else MARKS
+    found = [one for mark in marks if (one := _headed(lines, mark, backslashes, fits))]
     if found:
         return min(found, key=lambda one: one.rows)
     top = lines[0] if lines else ""
     mark = delimiter(top)
     return Layout(header_of(top, mark), mark, backslashes=backslashes, returns=top.endswith("\r"))
+
+
+def _headed(lines: list[str], mark: str, backslashes: bool, fits: Callable[[list[str]], bool]) -> Layout | None:
+    """The layout by the first of some rows that `fits`, were this what separates; None where none does."""
+    reader = csv.reader(_unescaped(lines) if backslashes else lines, delimiter=mark)
+    for number, row in enumerate(islice(reader, LOOKED_AT), start=1):
+        header = [name.strip(_AROUND) for name in row]
+        if fits(header):
+            end = reader.line_num
+            quotes = mark != "\t" or not _loose(lines[end:], len(row) - 1)
+            header = _apart(_widened(header, lines[end - 1], list(islice(reader, LOOKED_AT))))
+            return Layout(header, mark, end, number, quotes, backslashes, lines[end - 1].endswith("\r"))
+    return None
 
 
 def headless(head: bytes, header: list[str], quotes: bool) -> Layout:
@@ -92,9 +91,9 @@ def _loose(lines: list[str], tabs: int) -> bool:
         return True
 
 
-def _widened(header: list[str], line: str, below: list[tuple[int, list[str]]]) -> list[str]:
+def _widened(header: list[str], line: str, below: list[list[str]]) -> list[str]:
     """The header with a column more, where all rows below have one more; but for the last, which may be cut."""
-    rows = [row for _, row in below[:-1] or below if row]
+    rows = [row for row in below[:-1] or below if row]
     if not rows or any(len(row) != len(header) + 1 for row in rows):
         return header
     if line.startswith('"') and all(row[0].isdigit() for row in rows):
