@@ -1,4 +1,7 @@
-"""Whether the files of one's own that params.yaml names are there."""
+"""Whether the files of one's own that params.yaml names are there.
+
+An experiment from DVC's queue runs in a copy of the commit, in which nothing is that Git ignores, such as data/own.
+"""
 
 from pathlib import Path
 
@@ -17,11 +20,21 @@ def check(corpus: Corpus) -> None:
         for key in ("posts", "images", "users"):
             named = getattr(corpus, key)
             if named is not None and not Path(named).exists():
-                raise UserError(f"params.yaml: corpus.{key} is {named!r}, which does not exist{WITHOUT.get(key, '')}.")
+                told = f"params.yaml: corpus.{key} is {named!r}, which does not exist{WITHOUT.get(key, '')}."
+                raise UserError(told + _in_a_copy(key))
             if key != "images" and named is not None and Path(named).is_dir():
                 raise UserError(f"params.yaml: corpus.{key} is {named!r}, a folder; expected the file of a table.")
     if corpus.source == "export":
         for key in ("posts", "images", "edges", "brands"):
             named = getattr(corpus, key)
             if named is not None and "*" not in named and not Path(named).exists():
-                raise UserError(f"params.yaml: corpus.{key} is {named!r}, where there is nothing.")
+                raise UserError(f"params.yaml: corpus.{key} is {named!r}, where there is nothing.{_in_a_copy(key)}")
+
+
+def _in_a_copy(key: str) -> str:
+    if "/.dvc/tmp/exps/" not in Path.cwd().as_posix() + "/":
+        return ""
+    return (
+        " An experiment from the queue runs in a copy of the project without the files that Git ignores: name them by "
+        f"their whole paths (-S corpus.{key}=/home/…)."
+    )
