@@ -1,9 +1,9 @@
 """Pairs of pictures by votes of their points: a collage, a screenshot and a crop share points, whatever else they show.
 
-Each picture's VOTERS strongest points are searched for among those of all pictures, as they are and mirrored: FAISS, an
-inverted file over their DIMENSIONS principal numbers. A point votes for the pictures of its NEIGHBOURS nearest points,
-once for each; a picture's pairs are the `most` pictures with most votes, of at least MIN_VOTES and SHARES. So the pairs
-grow as the pictures, whatever they show.
+Each picture's VOTERS strongest points are searched for among those of all pictures: FAISS, an inverted file over their
+DIMENSIONS principal numbers. A point and its mirror image are taken for one, whichever of them faces right. A point
+votes for the pictures of its NEIGHBOURS nearest points, once for each; a picture's pairs are the `most` pictures with
+most votes, of at least MIN_VOTES and SHARE. So the pairs grow as the pictures, whatever they show.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +14,7 @@ import faiss
 import numpy as np
 from faiss.contrib.ivf_tools import add_preassigned
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pipeline.copies.groups import distinct
 from pipeline.copies.looks import Looks
@@ -25,10 +26,10 @@ from pipeline.running.progress import bar
 VOTERS = 200
 DIMENSIONS = 32
 NEIGHBOURS = 6
-MIN_VOTES, SHARES = 5, (0.05, 0.075)
-"""Votes that make a pair: so many, and such a share of the points that a picture asks with, as they are and mirrored.
+MIN_VOTES, SHARE = 5, 0.05
+"""Votes that make a pair: so many, and such a share of the points that a picture asks with.
 
-The more they are, the more are near something by chance, and the mirrored ones mostly by chance alone.
+The more they are, the more are near something by chance.
 """
 PROBES = 4
 FOR_AXES = 30_000
@@ -88,10 +89,12 @@ def voted_for(asking: Sequence[Points], among: Sequence[Points], most: int, seed
 class Index:
     """The points of all pictures, in cells: `held` by FAISS along `axes` (128, DIMENSIONS), with the `picture` of each.
 
-    `pivots`: centres of cells, for an order in which points that are near to each other are asked for together.
+    `right` (128,): where points face, or their mirror images do. `pivots`: centres of cells, for an order in which
+    points that are near to each other are asked for together.
     """
 
     held: Any
+    right: Vectors
     axes: Vectors
     pivots: Any
     picture: NDArray[np.int32]
@@ -99,9 +102,9 @@ class Index:
     @classmethod
     def of(cls, pieces: Pieces, total: int, seed: int, keep: Keep) -> "Index":
         """The index of `total` points; the cells of each piece of them are kept, to be asked for anew."""
-        axes = _axes(_drawn(pieces, FOR_AXES / total, seed))
+        right, axes = _axes(_drawn(pieces, FOR_AXES / total, seed))
         cells = int(max(1, min(2 * np.sqrt(total), total / 39), total / LIST))
-        learnt = _drawn(pieces, max(LEARNT, TO_A_CELL * cells) / total, seed, axes)
+        learnt = _along(_drawn(pieces, max(LEARNT, TO_A_CELL * cells) / total, seed), right, axes)
         # Beyond MANY a graph finds cells, in k-means too: the time of comparing with all of them grows as their square.
         centres: Any = faiss.IndexHNSWFlat(DIMENSIONS, 32) if cells > MANY else faiss.IndexFlatL2(DIMENSIONS)
         held: Any = faiss.IndexIVFScalarQuantizer(centres, DIMENSIONS, cells, faiss.ScalarQuantizer.QT_8bit)
@@ -114,7 +117,7 @@ class Index:
         pivots.add(centres.reconstruct_n(0, min(cells, PIVOTS)))
         if cells > MANY:
             centres.permute_entries(_order(pivots, centres.reconstruct_n(0, cells)))
-        index = cls(held, axes, pivots, np.empty(total, np.int32))
+        index = cls(held, right, axes, pivots, np.empty(total, np.int32))
         begin = 0
         for piece, (rows, numbers) in enumerate(pieces()):
             if len(rows):
@@ -126,8 +129,8 @@ class Index:
         return index
 
     def along(self, numbers: Numbers) -> Vectors:
-        """Numbers (p, 128) along the axes, (p, DIMENSIONS)."""
-        return np.asarray(numbers.astype(np.float32) @ self.axes)
+        """Numbers (p, 128) of points or of their mirror images, (p, DIMENSIONS): the same."""
+        return _along(numbers, self.right, self.axes)
 
     def cells(self, along: Vectors, keep: Keep = made, piece: int = 0) -> NDArray[np.int32]:
         """The PROBES cells (p, PROBES) that are nearest to points, nearest first; kept for a `piece` of the index."""
@@ -151,36 +154,25 @@ class Index:
         self, n: int, rows: Rows, numbers: Numbers, most: int, keep: Keep = made, piece: int = 0
     ) -> tuple[Rows, Rows, Rows]:
         """What points of the pictures `rows` (p,) of n vote for, as `tallied` says; of a `piece` cells are kept."""
-        upright, mirrored = self.along(numbers), self.along(numbers[:, MIRROR])
-        faces = (
-            self.nearest(upright, self.cells(upright, keep, piece)),
-            self.nearest(mirrored, self.cells(mirrored)),
-        )
-        return tallied(faces, self.picture, n, rows, most)
+        along = self.along(numbers)
+        return tallied(self.nearest(along, self.cells(along, keep, piece)), self.picture, n, rows, most)
 
 
-def tallied(
-    faces: Sequence[Rows], picture: NDArray[np.int32], n: int, rows: Rows, most: int
-) -> tuple[Rows, Rows, Rows]:
+def tallied(near: Rows, picture: NDArray[np.int32], n: int, rows: Rows, most: int) -> tuple[Rows, Rows, Rows]:
     """The pairs, left < right, that the points of the pictures `rows` (p,) of n vote for; how many were cut off, (1,).
 
-    faces: the points, of whose `picture` they are told, that are nearest to each (p, NEIGHBOURS + 1), -1 none: as they
-    are and mirrored.
+    near: the points, of whose `picture` they are told, that are nearest to each (p, NEIGHBOURS + 1), -1 none.
     """
-    none = np.empty(0, np.int64)
-    tallies = [(none, none)]
-    voters = np.bincount(rows - rows[0]) if len(rows) else none
-    for near, share in zip(faces, SHARES, strict=True) if len(rows) else ():
-        voted = np.where(near >= 0, picture[near], rows[:, None])
-        point, voted = np.divmod(distinct((np.arange(len(rows))[:, None] * n + voted).ravel()), n)
-        key = np.sort(rows[point] * n + voted)
-        first = np.flatnonzero(np.diff(key, prepend=-1))
-        count = np.diff(first, append=len(key))
-        key = key[first]
-        least = np.maximum(MIN_VOTES, share * voters[key // n - rows[0]])
-        kept = (count >= least) & (key // n != key % n)
-        tallies.append((key[kept], count[kept]))
-    key, count = (np.concatenate(column) for column in zip(*tallies, strict=True))
+    voters = np.bincount(rows - rows[0]) if len(rows) else np.empty(0, np.int64)
+    voted = np.where(near >= 0, picture[near], rows[:, None])
+    point, voted = np.divmod(distinct((np.arange(len(rows))[:, None] * n + voted).ravel()), n)
+    key = np.sort(rows[point] * n + voted)
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    count = np.diff(first, append=len(key))
+    key = key[first]
+    least = np.maximum(MIN_VOTES, SHARE * voters[key // n - rows[:1]])
+    kept = (count >= least) & (key // n != key % n)
+    key, count = key[kept], count[kept]
     order = np.lexsort((key, -count, key // n))
     asking = key[order] // n
     place = np.arange(len(order)) - np.searchsorted(asking, asking)
@@ -193,15 +185,25 @@ def _order(pivots: Any, along: Vectors) -> Rows:
     return np.argsort(pivots.search(along, 1)[1][:, 0], kind="stable")
 
 
-def _drawn(pieces: Pieces, share: float, seed: int, axes: Any = None) -> Vectors:
-    """A `share` of the points' numbers, or of these along `axes`."""
+def _drawn(pieces: Pieces, share: float, seed: int) -> Numbers:
+    """A `share` of the points' numbers."""
     random = np.random.default_rng(seed)
-    drawn = (numbers[random.random(len(numbers)) < share].astype(np.float32) for _, numbers in pieces())
-    return np.concatenate([numbers if axes is None else numbers @ axes for numbers in drawn])
+    return np.concatenate([numbers[random.random(len(numbers)) < share] for _, numbers in pieces()])
 
 
-def _axes(numbers: Vectors) -> Vectors:
-    """The principal axes (128, DIMENSIONS) of numbers (m, 128) and of those of the mirror images."""
-    products = numbers.T @ numbers
-    both = products + products[np.ix_(MIRROR, MIRROR)]
-    return np.ascontiguousarray(np.linalg.eigh(both)[1][:, ::-1][:, :DIMENSIONS]).astype(np.float32)
+def _along(numbers: Numbers, right: Vectors, axes: Vectors) -> Vectors:
+    """Numbers (p, 128), or those of the mirror image where that faces `right` (128,), along `axes` (128, d)."""
+    with threadpool_limits(1):  # OpenBLAS rounds by the number of threads
+        turned = numbers @ right < 0
+        return np.asarray(np.where(turned[:, None], numbers[:, MIRROR], numbers).astype(np.float32) @ axes)
+
+
+def _axes(numbers: Numbers) -> tuple[Vectors, Vectors]:
+    """Of numbers (m, 128), the axis (128,) along which most points differ from their mirror images, and the principal
+    axes (128, DIMENSIONS) of all that face it.
+    """
+    apart = numbers.astype(np.float32) - numbers[:, MIRROR]
+    right = np.linalg.eigh(apart.T @ apart)[1][:, -1]
+    facing = _along(numbers, right, np.eye(128, dtype=np.float32))
+    axes = np.linalg.eigh(facing.T @ facing)[1][:, ::-1][:, :DIMENSIONS]
+    return right, np.ascontiguousarray(axes)

@@ -15,6 +15,7 @@ from pipeline.copies import looks as module
 from pipeline.copies import votes
 from pipeline.copies.looks import Looks
 from pipeline.copies.planted import KINDS
+from pipeline.copies.points import MIRROR
 from pipeline.running.checkpoints import made
 from pipeline.running.errors import Damaged
 from pipeline.tables import stretch
@@ -132,16 +133,16 @@ def test_points_are_found_as_if_each_were_asked_for_by_itself(many: int, monkeyp
     alone.add(along)
     np.testing.assert_array_equal(near, alone.search(along, votes.NEIGHBOURS + 1)[1][order])
     np.testing.assert_array_equal(np.concatenate([cells for (cells,) in kept.values()]), index.cells(along))
+    np.testing.assert_array_equal(along, index.along(numbers[:, MIRROR]))  # a point and its mirror image are one
     assert [len(one) for one in index.pairs(4, *pieces[1], 5)] == [0, 0, 1]  # of a piece without points
 
 
-def test_votes_are_asked_for_as_a_picture_has_points_and_more_of_the_mirrored() -> None:
+def test_votes_are_asked_for_as_a_picture_has_points() -> None:
     rows = np.repeat([3, 4], [6, 200])  # one of few points, one of many
     picture = np.arange(10, dtype=np.int32)  # a point each
-    upright, mirrored = (np.full((206, votes.NEIGHBOURS + 1), -1) for _ in range(2))
-    upright[:5, 0] = 0  # 5 of 6
-    upright[6:15, 0], upright[15:25, 0] = 1, 2  # 9 and 10 of 200
-    mirrored[6:20, 0], mirrored[20:35, 0] = 7, 8  # 14 and 15
-    left, right, cut = votes.tallied((upright, mirrored), picture, 10, rows, 5)
-    assert set(zip(left.tolist(), right.tolist(), strict=True)) == {(0, 3), (2, 4), (4, 8)}
+    near = np.full((206, votes.NEIGHBOURS + 1), -1)
+    near[:5, 0] = 0  # 5 of 6
+    near[6:15, 0], near[15:25, 0] = 1, 2  # 9 and 10 of 200
+    left, right, cut = votes.tallied(near, picture, 10, rows, 5)
+    assert set(zip(left.tolist(), right.tolist(), strict=True)) == {(0, 3), (2, 4)}
     assert cut.tolist() == [0]
