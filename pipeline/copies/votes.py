@@ -193,7 +193,7 @@ def _drawn(pieces: Pieces, share: float, seed: int) -> Numbers:
 
 def _along(numbers: Numbers, right: Vectors, axes: Vectors) -> Vectors:
     """Numbers (p, 128), or those of the mirror image where that faces `right` (128,), along `axes` (128, d)."""
-    with threadpool_limits(1):  # OpenBLAS rounds by the number of threads
+    with threadpool_limits(1):
         turned = numbers @ right < 0
         return np.asarray(np.where(turned[:, None], numbers[:, MIRROR], numbers).astype(np.float32) @ axes)
 
@@ -203,7 +203,8 @@ def _axes(numbers: Numbers) -> tuple[Vectors, Vectors]:
     axes (128, DIMENSIONS) of all that face it.
     """
     apart = numbers.astype(np.float32) - numbers[:, MIRROR]
-    right = np.linalg.eigh(apart.T @ apart)[1][:, -1]
-    facing = _along(numbers, right, np.eye(128, dtype=np.float32))
-    axes = np.linalg.eigh(facing.T @ facing)[1][:, ::-1][:, :DIMENSIONS]
+    with threadpool_limits(1):  # here and below: OpenBLAS rounds by the number of threads
+        right = np.linalg.eigh(apart.T @ apart)[1][:, -1]
+        facing = _along(numbers, right, np.eye(128, dtype=np.float32))
+        axes = np.linalg.eigh(facing.T @ facing)[1][:, ::-1][:, :DIMENSIONS]
     return right, np.ascontiguousarray(axes)
