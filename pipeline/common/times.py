@@ -1,14 +1,26 @@
 """Times in notations that programs write for people to read, and that mean one moment all the same.
 
-Beside ISO 8601: with the month in letters; with the year first, in the dots and signs of Chinese, Japanese and Korean,
-with a half of the day, with a zone in brackets behind an offset. Days and months in figures alone with the year last
-mean two dates, and are none here.
+Beside ISO 8601: in figures alone, as Unix time and as 20240501100000; with the month in letters; with the year first,
+in the dots and signs of Chinese, Japanese and Korean, with a half of the day, with a zone in brackets behind an offset.
+Days and months in figures alone with the year last mean two dates, and are none here.
 """
 
+import contextlib
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
+NEVER = (
+    r"^$|^(nan|NaN|NaT|<NA>|NA|[Nn]/[Aa]|[Nn]one|null|NULL|\\N|-|-1|0|(0000-00-00|0001-01-01)([ T]00:00:00(\.0+)?Z?)?)$"
+)
+"""What programs write where no time is known."""
+FIRST = 10**8
+"""The least Unix time, in s: of 1973. Smaller numbers are days, years, or nothing."""
+LAST = datetime(2200, 1, 1)
+"""What is later is a mark for none, or of another calendar."""
+
+_COMPACT = re.compile(r"(?:19[789]|20\d)\d\d{4}(?:\d{4}(?:\d\d)?)?")
+_UNIX = re.compile(r"(\d{9,19})(?:\.(\d+))?")
 _HALF = re.compile(r"(?<=\d)\s*([aApP])\.?[mM]\b\.?")
 _EASTERN = (
     (re.compile(r"^(\d{4})\s*[年년.]\s*(\d{1,2})\s*[月월.]\s*(\d{1,2})\s*(?:[日일]|\.)?"), r"\1-\2-\3 "),
@@ -41,6 +53,29 @@ _OF_LETTERS = (
 _MONTH = re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b", re.IGNORECASE)
 _OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d)")
 _DOTNET = re.compile(r"/?Date\((-?\d+)(?:[+-]\d{4})?\)/?")
+
+
+def of_number(written: str) -> datetime | None:
+    """A number of s, ms, µs or ns since 1970, told apart by its size; or 20240501100000, a date in figures alone.
+
+    In UTC and without a zone; None where it is none.
+    """
+    if _COMPACT.fullmatch(written):
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(written.ljust(14, "0"), "%Y%m%d%H%M%S")
+    match = _UNIX.fullmatch(written)
+    if not match:
+        return None
+    whole, power = int(match[1]), 6
+    while whole >= 10**11 * 10 ** (6 - power) and power > -3:  # the next smaller unit
+        power -= 3
+    if whole < FIRST:
+        return None
+    fraction = int((match[2] or "0")[:6].ljust(6, "0")) if power == 6 else 0
+    micros = whole * 10**power + fraction if power >= 0 else whole // 1000
+    with contextlib.suppress(OverflowError):
+        return datetime(1970, 1, 1) + timedelta(microseconds=micros)
+    return None
 
 
 def moment(written: str) -> datetime | None:

@@ -29,14 +29,14 @@ import json
 import re
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.common.times import moment
+from pipeline.common.times import LAST, NEVER, moment, of_number
 from pipeline.corpus.names import folded
 from pipeline.corpus.rounded import ROUNDED
 from pipeline.running.errors import UserError
@@ -76,22 +76,14 @@ _TRUTH = {
 }
 
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
-_NEVER = (
-    r"^$|^(nan|NaN|NaT|<NA>|NA|[Nn]/[Aa]|[Nn]one|null|NULL|-|-1|0|(0000-00-00|0001-01-01)([ T]00:00:00(\.0+)?Z?)?)$"
-)
 _DATE, _ZONE = r"^\d{4}-\d\d-\d\d$", r":.*(Z|[+-]\d\d(:?\d\d)?)$"
 _UTC = pa.timestamp("us", "UTC")
 _TWITTER, _AS_TWITTER = "%a %b %d %H:%M:%S %z %Y", r"[A-Z][a-z]{2} [A-Z][a-z]{2} "
-_COMPACT = re.compile(r"(?:19[789]|20\d)\d\d{4}(?:\d{4}(?:\d\d)?)?")
 _SHORT = ((r"^(\d{4}-)(\d-)", r"\10\2"), (r"^(\d{4}-\d\d-)(\d)($|[T ])", r"\10\2\3"), (r"^(\S{10}[T ])(\d:)", r"\10\2"))
 """Months, days and hours of one figure, and the same with two."""
 _EAST = {"WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9,
          "EDT": -4, "EST": -5, "CDT": -5, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8}  # fmt: skip
 """Hours of the zones whose letters mean one: not CST, BST, IST."""
-_LAST = datetime(2200, 1, 1)
-"""What is later is a mark for none, or of another calendar."""
-_FIRST = 10**8
-"""The least Unix time, in s: of 1973. Smaller numbers are days, years, or nothing."""
 
 
 def texts(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
@@ -212,7 +204,7 @@ def instants(column: pa.ChunkedArray, path: Path) -> Cells:
         column = _chunked([None if v is None or v != v else format(v, ".6f") for v in column.to_pylist()])
     written, wrong = _utf8(_plain(column), path, "created_at")
     written = pc.utf8_trim_whitespace(written)
-    written = pc.if_else(pc.match_substring_regex(written, _NEVER), None, written)
+    written = pc.if_else(pc.match_substring_regex(written, NEVER), None, written)
     text = pc.replace_substring_regex(written, r" ?(UTC|GMT)$", "Z")
     if pc.any(pc.match_substring_regex(text, r" [A-Z]{3,4}$")).as_py():
         for zone, hours in _EAST.items():
@@ -240,7 +232,7 @@ def _in_time(found: pa.ChunkedArray, written: pa.ChunkedArray, wrong: pa.Chunked
     """Times, null where what is written is none, or too late to be one of a post; what is 0 to computers is none."""
     none = pc.fill_null(pc.equal(found, pa.scalar(datetime(1970, 1, 1), pa.timestamp("us"))), False)
     found, written = (pc.if_else(none, None, values) for values in (found, written))
-    found = pc.if_else(pc.greater(found, pa.scalar(_LAST, pa.timestamp("us"))), None, found)
+    found = pc.if_else(pc.greater(found, pa.scalar(LAST, pa.timestamp("us"))), None, found)
     bad = pc.and_(pc.is_valid(written), pc.is_null(found))
     return found, pc.if_else(bad, pc.binary_join_element_wise(f"{NO_TIME}: ", written, ""), wrong)
 
@@ -256,29 +248,8 @@ def _otherwise(written: pa.ChunkedArray, asked: pa.ChunkedArray) -> list[datetim
     found: list[datetime | None] = [None if pd.isna(t) else t.to_pydatetime() for t in twitter]
     for at, value in enumerate(values):
         if found[at] is None and isinstance(value, str):
-            found[at] = _unix(value) or moment(value)
+            found[at] = of_number(value) or moment(value)
     return found
-
-
-def _unix(value: str) -> datetime | None:
-    """A number of seconds, milli-, micro- or nanoseconds since 1970; or 20240501100000, a date in figures alone."""
-    if _COMPACT.fullmatch(value):
-        with contextlib.suppress(ValueError):
-            return datetime.strptime(value.ljust(14, "0"), "%Y%m%d%H%M%S")
-    match = re.fullmatch(r"(\d{9,19})(?:\.(\d+))?", value)
-    if not match:
-        return None
-    whole, power = int(match[1]), 6
-    while whole >= 10**11 * 10 ** (6 - power) and power > -3:  # the next smaller unit
-        power -= 3
-    if match[1].lstrip("0") == "" or whole < _FIRST:
-        return None
-    fraction = int((match[2] or "0")[:6].ljust(6, "0")) if power == 6 else 0
-    micros = whole * 10**power + fraction if power >= 0 else whole // 1000
-    try:
-        return datetime.fromtimestamp(micros // 10**6, UTC).replace(microsecond=micros % 10**6, tzinfo=None)
-    except (OverflowError, ValueError, OSError):
-        return None
 
 
 def _instant(text: str | None) -> pa.Scalar | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from pipeline.common.times import moment
+from pipeline.common.times import FIRST, LAST, NEVER, moment, of_number
 
 Json = Mapping[str, Any]
 
@@ -83,8 +83,6 @@ BOTS = {"automoderator"}
 _NUMBER = re.compile(r"-?\d+(\.\d+)?$")
 _ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+\d+$|\d+[.,]\d+[eE]\d+$|\d{15,}[.,]0$")
 """5e12 is none: Reddit's ids are such."""
-_COMPACT = re.compile(r"(19[789]\d|20\d\d)\d{4}(\d{4}(\d\d)?)?")
-"""Dates in figures alone, 20240501 and 20240501100000."""
 _TAG = re.compile(
     r"</?(a|abbr|b|bdi|blockquote|br|cite|code|del|div|em|font|h[1-6]|hr|i|img|ins|li|ol|p|pre|q|rp|rt|ruby|s|small|span"
     r"|strong|sub|sup|table|tbody|td|th|tr|u|ul|video|iframe)(\s+[\w:-]+\s*=[^<>]*)?\s*/?>",
@@ -92,8 +90,7 @@ _TAG = re.compile(
 )
 _RFC = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d [+-]\d{4} \d{4}$")
 _MAIL = re.compile(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d{4} ")
-_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""µs since 1970 of the years 1 and 9999, beyond which Python and Arrow know no date."""
+_NEVER = re.compile(NEVER)
 _ZONE = re.compile(r"(?<=\d) (?![AP]M\b)[A-Z][A-Za-z. ]{2,}$")
 """A zone by its name, as CrowdTangle (`EDT`) and Twint on Windows (`W. Europe Standard Time`) write it."""
 
@@ -121,25 +118,26 @@ def known(author: object) -> str | None:
 
 
 def micros(value: object) -> int | None:
-    """A time as exports write it: Unix s, ms or µs, ISO 8601, as Twitter and as mail write it; None for none.
+    """A time as exports write it: Unix s, ms, µs or ns, ISO 8601, as Twitter and as mail write it; None for none.
 
-    Raises ValueError for anything else. Without a zone, or with its name alone, which is as good as unknown, it is UTC.
+    Raises ValueError for anything else, such as a spreadsheet's number of days. Without a zone, or with its name alone,
+    which is as good as unknown, it is UTC. Less than 0, and what is after 2199, is none.
     """
     if value is None or value == "" or isinstance(value, bool):
         return None
     if isinstance(value, datetime):
         return _of(value)
-    text = str(value).strip()
-    if _COMPACT.fullmatch(text):
-        try:
-            return _of(datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S"))
-        except ValueError:  # a number that looks so
-            pass
+    text = format(value, ".6f") if isinstance(value, float) else str(value).strip()
+    if _NEVER.match(text):
+        return None
     if _NUMBER.match(text):
-        number = float(text)
-        size = abs(number)
-        found = int(number * (1_000_000 if size < 1e11 else 1_000 if size < 1e14 else 1))
-        return found if found and _FIRST <= found <= _LAST else None  # the clock of an odd client
+        found = of_number(text)
+        if found is None and 0 < float(text) < FIRST:
+            raise ValueError(
+                f"{value!r} is no Unix time: in a spreadsheet, give the cells the format yyyy-mm-dd hh:mm, and save "
+                "again"
+            )
+        return _of(found) if found else None
     if _RFC.match(text):
         _, month, day, clock, zone, year = text.split()
         return _of(parsedate_to_datetime(f"{day} {month} {year} {clock} {zone}"))
@@ -158,9 +156,12 @@ def micros(value: object) -> int | None:
         return _of(meant)
 
 
-def _of(moment: datetime) -> int:
+def _of(moment: datetime) -> int | None:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    whole = moment.astimezone(UTC).replace(tzinfo=None) - datetime(1970, 1, 1)
+    plain = moment.astimezone(UTC).replace(tzinfo=None)
+    if plain >= LAST:
+        return None
+    whole = plain - datetime(1970, 1, 1)
     return (whole.days * 86400 + whole.seconds) * 1_000_000 + whole.microseconds
 
 

@@ -21,7 +21,8 @@ def run(folder, posts, images=(), **settings):
 
 @pytest.mark.parametrize(
     "written",
-    ["1600000000", 1600000000.0, "1600000000000", 1600000000000000, "2020-09-13T12:26:40Z", "2020-09-13 12:26:40",
+    ["1600000000", 1600000000.0, "1600000000000", 1600000000000000, 1_600_000_000 * 10**9, 1.6e18,
+     "1600000000000.0", "2020-09-13T12:26:40Z", "2020-09-13 12:26:40",
      "2020-09-13T14:26:40.0000001+02:00", "Sun Sep 13 12:26:40 +0000 2020", "2020-09-13 12:26:40 UTC",
      "Sun, 13 Sep 2020 12:26:40 +0000", "2020-09-13 12:26:40 W. Europe Standard Time", "2020-09-13 12:26:40 EDT",
      datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC)],
@@ -32,9 +33,17 @@ def test_times_as_exports_write_them(written):
 
 def test_what_is_no_time_is_told():
     assert micros("") is None and micros(0) is None
-    assert micros(-62_167_219_200) is None and micros("9" * 18) is None  # the year 0, and 33658
+    assert micros(-62_167_219_200) is None and micros("9" * 17) is None  # the year 0, and 5138
+    for never in ("nan", "NaT", "None", "N/A", "NULL", "\\N", "-", "0000-00-00 00:00:00", "9999-12-31", float("nan")):
+        assert micros(never) is None
     with pytest.raises(ValueError, match="yesterday"):
         micros("yesterday")
+
+
+@pytest.mark.parametrize("written", ["45413.4166666667", 45413, "2024"])
+def test_days_of_a_spreadsheet_and_years_are_no_seconds_of_1970(written):
+    with pytest.raises(ValueError, match=r"is no Unix time: in a spreadsheet, give the cells the format yyyy-mm-dd"):
+        micros(written)
 
 
 @pytest.mark.parametrize(
