@@ -8,8 +8,8 @@ without loss it is refused.
   nothing). 1.20034E+17, and `.0` behind more digits, are ids that a spreadsheet or a column of floats rounded: refused.
   Rounded plain digits only a whole column shows: `pipeline.corpus.rounded`. UUIDs are text.
   `="123"` and `'123` are what makes Excel leave 123 alone. NaN is none, and so is `[deleted]`, by which many people
-  would be one; in texts too. `#NAME?` and its like are what a spreadsheet left of a value that it took for a formula:
-  refused, in ids and texts.
+  would be one; in texts too (`pipeline.common.nothing`). `#NAME?` and its like are what a spreadsheet left of a value
+  that it took for a formula: refused, in ids and texts.
 - texts: UTF-8; bytes that Python wrote as text, `b'…'`, are decoded where all of a column are such.
 - lists: of a column of lists; or text, as JSON, as Python and numpy write lists, as Postgres does, {a,b}; else
   on lines of its own each, or separated by `;`, or, where no cell has one, by `|`, or else by commas, these also as
@@ -36,6 +36,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.common.nothing import NO_TEXT, NOBODY
 from pipeline.common.times import LAST, NEVER, moment, of_number
 from pipeline.corpus.names import folded
 from pipeline.corpus.rounded import ROUNDED
@@ -55,7 +56,6 @@ _TEXT_KINDS = (
     *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
     *(pa.types.is_binary, pa.types.is_large_binary),
 )
-_NONE = r"^\s*(nan|NaN|<NA>|NaT|\[(deleted|removed|deleted by user)\])\s*$"
 _NO_NAME = r"^\s*(nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-|\[\s*(None|null|nan)?\s*\]|\{\s*\})\s*$"
 _AS_TEXT = r"""^\s*(?:=?"(.*)"|'([0-9]+)|b'(.*)'|b"(.*)")\s*$"""
 _ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
@@ -89,7 +89,7 @@ _EAST = {"WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3
 def texts(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     """A column of text. Raises UserError for another kind of column than text or whole numbers."""
     values, wrong = _utf8(_plain(column), path, name)
-    no_word = _NO_NAME if name in ("image", *LISTS) else _NONE
+    no_word = _NO_NAME if name in ("image", *LISTS) else NO_TEXT
     values = pc.if_else(pc.match_substring_regex(values, no_word), None, values)
     values, wrong = _refused(values, wrong, _ERRORS, f"{LOST}: {name} is ", _AGAIN)
     given = values.drop_null().to_pylist() if _begins_as_bytes(values) else []
@@ -124,7 +124,7 @@ def ids(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     elif pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
         column = _chunked([None if v is None else str(uuid.UUID(bytes=v)) for v in column.to_pylist()])
     values, wrong = _utf8(column, path, name)
-    values = folded(pc.if_else(pc.match_substring_regex(values, _NONE), None, values))
+    values = folded(pc.if_else(pc.match_substring_regex(values, NOBODY), None, values))
     values = pc.replace_substring_regex(values, _AS_TEXT, r"\1\2\3\4")
     for pattern in (_ERRORS, _TOO_NARROW):
         values, wrong = _refused(values, wrong, pattern, f"{LOST}: {name} is ", _AGAIN)

@@ -16,8 +16,8 @@ from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.common.nothing import NAN
 from pipeline.exports.posts import (
-    GONE,
     ODD,
     ROUNDED,
     UNREADABLE,
@@ -33,6 +33,7 @@ from pipeline.exports.posts import (
     micros,
     plain,
     rounded,
+    said,
     unescaped,
 )
 from pipeline.exports.resolving import SHORTEST
@@ -47,8 +48,7 @@ _NONE = {"", "0", "False", "false", "FALSE"}
 """What says that there is nothing."""
 _TRUTH = ({"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"})
 """How programs write true and false."""
-_NAN = {"nan", "NaN", "<NA>", "NaT"}
-"""What pandas has for nothing."""
+_NAN = re.compile(NAN)
 _AS_ID = re.compile(r"""^(?:="(.*)"|(\d{1,15})\.0+)$""")
 """`="123"`, by which a spreadsheet leaves it alone; 123.0, of a column with gaps."""
 
@@ -276,7 +276,7 @@ def _id(row: Mapping[str, Any], names: Names) -> str | None:
         found = _text(_value(row, name))
         if found[:1] == "=" or found[-2:] == ".0":
             found = _AS_ID.sub(r"\1\2", found)
-        if found and found not in _NAN:
+        if found and not _NAN.fullmatch(found):
             return found
     return None
 
@@ -313,7 +313,7 @@ def _written(value: Any, mapped: Mapped) -> str | None:
     if value is None:
         return None
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    if text.strip().lower() in GONE or text.strip() in _NAN:
+    if said(text) is None:
         return None
     if mapped.quoted:
         text = unquote_plus(text)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from pipeline.common.nothing import NO_TEXT
 from pipeline.common.times import FIRST, LAST, NEVER, moment, of_number
 
 Json = Mapping[str, Any]
@@ -74,8 +75,6 @@ ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What a reader raises at a record that is not as its tool writes it."""
 UNREADABLE, REPOST, UNKNOWN = "unreadable row", "repost", "author unknown"
 PRIVATE, NOT_A_POST, ROUNDED = "private", "not a post", "id was rounded by a spreadsheet"
-GONE = {"[deleted]", "[removed]", "[deleted by user]", "[ removed by reddit ]"}
-"""What exports have in the place of a text that was taken back."""
 NOBODY = {"", "[deleted]", "[removed]", "redacted", "none", "null", "deleted account"}
 """What exports call an author who is no longer there; as one user they would be the largest."""
 BOTS = {"automoderator"}
@@ -90,7 +89,7 @@ _TAG = re.compile(
 )
 _RFC = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d [+-]\d{4} \d{4}$")
 _MAIL = re.compile(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d{4} ")
-_NEVER = re.compile(NEVER)
+_NEVER, _NO_TEXT = re.compile(NEVER), re.compile(NO_TEXT)
 _ZONE = re.compile(r"(?<=\d) (?![AP]M\b)[A-Z][A-Za-z. ]{2,}$")
 """A zone by its name, as CrowdTangle (`EDT`) and Twint on Windows (`W. Europe Standard Time`) write it."""
 
@@ -117,11 +116,17 @@ def known(author: object) -> str | None:
     return None if name.lower() in NOBODY else name
 
 
+def said(text: str | None) -> str | None:
+    """A text; None where it is what stands in the place of one that is gone, or of none."""
+    return None if text is None or _NO_TEXT.match(text) else text
+
+
 def micros(value: object) -> int | None:
     """A time as exports write it: Unix s, ms, µs or ns, ISO 8601, as Twitter and as mail write it; None for none.
 
-    Raises ValueError for anything else, such as a spreadsheet's number of days. Without a zone, or with its name alone,
-    which is as good as unknown, it is UTC. Less than 0, and what is after 2199, is none.
+    Raises ValueError for any other text, such as a spreadsheet's number of days. Without a zone, or with its name
+    alone, which is as good as unknown, it is UTC. What is before 1973 in figures
+    of JSON, and what is after 2199, is none.
     """
     if value is None or value == "" or isinstance(value, bool):
         return None
@@ -132,7 +137,7 @@ def micros(value: object) -> int | None:
         return None
     if _NUMBER.match(text):
         found = of_number(text)
-        if found is None and 0 < float(text) < FIRST:
+        if found is None and isinstance(value, str) and 0 < float(text) < FIRST:
             raise ValueError(
                 f"{value!r} is no Unix time: in a spreadsheet, give the cells the format yyyy-mm-dd hh:mm, and save "
                 "again"

@@ -311,6 +311,31 @@ def test_floats_are_ids_as_far_as_their_kind_tells_whole_numbers_apart(tmp_path,
     ]
 
 
+GONE = (
+    "[removed]",
+    "[ Removed by Reddit ]",
+    "[ Removed by reddit on account of violating the [content policy](/help). ]",
+)
+NOTHING = ("nan", "NaN", "<NA>", "\\N", "None", "null", "NULL")
+
+
+@pytest.mark.parametrize("written", [*GONE, *NOTHING])
+def test_what_stands_in_the_place_of_a_text_is_none(tmp_path, written):
+    texts = [written, f" {written}\n", f"{written} of it", written.lower()]
+    columns = {"post_id": list("abcd"), "user_id": ["u"] * 4, "text": texts, "image": [None] * 4}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    rows, refused = read(tmp_path / "p.parquet")
+    assert [row["text"] for row in rows.values()][:3] == [None, None, f"{written} of it"] and not refused
+
+
+def test_null_of_databases_is_nobody_and_people_called_null_are(tmp_path):
+    names = ["\\N", "NaN", "[ Removed by Reddit ]", "Null", "None", "N"]
+    columns = {"post_id": list("abcdef"), "user_id": names, "text": ["x"] * 6, "image": [None] * 6}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    rows, _ = read(tmp_path / "p.parquet")
+    assert [row["user_id"] for row in rows.values()] == [None, None, None, "Null", "None", "N"]
+
+
 def test_what_is_deleted_is_nobody_s_and_no_text(csv_file):
     rows, _ = read(csv_file("post_id,user_id,text,image\na,[deleted],x,\nb,u,[removed],c.png\nd,deleted,[x],\n"))
     assert [(row["user_id"], row["text"]) for row in rows.values()] == [(None, "x"), ("u", None), ("deleted", "[x]")]

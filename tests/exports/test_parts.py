@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.exports.columns import Mapped, fitting, of_platform, presets
 from pipeline.exports.converting import Settings, convert
+from pipeline.exports.platforms import reddit
 from pipeline.exports.posts import UNREADABLE, count, micros, plain, rounded
 from pipeline.running.errors import UserError
 
@@ -32,7 +33,7 @@ def test_times_as_exports_write_them(written):
 
 
 def test_what_is_no_time_is_told():
-    assert micros("") is None and micros(0) is None
+    assert micros("") is None and micros(0) is None and micros(45413) is None
     assert micros(-62_167_219_200) is None and micros("9" * 17) is None  # the year 0, and 5138
     for never in ("nan", "NaT", "None", "N/A", "NULL", "\\N", "-", "0000-00-00 00:00:00", "9999-12-31", float("nan")):
         assert micros(never) is None
@@ -40,7 +41,7 @@ def test_what_is_no_time_is_told():
         micros("yesterday")
 
 
-@pytest.mark.parametrize("written", ["45413.4166666667", 45413, "2024"])
+@pytest.mark.parametrize("written", ["45413.4166666667", "45413", "2024"])
 def test_days_of_a_spreadsheet_and_years_are_no_seconds_of_1970(written):
     with pytest.raises(ValueError, match=r"is no Unix time: in a spreadsheet, give the cells the format yyyy-mm-dd"):
         micros(written)
@@ -72,6 +73,24 @@ def test_a_text_that_was_taken_back_is_none_and_a_column_that_is_not_there_is_to
             UserError, match=r"no column (number|writer), which corpus.columns has for (post|user)_id; columns id"
         ):
             run(tmp_path, path, columns=Mapped(text="title", **lacking))
+
+
+REMOVED = "[ Removed by Reddit ]"
+
+
+@pytest.mark.parametrize("written", [REMOVED, "[deleted by user]", "nan", "<NA>", "\\N", "None", "null"])
+def test_what_stands_in_the_place_of_a_text_is_none_in_exports_as_in_tables(tmp_path, written):
+    (tmp_path / "t.csv").write_text(f"post_id,user_id,text,image\n1,u,{written},\n2,u,{written} of it,\n3,\\N,x,\n")
+    _, (post,), _, left = run(tmp_path, tmp_path / "t.csv")
+    assert post["text"] == f"{written} of it"
+    assert [one["reason"] for one in left] == ["no text and no picture", "author unknown"]
+
+
+def test_a_title_and_a_text_that_reddit_took_away_are_none():
+    held = {"id": "a", "subreddit": "s", "author": "ann", "created_utc": 1.6e9}
+    assert [one.text for one in reddit.thing({**held, "title": REMOVED, "selftext": REMOVED})] == [None]
+    reason = "[ Removed by reddit in response to a copyright notice. ]"
+    assert [one.text for one in reddit.thing({**held, "title": "t", "selftext": reason})] == ["t"]
 
 
 def test_counts_and_html():

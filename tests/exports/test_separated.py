@@ -222,10 +222,10 @@ def test_structs_of_parquet_are_recognised_as_objects_of_json_are(tmp_path):
 
 
 def test_quotes_are_letters_in_a_table_with_tabs_where_rows_would_hang_together_by_them(tmp_path):
-    rows = ['1\t"begins and never ends\t7\t2020', "2\tplain\t7\t2020", '3\t5" wide\t7\t2020']
+    rows = ['1\t"begins and never ends\t7\t2020-01-01', "2\tplain\t7\t2020-01-01", '3\t5" wide\t7\t2020-01-01']
     data = "\n".join([HEADER.replace(",", "\t"), *rows]) + "\n"
     assert texts(tmp_path, data)[0] == ['"begins and never ends', "plain", '5" wide']
-    quoted = data.replace("never ends", 'never ends"\t7\t2020\n4\t"in\ttabs"').replace("7\t2020", "7\t2020-01-01")
+    quoted = data.replace("never ends", 'never ends"\t7\t2020-01-01\n4\t"in\ttabs"')
     assert texts(tmp_path, quoted)[0][0] == "begins and never ends"
 
 

@@ -22,6 +22,7 @@ from pipeline.exports.posts import (
     known,
     last,
     micros,
+    said,
     unescaped,
 )
 from pipeline.exports.separated import table
@@ -29,7 +30,6 @@ from pipeline.exports.sources import Tree
 
 HOSTS = ("i.redd.it", "i.imgur.com", "i.reddituploads.com", "flickr.com")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
-GONE = ("[removed]", "[deleted]")
 
 
 def is_thing(record: Json) -> bool:
@@ -46,7 +46,7 @@ def thing(record: Json) -> Found:
     """A submission (title and text) or comment; an author who is gone is told by the name alone."""
     post_id = ("t3_" if "title" in record else "t1_") + str(record["id"]).removeprefix("t3_").removeprefix("t1_")
     parts = [record.get("title"), record.get("selftext")] if "title" in record else [record.get("body")]
-    text = "\n".join(part for part in map(unescaped, parts) if part and part not in GONE) or None
+    text = "\n".join(part for part in map(said, map(unescaped, parts)) if part) or None
     author = known(record.get("author"))
     link = record.get("permalink")
     yield Post(
@@ -138,7 +138,7 @@ def download(tree: Tree) -> Found:
 def _own(row: Json, owner: str) -> Found:
     kind = "t3_" if "title" in row else "t1_"
     parts = [row.get("title"), row.get("body")]
-    text = "\n".join(part for part in parts if part and part not in GONE) or None
+    text = "\n".join(part for part in map(said, parts) if part) or None
     parent = row.get("parent") or (row.get("link") or "").rstrip("/").rpartition("/comments/")[2].partition("/")[0]
     answers = None if kind == "t3_" or not parent else f"{'t1_' if row.get('parent') else 't3_'}{parent}"
     shown = _shown(row) if kind == "t3_" else ()

@@ -1,0 +1,14 @@
+"""What programs and platforms write where there is nothing; regular expressions of a whole value, for Arrow and Python.
+
+The words None and null are no ids here: there are people called so. As a whole text they are what a program made of a
+value that was none, and say nothing in any case.
+"""
+
+NAN = r"nan|NaN|<NA>|NaT|\\N"
+"""Of pandas, and of MySQL and Postgres."""
+GONE = r"\[(?i:deleted|removed|deleted by user| ?removed by reddit\b[^\n]{0,120})\]"
+"""Of Reddit, in the place of authors and texts that are gone; some give the reason."""
+NOBODY = rf"^\s*({NAN}|{GONE})\s*$"
+"""In the place of an id."""
+NO_TEXT = rf"^\s*({NAN}|{GONE}|None|null|NULL)\s*$"
+"""In the place of a text."""
