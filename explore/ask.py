@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         for row in sorted(rows, key=lambda row: not row["above_chance"]):  # of each sort the nearest first
             said = "; ".join(clip(post["text"], 40) for post in row.get("because", ())) or clip(row.get("text", ""), 80)
             remarks = ["may be chance"] * (not row["above_chance"]) + ["held out"] * row["held_out"]
-            name = row["id"][:12] if row["kind"] == "image" else clip(row["name" if kind == "users" else "id"], 60)
+            # Whole, but for a hash of which its beginning asks too: an id that is clipped cannot be asked with.
+            name = row["id"][:12] if row["kind"] == "image" else row["name" if kind == "users" else "id"]
             told = f"  ({', '.join(remarks)})" if remarks else ""
             sys.stdout.write(f"  {row['cosine']:6.2f}  {name}  {said}{told}\n")
     return int(not found["answered"])

@@ -61,8 +61,9 @@ def ranks(methods: Metrics) -> str:
         if key in methods:
             blocks = [methods[key].get(task, {}) for task in asked]
             joint = methods[key].get("joint_performance") if all(block.get("queries") for block in blocks) else None
-            rows.append([name, *(_number(block.get("mean_median_rank")) for block in blocks), _number(joint)])
-    rows.append(["random", *(_number(model[task]["random"]) for task in asked), _number(chance)])
+            told = "-" if joint is None else f"{joint:.2f}"
+            rows.append([name, *(_number(block.get("mean_median_rank")) for block in blocks), told])
+    rows.append(["random", *(_number(model[task]["random"]) for task in asked), f"{chance:.2f}"])
     rows.append(["candidates", *(f"{model[task]['candidates']:,}" for task in asked), ""])
     return f"Retrieval, on test (1 is perfect; lower is better):\n{_table(rows)}"
 

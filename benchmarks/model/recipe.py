@@ -219,8 +219,7 @@ STAGES = (
 
 def synthetic(home: Path) -> Path:
     """A folder with the tables of the synthetic corpus that params.yaml describes, made if not there."""
-    changes = {"corpus": {"source": "synthetic"}, "split": {"max_excluded_share": 0.1}}  # see docs/own-corpus.md
-    return made(home, Path(), ("",), changes, STAGES)
+    return made(home, Path(), ("",), {"corpus": {"source": "synthetic"}}, STAGES)
 
 
 class Kept:

@@ -119,7 +119,7 @@ def made(tmp_path_factory):
 
     @cache
     def make(kind):
-        sections = {"split": {"max_excluded_share": 0.1}} if kind == "pixels" else SMALL  # see docs/own-corpus.md
+        sections = {} if kind == "pixels" else SMALL
         if kind in ("twitter", "instagram"):  # the paper's batches: about as many steps as of a smaller corpus
             sections = sections | {"train": SMALL["train"] | {"batch_size": 1000}}
         if kind == "instagram":  # as there, everything trains but validation; two repetitions take minutes
