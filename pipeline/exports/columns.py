@@ -360,10 +360,11 @@ def _pictures(value: Any, mapped: Mapped) -> Iterator[Shown]:
                 video = bool(cover) or one.get("type", "photo") not in ("photo", "image")
                 yield Shown(names, video, one.get("alt_text") or one.get("altText"))
         elif text := _text(one):
-            yield Shown(ids(text, last(text), *_of_query(text)))
+            yield Shown(ids(text, *(_of_address(text) if "://" in text else ())))
 
 
-def _of_query(url: str) -> Iterator[str]:
-    """The file that an address names in its query, as X's own do: `…/media/Exy?format=jpg&name=large`."""
+def _of_address(url: str) -> Iterator[str]:
+    """The last step of an address, and the file that X's name in their query: `…/media/Exy?format=jpg&name=large`."""
+    yield last(url)
     if found := re.search(r"[?&]format=(jpe?g|png|webp)\b", url):
         yield f"{last(url)}.{found[1]}"

@@ -207,7 +207,7 @@ def _row(
         interests.add(Edge(user, post.reply_to or f"post:{post.answers}", "reply"))
     if post.reply_to and interests.brand(post.reply_to):
         return Left(post.post_id, REPLY, f"{user} answers {post.reply_to}")
-    files, alt, missing, videos = index.of(post, settings.video_covers)
+    files, alt, missing, videos = index.of(post, settings.video_covers, path)
     pictures["found"] += len(files)
     pictures["listed_and_not_on_disk"] += missing
     pictures["videos_left_out"] += videos

@@ -3,8 +3,9 @@
 Pictures lie in folders and zips: those of `corpus.images`, and the exports themselves. A name is looked for as a path,
 as a file's name, as its stem, and as the id that gallery-dl and bdfr put into it; 4CAT's zips say in `.metadata.json`
 which address and which posts a file is of. Of several files of one name the one is taken whose folders are called as
-the name has them; else none, where the name is as short as those that people number. A post whose export says nothing
-of pictures gets the files called by its id, with a number behind it or not.
+the name has them, and else the one that lies nearest to the post's own file. Where people or cameras count so, in each
+folder anew, the folder has to be the one that is named. A post whose export says nothing of pictures gets the files
+called by its id, with a number behind it or not.
 """
 
 import re
@@ -25,6 +26,8 @@ files of two folders for the same picture: shorter ones may be mere numbers."""
 _ASKED = re.compile(r"[?@](?=\w+=)")
 """What stands between an address and what it asks for, in names of files that wget made of it."""
 _FORMAT = re.compile(r"\bformat=(jpe?g|png|webp)\b")
+_COUNTED = re.compile(r"(?:[A-Z]{1,8}|[A-Z]?[a-z]{1,8})[ _-]?\(?\d{1,4}\)?")
+"""`IMG_0001`, `photo1`, `image (1)`."""
 _NUMBERED = re.compile(r"(.+?)[_-](\d{1,2})$")
 _TITLED = re.compile(r"(\w{5,})(?: (\d\d))? ")
 """`ID 01 Title`, as gallery-dl calls pictures of Reddit."""
@@ -33,14 +36,17 @@ _BEHIND = re.compile(r".+_([A-Za-z0-9-]{5,})")
 _SIZED = re.compile(r"(?:.+_)?(\d{8,})(?:_[0-9a-f]{8,})?_[a-z]")
 """`TITLE_ID_o` and `ID_SECRET_o`, as Flickr calls them, by the letter of their size."""
 
+Places = str | list[str]
+"""One, as nearly all are, or several of one name."""
+
 
 class Pictures:
     """All pictures there are, by what they may be called."""
 
     def __init__(self, trees: Iterable[Tree], aside: str = "\0") -> None:
         self._aside = aside  # how names of pictures begin that were set aside, and need no looking for
-        self._names: dict[str, str] = {}
-        self._files: dict[str, str | list[str]] = {}  # by their names without folders, and by these without endings
+        self._names: dict[str, Places] = {}
+        self._files: dict[str, Places] = {}  # by their names without folders, and by these without endings
         self._loose: dict[str, str] = {}
         self._numbered: dict[str, list[tuple[int, str]]] = {}
         self._of_post: dict[str, list[str]] = {}
@@ -55,11 +61,9 @@ class Pictures:
                 place = tree.picture(name)
                 self.count += 1
                 for key in (place, _composed(name)):
-                    self._names.setdefault(key, place)
+                    _put(self._names, key, place)
                 for key in (_composed(path.name), _composed(path.stem)):
-                    held = self._files.setdefault(key, place)
-                    if held != place:
-                        self._files[key] = [*([held] if isinstance(held, str) else held), place]
+                    _put(self._files, key, place)
                 if match := _NUMBERED.match(path.stem):
                     self._numbered.setdefault(match[1], []).append((int(match[2]), place))
                     self._add_loosely(match[1], int(match[2]), place)
@@ -94,10 +98,13 @@ class Pictures:
                     for post in facts.get("post_ids") or ():
                         self._of_post.setdefault(str(post), []).append(place)
 
-    def of(self, post: Post, video_covers: bool) -> tuple[list[str], list[str | None], int, int]:
-        """Files of a post's pictures in order, what each is described by, how many were not found, and of videos."""
+    def of(self, post: Post, video_covers: bool, beside: str = "") -> tuple[list[str], list[str | None], int, int]:
+        """Files of a post's pictures in order, what each is described by, how many were not found, and of videos.
+
+        `beside` is the file that the post is in.
+        """
         if post.shown is None:
-            files = list(dict.fromkeys(self._called(post)))
+            files = list(dict.fromkeys(self._called(post, beside)))
             return files, [None] * len(files), 0, 0
         files, alt, missing, videos = [], [], 0, 0
         listed = set(self._of_post.get(post.post_id, ()))
@@ -105,7 +112,7 @@ class Pictures:
             if shown.video and not video_covers:
                 videos += 1
                 continue
-            found = self._find(shown.names)
+            found = self._find(shown.names, beside)
             if found is None and len(listed) == len(post.shown) == 1:
                 found = next(iter(listed))
             if found is None:
@@ -115,7 +122,7 @@ class Pictures:
                 alt.append(shown.alt)
         return files, alt, missing, videos
 
-    def _find(self, names: tuple[str, ...]) -> str | None:
+    def _find(self, names: tuple[str, ...], beside: str) -> str | None:
         for name in names:
             if name.startswith(self._aside):
                 return name
@@ -127,29 +134,54 @@ class Pictures:
             stem = base.rpartition(".")[0] or base.partition("@")[0]  # Bluesky's CID@jpeg
             for key in (name, _cleaned(name) if address else path):
                 if key in self._names:
-                    return self._names[key]
+                    return _nearest(self._names[key], beside)[0]
             for key in dict.fromkeys((base, stem, unquote(base), unquote(stem))):
-                if found := self._closest(key, "" if address else path):
+                if found := self._closest(key, "" if address else path, beside):
                     return found
         return next((self._loose[name] for name in names if name in self._loose), None)
 
-    def _closest(self, key: str, path: str) -> str | None:
-        """The file that is called `key`; of several the one whose folders are most alike those of `path`."""
-        held = self._files.get(key)
-        if held is None or isinstance(held, str):
-            return held
-        wanted = path.split("/")[-2::-1]
-        alike = [_shared(wanted, place.partition("!/")[2].split("/")[-2::-1]) for place in held]
-        if alike.count(max(alike)) == 1:
-            return held[alike.index(max(alike))]
-        return held[0] if len(PurePosixPath(key).stem) >= SHORTEST else None
+    def _closest(self, key: str, path: str, beside: str) -> str | None:
+        """The file that is called `key`; of several the one whose folders are most alike those of `path`.
 
-    def _called(self, post: Post) -> Iterator[str]:
+        Names that people or cameras count by, in each folder anew, mean no file in a folder of another name.
+        """
+        held = self._files.get(key)
+        if held is None:
+            return None
+        held, wanted = [held] if isinstance(held, str) else held, path.split("/")[-2::-1]
+        alike = [_shared(wanted, place.partition("!/")[2].split("/")[-2::-1]) for place in held]
+        places = _nearest([place for place, same in zip(held, alike, strict=True) if same == max(alike)], beside)
+        stem = PurePosixPath(key).stem
+        if len(stem) < SHORTEST or _COUNTED.fullmatch(stem):
+            in_another = wanted and not max(alike) and "/" in places[0].partition("!/")[2]
+            return None if in_another or len(places) > 1 else places[0]
+        return places[0]
+
+    def _called(self, post: Post, beside: str) -> Iterator[str]:
         yield from self._of_post.get(post.post_id, ())
         for name in (post.post_id, *post.names):
-            if found := self._names.get(name) or self._closest(name, ""):
+            if name in self._names:
+                yield _nearest(self._names[name], beside)[0]
+            elif found := self._closest(name, "", beside):
                 yield found
             yield from (place for _, place in sorted(self._numbered.get(name, ())))
+
+
+def _put(held: dict[str, Places], key: str, place: str) -> None:
+    there = held.setdefault(key, place)
+    if isinstance(there, list):
+        there.append(place)
+    elif there != place:
+        held[key] = [there, place]
+
+
+def _nearest(places: Places, beside: str) -> list[str]:
+    """Those of `places` that share most folders with the file `beside` them; each file once, however it is named."""
+    if isinstance(places, str) or len(places) == 1:
+        return [places] if isinstance(places, str) else places
+    apart = {place.replace("!/", "/"): place for place in reversed(places)}
+    near = {path: _shared(path.split("/"), beside.split("/")) for path in apart}
+    return [place for path, place in reversed(apart.items()) if near[path] == max(near.values())]
 
 
 def _cleaned(url: str) -> str:

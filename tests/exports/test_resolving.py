@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 import tarfile
 
 import pytest
@@ -34,6 +35,32 @@ def test_of_files_of_one_name_the_folders_decide(tmp_path, before):
 def test_a_mere_number_that_several_files_are_called_by_is_none_and_a_long_name_is_the_same_picture(tmp_path):
     files = ["ann/1.jpg", "bob/1.jpg", "bob/2.jpg", "full/abcdef.jpg", "small/abcdef.jpg"]
     assert pictures(tmp_path, ["1.jpg", "2.jpg", "abcdef.jpg"], files) == [None, "bob/2.jpg", "full/abcdef.jpg"]
+
+
+@pytest.mark.parametrize("name", ["1.jpg", "IMG_0001.jpg", "photo12.jpg", "image (3).jpg"])
+def test_a_file_that_is_counted_in_a_folder_of_another_is_not_taken_for_one_that_is_gone(tmp_path, name):
+    for files in ([f"bob/{name}"], [f"bob/{name}", f"carl/{name}"]):
+        there = tmp_path / str(len(files))
+        there.mkdir()
+        assert pictures(there, [f"ann/{name}", f"bob/{name}"], files) == [None, f"bob/{name}"]
+    assert pictures(tmp_path, [f"ann/{name}"], [name]) == [name]
+    assert pictures(tmp_path, ["ann/EabcXYZ1.jpg"], ["other/EabcXYZ1.jpg"]) == ["other/EabcXYZ1.jpg"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("name", ["images/1.jpg", "images/EabcXYZ1.jpg", "EabcXYZ1.jpg"])
+def test_of_files_of_one_path_in_several_exports_the_one_beside_the_table_is_the_posts(tmp_path, name, packed):
+    export = tmp_path / "export"
+    for who in ("ann", "bob", "carl"):
+        (export / who / "images").mkdir(parents=True)
+        (export / who / "posts.csv").write_text(f"post_id,user_id,text,image\n{who},{who},x,{name}\n")
+        (export / who / "images" / name.rpartition("/")[2]).write_bytes(b"x")
+        if packed:
+            shutil.make_archive(str(export / who), "zip", export / who)
+            shutil.rmtree(export / who)
+    _, posts, _, _ = run(tmp_path, export)
+    folders = {post["user_id"]: post["image"].replace(".zip!", "").replace("!", "").split("/")[-3] for post in posts}
+    assert folders == {who: who for who in ("ann", "bob", "carl")}
 
 
 @pytest.mark.parametrize(
