@@ -56,7 +56,7 @@ _TEXT_KINDS = (
     *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
     *(pa.types.is_binary, pa.types.is_large_binary),
 )
-_NO_NAME = r"^\s*(nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-|\[\s*(None|null|nan)?\s*\]|\{\s*\})\s*$"
+_NO_NAME = r"^\s*(|nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-|\[\s*(None|null|nan)?\s*\]|\{\s*\})\s*$"
 _AS_TEXT = r"""^\s*(?:=?"(.*)"|'([0-9]+)|b'(.*)'|b"(.*)")\s*$"""
 _ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
 _TOO_NARROW = r"^#{3,}$"

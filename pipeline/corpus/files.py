@@ -81,7 +81,11 @@ def _to_do(name: str, found: Sequence[str]) -> str:
         return " The file is empty."
     if name == "text" and {"post_id", "user_id"} <= set(found):
         return " Words are what users start from: titles, descriptions or alt texts may stand there."
-    if name in found or name in ("interests", "brand"):
+    if name == "interests":
+        return (
+            " It holds all interests of a person, as a list: make one of what stands in rows or columns of their own."
+        )
+    if name in found or name == "brand":
         return ""
     return (
         " Rename them as docs/own-corpus.md has them; or set corpus.source to export, which knows the tables of many "

@@ -114,7 +114,9 @@ def import_corpus(
     if (beyond := rejects.posts["beyond the limit of posts per user"]) and max_posts:
         log.info("%d posts are beyond corpus.max_posts_per_user, %d, and left out", beyond, max_posts)
     log.info("%d of %d posts, %d users, %d images", len(kept), rows_in, users.num_rows, images)
-    for sentence in (*telling.doubts(choice.posts_of_users()), *telling.losses(metrics, why)):
+    different = pc.unique(interests.flatten()).to_pylist()
+    doubts = (*telling.doubts(choice.posts_of_users()), *telling.doubts_of_interests(different))
+    for sentence in (*doubts, *telling.losses(metrics, why)):
         log.warning(sentence)
     return metrics
 

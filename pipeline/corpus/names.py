@@ -5,6 +5,7 @@ taken out here, once, whatever the source: controls and line ends become blanks,
 width go, angle brackets become ‹ and ›, letters are composed (NFC). What is longer than a name is refused or cut.
 """
 
+import unicodedata
 from collections.abc import Iterable
 
 import pyarrow as pa
@@ -22,6 +23,11 @@ def folded(names: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     for pattern, instead in ((_BLANKS, " "), (_UNSEEN, ""), ("<", "‹"), (">", "›")):
         names = pc.replace_substring_regex(names, pattern, instead)
     return pc.utf8_trim_whitespace(pc.utf8_normalize(names, form="NFC"))
+
+
+def plain(name: str) -> str:
+    """What names share that differ in capitals, an @ before them or the kind of letters alone."""
+    return unicodedata.normalize("NFKC", name).casefold().lstrip("@")
 
 
 def labels(names: Iterable[str]) -> list[str]:

@@ -30,6 +30,8 @@ WITH_DETAILS = pa.schema([*CANDIDATES, *(DETAILS.schema.field(name) for name in 
 STRANGER = "user without a post that is kept"
 ALL_STRANGERS = f"{STRANGER}, as all of their table"
 """Why a row of a table of users is of no use; that all are so tells that ids are written in two ways."""
+WRITTEN_OTHERWISE = "user_id is written otherwise than in the posts"
+"""Why a row of users is of no use that is of somebody who posts, but for capitals, or an @ or zeros before the id."""
 UNREADABLE_USER = "unreadable row of users"
 PIECE = 1 << 18
 """Rows that are held and written at once."""

@@ -1,14 +1,14 @@
 """What the import dropped, said where people look: the last lines of its log, with the likely cause and what to do."""
 
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from pipeline.corpus.cells import LOST
+from pipeline.corpus.names import plain
 from pipeline.corpus.rounded import ROUNDED
-from pipeline.corpus.rows import ALL_STRANGERS, UNREADABLE_USER
+from pipeline.corpus.rows import ALL_STRANGERS, UNREADABLE_USER, WRITTEN_OTHERWISE
 
 MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
 """Shares from which on a loss is told."""
@@ -49,6 +49,7 @@ TO_DO = {
 TO_DO_OF_USERS = {
     "duplicate user_id": "put all interests of a person into one row, as a list",
     "brand is not true or false": "write true or false, or leave it empty",
+    WRITTEN_OTHERWISE: "it differs in capitals, or by an @ or zeros before it: write it as the posts have it",
     UNREADABLE_USER: "save the table as CSV UTF-8, with quotes around what holds the separator",
 }
 NOBODY = {"na", "n/a", "none", "null", "nil", "-", "?", "unknown", "anonymous", "undefined", "deleted", "unbekannt"}
@@ -63,13 +64,27 @@ def doubts(posts: Mapping[str, int]) -> list[str]:
         for user, count in posts.items()
         if user.lower() in NOBODY and count * len(posts) > sum(posts.values())
     ]
-    plain = Counter(unicodedata.normalize("NFKC", user).casefold().lstrip("@") for user in posts)
-    if twins := sum(count for count in plain.values() if count > 1):
+    if twins := _alike(posts):
         told.append(
             f"{twins} users have names that differ in capitals, an @ or the kind of letters alone; they are taken for "
             "different people: write a person's user_id in one way."
         )
     return told
+
+
+def doubts_of_interests(interests: Iterable[str]) -> list[str]:
+    """A sentence where `interests`, the different ones, may be fewer. None is named: see `metrics/import.json`."""
+    if twins := _alike(interests):
+        return [
+            f"{twins} interests differ from another in capitals alone, and are taken for different ones: write each in "
+            "one way."
+        ]
+    return []
+
+
+def _alike(names: Iterable[str]) -> int:
+    """How many of different `names` are but for capitals, an @ or the kind of letters one of the others."""
+    return sum(count for count in Counter(map(plain, names)).values() if count > 1)
 
 
 def losses(metrics: Mapping[str, Any], why: Callable[[str], str]) -> list[str]:
@@ -94,8 +109,8 @@ def losses(metrics: Mapping[str, Any], why: Callable[[str], str]) -> list[str]:
     if gone > MUCH_OF_USERS * users_in:
         told.append(f"{gone} of {users_in} users {_are(gone)} left out: see data/corpus/rejected.")
     for reason, count in metrics["users_rejected"].items():
-        if reason in TO_DO_OF_USERS and count > MUCH_OF_ROWS * metrics["users"]:
-            left = f"{count} rows of the table of users {_are(count)} left out by"
+        if reason == WRITTEN_OTHERWISE or (reason in TO_DO_OF_USERS and count > MUCH_OF_ROWS * metrics["users"]):
+            left = f"{count} row{'s' * (count > 1)} of the table of users {_are(count)} left out by"
             told.append(_told(left, reason, TO_DO_OF_USERS[reason]))
     if ALL_STRANGERS in metrics["users_rejected"]:
         told.append("no row of the table of users is of a user who posts: do both write ids the same way?")

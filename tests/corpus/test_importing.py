@@ -400,5 +400,5 @@ def test_a_table_of_users_that_lost_many_rows_is_told_with_what_to_do(tmp_path, 
         ("brand is not true or false", "write true or false"),
     ):
         run(Described(ENOUGH, {}), tmp_path)
-        assert caplog.messages[-1].startswith(f"1 rows of the table of users is left out by '{Described.reason}'")
+        assert caplog.messages[-1].startswith(f"1 row of the table of users is left out by '{Described.reason}'")
         assert to_do in caplog.messages[-1]

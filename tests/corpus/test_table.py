@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.corpus import streams
 from pipeline.corpus.listing import listing
-from pipeline.corpus.rows import ALL_STRANGERS
+from pipeline.corpus.rows import ALL_STRANGERS, STRANGER, WRITTEN_OTHERWISE
 from pipeline.corpus.sources.table import TableCorpus
 from pipeline.pictures.reading import Rejected
 from pipeline.running.errors import UserError
@@ -259,6 +259,26 @@ def test_users_have_the_interests_and_brand_that_the_table_gives_else_none(csv_f
     }
     refused = users_of(csv_file("user_id,interests,brand\n7.0x,,\n", "users.csv"), ["7"])[1]
     assert [(row_id, reason) for row_id, reason, _ in refused] == [("7.0x", ALL_STRANGERS)]
+
+
+@pytest.mark.parametrize(("posts", "users"), [("ann", "ANN"), ("ann", "@ann"), ("0123", "123"), ("ann", "\uff41nn")])
+def test_a_user_whose_id_is_written_otherwise_than_in_the_posts_is_told_from_a_stranger(csv_file, posts, users):
+    path = csv_file(f"user_id,interests\n{users},sea\nbob,sea\nBob,sea\ncarl,sea\n", "users.csv")
+    refused = users_of(path, [posts, "bob"])[1]
+    assert {row_id: reason for row_id, reason, _ in refused} == {
+        users: WRITTEN_OTHERWISE, "Bob": STRANGER, "carl": STRANGER
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("blank", ["", "  ", None])
+def test_a_blank_name_of_a_picture_in_json_and_parquet_is_none(tmp_path, blank):
+    rows = [{"post_id": "a", "user_id": "u", "text": "x", "image": blank}]
+    (tmp_path / "p.jsonl").write_text(json.dumps(rows[0]))
+    pq.write_table(
+        pa.table({name: pa.array([value], pa.string()) for name, value in rows[0].items()}), tmp_path / "p.parquet"
+    )
+    for path in (tmp_path / "p.jsonl", tmp_path / "p.parquet"):
+        assert listing(TableCorpus(path, None, None))["pictures_named"] == 0
 
 
 def test_the_three_formats_give_the_same_users(csv_file, tmp_path):

@@ -143,7 +143,7 @@ def test_a_table_of_users_that_cannot_be_read_is_told_before_any_picture_is_deco
     write(rows())
     Path("users.csv").write_text("user_id,likes\nu0,art\n")
     monkeypatch.setattr("pipeline.corpus.importing.intake", lambda *_, **__: pytest.fail("decoded"))
-    with pytest.raises(UserError, match=r"users\.csv: no column interests"):
+    with pytest.raises(UserError, match=r"users\.csv: no column interests; .* all interests of a person, as a list"):
         imported()
 
 

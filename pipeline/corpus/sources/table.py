@@ -6,7 +6,7 @@ user_id, interests (a list) and brand. Other columns are not read. What files th
 `pipeline.corpus.files`, what cells `pipeline.corpus.cells`. An empty value is none, and so is a blank one.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,16 @@ import pyarrow.compute as pc
 
 from pipeline.corpus import cells, details, files
 from pipeline.corpus.files import Pieces
-from pipeline.corpus.rows import ALL_STRANGERS, CANDIDATES, STRANGER, UNREADABLE_USER, joined, rejected_rows
+from pipeline.corpus.names import plain
+from pipeline.corpus.rows import (
+    ALL_STRANGERS,
+    CANDIDATES,
+    STRANGER,
+    UNREADABLE_USER,
+    WRITTEN_OTHERWISE,
+    joined,
+    rejected_rows,
+)
 from pipeline.pictures.finding import Pictures, opened
 from pipeline.pictures.reading import Rejected
 from pipeline.running.schema import Corpus
@@ -106,7 +115,7 @@ class TableCorpus:
         return pa.Table.from_pylist(users, schema=USERS.schema), refused
 
 
-def _told_of(known: Container[str], path: Path) -> tuple[dict[str, dict[str, Any]], pa.Table]:
+def _told_of(known: Mapping[str, None], path: Path) -> tuple[dict[str, dict[str, Any]], pa.Table]:
     """Rows of USERS of those who are `known`, by user_id, from the table at `path`; what else it holds is rejected."""
     found: dict[str, dict[str, Any]] = {}
     refused: list[pa.Table] = []
@@ -133,6 +142,12 @@ def _told_of(known: Container[str], path: Path) -> tuple[dict[str, dict[str, Any
                 found[user_id] = {"user_id": user_id, "interests": interests, "brand": brand}
     if not found:
         others = [(name, ALL_STRANGERS if reason == STRANGER else reason, detail) for name, reason, detail in others]
+    elif any(reason == STRANGER for _, reason, _ in others):
+        alone = {plain(name).lstrip("0") for name in known if name not in found}
+        others = [
+            (name, WRITTEN_OTHERWISE if reason == STRANGER and plain(name).lstrip("0") in alone else reason, detail)
+            for name, reason, detail in others
+        ]
     return found, pa.concat_tables([*refused, REJECTED.of(others)])
 
 
