@@ -13,6 +13,7 @@ from pipeline.corpus.rounded import ROUNDED, rounded
 from pipeline.corpus.rows import CANDIDATES, PIECE, Rejects, joined, rejected_rows
 from pipeline.corpus.spill import Spill
 from pipeline.pictures.finding import MISSING
+from pipeline.pictures.reading import UNKNOWN, VIDEO
 from pipeline.tables.corpus import pictures_of
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
@@ -33,7 +34,6 @@ the same, or the reason why there is none."""
 
 OUTSIDE = "outside the folder"
 """The reason of `pipeline.pictures.finding` for a name, or a link, that leads elsewhere."""
-UNKNOWN, VIDEO = "not an image of a known format", "a video"
 KEPT = ", kept for its text"
 """What is added to the reason of a picture whose post stays without it."""
 _PIECE_BYTES = 64 << 20

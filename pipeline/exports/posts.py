@@ -171,9 +171,12 @@ def _of(moment: datetime) -> int | None:
 
 
 def count(value: object) -> int | None:
-    """A number of likes or replies; text may have commas. None for what is none, and for less than 0 (hidden)."""
+    """A number of likes or replies; text may have commas. None for less than 0 (hidden), and for what is no number
+    of things: 1.234 may be 1,234 as some languages write it, or a mean.
+    """
     text = str("" if value is None else value).replace(",", "").strip()
-    return int(float(text)) if _NUMBER.match(text) and not text.startswith("-") else None
+    whole = _NUMBER.match(text) and float(text).is_integer() and not text.startswith("-")
+    return int(float(text)) if whole else None
 
 
 def plain(text: object) -> str | None:

@@ -11,6 +11,7 @@ This module imports only Pillow and the standard library, so that a worker start
 import ctypes
 import hashlib
 import os
+import re
 import resource
 import signal
 import socket
@@ -33,6 +34,7 @@ from pipeline.pictures.storing import DAMAGE, plain_picture
 from pipeline.running.engines import chosen, spread
 from pipeline.running.machine import cores
 
+UNKNOWN, VIDEO = "not an image of a known format", "a video"
 MAX_BYTES = 256 << 20
 """Larger files are not read: an uncompressed picture of the largest size allowed is about as large as this."""
 MAX_SECONDS = 60
@@ -198,6 +200,12 @@ _OTHERS = {
 }
 
 
+_OF_VIDEO = re.compile(
+    rb"....ftyp(?!hei|hev|mif|msf|avi[fs])|\x1aE\xdf\xa3|RIFF....AVI |FLV\x01|\0\0\x01[\xba\xb3]", re.DOTALL
+)
+"""How MP4 and QuickTime, WebM and Matroska, AVI, Flash and MPEG begin."""
+
+
 def _what(begin: bytes) -> str:
     """How a file begins that is no picture, and what it then is."""
     text = begin.lower().lstrip()
@@ -236,7 +244,8 @@ def _serve(handle: int, max_pixels: int, max_side: int, max_seconds: float, pare
         try:
             stored, width, height = plain_picture(data, max_pixels, max_side)
         except UnidentifiedImageError:
-            rejected = Rejected("not an image of a known format", _what(data[:64]))
+            video = _OF_VIDEO.match(data[:64])
+            rejected = Rejected(VIDEO if video else UNKNOWN, _what(data[:64]))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             rejected = Rejected("too many pixels", f"{str(error).partition(' exceeds')[0]}, limit {max_pixels}")
         except MemoryError:

@@ -95,6 +95,7 @@ def test_a_title_and_a_text_that_reddit_took_away_are_none():
 
 def test_counts_and_html():
     assert (count("1,234"), count(-1), count(""), count("12.0")) == (1234, None, None, 12)
+    assert count("1.234") is None and count("1.2K") is None
     assert plain("<p>a &lt;b&gt;<br>c</p><p>d <span class='x'>e</span></p>") == "a <b>\nc\nd e"
     assert plain("if a <b and b> c") == "if a <b and b> c"  # no tag
 

@@ -91,6 +91,15 @@ def test_tweets_of_other_years_and_versions():
     assert gone == Deleted("1") and isinstance(next(twitter.notice({"limit": {"track": 1}})), Left)
 
 
+@pytest.mark.parametrize("first", ["cut", "whole"])
+def test_of_a_tweet_and_the_same_cut_off_the_whole_one_is_kept_whichever_comes_last(tmp_path, first):
+    copies = {"cut": tweet(1, truncated=True, full_text="all \u2026"), "whole": tweet(1, full_text="all of it")}
+    ordered = [copies.pop(first), *copies.values()]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, ordered)))
+    _, (post,), _, _ = run(tmp_path, tmp_path / "t.jsonl")
+    assert post["text"] == "all of it"
+
+
 def test_a_deletion_in_a_stream_is_applied(tmp_path):
     rows = [{"delete": {"status": {"id": 2, "id_str": "2"}, "timestamp_ms": "1"}}, tweet(1), tweet(2)]
     (tmp_path / "stream.jsonl").write_text("\n".join(map(json.dumps, rows)))

@@ -129,6 +129,25 @@ def test_each_refusal_has_its_reason_and_the_run_goes_on(gradient: Image.Image) 
     assert told == ["a web page", "a Git LFS pointer", "TIFF"]
 
 
+UNKNOWN = "not an image of a known format"
+
+
+@pytest.mark.parametrize(
+    ("begin", "reason"),
+    [
+        (b"\0\0\0\x18ftypmp42", "a video"),
+        (b"\0\0\0\x14ftypqt  ", "a video"),
+        (b"\x1aE\xdf\xa3", "a video"),
+        (b"RIFF\1\2\3\4AVI ", "a video"),
+        (b"\0\0\0\x18ftypmif2", UNKNOWN),
+        (b"RIFF\1\2\3\4WAVE", UNKNOWN),
+    ],
+)
+def test_a_video_is_one_whatever_it_is_called(begin: bytes, reason: str) -> None:
+    (found,) = taken(begin + bytes(200))
+    assert isinstance(found, Rejected) and found.reason == reason
+
+
 def test_a_decoder_that_dies_or_hangs_costs_one_file(gradient: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     good = encoded(gradient, "PNG")
     decoder = pictures._Decoder(PIXELS, SIDE)

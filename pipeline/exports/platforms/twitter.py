@@ -119,6 +119,7 @@ def old(record: Json, owner: Json | None = None) -> Found:
         None if lang in (None, "und", "zxx") else lang, f"https://x.com/{name or 'i'}/status/{post_id}",
         count(record.get("favorite_count")), count(record.get("reply_count")), record.get("in_reply_to_user_id_str"),
         record.get("retweeted_status") is not None or (owner is not None and (text or "").startswith("RT @")),
+        collected=-1 if record.get("truncated") and longer is record else 0,  # any other copy of it is the better one
         answers=record.get("in_reply_to_status_id_str"),
     )  # fmt: skip
 
