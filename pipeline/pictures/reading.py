@@ -201,7 +201,8 @@ _OTHERS = {
 
 
 _OF_VIDEO = re.compile(
-    rb"....ftyp(?!hei|hev|mif|msf|avi[fs])|\x1aE\xdf\xa3|RIFF....AVI |FLV\x01|\0\0\x01[\xba\xb3]", re.DOTALL
+    rb"....ftyp(?:iso[m2-9]|mp4|avc|M4V|qt  |3g|dash|MSNV|f4v)|\x1aE\xdf\xa3|RIFF....AVI |FLV\x01|\0\0\x01[\xba\xb3]",
+    re.DOTALL,
 )
 """How MP4 and QuickTime, WebM and Matroska, AVI, Flash and MPEG begin."""
 
