@@ -25,6 +25,7 @@ from pipeline.exports.posts import (
     Left,
     Post,
     Shown,
+    as_id,
     count,
     dig,
     ids,
@@ -49,8 +50,6 @@ _NONE = {"", "0", "False", "false", "FALSE"}
 _TRUTH = ({"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"})
 """How programs write true and false."""
 _NAN = re.compile(NAN)
-_AS_ID = re.compile(r"""^(?:="(.*)"|(\d{1,15})\.0+)$""")
-"""`="123"`, by which a spreadsheet leaves it alone; 123.0, of a column with gaps."""
 
 
 class Mapped(BaseModel):
@@ -273,9 +272,7 @@ def _first(row: Mapping[str, Any], names: Names) -> str | None:
 def _id(row: Mapping[str, Any], names: Names) -> str | None:
     """The first that is any, as an id: without what pandas and spreadsheets put to it that loses nothing."""
     for name in listed(names):
-        found = _text(_value(row, name))
-        if found[:1] == "=" or found[-2:] == ".0":
-            found = _AS_ID.sub(r"\1\2", found)
+        found = as_id(_text(_value(row, name)))
         if found and not _NAN.fullmatch(found):
             return found
     return None

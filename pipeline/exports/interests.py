@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline.exports.posts import Edge
+from pipeline.exports.posts import Edge, as_id, rounded
 from pipeline.exports.separated import delimiter
 from pipeline.running.errors import UserError
 
@@ -50,7 +50,7 @@ class Interests:
         for row in _rows(path, ("user_id", "target")):
             kind = row.get("kind") or "follow"
             # It is counted in metrics, which are in Git: what else stands there may name somebody.
-            self.add(Edge(row["user_id"].strip(), row["target"].strip(), kind if kind in KINDS else OTHER))
+            self.add(Edge(row["user_id"], row["target"], kind if kind in KINDS else OTHER))
 
     @property
     def waits(self) -> bool:
@@ -88,4 +88,10 @@ def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
             raise UserError(f"{path}: no column {missing[0]}; columns found: {', '.join(rows.fieldnames or ())}.")
         for row in rows:
             if all((row.get(name) or "").strip() for name in needed):
-                yield row
+                ids = {name: as_id(row[name].strip()) for name in ("user_id", "target") if name in needed}
+                if lost := next(filter(rounded, ids.values()), None):
+                    raise UserError(
+                        f"{path}: line {rows.line_num}: {lost} is an id that a spreadsheet rounded; export the table "
+                        "again with ids as text."
+                    )
+                yield row | ids

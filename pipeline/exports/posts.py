@@ -79,6 +79,7 @@ NOBODY = {"", "[deleted]", "[removed]", "redacted", "none", "null", "deleted acc
 """What exports call an author who is no longer there; as one user they would be the largest."""
 BOTS = {"automoderator"}
 
+_AS_ID = re.compile(r"""^(?:="(.*)"|(\d{1,15})\.0+)$""")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?$")
 _ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+\d+$|\d+[.,]\d+[eE]\d+$|\d{15,}[.,]0$")
 """5e12 is none: Reddit's ids are such."""
@@ -108,6 +109,11 @@ def each(items: Iterable[Any], read: Callable[[Any], Found]) -> Found:
 def rounded(post_id: str) -> bool:
     """Whether an id is a number that a spreadsheet or pandas has written: its last digits are lost."""
     return bool(_ROUNDED.match(post_id))
+
+
+def as_id(written: str) -> str:
+    """An id without what pandas and spreadsheets put to it that loses nothing: 123.0 of a gappy column, `="123"`."""
+    return _AS_ID.sub(r"\1\2", written) if written[:1] == "=" or written[-2:] == ".0" else written
 
 
 def known(author: object) -> str | None:
@@ -176,7 +182,7 @@ def count(value: object) -> int | None:
     """
     text = str("" if value is None else value).replace(",", "").strip()
     whole = _NUMBER.match(text) and float(text).is_integer() and not text.startswith("-")
-    return int(float(text)) if whole else None
+    return int(float(text)) if whole and len(text) < 19 else None  # in 64 bits
 
 
 def plain(text: object) -> str | None:

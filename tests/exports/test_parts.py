@@ -95,7 +95,7 @@ def test_a_title_and_a_text_that_reddit_took_away_are_none():
 
 def test_counts_and_html():
     assert (count("1,234"), count(-1), count(""), count("12.0")) == (1234, None, None, 12)
-    assert count("1.234") is None and count("1.2K") is None
+    assert count("1.234") is None and count("1.2K") is None and count("9" * 23) is None
     assert plain("<p>a &lt;b&gt;<br>c</p><p>d <span class='x'>e</span></p>") == "a <b>\nc\nd e"
     assert plain("if a <b and b> c") == "if a <b and b> c"  # no tag
 
@@ -176,6 +176,19 @@ def test_interests_come_from_edges_and_brands_by_id_or_name(tmp_path):
     # The reply names the brand by id, the list by name: it does not fit, and is counted.
     assert found == {"u0": ([], True), "u1": (["shoes"], False), "u2": (["cars"], False), "u3": ([], False)}
     assert metrics["edges"]["to nobody among the brands"] == 2 and len(posts) == 8 and not rejected
+
+
+def test_ids_of_edges_and_brands_are_read_as_those_of_posts_are(tmp_path):
+    (tmp_path / "p.csv").write_text("post_id,user_id,text\n1,90,x\n2,91,y\n")
+    (tmp_path / "brands.csv").write_text('target,interest\n5.0,shoes\n"=""6""",cars\n')
+    edges = tmp_path / "edges.csv"
+    edges.write_text("user_id,target\n90.0,5\n91,6\n")
+    settings = {"brands": tmp_path / "brands.csv", "edges": edges}
+    _, _, users, _ = run(tmp_path, tmp_path / "p.csv", **settings)
+    assert {user["user_id"]: user["interests"] for user in users} == {"90": ["shoes"], "91": ["cars"]}
+    edges.write_text("user_id,target\n90,5\n1.23457E+17,5\n")
+    with pytest.raises(UserError, match=r"edges\.csv: line 3: 1\.23457E\+17 is an id that a spreadsheet rounded"):
+        run(tmp_path, tmp_path / "p.csv", **settings)
 
 
 def test_reposts_and_covers_of_videos_come_where_asked_for(tmp_path):
