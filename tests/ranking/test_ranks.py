@@ -5,8 +5,6 @@ from pipeline.ranking import ranks as module
 from pipeline.ranking.ranks import ranks
 from pipeline.ranking.vectors import unit
 
-PRODUCTS = ["float32", "bfloat16"]
-
 
 def by_sorting(queries, candidates, truth):
     """A slow second implementation: all scores in float64, one query at a time."""
@@ -22,7 +20,7 @@ def by_sorting(queries, candidates, truth):
 
 @pytest.fixture
 def crowded():
-    """Candidates so alike that float32 and bfloat16 confuse many of them, some of them copies."""
+    """Candidates so alike that float32 confuses many of them, some of them copies."""
     rng = np.random.default_rng(1)
     candidates = (rng.standard_normal(96) + 1e-4 * rng.standard_normal((700, 96))).astype(np.float32)
     candidates[500:] = 3 * candidates[:200]
@@ -30,59 +28,54 @@ def crowded():
     return candidates[truth] + rng.standard_normal((80, 96)).astype(np.float32), candidates, truth
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
-def test_a_matrix_checked_by_hand(product):
+def test_a_matrix_checked_by_hand():
     candidates = np.array([[1, 0], [0, 1], [1, 1], [2, 0], [-1, 0]], np.float32)
     queries = np.array([[1, 0], [0, 1], [1, 1], [3, 4]], np.float32)
     # cosines of (1, 0): 1, 0, .71, 1, -1; of (0, 1): 0, 1, .71, 0, 0; of (1, 1): .71, .71, 1, .71, -.71
     # and of (3, 4): .6, .8, .99, .6, -.6
-    assert list(ranks(queries, candidates, np.array([0, 4, 1, 3]), product)) == [1.5, 4, 3, 3.5]
+    assert list(ranks(queries, candidates, np.array([0, 4, 1, 3]))) == [1.5, 4, 3, 3.5]
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
 @pytest.mark.parametrize(("n", "m", "d"), [(1, 1, 1), (7, 40, 3), (60, 45, 17)])
-def test_agrees_with_sorting_ties_included(n, m, d, product):
+def test_agrees_with_sorting_ties_included(n, m, d):
     rng = np.random.default_rng(n)
     candidates = rng.integers(-2, 3, (m, d)).astype(np.float32)
     queries = rng.integers(-2, 3, (n, d)).astype(np.float16)
     truth = rng.integers(0, m, n)
-    assert list(ranks(queries, candidates, truth, product)) == by_sorting(queries, candidates, truth)
+    assert list(ranks(queries, candidates, truth)) == by_sorting(queries, candidates, truth)
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
-def test_candidates_closer_than_the_product_can_tell_are_told_apart(crowded, product):
+def test_candidates_closer_than_the_product_can_tell_are_told_apart(crowded):
     queries, candidates, truth = crowded
-    assert list(ranks(*crowded, product)) == by_sorting(*crowded)
+    assert list(ranks(*crowded)) == by_sorting(*crowded)
     rounded = unit(queries) @ unit(candidates).T  # the test would be idle if float32 sufficed
     plain = 1 + (rounded > rounded[np.arange(len(truth)), truth][:, None]).sum(1)
     assert (plain != np.floor(ranks(*crowded))).any()
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
 @pytest.mark.parametrize("threads", ["1", "3"])
-def test_neither_blocks_nor_threads_nor_the_order_of_candidates_matter(crowded, product, threads, monkeypatch):
+def test_neither_blocks_nor_threads_nor_the_order_of_candidates_matter(crowded, threads, monkeypatch):
     queries, candidates, truth = crowded
     expected = ranks(*crowded)
     monkeypatch.setattr(module, "cores", lambda: int(threads))
     monkeypatch.setattr(module, "_BLOCK", 13)
     order = np.random.default_rng(2).permutation(len(candidates))
-    found = ranks(queries, candidates[order], np.argsort(order)[truth], product)
+    found = ranks(queries, candidates[order], np.argsort(order)[truth])
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.5])
-def test_a_model_that_says_the_same_of_all_ranks_as_chance(product, value):
+def test_a_model_that_says_the_same_of_all_ranks_as_chance(value):
     m = 11
     varied = np.random.default_rng(0).standard_normal((m, 8))
     constant = np.full((m, 8), value)
     truth = np.arange(m)
     for queries, candidates in (varied, constant), (constant, constant):
-        assert list(ranks(queries, candidates, truth, product)) == [(m + 1) / 2] * m
+        assert list(ranks(queries, candidates, truth)) == [(m + 1) / 2] * m
     if value:
-        assert ranks(constant, varied, truth, product).mean() == (m + 1) / 2
+        assert ranks(constant, varied, truth).mean() == (m + 1) / 2
     else:
-        assert list(ranks(constant, varied, truth, product)) == [(m + 1) / 2] * m
+        assert list(ranks(constant, varied, truth)) == [(m + 1) / 2] * m
 
 
 def test_an_untrained_model_ranks_as_chance():
