@@ -2,7 +2,7 @@
 
 The same things give the same bytes: whoever calls sorts them by id, neighbours are searched exactly (FAISS), of equal
 ones the first by id is nearer, the start is the two first principal components with their signs fixed, and everything
-after runs on one thread. Three methods were measured on the same neighbours (docs/experiments.md).
+after runs on one thread. Three methods were measured on the same neighbours (docs/experiments).
 
 Shapes: n things, D numbers per vector, k neighbours of each.
 """

@@ -26,7 +26,7 @@ def share_cores() -> None:
 
     To be called before any of these is loaded. By default they spin for milliseconds. Where another process wants the
     cores too, they so use up the turn of the very thread that they wait for: beside a busy process training took eight
-    times as long (docs/experiments.md). A choice in the environment stays.
+    times as long (docs/experiments). A choice in the environment stays.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
