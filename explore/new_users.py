@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.corpus import cells, files
+from pipeline.corpus.reading import cells, files
 from pipeline.pictures.finding import opened
 from pipeline.pictures.reading import Rejected
 from pipeline.report.wording import plural

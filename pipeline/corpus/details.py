@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.corpus import cells
+from pipeline.corpus.reading import cells
 from pipeline.tables.details import DETAILS, TOLD
 
 _CODE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"

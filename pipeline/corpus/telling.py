@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from pipeline.corpus.cells import LOST
 from pipeline.corpus.names import plain
+from pipeline.corpus.reading.cells import LOST
 from pipeline.corpus.rounded import ROUNDED
 from pipeline.corpus.rows import ALL_STRANGERS, UNREADABLE_USER, WRITTEN_OTHERWISE
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
+from pipeline.common.separated import LOOKED_AT
 from pipeline.exports import columns
 from pipeline.exports.aside import Aside, arrow_rows
 from pipeline.exports.platforms import (
@@ -34,7 +35,7 @@ from pipeline.exports.platforms import (
 )
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
-from pipeline.exports.separated import HEAD, LOOKED_AT, headless, layout, table
+from pipeline.exports.separated import HEAD, headless, layout, table
 from pipeline.exports.sources import DAMAGED, Packed, Tree, records, unpacked
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 

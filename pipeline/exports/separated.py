@@ -7,20 +7,14 @@ the columns of a known table.
 import csv
 import io
 import re
-import string
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import IO, Any, NamedTuple
 
-MARKS = ",;\t|"
+from pipeline.common.separated import AROUND, LOOKED_AT, NO_NAME, SEPARATORS
+
 HEAD = 1 << 16
 """Bytes in which the header is looked for."""
-LOOKED_AT = 30
-"""Rows among which it is."""
-_NO_NAME = "\0"
-"""The name of a column that has none: R's names of rows, or what a separator behind each row makes."""
-_AROUND = f"{string.whitespace}\u00a0\u200b\u2060\ufeff"
-"""What stands unseen around the names of columns."""
 _SEP = re.compile(r'"?sep=(.)"?\r?\n')
 _ESCAPED = re.compile(r'\\(["\\])')
 
@@ -46,7 +40,7 @@ def layout(head: bytes, fits: Callable[[list[str]], bool]) -> Layout:
     lines = io.StringIO(head[:HEAD].decode("utf-8-sig", "replace"), newline="").readlines()
     told = _SEP.fullmatch(lines[0]) if lines else None
     backslashes = b'\\"' in head and _wrong(lines, True) < _wrong(lines, False)
-    marks = told[1] if told and told[1] in MARKS else MARKS
+    marks = told[1] if told and told[1] in SEPARATORS else SEPARATORS
     found = [one for mark in marks if (one := _headed(lines, mark, backslashes, fits))]
     if found:
         return min(found, key=lambda one: one.rows)
@@ -59,7 +53,7 @@ def _headed(lines: list[str], mark: str, backslashes: bool, fits: Callable[[list
     """The layout by the first of some rows that `fits`, were this what separates; None where none does."""
     reader = csv.reader(_unescaped(lines) if backslashes else lines, delimiter=mark)
     for number, row in enumerate(islice(reader, LOOKED_AT), start=1):
-        header = [name.strip(_AROUND) for name in row]
+        header = [name.strip(AROUND) for name in row]
         if fits(header):
             end = reader.line_num
             quotes = mark != "\t" or not _loose(lines[end:], len(row) - 1)
@@ -71,7 +65,7 @@ def _headed(lines: list[str], mark: str, backslashes: bool, fits: Callable[[list
 def headless(head: bytes, header: list[str], quotes: bool) -> Layout:
     """The layout of a table without a header, whose columns are told: its first row has as many by what separates."""
     first = head.decode("utf-8-sig", "replace").split("\n", 1)[0].rstrip("\r")
-    mark = next((mark for mark in MARKS if len(header_of(first, mark)) == len(header)), "\t")
+    mark = next((mark for mark in SEPARATORS if len(header_of(first, mark)) == len(header)), "\t")
     return Layout(header, mark, lines=0, rows=0, quotes=quotes)
 
 
@@ -97,8 +91,8 @@ def _widened(header: list[str], line: str, below: list[list[str]]) -> list[str]:
     if not rows or any(len(row) != len(header) + 1 for row in rows):
         return header
     if line.startswith('"') and all(row[0].isdigit() for row in rows):
-        return [_NO_NAME, *header]
-    return header if any(row[-1].strip() for row in rows) else [*header, _NO_NAME]
+        return [NO_NAME, *header]
+    return header if any(row[-1].strip() for row in rows) else [*header, NO_NAME]
 
 
 def _wrong(lines: list[str], backslashes: bool) -> int:
@@ -118,7 +112,7 @@ def _unescaped(lines: Iterable[str]) -> Iterator[str]:
 
 def delimiter(line: str) -> str:
     """What separates the columns of a header."""
-    return max(MARKS, key=lambda mark: (line.count(mark), mark == ","))
+    return max(SEPARATORS, key=lambda mark: (line.count(mark), mark == ","))
 
 
 def header_of(line: str, mark: str) -> list[str]:
@@ -148,13 +142,13 @@ def table(stream: IO[bytes], how: Layout | None = None) -> Iterator[tuple[int, A
     for number, row in enumerate(rows, start=how.rows + 1):
         if row and not is_text("".join(row)):
             yield number, ValueError("not UTF-8; save the file as UTF-8")
-        elif len(row) == len(how.header) and not (how.header[-1] == _NO_NAME and row[-1].strip()):
+        elif len(row) == len(how.header) and not (how.header[-1] == NO_NAME and row[-1].strip()):
             again = row[-1] == how.header[-1] and [cell.lstrip("\ufeff") for cell in row] == how.header
             yield number, ValueError("the header again") if again else dict(zip(how.header, row, strict=True))
         elif row:
             ends = sum(cell.count("\n") for cell in row)
             over = f", over {ends + 1} lines: is a quote never closed?" if ends else ""
-            yield number, ValueError(f"{len(row)} columns, expected {len(how.header) - (_NO_NAME in how.header)}{over}")
+            yield number, ValueError(f"{len(row)} columns, expected {len(how.header) - (NO_NAME in how.header)}{over}")
 
 
 def is_text(read: str) -> bool:

@@ -21,14 +21,11 @@ import orjson
 import zstandard
 
 from pipeline.common import json_values
+from pipeline.common.left_behind import LEFT_BEHIND
 from pipeline.running.errors import UserError
 
 LARGEST = 2 << 30
 """Bytes of one JSON document, which is held whole."""
-LEFT_BEHIND = re.compile(
-    r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$|_SUCCESS$|_(common_)?metadata$|_(started|committed)_\d+$)"
-)
-"""What macOS, Windows and Spark put beside people's files."""
 BOM = b"\xef\xbb\xbf"
 _BROKEN_ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\x")
 

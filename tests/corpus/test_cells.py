@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus import files
-from pipeline.corpus.cells import LOST, MAX_TEXT, NO_TIME, split_lists
+from pipeline.corpus.reading import files
+from pipeline.corpus.reading.cells import LOST, MAX_TEXT, NO_TIME, split_lists
 from pipeline.corpus.rounded import ROUNDED
 from pipeline.corpus.sources.table import TableCorpus
 from tests.corpus.tables import HEADER, read, table_of, written

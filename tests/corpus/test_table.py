@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus import streams
 from pipeline.corpus.listing import listing
+from pipeline.corpus.reading import packing
 from pipeline.corpus.rows import ALL_STRANGERS, STRANGER, WRITTEN_OTHERWISE
 from pipeline.corpus.sources.table import TableCorpus
 from pipeline.pictures.reading import Rejected
@@ -90,7 +90,7 @@ def test_a_stray_quote_that_swallows_no_row_costs_its_row_alone(csv_file):
 
 
 def test_numbers_of_rows_hold_over_blocks(csv_file, monkeypatch):
-    monkeypatch.setattr(streams, "BLOCK", 1 << 12)
+    monkeypatch.setattr(packing, "BLOCK", 1 << 12)
     bad = set(np.random.default_rng(2).choice(np.arange(2, 4000), 700, replace=False))
     lines = [f"p{number}" if number in bad else f'p{number},u,"a\ntext",' for number in range(2, 4000)]
     rows, refused = read(csv_file("post_id,user_id,text,image\n" + "\n".join(lines)))
@@ -221,7 +221,7 @@ def test_a_file_that_cannot_be_read_is_told_in_a_sentence(csv_file, name, conten
 
 
 def test_a_row_longer_than_a_block_is_told(csv_file, monkeypatch):
-    monkeypatch.setattr(streams, "BLOCK", 1 << 12)
+    monkeypatch.setattr(packing, "BLOCK", 1 << 12)
     with pytest.raises(UserError, match="a row after row 2 is longer than 0 MB; is a quote not closed there"):
         read(csv_file("post_id,user_id,text,image\na,u,x,\n" + 'b,u,"' + "x,\n" * 9999))
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from pipeline.corpus import files, streams
+from pipeline.corpus.reading import files, packing
 from pipeline.corpus.sources.table import TableCorpus
 from pipeline.running.errors import UserError
 from tests.corpus.tables import HEADER, PLAIN, read, table_of, written
@@ -77,7 +77,7 @@ def test_what_a_block_cuts_is_read_whole(tmp_path, monkeypatch):
     whole = [row["text"] for row in read(path)[0]]
     assert whole == [["ends in \\", 'a "b" c', "one two", '12"', "x" * 7][n % 5] for n in range(300)]
     for block in (499, 500, 501, 502, 503):
-        monkeypatch.setattr(streams, "BLOCK", block)
+        monkeypatch.setattr(packing, "BLOCK", block)
         assert [row["text"] for row in read(path)[0]] == whole
 
 

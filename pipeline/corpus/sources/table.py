@@ -3,7 +3,8 @@
 Posts have the columns post_id, user_id, text, image (a path inside the folder or zip) and, if known, created_at;
 more_images, the paths of a post's further images, a list; and what `pipeline.corpus.details` names. Users have
 user_id, interests (a list) and brand. Other columns are not read. What files there may be tells
-`pipeline.corpus.files`, what cells `pipeline.corpus.cells`. An empty value is none, and so is a blank one.
+`pipeline.corpus.reading.files`, what cells `pipeline.corpus.reading.cells`. An empty value is none, and so is a blank
+one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,9 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.corpus import cells, details, files
-from pipeline.corpus.files import Pieces
+from pipeline.corpus import details
 from pipeline.corpus.names import plain
+from pipeline.corpus.reading import cells, files
+from pipeline.corpus.reading.files import Pieces
 from pipeline.corpus.rows import (
     ALL_STRANGERS,
     CANDIDATES,

@@ -1,9 +1,9 @@
 r"""CSV as each program writes it.
 
-Of a file (`pipeline.corpus.packing`) are found out: its separator, from which header makes most sense; whether quotes
-within quotes are doubled, as is the rule, or stand behind a backslash, as Spark and MySQL write them; whether rows end
-in a line feed, so that a carriage return alone is part of a text. What is handed on is CSV by the rule, so that one
-reader reads all.
+Of a file (`pipeline.corpus.reading.packing`) are found out: its separator, from which header makes most sense; whether
+quotes within quotes are doubled, as is the rule, or stand behind a backslash, as Spark and MySQL write them; whether
+rows end in a line feed, so that a carriage return alone is part of a text. What is handed on is CSV by the rule, so
+that one reader reads all.
 """
 
 import codecs
@@ -13,25 +13,16 @@ import io
 import itertools
 import logging
 import re
-import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.corpus.packing import Told
+from pipeline.common.separated import AROUND, LOOKED_AT, NO_NAME, SEPARATORS
+from pipeline.corpus.reading import packing
+from pipeline.corpus.reading.packing import Told
 from pipeline.running.errors import UserError
 
-SEPARATORS = ",;\t|"
-BLOCK = 16 << 20
-"""Bytes of a CSV read at once, and the length of the longest row."""
-_AROUND = f"{string.whitespace}\u00a0\u200b\u2060\ufeff"
-"""What stands unseen around the names of columns."""
-
-_LOOKED_AT = 30
-"""Rows among which the header is looked for."""
-_NO_NAME = "\0"
-"""The name of a column that has none."""
 MUCH_BROKEN, LEAST_LINES = 0.1, 20
 """The share of lines that are not UTF-8, of how many, from which on a file is in another code page."""
 _ESCAPES = re.compile(rb"\\[nt]")
@@ -63,12 +54,12 @@ class Dialect:
 
     @property
     def header(self) -> list[str]:  # noqa: D102
-        return [name.strip(_AROUND) for name in self.written]
+        return [name.strip(AROUND) for name in self.written]
 
     @property
     def surplus(self) -> bool:
         """Whether a separator stands behind each row, so that the last column has to be empty."""
-        return self.widened and self.written[-1] == _NO_NAME
+        return self.widened and self.written[-1] == NO_NAME
 
 
 class Csv(io.RawIOBase):
@@ -86,7 +77,7 @@ class Csv(io.RawIOBase):
         """Some bytes, at most `size`; none at the end."""
         data = b""
         while not data:
-            taken = self._stream.read(max(1, (size if size and size > 0 else BLOCK) - len(self._held)))
+            taken = self._stream.read(max(1, (size if size and size > 0 else packing.BLOCK) - len(self._held)))
             data = self._held + taken
             if not data:
                 return b""
@@ -186,24 +177,24 @@ def _headed(text: str, separator: str, needed: Sequence[str], begin: int, quotes
             if row:
                 rows.append((before, row))
             before = reader.line_num
-            if len(rows) == _LOOKED_AT:
+            if len(rows) == LOOKED_AT:
                 break
     if not rows:
         return Dialect([], separator, False, 0)
-    names = [[name.strip(_AROUND) for name in row] for _, row in rows]
+    names = [[name.strip(AROUND) for name in row] for _, row in rows]
     top = next((at for at, row in enumerate(names) if set(needed) <= set(row)), 0)
     before, header = rows[top]
     skipped = begin + len("".join(lines[:before]).encode("utf-8", "surrogateescape")) if top else 0
     below = [row for _, row in rows[top + 1 :]]
-    below = below[:-1] if len(below) > 1 and len(rows) < _LOOKED_AT else below  # the last may be cut
+    below = below[:-1] if len(below) > 1 and len(rows) < LOOKED_AT else below  # the last may be cut
     of_r = quotes and lines[before].startswith('"')
     longer = [row for row in below if len(row) == len(header) + 1]
     widened = 2 * len(longer) > len(below) and not any(len(row) == len(header) for row in below)
     named = widened and all(row[0].strip().isdigit() for row in longer)
     if named and of_r:  # R's names of rows, which have no header; without quotes it may be a comma within a text
-        header = [_NO_NAME, *header]
+        header = [NO_NAME, *header]
     elif widened and not any(row[-1].strip() for row in longer):  # a separator behind the last cell
-        header = [*header, _NO_NAME]
+        header = [*header, NO_NAME]
     else:
         widened = False
     return Dialect(header, separator, False, skipped, top + 1, widened, quotes, of_r)
@@ -224,7 +215,7 @@ def _facts(path: Path) -> _Facts:
     lines = other = broken = 0
     sample = b""
     with Told(path) as stream:
-        while data := stream.read(BLOCK):
+        while data := stream.read(packing.BLOCK):
             about.quotes |= b'"' in data
             if b"\\" in (seam := rest[-1:] + data):
                 about.escaped_quotes |= b'\\"' in seam
@@ -289,7 +280,7 @@ def _quoting(quotes: bool) -> Literal[0, 3]:
 
 def _lines(stream: Csv) -> Iterator[str]:
     rest = b""
-    while data := stream.read(BLOCK):
+    while data := stream.read(packing.BLOCK):
         *lines, rest = (rest + data).split(b"\n")
         yield from (f"{line.decode('utf-8', 'replace')}\n" for line in lines)
     if rest:

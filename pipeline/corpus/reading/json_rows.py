@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.common import json_values
-from pipeline.corpus import packing, streams
-from pipeline.corpus.cells import LISTS
-from pipeline.corpus.packing import Told
+from pipeline.corpus.reading import packing
+from pipeline.corpus.reading.cells import LISTS
+from pipeline.corpus.reading.packing import Told
 from pipeline.running.errors import UserError
 from pipeline.tables.details import TOLD
 
@@ -33,12 +33,12 @@ def objects(path: Path, stream: Told) -> Iterator[object]:
             except UnicodeDecodeError:
                 raise UserError(f"{path} cannot be read as JSON: {error}") from None
         return
-    while line := lines.readline(streams.BLOCK):
-        if len(line) < streams.BLOCK or line.endswith(b"\n"):
+    while line := lines.readline(packing.BLOCK):
+        if len(line) < packing.BLOCK or line.endswith(b"\n"):
             yield line
             continue
-        yield ValueError(f"longer than {streams.BLOCK >> 20} MB")
-        while (line := lines.readline(streams.BLOCK)) and not line.endswith(b"\n"):
+        yield ValueError(f"longer than {packing.BLOCK >> 20} MB")
+        while (line := lines.readline(packing.BLOCK)) and not line.endswith(b"\n"):
             pass
 
 

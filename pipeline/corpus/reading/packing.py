@@ -10,7 +10,6 @@ import codecs
 import gzip
 import io
 import lzma
-import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,13 +17,14 @@ from typing import IO, Any
 
 import zstandard
 
+from pipeline.common.left_behind import LEFT_BEHIND
 from pipeline.running.errors import UserError
 
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json")
 """What tables of text end in."""
 BLOCK = 16 << 20
-"""Bytes read at once."""
+"""Bytes read at once; of a CSV also the length of the longest row."""
 _ZIP = b"PK\3\4"
 _DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile)
 _PACKERS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
@@ -48,8 +48,6 @@ _OTHERS = {
     b"version https://git-lfs": "what Git LFS has in the place of the file: get that by `git lfs pull`",
 }
 """What begins so is no text."""
-_BESIDE = re.compile(r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$)")
-"""What macOS puts into zips."""
 
 
 def kind_of(path: Path) -> str:
@@ -76,7 +74,7 @@ def _opened_zip(path: Path) -> zipfile.ZipFile:
 
 def _table_in(packed: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
     """The one table of text in a zip. Raises UserError where there is none or several, or none that can be read."""
-    names = [name for name in packed.namelist() if Path(name).suffix.lower() in TEXTS and not _BESIDE.search(name)]
+    names = [name for name in packed.namelist() if Path(name).suffix.lower() in TEXTS and not LEFT_BEHIND.search(name)]
     if not names:
         raise UserError(
             f"{path} is a zip without a table in it ({', '.join(TEXTS)}), or a spreadsheet: unpack it, or save it as "

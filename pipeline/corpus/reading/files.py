@@ -1,4 +1,4 @@
-"""Files of rows, read in pieces: Parquet, Arrow, CSV and JSON, packed or not (`pipeline.corpus.packing`, `.streams`).
+"""Files of rows, read in pieces: Parquet, Arrow, CSV and JSON, packed or not (`packing` and `streams`, beside this).
 
 A row that cannot be read is rejected, with its place; a file that cannot, or that lacks a column, is a UserError. Rows
 are counted as a spreadsheet counts them, a CSV's header being row 1; blank lines do not count, save in JSON, where a
@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pipeline.corpus import packing, streams
-from pipeline.corpus.json_rows import as_text, each_object, objects
-from pipeline.corpus.packing import Told
-from pipeline.corpus.streams import Csv, Dialect, dialect_of
+from pipeline.corpus.reading import packing
+from pipeline.corpus.reading.json_rows import as_text, each_object, objects
+from pipeline.corpus.reading.packing import Told
+from pipeline.corpus.reading.streams import Csv, Dialect, dialect_of
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 from pipeline.tables.corpus import REJECTED
 from pipeline.tables.table import content_bytes
@@ -246,7 +246,7 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
 def _tell(path: Path, row: int, error: str) -> None:
     """Raise UserError on what the reader of CSV says after `row`, unless it is that there are no rows."""
     if "straddling object" in error:
-        longest = f"{streams.BLOCK >> 20} MB"
+        longest = f"{packing.BLOCK >> 20} MB"
         raise UserError(
             f"{path}: a row after row {row} is longer than {longest}; is a quote not closed there?"
         ) from None
@@ -262,7 +262,7 @@ def _batches(
         stream,
         # Rows are numbered only where one thread reads.
         read_options=pyarrow.csv.ReadOptions(
-            block_size=streams.BLOCK,
+            block_size=packing.BLOCK,
             use_threads=False,
             column_names=dialect.written if dialect.widened else None,
             skip_rows=int(dialect.widened),

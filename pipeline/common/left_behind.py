@@ -1,0 +1,7 @@
+"""Files that nobody made: what macOS, Windows and Spark put beside people's own, in folders and in zips."""
+
+import re
+
+LEFT_BEHIND = re.compile(
+    r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$|_SUCCESS$|_(common_)?metadata$|_(started|committed)_\d+$)"
+)
