@@ -3,5 +3,6 @@
 import re
 
 LEFT_BEHIND = re.compile(
-    r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$|_SUCCESS$|_(common_)?metadata$|_(started|committed)_\d+$)"
+    r"(^|/)(__MACOSX(/|$)|\._[^/]*$|\.DS_Store$|(?i:thumbs\.db|desktop\.ini)$"
+    r"|_SUCCESS$|_(common_)?metadata$|_(started|committed)_\d+$)"
 )
