@@ -12,14 +12,17 @@ from typing import Any
 _BETWEEN = re.compile(r"[\s,\[\]\x1e\ufeff]*")
 """What stands between values: also brackets of lists that they are in, and the mark of JSON sequences (RFC 7464)."""
 _NEXT = re.compile(r"\n[\s,\[]*(?=\{)")
-HALF = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-)
-"""Half of an emoji, as programs leave it that cut a text between the two: it stands for nothing."""
-
 MONGO = re.compile(rb'"\$(?:oid|date|numberLong|numberInt|numberDouble|numberDecimal)"\s*:')
 """What shows that MongoDB wrote a document: its kinds of values that JSON has none for stand in objects."""
+
+
+BROKEN = (ValueError, RecursionError)
+"""What Python's decoder raises at what is no JSON, or is nested without end."""
+
+
+def without_halves(text: str) -> str:
+    """A text without halves of emoji, as programs leave them that cut it between the two: they stand for nothing."""
+    return text.encode("utf-8", "ignore").decode()
 
 
 def without_kinds(value: Any) -> Any:
@@ -37,6 +40,17 @@ def unkind(value: dict[str, Any]) -> Any:
     return value[key] if key[:1] == "$" and MONGO.match(f'"{key}":'.encode()) else value
 
 
+def mended(held: dict[str, Any]) -> Any:
+    """An object of JSON without halves of emoji and MongoDB's kinds, those within it being so already."""
+    return unkind({without_halves(key): _mended(value) for key, value in held.items()})
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_mended(one) for one in value]
+    return without_halves(value) if isinstance(value, str) else value
+
+
 def values(text: str, decoder: json.JSONDecoder) -> Iterator[Any]:
     """The values in `text`, one after the other, those of lists one by one; a ValueError for what is broken or cut off.
 
@@ -51,7 +65,7 @@ def values(text: str, decoder: json.JSONDecoder) -> Iterator[Any]:
         try:
             value, at = decoder.raw_decode(text, at)
             yield value
-        except (ValueError, RecursionError) as error:
+        except BROKEN as error:
             line = text.count("\n", 0, at) + 1
             what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             yield ValueError(f"what begins in line {line} is broken or cut off ({what})")
@@ -64,7 +78,7 @@ def values(text: str, decoder: json.JSONDecoder) -> Iterator[Any]:
 def of_line(text: str, decoder: json.JSONDecoder) -> list[Any]:
     """The values of one line: one, those of a list, or several that stand side by side, commas behind them or not.
 
-    Raises ValueError where any of it is broken; of a line of a bracket alone there are none.
+    Raises one of BROKEN where any of it is broken; of a line of a bracket alone there are none.
     """
     try:
         found = decoder.decode(text.strip("\ufeff \t\r\n"))

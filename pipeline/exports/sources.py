@@ -5,6 +5,7 @@ where it is one document; a line that is no JSON is told by its number, and the 
 """
 
 import bz2
+import contextlib
 import gzip
 import io
 import json
@@ -133,21 +134,25 @@ def document(data: bytes, path: str) -> Any:
     except orjson.JSONDecodeError:
         begin = data.find(b"=") + 1 if data[:64].lstrip().startswith((b"window.", b"var ")) else 0
         try:
-            return json.loads(_BROKEN_ESCAPE.sub(rb"\1\\u00", data[begin:]), parse_constant=lambda _: None)
-        except ValueError as error:
+            return json.loads(_BROKEN_ESCAPE.sub(rb"\1\\u00", data[begin:]), **_LENIENT)
+        except json_values.BROKEN as error:
             raise UserError(f"{path} is not JSON: {error}.") from None
 
 
 def _loaded(data: bytes) -> Any:
-    """A value of JSON, without halves of emoji, where a program cut a text between the two, and MongoDB's kinds."""
+    """A value of JSON. Raises orjson.JSONDecodeError where it is none."""
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        whole = json_values.HALF.sub(rb"\1", data)
-        if len(whole) == len(data):
-            raise
-        value = orjson.loads(whole)
+        with contextlib.suppress(*json_values.BROKEN):
+            return json.loads(data, **_LENIENT)
+        raise
     return json_values.without_kinds(value) if b'"$' in data and json_values.MONGO.search(data) else value
+
+
+_LENIENT: dict[str, Any] = {"parse_constant": lambda _: None, "object_hook": json_values.mended}
+"""How Python decodes what orjson refuses: NaN, as Python writes it, is none, and half of an emoji nothing."""
+_DECODER = json.JSONDecoder(**_LENIENT)
 
 
 def records(stream: IO[bytes], path: str) -> Iterator[tuple[int, Any]]:
@@ -178,16 +183,12 @@ def records(stream: IO[bytes], path: str) -> Iterator[tuple[int, Any]]:
                 yield from ((number, value) for value in _of_line(line, error))
 
 
-_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
-"""NaN, as Python writes it, is none."""
-
-
 def _whole(data: bytes, path: str) -> Iterator[Any]:
     """The values of a document, or of several, one of which may have been cut off. Raises UserError where none is."""
     try:
         found = document(data, path)
     except UserError:
-        held = list(json_values.values(json_values.HALF.sub(rb"\1", data).decode("utf-8-sig", "replace"), _DECODER))
+        held = list(json_values.values(data.decode("utf-8-sig", "replace"), _DECODER))
         if not any(isinstance(one, Mapping) for one in held):
             raise
         yield from held
@@ -198,8 +199,8 @@ def _whole(data: bytes, path: str) -> Iterator[Any]:
 def _of_line(line: bytes, error: ValueError) -> list[Any]:
     """The values of a line that is not one: several, or one with a comma behind it; else its error."""
     try:
-        return json_values.of_line(json_values.HALF.sub(rb"\1", line).decode(), _DECODER) or [error]
-    except ValueError:
+        return json_values.of_line(line.decode(), _DECODER) or [error]
+    except json_values.BROKEN:
         return [error]
 
 

@@ -260,6 +260,21 @@ def test_nan_of_python_is_none_and_a_time_that_may_be_two_says_which_are_read(tm
     assert "ISO 8601 and Unix time are, and figures alone with the year first" in rejected[-1]["detail"]
 
 
+@pytest.mark.parametrize("end", ["", ","])
+def test_half_of_an_emoji_is_nothing_and_costs_nothing_else(tmp_path, end):
+    said = r'"one \ud83d two \ude00, \ud83d\ude00 and \\ud83d"'
+    (tmp_path / "p.jsonl").write_text((TWEET % 1).replace('"words"', said) + end)
+    _, (post,), _, rejected = run(tmp_path, tmp_path / "p.jsonl")
+    assert post["text"] == "one  two , \N{GRINNING FACE} and \\ud83d" and not rejected
+
+
+def test_a_line_that_is_nested_without_end_costs_itself_alone(tmp_path):
+    (tmp_path / "p.jsonl").write_text("\n".join([TWEET % 1, '{"a":' * 100_000, "[" * 100_000, TWEET % 2]))
+    _, posts, _, rejected = run(tmp_path, tmp_path / "p.jsonl")
+    assert [post["post_id"] for post in posts] == ["1", "2"]
+    assert [row["reason"] for row in rejected] == ["unreadable row"] * 2
+
+
 def test_tables_called_text_are_read_beside_notes_and_what_is_hidden_is_not(tmp_path):
     files = {
         "posts.txt": TABLE.replace(",", "\t"),

@@ -24,7 +24,7 @@ def objects(path: Path, stream: Told) -> Iterator[object]:
         try:
             whole = _loaded(text)
             yield from whole if isinstance(whole, list) else [whole]
-        except (ValueError, RecursionError) as error:
+        except json_values.BROKEN as error:
             if head[:1] == b"[" and packing.kind_of(path) != ".json":
                 yield from text.split(b"\n")
                 return
@@ -51,7 +51,7 @@ def each_object(part: list[tuple[int, object]], needed: Sequence[str]) -> Iterat
                 continue
             try:
                 found = json_values.of_line(row.decode(), _DECODER)
-            except (ValueError, RecursionError) as error:
+            except json_values.BROKEN as error:
                 found = [error]
         for one in found:
             inner = _within(one, needed) if isinstance(one, dict) and number == 1 else None
@@ -111,8 +111,8 @@ def as_text(name: str, value: object) -> str | None:
         value = str(value)
     if not isinstance(value, str) or (isinstance(value, _Written) and name in ("text", "image", *LISTS)):
         raise ValueError(f"{name} is of the kind {'float' if isinstance(value, _Written) else type(value).__name__}")
-    if name == "text":  # half of an emoji, where a program cut the text, has no UTF-8
-        return value.encode("utf-8", "ignore").decode()
+    if name == "text":
+        return json_values.without_halves(value)
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -123,4 +123,4 @@ def as_text(name: str, value: object) -> str | None:
 def _told(value: object) -> str | None:
     if not isinstance(value, str | int) or isinstance(value, bool):
         return None
-    return str(value).encode("utf-8", "replace").decode()
+    return json_values.without_halves(str(value))
