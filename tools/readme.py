@@ -49,10 +49,11 @@ def _ranks(model: Metrics, others: Metrics) -> list[str]:
 
 def _interests(metrics: Metrics) -> list[str]:
     legend = [
-        "Merged, Bridging, Avg-Image and Avg-Text are the paper's baselines. *Pretrained means* average the vectors of",
-        "pretrained encoders over a user's posts, without any training on the corpus. *Random* is the expected rank by",
-        "chance among the *candidates*. *Joint performance* is the sum of rank / candidates over the three tasks.",
-        "Brackets: 95 % intervals over users.",
+        "Each test post asks for its author, by its text or its picture, and each picture for its text, among all",
+        "*candidates*; the rank of the right answer counts ([how](docs/metrics.md)). *Joint performance* is the sum of",
+        "rank / candidates over the tasks. Merged, Bridging, Avg-Image and Avg-Text are the paper's baselines.",
+        "*Pretrained means* average the vectors of pretrained encoders over a user's posts, with no training on the",
+        "corpus. *Random* is the expected rank by chance. Brackets: 95 % intervals over users.",
     ]
     if "macro" not in metrics:
         return legend
