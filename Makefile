@@ -50,7 +50,7 @@ bench: .venv/.synced  ## Run a benchmark, with the other tools that it needs: ma
 	@$(MAKE) --no-print-directory .venv/.benched
 	@python -m benchmarks.$(NAME) $(ARGS)
 
-cluster: .venv/.clustered  ## Install Ray; then ENGINE=ray RAY_ADDRESS=head:6379 dvc repro (docs/scale.md)
+cluster: .venv/.clustered  ## Install Ray; then ENGINE=ray RAY_ADDRESS=head:6379 dvc repro (docs/cluster.md)
 
 lint: .venv/.synced  ## Check style, types, and dvc.yaml against the code
 	@ruff check .

@@ -372,7 +372,7 @@ def _check(ray: Any) -> None:
 def _unshared(what: str) -> UserError:
     return UserError(
         f"{what}: a cluster needs the folder of the run at the same path on each machine, from storage that all "
-        "share (docs/scale.md)."
+        "share (docs/cluster.md)."
     )
 
 
