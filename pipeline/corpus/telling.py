@@ -50,7 +50,8 @@ TO_DO_OF_USERS = {
     "duplicate user_id": "put all interests of a person into one row, as a list",
     "brand is not true or false": "write true or false, or leave it empty",
     WRITTEN_OTHERWISE: "it differs in capitals, or by an @ or zeros before it: write it as the posts have it",
-    UNREADABLE_USER: "save the table as CSV UTF-8, with quotes around what holds the separator",
+    UNREADABLE_USER: "save a CSV as UTF-8, with quotes around what holds the separator; in JSON, interests are texts "
+    "in one list, not objects or lists of their own",
 }
 NOBODY = {"na", "n/a", "none", "null", "nil", "-", "?", "unknown", "anonymous", "undefined", "deleted", "unbekannt"}
 """What programs call whom they do not know."""

@@ -12,6 +12,11 @@ WITHOUT = {
     "images": "; if no post has a picture, set it to null",
     "users": "; if nothing is told of users, set it to null",
 }
+HINTS = {
+    "://": " It is an address: download the file first.",
+    "*": " A table is one file: write all one behind the other (cat), or set corpus.source to export: it reads many.",
+    "~/": " Write the path in full: ~ stands for your home in a shell alone.",
+}
 
 
 def check(corpus: Corpus) -> None:
@@ -21,9 +26,11 @@ def check(corpus: Corpus) -> None:
             named = getattr(corpus, key)
             if named is not None and not Path(named).exists():
                 told = f"params.yaml: corpus.{key} is {named!r}, which does not exist{WITHOUT.get(key, '')}."
-                raise UserError(told + _in_a_copy(key))
-            if key != "images" and named is not None and Path(named).is_dir():
-                raise UserError(f"params.yaml: corpus.{key} is {named!r}, a folder; expected the file of a table.")
+                hint = next((hint for sign, hint in HINTS.items() if sign in named), "")
+                raise UserError(told + hint + _in_a_copy(key))
+            if key != "images" and named is not None and not Path(named).is_file():
+                kind = "a folder" if Path(named).is_dir() else "a pipe or a device, which cannot be read twice"
+                raise UserError(f"params.yaml: corpus.{key} is {named!r}, {kind}; expected the file of a table.")
     if corpus.source == "export":
         for key in ("posts", "images", "edges", "brands"):
             named = getattr(corpus, key)

@@ -4,6 +4,7 @@ import csv
 import json
 import uuid
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.reading import files
-from pipeline.corpus.reading.cells import LOST, MAX_TEXT, NO_TIME, split_lists
+from pipeline.corpus.reading.cells import LOST, MAX_TEXT, NO_TIME, lists, split_lists
 from pipeline.corpus.rounded import ROUNDED
 from pipeline.corpus.sources.table import TableCorpus
 from tests.corpus.tables import HEADER, read, table_of, written
@@ -99,7 +100,10 @@ def test_bytes_that_were_written_as_text_are_texts(tmp_path):
             [["art", "music"], ["food"], [], []],
         ),
         (["art|street food", "a, b"], [["art", "street food"], ["a, b"]]),
-        (["芸術、音楽", "食，art"], [["芸術", "音楽"], ["食", "art"]]),
+        (["芸術、音楽", "食，art", "فن، سفر"], [["芸術", "音楽"], ["食", "art"], ["فن", "سفر"]]),
+        (["فن، سفر؛ art"], [["فن، سفر", "art"]]),
+        (['c("art", "music")', "c('food')", "list(art)"], [["art", "music"], ["food"], ["art"]]),
+        (['c("art", "music")', "a; b"], [["art", "music"], ["a", "b"]]),
         (
             ['{"art": 1}', '[{"name": "art"}]', "['art', ...]", '["art","mus'],
             ['{"art": 1}', '[{"name": "art"}]', "['art', ...]", '["art","mus'],
@@ -200,3 +204,19 @@ def test_what_programs_write_for_no_picture_is_none(tmp_path, cell):
 
 def test_names_on_lines_of_their_own_are_a_list():
     assert split_lists(["art\nsport; outdoors\n", "music"]) == [["art", "sport; outdoors"], ["music"]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        (["Arts &amp; Crafts; Sport", "R&D;Art"], [["Arts & Crafts", "Sport"], ["R&D", "Art"]]),
+        (["Arts &#38; Crafts, Sport", "a; b &lt;3"], [["Arts & Crafts, Sport"], ["a", "b <3"]]),
+        (["- art\n- rock-pop\n", "• music\n•food", "* a\n*b", "1. FC Köln"],
+         [["art", "rock-pop"], ["music", "food"], ["a", "*b"], ["1. FC Köln"]]),
+    ],
+)  # fmt: skip
+def test_interests_have_no_bullets_and_the_end_of_an_entity_separates_none(cells, labels):
+    values, wrong = lists(pa.chunked_array([cells]), Path("users.csv"), "interests")
+    assert values.to_pylist() == labels and not wrong.drop_null()
+    names, _ = lists(pa.chunked_array([["- a&amp;b.png"]]), Path("posts.csv"), "more_images")
+    assert names.to_pylist() == [["- a&amp", "b.png"]]  # of files nothing is known but their names

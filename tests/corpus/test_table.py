@@ -373,3 +373,15 @@ def test_a_list_of_pictures_in_json_is_the_post_s_pictures(csv_file):
 def test_names_of_columns_have_nothing_unseen_around_them(csv_file):
     rows, _ = read(csv_file("\ufeff\ufeffpost_id, user_id\u00a0,\u200btext,image\na,u,x,\n"))
     assert [row["text"] for row in rows.values()] == ["x"]
+
+
+@pytest.mark.parametrize("name", ["Created_At", "createdAt", "created at", "CREATED-AT"])
+def test_a_column_that_is_not_read_for_how_its_name_is_written_is_told(csv_file, caplog, name):
+    as_json = json.dumps({"post_id": "a", "user_id": "u", "text": "x", "image": "", name: "2024-05-01"})
+    for path in (csv_file(f"post_id,user_id,text,image,{name}\na,u,x,,2024-05-01\n"), csv_file(as_json, "p.jsonl")):
+        caplog.clear()
+        rows, _ = read(path)
+        assert rows and all(row["created_at"] is None for row in rows.values())
+        assert caplog.messages == [f"{path}: the column {name} is not read: call it created_at"]
+    read(csv_file(f"{HEADER},{name},likeness\na,u,x,,2024-05-01,,\n"))
+    assert len(caplog.messages) == 1

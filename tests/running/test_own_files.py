@@ -1,5 +1,7 @@
 """Files of one's own that are not there are told of, with what helps."""
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,21 @@ def test_in_the_copy_of_an_experiment_the_message_says_why_they_are_missing(
     with pytest.raises(UserError, match=r"corpus\.posts is 'data/own/posts\.csv'") as error:
         own_files.check(changed)
     assert ("whole paths (-S corpus.posts=/home/…)" in str(error.value)) == told
+
+
+@pytest.mark.parametrize(
+    ("posts", "hint"),
+    [
+        ("https://example.org/posts.csv", "download the file"),
+        ("*.csv", r"one behind the other \(cat\), or set corpus\.source to export"),
+        ("~/posts.csv", "Write the path in full"),
+        ("pipe", "a pipe or a device, which cannot be read twice; expected the file of a table"),
+        (".", "a folder; expected the file of a table"),
+    ],
+)
+def test_what_is_no_file_of_a_table_is_told_with_what_to_do_and_not_waited_for(posts, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    corpus = validate(ROOT / "params.yaml").corpus.model_copy(update={"source": "table", "posts": posts})
+    with pytest.raises(UserError, match=rf"corpus\.posts is {re.escape(repr(posts))}, .*{hint}"):
+        own_files.check(corpus)

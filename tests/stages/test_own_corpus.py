@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -145,6 +147,10 @@ def test_a_table_of_users_that_cannot_be_read_is_told_before_any_picture_is_deco
     monkeypatch.setattr("pipeline.corpus.importing.intake", lambda *_, **__: pytest.fail("decoded"))
     with pytest.raises(UserError, match=r"users\.csv: no column interests; .* all interests of a person, as a list"):
         imported()
+    numbers = {"user_id": ["u0"], "interests": [[1.5]]}
+    pq.write_table(pa.table(numbers), "users.parquet")
+    with pytest.raises(UserError, match=r"users\.parquet: column interests is of the type list<.*double>"):
+        imported(users="users.parquet")
 
 
 def test_users_need_no_column_of_brands_and_truth_may_be_in_the_language_of_the_spreadsheet(project):

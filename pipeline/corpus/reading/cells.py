@@ -11,9 +11,9 @@ without loss it is refused.
   would be one; in texts too (`pipeline.common.nothing`). `#NAME?` and its like are what a spreadsheet left of a value
   that it took for a formula: refused, in ids and texts.
 - texts: UTF-8; bytes that Python wrote as text, `b'…'`, are decoded where all of a column are such.
-- lists: of a column of lists; or text, as JSON, as Python and numpy write lists, as Postgres does, {a,b}; else
-  on lines of its own each, or separated by `;`, or, where no cell has one, by `|`, or else by commas, these also as
-  Chinese and Japanese have them.
+- lists: of a column of lists; or text, as JSON, as Python, numpy and R write lists, as Postgres does, {a,b}; else
+  on lines of its own each, with or without bullets, or separated by `;`, or, where no cell has one, by `|`, or else by
+  commas, these also as Chinese, Japanese and Arabic have them. The `;` of `&amp;` separates no interests.
   Lists of other things than names, and lists that were cut off, are refused.
 - times: ISO 8601; Unix time in s, ms, µs or ns, told apart by its size; 20240501100000; RFC 2822; as Twitter and
   JavaScript write it; otherwise with the year first, or the month in English letters, as `pipeline.common.times` has
@@ -25,6 +25,7 @@ without loss it is refused.
 import ast
 import contextlib
 import csv
+import html
 import json
 import re
 import uuid
@@ -63,8 +64,10 @@ _TOO_NARROW = r"^#{3,}$"
 _SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE]\+\d+$|^[+-]?\d+[.,]\d+[eE]\d+$|^\d{16,}\.0*$"
 _BYTES = re.compile(r"""b'.*'|b".*\"""", re.DOTALL)
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
-_CALLED = re.compile(r"(?:set|frozenset|array|list|tuple)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
-_SEPARATORS = ("\n", ";；", "|", ",，、")
+_CALLED = re.compile(r"(?:set|frozenset|array|list|tuple|c)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
+_SEPARATORS = ("\n", ";；؛", "|", ",，、،")
+_BULLET = re.compile(r"^\s*(?:[•‣◦▪]\s*|[-–*·]\s+)", re.MULTILINE)
+_ENTITY = re.compile(r"&(?:#\w+|[A-Za-z]+);")
 _TRUTH = {
     **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "", "nan", "none", "null", "na"), False),
@@ -141,7 +144,8 @@ def lists(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
         kept = [None if value is None else [part for part in value if part] for value in column.to_pylist()]
         return _chunked(kept, pa.list_(pa.string())), _nothing_wrong(column)
     text, wrong = texts(column, path, name)
-    found = split_lists(text.to_pylist())
+    held = text.to_pylist()
+    found = split_lists([_labels(value) for value in held] if name == "interests" else held)
     bad = _chunked(
         [
             f"{NOT_TEXT}: {name} is {names[:80]!r}, no list of names" if isinstance(names, str) else None
@@ -154,14 +158,15 @@ def lists(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
 
 def split_lists(values: Sequence[str | None]) -> list[list[str] | str | None]:
     """Texts as the names they list; the text itself where it is a list, but none of names, or was cut off."""
-    plain = [value for value in values if value and value.strip() and value.strip()[0] not in "[({"]
+    listed = [value.strip() for value in values if value and value.strip()]
+    plain = [value for value in listed if value[0] not in "[({" and not _CALLED.fullmatch(value)]
     separators = next((some for some in _SEPARATORS if any(set(some) & set(value) for value in plain)), ",")
     return [None if value is None or not value.strip() else _names(value.strip(), separators) for value in values]
 
 
 def _names(text: str, separators: str) -> list[str] | str:
-    if called := _CALLED.fullmatch(text):  # as Python prints sets and numpy arrays
-        text = called[1] or "[]"
+    if called := _CALLED.fullmatch(text):  # as Python prints sets and numpy arrays, and R vectors
+        text = called[1] if called[1][:1] in ("[", "(", "{") else f"[{called[1]}]"
     if text[0] + text[-1] not in ("[]", "()", "{}"):
         if text[:2] in ('["', "['", "[{", '{"', "{'", "[["):
             return text
@@ -181,6 +186,11 @@ def _names(text: str, separators: str) -> list[str] | str:
         return text
     named = [value for value in found if value is not None and value != "nan"]
     return [name for value in named if (name := str(value).strip())]
+
+
+def _labels(text: str | None) -> str | None:
+    """A cell of interests with entities of HTML resolved, lest their `;` separate, and without bullets before lines."""
+    return text and _BULLET.sub("", _ENTITY.sub(lambda found: html.unescape(found[0]), text))
 
 
 def is_names(kind: pa.DataType) -> bool:

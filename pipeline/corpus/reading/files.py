@@ -5,6 +5,7 @@ are counted as a spreadsheet counts them, a CSV's header being row 1; blank line
 row is a line (of a list, an element).
 """
 
+import logging
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,7 @@ BATCH = 1 << 16
 PIECE_BYTES = 64 << 20
 """Bytes of text of a piece, or of one row: what checks a piece holds it some times over."""
 UNREADABLE = "unreadable row"
+log = logging.getLogger("import_corpus")
 _ARCHIVES = (".tar", *(f".tar{packed}" for packed in packing.PACKED), ".tgz", ".7z", ".rar")
 
 Pieces = Iterator[tuple[pa.Table, pa.Table]]
@@ -73,6 +75,12 @@ def _check_columns(path: Path, needed: Sequence[str], optional: Sequence[str], f
             what = f"no column {name}" if name not in found else f"several columns {name}"
             told = ", ".join(found)[:300] or "none"
             raise UserError(f"{path}: {what}; columns found: {told}.{_to_do(name, found)}")
+        if name not in found and (alike := [one for one in found if _letters(one) == _letters(name)]):
+            log.warning("%s: the column %s is not read: call it %s", path, alike[0], name)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 def _to_do(name: str, found: Sequence[str]) -> str:
@@ -336,7 +344,7 @@ def _read_json(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pi
         raise UserError(
             f"{path}: no row is an object of JSON, one a line, as `jq -c` writes them, or in one list; {why}."
         )
-    _check_columns(path, needed, (), list(keys))
+    _check_columns(path, needed, optional, list(keys))
 
 
 def _pieces(rows: Iterator[object]) -> Iterator[list[tuple[int, object]]]:

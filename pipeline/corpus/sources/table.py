@@ -96,8 +96,9 @@ class TableCorpus:
 
     def check_users(self) -> None:
         """Read the table of users, if any, before pictures are: raises UserError where it cannot be."""
-        for _ in files.read(self._users, USER, OF_USER) if self._users else ():
-            pass
+        if self._users:
+            for rows, _ in files.read(self._users, USER, OF_USER):
+                _described(rows, self._users)
 
     def opened_pictures(self) -> AbstractContextManager[Pictures]:
         """The folder or zip of pictures, or none."""
