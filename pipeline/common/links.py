@@ -32,7 +32,7 @@ _REST = rf"(?:[!-~\u00c0-\u024f\u0300-\u036f…]|(?<=[!-/:-@\[-`{{-~]){_OTHER}+)
 """The rest of a link: ASCII, Latin letters and the mark of a cut; behind a sign, letters of other scripts."""
 
 LINK = re.compile(
-    rf"(?:https?|ftp):/*{_REST}|www\.{_REST}"
+    rf"(?:h(?:tt|xx)ps?|ftp):/*{_REST}|www\.{_REST}"
     rf"|(?<![{_LATIN}.+-])[{_LATIN}.+-]{{1,64}}@[{_LATIN}-]+(?:\.[{_LATIN}-]+)+"
     rf"|(?<![\w.+-]){_OTHER}{{1,64}}@[\w-]+(?:\.[\w-]+)+"
     rf"|{_HOST}\.[a-z]{{2,24}}/{_REST}"  # pic.twitter.com/abc, bit.ly/abc

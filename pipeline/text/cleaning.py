@@ -73,8 +73,8 @@ CLEANED = Table(
 
 # Posts that are in Python objects at one time.
 SLICE = 20_000
-# What of ASCII alone can be markup, an entity or a cut link.
-BROKEN = r"[<&]|\.\.\.|(?i:htt)[\s\v\x1c-\x1f]*$"
+# What of ASCII alone can be markup, an entity, an escape or a cut link.
+BROKEN = r"[<&\\]|\.\.\.|(?i:htt)[\s\v\x1c-\x1f]*$"
 # A longer stretch is hardly met again: it is worked out anew, so that the memory of the lookup stays bounded.
 LONGEST_KEPT = 40
 
@@ -94,6 +94,9 @@ GERSHAYIM = re.compile('(?<=[א-ת])["״“”„](?=[א-ת])')
 """The sign within a Hebrew abbreviation."""
 GENDERED = re.compile(r"(?<=[^\W\d_])[*:_](?=innen(?![^\W_]))")
 """The sign before the ending of a German word for people of any gender (Ärzt*innen)."""
+DRAWN_OVER = re.compile("[\u0305\u0332-\u0338\u033f\u0489]|[\u0300-\u036f]{4}")
+"""Marks that are ornament: letters struck out or underlined, and marks piled upon each other."""
+MARKS = re.compile("[\u0300-\u036f\u0489]+")
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 APOSTROPHES = str.maketrans("’‘ʼ＇`´׳", "'" * 7)
 # What is left of a stretch are letters, marks and digits, with ' and _ inside words and # before them.
@@ -287,7 +290,7 @@ def _stretch(part: str) -> Stretch:
     if part.isascii():
         part = EMOTICON.sub(" ", part).translate(ASCII_KEPT)
     else:
-        part = EMOTICON.sub(" ", KEYCAP.sub(" ", GERSHAYIM.sub("'", part)))
+        part = EMOTICON.sub(" ", KEYCAP.sub(" ", GERSHAYIM.sub("'", _not_drawn_over(part))))
         # Symbols go before NFKC, which would spell some of them out (™ becomes TM); links once more after it, as it
         # gives their ordinary form to those in full-width letters.
         part = unicodedata.normalize("NFKC", "".join(map(_without_symbols, part)))
@@ -319,6 +322,10 @@ def _stretch(part: str) -> Stretch:
 
 
 _kept = lru_cache(maxsize=1 << 18)(_stretch)
+
+
+def _not_drawn_over(part: str) -> str:
+    return MARKS.sub("", part) if DRAWN_OVER.search(part) else part
 
 
 def _without_symbols(character: str) -> str:

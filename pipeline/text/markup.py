@@ -3,7 +3,8 @@
 Some platforms give a post as HTML (Mastodon, WordPress, Tumblr), some exports escape it once more. A text is HTML where
 a tag of HTML stands in it as the standard writes one; where it came escaped, only a pair of tags is, since people write
 <b> when they mean it. Elements that begin a line part words; others do not: #<span>bridge</span> is a hashtag. Scripts,
-styles and comments are not shown.
+styles and comments are not shown. Where a text has backslashes of JSON alone, a program escaped it once more. What
+Slack and Discord write as <#C02ABCDEF9|general> is a name, of an emoji or an address too; an address's label stays.
 """
 
 import html
@@ -27,11 +28,23 @@ TAG = re.compile(rf"{OPENED}|{CLOSED}|<[a-z]+\s[^<>]{{0,2000}}=[^<>]{{0,2000}}$|
 HIDDEN = ("script", "style", "head", "template")
 PARTS = re.compile(_BLOCK, re.IGNORECASE)
 
+# Of JSON, and what is none of it: so a text with a path of Windows or with LaTeX is mostly left alone.
+ESCAPED = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\[nrt]")
+NO_ESCAPE = re.compile(r"\\(?!u[0-9a-fA-F]{4}|[nrt\"/\\])")
+CHAT = re.compile(
+    r"<(?:[@#][!&]?|a?:\w{2,32}:)(?:[A-Z][A-Z0-9]{8,14}|\d{15,22})(?:\|[^<>]{0,80})?>"
+    r"|<https?:[^\s<>|]{1,2000}\|(?=[^<>]{1,2000}>)"
+)
+
 
 def shown(text: str) -> str:
     """The text that is shown: HTML as its text, entities resolved (twice, where they were escaped twice), and double
     encoding undone.
     """
+    if "\\" in text and not NO_ESCAPE.search(text):
+        text = ESCAPED.sub(lambda found: _letters(found[1]) if found[1] else " ", text)
+    if "<" in text:
+        text = CHAT.sub(" ", text)
     if "<" in text and TAG.search(text):
         text = _without_tags(text)
     for _ in range(2):
@@ -41,6 +54,11 @@ def shown(text: str) -> str:
                 text = _without_tags(text)
     # ftfy looks at nothing that does not look broken, but takes ten times as long to say so.
     return ftfy.fix_encoding(text) if not text.isascii() and is_bad(text) else text
+
+
+def _letters(escaped: str) -> str:
+    """What stands for letters in JSON; half of an emoji is none."""
+    return bytes.fromhex(escaped.replace("\\u", "")).decode("utf-16-be", "ignore")
 
 
 def _has_pair(text: str) -> bool:

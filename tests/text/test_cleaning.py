@@ -50,6 +50,12 @@ AWKWARD = [
     ('a <a href="https://x.org" rel="tag">link</a> cut <a href="https://x', "link cut"),
     ("&lt;p&gt;Tom &amp;amp; &lt;i&gt;Jerry&lt;/i&gt;&lt;/p&gt;", "tom jerry"),
     ("Tom &amp Jerry &hellip; R&D 1<2 &am…", "tom jerry d 1 2"),
+    # escaped once more by a program, and what is no such text; as Slack and Discord write names
+    ("caf\\u00e9\\nsea \\ud83d\\ude00\\ud83d cut\\r\\nbay", "café sea cut bay"),
+    ("C:\\Docs\\new alpha\\u00e9 \\o/", "c docs new alpha u00e9 o"),
+    ("<@U02ABCDEF9> sea <#C02ABCDEF9|general> <https://x.org/a|blue sky> a <b|c>", "sea blue sky b c"),
+    ("<@!123456789012345678> sea <:smile:123456789012345678> <#winter>", "sea winter"),
+    ("hxxps://bad.example.com/a[.]b sea", "sea"),
     # emoji and emoticons
     ("love❤️you 👩‍👩‍👧‍👦 👍🏽 🇫🇷", "love"),
     ("call 1️⃣ now ™ © ℹ️ Ⓜ️", "call now m"),
@@ -76,6 +82,11 @@ AWKWARD = [
     ("Café cafe\u0301 NIÑOS Straße", "café café niños straße"),
     ("𝓗𝓮𝓵𝓵𝓸 ⓗⓔⓛⓛⓞ Ｗｏｒｌｄ ﬁne m²", "hello hello world fine m2"),
     ("wo\u00adrd zero\u200bwidth \ufeffbom", "word zero width bom"),
+    (
+        "s\u0336e\u0336a\u0336 b\u0332l\u0332\xfc\u0332e\u0332 z\u0337\u0321a\u0300\u0301\u0302\u0303lgo",
+        "sea blüe zalgo",
+    ),
+    ("\u1f84 \u03b1\u0313\u0301\u0345 e\u0323\u0301", "ᾄ ᾄ ẹ\u0301"),  # three marks in Greek, two in Yoruba
     # broken text
     ("cafÃ© naÃ¯ve donâ€™t", "café naïve"),
     ("fish &amp;amp; chips &lt;b&gt; &#39;tis &nbsp;x&copy; AT&T", "fish chips b tis x t"),
