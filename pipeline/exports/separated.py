@@ -11,11 +11,20 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import IO, Any, NamedTuple
 
-from pipeline.common.separated import AROUND, LOOKED_AT, NO_NAME, SEPARATORS
+from pipeline.common.separated import (
+    AROUND,
+    LOOKED_AT,
+    NO_NAME,
+    SEPARATORS,
+    TOLD,
+    fit,
+    quotes_are_letters,
+    quoting,
+    widened,
+)
 
 HEAD = 1 << 16
 """Bytes in which the header is looked for."""
-_SEP = re.compile(r'"?sep=(.)"?\r?\n')
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
@@ -38,27 +47,34 @@ class Layout(NamedTuple):
 def layout(head: bytes, fits: Callable[[list[str]], bool]) -> Layout:
     """The layout of a table that begins with `head`: its header is the first row that `fits`, else the first row."""
     lines = io.StringIO(head[:HEAD].decode("utf-8-sig", "replace"), newline="").readlines()
-    told = _SEP.fullmatch(lines[0]) if lines else None
-    backslashes = b'\\"' in head and _wrong(lines, True) < _wrong(lines, False)
+    told = TOLD.fullmatch(lines[0]) if lines else None
     marks = told[1] if told and told[1] in SEPARATORS else SEPARATORS
-    found = [one for mark in marks if (one := _headed(lines, mark, backslashes, fits))]
+    found = [one for mark in marks if (one := _headed(lines, mark, len(head) >= HEAD, fits))]
     if found:
         return min(found, key=lambda one: one.rows)
     top = lines[0] if lines else ""
     mark = delimiter(top)
-    return Layout(header_of(top, mark), mark, backslashes=backslashes, returns=top.endswith("\r"))
+    return Layout(header_of(top, mark), mark, returns=top.endswith("\r"))
 
 
-def _headed(lines: list[str], mark: str, backslashes: bool, fits: Callable[[list[str]], bool]) -> Layout | None:
-    """The layout by the first of some rows that `fits`, were this what separates; None where none does."""
-    reader = csv.reader(_unescaped(lines) if backslashes else lines, delimiter=mark)
+def _headed(lines: list[str], mark: str, cut: bool, fits: Callable[[list[str]], bool]) -> Layout | None:
+    """The layout by the first of some rows that `fits`, were this what separates; None where none does.
+
+    `cut`: there is more of the table than these lines.
+    """
+    reader = csv.reader(lines, delimiter=mark)
     for number, row in enumerate(islice(reader, LOOKED_AT), start=1):
         header = [name.strip(AROUND) for name in row]
         if fits(header):
             end = reader.line_num
-            quotes = mark != "\t" or not _loose(lines[end:], len(row) - 1)
-            header = _apart(_widened(header, lines[end - 1], list(islice(reader, LOOKED_AT))))
-            return Layout(header, mark, end, number, quotes, backslashes, lines[end - 1].endswith("\r"))
+            below = [one for one in islice(reader, LOOKED_AT) if one]
+            header = widened(header, lines[end - 1].startswith('"'), below[:-1] or below)
+            whole = lines[end:-1] if cut else lines[end:]
+            plain = fit(whole, mark, len(header), cut=cut)
+            backslashes = fit(_unescaped(whole), mark, len(header), cut=cut).wrong < plain.wrong
+            letters = mark == "\t" and not backslashes
+            letters = letters and quotes_are_letters(plain, fit(whole, mark, len(header), quotes=False))
+            return Layout(_apart(header), mark, end, number, not letters, backslashes, lines[end - 1].endswith("\r"))
     return None
 
 
@@ -72,36 +88,6 @@ def headless(head: bytes, header: list[str], quotes: bool) -> Layout:
 def _apart(header: list[str]) -> list[str]:
     """The columns, of which a later one of the same name has its number behind it."""
     return [name if name not in header[:at] else f"{name}.{at + 1}" for at, name in enumerate(header)]
-
-
-def _loose(lines: list[str], tabs: int) -> bool:
-    """Whether quotes are letters, as databases write them: each line is a row, which by quotes would hang together."""
-    whole = lines[:-1] or lines  # the last may be cut
-    if any(line.count("\t") != tabs for line in whole):
-        return False
-    try:
-        return sum(1 for _ in csv.reader(whole, delimiter="\t")) < len(whole)
-    except csv.Error:
-        return True
-
-
-def _widened(header: list[str], line: str, below: list[list[str]]) -> list[str]:
-    """The header with a column more, where all rows below have one more; but for the last, which may be cut."""
-    rows = [row for row in below[:-1] or below if row]
-    if not rows or any(len(row) != len(header) + 1 for row in rows):
-        return header
-    if line.startswith('"') and all(row[0].isdigit() for row in rows):
-        return [NO_NAME, *header]
-    return header if any(row[-1].strip() for row in rows) else [*header, NO_NAME]
-
-
-def _wrong(lines: list[str], backslashes: bool) -> int:
-    """Rows that have not as many cells as the first, the last aside, which may be cut."""
-    try:
-        rows = list(csv.reader(_unescaped(lines) if backslashes else lines, delimiter=delimiter(lines[0]), strict=True))
-    except csv.Error:
-        return len(lines)
-    return sum(len(row) != len(rows[0]) for row in rows[:-1] if row)
 
 
 def _unescaped(lines: Iterable[str]) -> Iterator[str]:
@@ -138,7 +124,7 @@ def table(stream: IO[bytes], how: Layout | None = None) -> Iterator[tuple[int, A
         lines = text if how.returns else _joined(text)
         rows = csv.reader(_unescaped(lines) if how.backslashes else lines, delimiter=how.mark)
     else:
-        rows = csv.reader((line.rstrip("\r\n") for line in text), delimiter=how.mark, quoting=csv.QUOTE_NONE)
+        rows = csv.reader((line.rstrip("\r\n") for line in text), delimiter=how.mark, quoting=quoting(how.quotes))
     for number, row in enumerate(rows, start=how.rows + 1):
         if row and not is_text("".join(row)):
             yield number, ValueError("not UTF-8; save the file as UTF-8")

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.corpus.reading.files import read
 from pipeline.exports.columns import Mapped
-from pipeline.exports.separated import layout, table
+from pipeline.exports.separated import HEAD, layout, table
 from pipeline.running.errors import UserError
 from tests.exports.test_parts import run
 
@@ -258,6 +259,36 @@ def test_nan_of_python_is_none_and_a_time_that_may_be_two_says_which_are_read(tm
     assert [post["post_id"] for post in posts] == ["1"]
     assert [row["reason"] for row in rejected] == ["author unknown", "no text and no picture", "unreadable row"]
     assert "ISO 8601 and Unix time are, and figures alone with the year first" in rejected[-1]["detail"]
+
+
+BY_BOTH = {
+    "one row is shorter, where all others have a cell more": f"{HEADER}\n" + "".join(
+        f"{row},\n" for row in ROWS) + "odd\n5,words 5,7,2020-09-13T12:26:40Z,\n",
+    "names of rows with blanks, and a row that is longer": '"' + HEADER.replace(",", '","') + '"\n'
+    + "".join(f'" {n} ",{row}\n' for n, row in enumerate(ROWS)) + '"9",9,words,"7",2020-09-13T12:26:40Z,,\n',
+    "letters behind a quote": HEADER.replace(",", "\t") + "\n" + "".join(
+        f'{n}\t"words" {n}\t7\t2020-09-13T12:26:40Z\n' for n in range(1, 5)),
+    "lines in cells between tabs": HEADER.replace(",", "\t") + "\n" + "".join(
+        f'{n}\t"words\n{n}"\t7\t2020-09-13T12:26:40Z\n' for n in range(1, 5)),
+    "backslashes below a title": f'A title,,,\n{HEADER}\n1,"say \\"hi\\", you",7,2020-09-13\n'
+    '2,"C:\\\\new",7,2020-09-13\n',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", BY_BOTH.values(), ids=BY_BOTH)
+def test_a_table_is_read_alike_whether_it_is_one_s_own_or_an_export(tmp_path, data):
+    found, left = texts(tmp_path, data)
+    own = list(read(tmp_path / "p.csv", HEADER.split(","), ()))
+    assert [cell.decode() for rows, _ in own for cell in rows["text"].to_pylist()] == found
+    assert len(found) >= 2 and sum(refused.num_rows for _, refused in own) == len(left)
+
+
+def test_a_cell_that_goes_on_behind_what_is_looked_at_keeps_its_quotes():
+    whole = "id\tauthor_id\tcreated_at\ttext\n" + "1\t7\t2020-09-13\twords\n" * 2000
+    long = '2\t7\t2020-09-13\t"' + "a\n" * 30
+    for seen in range(1, len(long)):
+        head = whole[:-1].ljust(HEAD - seen - 1, "x") + "\n" + long[:seen]
+        assert layout(head.encode(), lambda names: "author_id" in names).quotes, seen
 
 
 @pytest.mark.parametrize("end", ["", ","])

@@ -10,15 +10,25 @@ import codecs
 import contextlib
 import csv
 import io
-import itertools
 import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pipeline.common.separated import AROUND, LOOKED_AT, NO_NAME, SEPARATORS
+from pipeline.common.separated import (
+    AROUND,
+    LOOKED_AT,
+    NO_NAME,
+    SEPARATORS,
+    TOLD,
+    Fit,
+    fit,
+    quotes_are_letters,
+    quoting,
+    widened,
+)
 from pipeline.corpus.reading import packing
 from pipeline.corpus.reading.packing import Told
 from pipeline.running.errors import UserError
@@ -115,10 +125,10 @@ def dialect_of(path: Path, needed: Sequence[str]) -> Dialect:
     with Csv(path, False, 0) as stream:
         marked = stream.read(1 << 16)
         first = marked.removeprefix(codecs.BOM_UTF8)
-    skipped, told = 0, re.match(rb'"?sep=(.)"?\r?\n', first)
+    skipped, told = 0, TOLD.match(first.decode("latin-1"))
     separators = SEPARATORS
-    if told and told[1].decode("latin-1") in SEPARATORS:
-        skipped, separators = told.end() + len(marked) - len(first), told[1].decode()
+    if told and told[1] in SEPARATORS:
+        skipped, separators = told.end() + len(marked) - len(first), told[1]
     about = _facts(path)
     # Bytes that are not UTF-8 may stand in rows, which are checked one by one, but not here.
     text = first[told.end() if skipped and told else 0 :].decode("utf-8", "surrogateescape")
@@ -141,26 +151,21 @@ def _quoted(path: Path, plain: Dialect, about: "_Facts", needed: Sequence[str], 
     """`plain`, or what fits better of how programs write quotes."""
     if about.escaped_quotes:
         escaped = replace(plain, backslashes=True)
-        wrong, _ = _wrong_rows(path, plain)
-        if wrong and _wrong_rows(path, escaped)[0] < wrong:
+        wrong = _fit(path, plain).wrong
+        if wrong and _fit(path, escaped).wrong < wrong:
             log.info("%s: quotes within quotes stand behind a backslash, as Spark and MySQL write them", path)
             return escaped
     if plain.separator == "\t":
         bare = _headed(text, "\t", needed, begin, quotes=False)
         bare = replace(bare, skipped=plain.skipped if bare.skipped <= begin else bare.skipped, escapes=about.escapes)
-        if not about.quotes or (set(needed) <= {*bare.header} and _is_better(path, bare, plain)):
+        if not about.quotes or (
+            set(needed) <= {*bare.header} and quotes_are_letters(_fit(path, plain), _fit(path, bare))
+        ):
             if about.quotes or about.escapes:
                 what = "quotes are letters" if about.quotes else "\\n and \\t are line ends and tabs"
                 log.info("%s: %s, as databases write them", path, what)
             return bare
     return plain
-
-
-def _is_better(path: Path, bare: Dialect, plain: Dialect) -> bool:
-    """Whether fewer rows are wrong without quotes; or none, though there are more of them: then no cell has lines."""
-    wrong, rows = _wrong_rows(path, bare)
-    wrong_quoted, rows_quoted = _wrong_rows(path, plain)
-    return wrong < wrong_quoted or (not wrong and rows > rows_quoted)
 
 
 def _headed(text: str, separator: str, needed: Sequence[str], begin: int, quotes: bool = True) -> Dialect:
@@ -169,7 +174,7 @@ def _headed(text: str, separator: str, needed: Sequence[str], begin: int, quotes
     The header is the first row that has all columns `needed`, below titles and comments; else the first row.
     """
     lines = io.StringIO(text, newline="").readlines()
-    reader = csv.reader(lines, delimiter=separator, quoting=_quoting(quotes))
+    reader = csv.reader(lines, delimiter=separator, quoting=quoting(quotes))
     rows: list[tuple[int, list[str]]] = []  # of each what lies before it, in lines
     with contextlib.suppress(csv.Error):
         before = 0
@@ -188,16 +193,8 @@ def _headed(text: str, separator: str, needed: Sequence[str], begin: int, quotes
     below = [row for _, row in rows[top + 1 :]]
     below = below[:-1] if len(below) > 1 and len(rows) < LOOKED_AT else below  # the last may be cut
     of_r = quotes and lines[before].startswith('"')
-    longer = [row for row in below if len(row) == len(header) + 1]
-    widened = 2 * len(longer) > len(below) and not any(len(row) == len(header) for row in below)
-    named = widened and all(row[0].strip().isdigit() for row in longer)
-    if named and of_r:  # R's names of rows, which have no header; without quotes it may be a comma within a text
-        header = [NO_NAME, *header]
-    elif widened and not any(row[-1].strip() for row in longer):  # a separator behind the last cell
-        header = [*header, NO_NAME]
-    else:
-        widened = False
-    return Dialect(header, separator, False, skipped, top + 1, widened, quotes, of_r)
+    written = widened(header, of_r, below)
+    return Dialect(written, separator, False, skipped, top + 1, len(written) > len(header), quotes, of_r)
 
 
 @dataclass
@@ -256,26 +253,10 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _wrong_rows(path: Path, dialect: Dialect) -> tuple[int, int]:
-    """Rows that are not of this dialect, with another number of cells, or letters between a quote and a separator; and
-    all rows.
-    """
-    csv.field_size_limit(2**31 - 1)
-    wrong = 0
+def _fit(path: Path, dialect: Dialect) -> Fit:
+    """How all of a CSV fits a dialect."""
     with Csv(path, dialect.backslashes, dialect.skipped) as stream:
-        rows = csv.reader(_lines(stream), delimiter=dialect.separator, strict=True, quoting=_quoting(dialect.quotes))
-        for number in itertools.count():
-            try:
-                wrong += len(next(rows)) not in (0, len(dialect.written))
-            except csv.Error:
-                wrong += 1
-            except StopIteration:
-                return wrong, number
-    raise AssertionError
-
-
-def _quoting(quotes: bool) -> Literal[0, 3]:
-    return csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+        return fit(_lines(stream), dialect.separator, len(dialect.written), dialect.quotes)
 
 
 def _lines(stream: Csv) -> Iterator[str]:
