@@ -1,4 +1,6 @@
-"""What programs and platforms write where there is nothing; regular expressions of a whole value, for Arrow and Python.
+"""What programs and platforms write where there is nothing, and for true and false.
+
+For nothing there are regular expressions of a whole value, for Arrow and Python.
 
 The words None and null are no ids here: there are people called so. As a whole text they are what a program made of a
 value that was none, and say nothing in any case.
@@ -12,3 +14,7 @@ NOBODY = rf"^\s*({NAN}|{GONE})\s*$"
 """In the place of an id."""
 NO_TEXT = rf"^\s*({NAN}|{GONE}|None|null|NULL)\s*$"
 """In the place of a text."""
+
+TRUE = {*"true t yes y 1 1.0 wahr vrai verdadero verdadeiro vero waar prawda истина sant doğru".split()}
+FALSE = {*"false f no n 0 0.0 falsch faux falso onwaar fałsz ложь falskt yanlış".split()}
+"""In small letters; spreadsheets write words of the language that they are in."""

@@ -52,10 +52,10 @@ def _read(name: str, column: Column, path: Path) -> Column:
     if column.null_count == len(column):
         return _none(name, len(column))
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if name == "alt" and _is_list(kind):
+    if name == "alt" and cells.is_names(kind):
         return column.cast(DETAILS.schema.field(name).type)
     whole = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    if not (whole or _is_text(kind)):
+    if not (whole or cells.is_text(kind)):
         return _none(name, len(column))
     if name in ("likes", "replies"):
         if pa.types.is_floating(kind):
@@ -67,7 +67,7 @@ def _read(name: str, column: Column, path: Path) -> Column:
         return digits.cast(pa.int64())
     if name in ("reply_to", "answers"):
         return _not_blank(cells.ids(column, path, name)[0])
-    if not _is_text(kind):
+    if not cells.is_text(kind):
         return _none(name, len(column))
     text = _not_blank(cells.texts(column, path, name)[0])
     if name == "language":
@@ -75,15 +75,6 @@ def _read(name: str, column: Column, path: Path) -> Column:
     if name == "url":
         return _if(pc.and_(pc.match_substring_regex(text, _LINK), pc.less(pc.utf8_length(text), _LONGEST)), text)
     return _listed(text)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    return bool(any(test(kind) for test in tests))
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool((pa.types.is_list(kind) or pa.types.is_large_list(kind)) and pa.types.is_string(kind.value_type))
 
 
 def _if(right: Column, values: Column) -> Column:

@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.common.nothing import NAN
+from pipeline.common.nothing import FALSE, NAN, TRUE
 from pipeline.exports.posts import (
     ODD,
     ROUNDED,
@@ -47,8 +47,6 @@ _STILL = {"", "photo", "image", "picture", "graphimage", "1"}
 """What tools call the kind of a picture that is no video's."""
 _NONE = {"", "0", "False", "false", "FALSE"}
 """What says that there is nothing."""
-_TRUTH = ({"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"})
-"""How programs write true and false."""
 _NAN = re.compile(NAN)
 
 
@@ -297,7 +295,7 @@ def _is_one_of(found: str, wanted: list[str]) -> bool:
     """Whether a value is one of those; true is true, and false false, in whichever way they are written."""
     if found in wanted:
         return True
-    kind = next((kind for kind in _TRUTH if found.lower() in kind), None)
+    kind = next((kind for kind in (TRUE, FALSE) if found.lower() in kind), None)
     return kind is not None and any(one.lower() in kind for one in wanted)
 
 

@@ -36,6 +36,15 @@ def test_what_can_be_read_is_known_and_the_rest_is_none(name, written, known):
     assert read(**{name: written}) == {name: known}
 
 
+def test_texts_are_known_of_whatever_kind_of_arrow_s():
+    columns = {
+        "alt": pa.array([["a cat"]], pa.list_(pa.large_string())),
+        "language": pa.array(["en"], pa.string_view()),
+        "url": pa.array(["https://x.example/1"], pa.large_string()).dictionary_encode(),
+    }
+    assert read(**columns) == {"alt": [["a cat"]], "language": ["en"], "url": ["https://x.example/1"]}
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_table_tells_of_its_posts_and_odd_cells_cost_no_post(kind, tmp_path):
     text = {

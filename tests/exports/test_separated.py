@@ -244,9 +244,8 @@ def test_of_columns_of_one_name_the_first_counts(tmp_path):
 
 def test_true_is_true_however_it_is_written(tmp_path):
     head = "id,thread_id,body,author,author_id,timestamp,unix_timestamp,is_retweet,images,language_guess"
-    rows = [
-        f"{n},1,words,a,7,2020-09-13,1600000000,{said},,en" for n, said in enumerate(("no", "f", "TRUE", "t", "yes"))
-    ]
+    written = ("no", "FALSCH", "TRUE", "t", "VRAI")
+    rows = [f"{n},1,words,a,7,2020-09-13,1600000000,{said},,en" for n, said in enumerate(written)]
     (tmp_path / "p.csv").write_text("\n".join([head, *rows]))
     _, posts, _, rejected = run(tmp_path, tmp_path / "p.csv")
     assert [post["post_id"] for post in posts] == ["0", "1"] and [row["reason"] for row in rejected] == ["repost"] * 3

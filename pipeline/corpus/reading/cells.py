@@ -37,7 +37,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.common.nothing import NO_TEXT, NOBODY
+from pipeline.common.nothing import FALSE, NO_TEXT, NOBODY, TRUE
 from pipeline.common.times import LAST, NEVER, moment, of_number
 from pipeline.corpus.names import folded
 from pipeline.corpus.rounded import ROUNDED
@@ -68,15 +68,6 @@ _CALLED = re.compile(r"(?:set|frozenset|array|list|tuple|c)\((.*?)(?:,\s*dtype=\
 _SEPARATORS = ("\n", ";；؛", "|", ",，、،")
 _BULLET = re.compile(r"^\s*(?:[•‣◦▪]\s*|[-–*·]\s+)", re.MULTILINE)
 _ENTITY = re.compile(r"&(?:#\w+|[A-Za-z]+);")
-_TRUTH = {
-    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "", "nan", "none", "null", "na"), False),
-    # As spreadsheets write them in other languages.
-    **dict.fromkeys(
-        ("wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "истина", "sant", "doğru"), True
-    ),
-    **dict.fromkeys(("falsch", "faux", "falso", "onwaar", "fałsz", "ложь", "falskt", "yanlış"), False),
-}
 
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
 _DATE, _ZONE = r"^\d{4}-\d\d-\d\d$", r":.*(Z|[+-]\d\d(:?\d\d)?)$"
@@ -193,15 +184,21 @@ def _labels(text: str | None) -> str | None:
     return text and _BULLET.sub("", _ENTITY.sub(lambda found: html.unescape(found[0]), text))
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text, or bytes that may be some."""
+    return any(is_kind(kind) for is_kind in _TEXT_KINDS)
+
+
 def is_names(kind: pa.DataType) -> bool:
     """Whether a column of this type holds lists of text."""
     are_lists = (pa.types.is_list, pa.types.is_large_list)
-    return any(is_list(kind) for is_list in are_lists) and any(is_text(kind.value_type) for is_text in _TEXT_KINDS[:3])
+    return any(is_list(kind) for is_list in are_lists) and any(is_kind(kind.value_type) for is_kind in _TEXT_KINDS[:3])
 
 
 def truth(value: object) -> bool | None:
-    """True or false; None for anything else."""
-    return _TRUTH.get(str("" if value is None else value).strip().lower())
+    """True or false, which none is too; None for anything else."""
+    written = str("" if value is None else value).strip().lower()
+    return True if written in TRUE else False if written in FALSE | {"", "nan", "none", "null", "na"} else None
 
 
 def instants(column: pa.ChunkedArray, path: Path) -> Cells:
@@ -292,7 +289,7 @@ def _utf8(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
         column, kind = pa.chunked_array([pa.nulls(len(column))]), pa.null()  # as pandas has an empty column
     if pa.types.is_integer(kind) or pa.types.is_null(kind):
         return column.cast(pa.string()), _nothing_wrong(column)
-    if not any(is_kind(kind) for is_kind in _TEXT_KINDS):
+    if not is_text(kind):
         raise UserError(f"{path}: column {name} is of the type {kind}; expected text or whole numbers.")
     data = column.cast(pa.binary())
     try:
