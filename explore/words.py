@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.common.log_odds import log_odds
+from pipeline.evaluation.log_odds import log_odds
 from pipeline.space.library import Library
 
 MOST = 20

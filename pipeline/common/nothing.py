@@ -15,6 +15,12 @@ NOBODY = rf"^\s*({NAN}|{GONE})\s*$"
 NO_TEXT = rf"^\s*({NAN}|{GONE}|None|null|NULL)\s*$"
 """In the place of a text."""
 
-TRUE = {*"true t yes y 1 1.0 wahr vrai verdadero verdadeiro vero waar prawda истина sant doğru".split()}
-FALSE = {*"false f no n 0 0.0 falsch faux falso onwaar fałsz ложь falskt yanlış".split()}
+TRUE = {
+    "true", "t", "yes", "y", "1", "1.0",
+    "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "истина", "sant", "doğru",
+}  # fmt: skip
+FALSE = {
+    "false", "f", "no", "n", "0", "0.0",
+    "falsch", "faux", "falso", "onwaar", "fałsz", "ложь", "falskt", "yanlış",
+}  # fmt: skip
 """In small letters; spreadsheets write words of the language that they are in."""

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from sklearn.metrics import silhouette_score
 
 from pipeline.common.groups import image_groups
-from pipeline.common.log_odds import log_odds
+from pipeline.evaluation.log_odds import log_odds
 from pipeline.ranking.vectors import Vectors, unit
 from pipeline.space.search import nearest
 from pipeline.tables.evaluation import CLUSTER_IMAGES, CLUSTER_WORDS

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
+from pipeline.common.packed import DAMAGED
 from pipeline.common.separated import LOOKED_AT
 from pipeline.exports import columns
 from pipeline.exports.aside import Aside, arrow_rows
@@ -36,7 +37,7 @@ from pipeline.exports.platforms import (
 from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
 from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.separated import HEAD, headless, layout, table
-from pipeline.exports.sources import DAMAGED, Packed, Tree, records, unpacked
+from pipeline.exports.sources import Packed, Tree, records, unpacked
 from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
 
 log = logging.getLogger("convert_corpus")
@@ -198,7 +199,7 @@ def _of_tree(
 def _begins_as_table(tree: Tree, inner: str, mapped: columns.Mapped | None) -> bool:
     """Whether a text file, of which most are notes, holds lines of JSON or a table that is known."""
     with unpacked(tree.open(inner)) as stream:
-        head = stream.peek(HEAD)[:HEAD]  # type: ignore[attr-defined]
+        head = stream.peek(HEAD)[:HEAD]
     found = layout(head, lambda names: _fits(names, mapped))
     return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:2] in (b'{"', b"[{") or _fits(found.header, mapped)
 
@@ -206,7 +207,7 @@ def _begins_as_table(tree: Tree, inner: str, mapped: columns.Mapped | None) -> b
 def _chat(tree: Tree, inner: str, path: Path) -> Export | None:
     """A chat of WhatsApp and the media beside it; None where a text file is something else."""
     with unpacked(tree.open(inner)) as stream:
-        if not whatsapp.is_chat(stream.peek(whatsapp.BEGINNING)):  # type: ignore[attr-defined]
+        if not whatsapp.is_chat(stream.peek(whatsapp.BEGINNING)):
             return None
         data = stream.read()
     return Export(str(path), *whatsapp.chat(data, f"{path}/{inner}", tree, inner[: inner.rfind("/") + 1]))

@@ -4,25 +4,21 @@ A zip or folder is a `Tree`: names, and what each holds. JSON is read a line at 
 where it is one document; a line that is no JSON is told by its number, and the others are read.
 """
 
-import bz2
 import contextlib
-import gzip
 import io
 import json
-import lzma
 import re
 import zipfile
-import zlib
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
-import zstandard
 
-from pipeline.common import json_values
+from pipeline.common import json_values, packed
 from pipeline.common.left_behind import LEFT_BEHIND
+from pipeline.common.packed import DAMAGED
 from pipeline.running.errors import UserError
 
 LARGEST = 2 << 30
@@ -80,27 +76,13 @@ class Tree:
         return f"{self.path}!/{name.lstrip('./')}"
 
 
-def unpacked(stream: IO[bytes]) -> IO[bytes]:
-    """A stream without its compression, known by its first bytes: gzip, bzip2, xz, zstd with a long window."""
-    head = io.BufferedReader(stream, 1 << 20)  # type: ignore[type-var]
-    magic = head.peek(8)[:6]
-    if magic[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=head)  # type: ignore[return-value]
-    if magic[:3] == b"BZh":
-        return bz2.BZ2File(head)  # type: ignore[return-value]
-    if magic == b"\xfd7zXZ\0":
-        return lzma.LZMAFile(head)  # type: ignore[return-value]
-    if magic[:2] in (b"\xff\xfe", b"\xfe\xff") and magic[:4] != b"\xff\xff\xff\xff":  # as PowerShell writes with >
-        return io.BytesIO(head.read().decode("utf-16", "replace").encode())
-    if magic[:4] == b"\x28\xb5\x2f\xfd":
-        # Dumps of Reddit use windows of up to 2 GB, which readers refuse unless told.
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(head, read_across_frames=True)
-        return io.BufferedReader(reader, 1 << 20)
-    return head
-
-
-DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, zstandard.ZstdError)
-"""What reading a packed file that was cut off or damaged raises."""
+def unpacked(stream: IO[bytes]) -> io.BufferedReader:
+    """A stream without its packing, and as UTF-8 where it is UTF-16, as PowerShell writes with >. It can be peeked."""
+    found = packed.unpacked(stream)
+    magic = found.peek(4)[:4]
+    if magic[:2] in (b"\xff\xfe", b"\xfe\xff") and magic != b"\xff\xff\xff\xff":
+        return io.BufferedReader(io.BytesIO(found.read().decode("utf-16", "replace").encode()))
+    return found
 
 
 class Packed(io.RawIOBase):

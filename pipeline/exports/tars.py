@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.common.left_behind import LEFT_BEHIND
+from pipeline.common.packed import DAMAGED
 from pipeline.exports.resolving import ENDINGS
-from pipeline.exports.sources import DAMAGED, LARGEST, Tree, unpacked
+from pipeline.exports.sources import LARGEST, Tree, unpacked
 from pipeline.running.errors import UserError
 
 _PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")

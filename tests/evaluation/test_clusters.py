@@ -2,7 +2,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.common.log_odds import log_odds
 from pipeline.evaluation.clusters import (
     cluster,
     clusters_of,
@@ -14,6 +13,7 @@ from pipeline.evaluation.clusters import (
     silhouette,
     top_words,
 )
+from pipeline.evaluation.log_odds import log_odds
 from pipeline.ranking.vectors import Vectors
 
 

@@ -310,12 +310,13 @@ def test_tables_called_text_are_read_beside_notes_and_what_is_hidden_is_not(tmp_
         "posts.txt": TABLE.replace(",", "\t"),
         "lines.txt": TWEET % 9,
         "notes.txt": "[to do] ask ann, and bob",
+        "of windows.txt": "more notes".encode("utf-16"),
         ".ipynb_checkpoints/old.jsonl": TWEET % 10,
     }
     (tmp_path / "f").mkdir()
     for name, text in files.items():
         (tmp_path / "f" / name).parent.mkdir(exist_ok=True)
-        (tmp_path / "f" / name).write_text(text)
+        (tmp_path / "f" / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     for place in (tmp_path / "f", zipped(tmp_path / "p.zip", **files)):
         _, posts, _, rejected = run(tmp_path, place)
         assert sorted(post["post_id"] for post in posts) == ["1", "2", "3", "4", "9"] and not rejected

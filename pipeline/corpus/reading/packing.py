@@ -5,19 +5,15 @@ tell, since browsers unpack on the way and leave the name. A zip is read where o
 are known by their mark, or by the zero bytes that every letter of a header has there.
 """
 
-import bz2
 import codecs
-import gzip
 import io
-import lzma
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any
 
-import zstandard
-
+from pipeline.common import packed
 from pipeline.common.left_behind import LEFT_BEHIND
+from pipeline.common.packed import DAMAGED
 from pipeline.running.errors import UserError
 
 PACKED = (".gz", ".bz2", ".xz", ".zst")
@@ -26,8 +22,6 @@ TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json")
 BLOCK = 16 << 20
 """Bytes read at once; of a CSV also the length of the longest row."""
 _ZIP = b"PK\3\4"
-_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile)
-_PACKERS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 _ENCODINGS = (
     *((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be")),
     *((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")),
@@ -102,22 +96,9 @@ def unpacked(path: Path) -> IO[bytes]:
     if what := other(path):
         raise UserError(f"{path} is {what}.")
     if first.startswith(_ZIP):
-        packed = _opened_zip(path)
-        return packed.open(_table_in(packed, path))
-    kind = next((ending for magic, ending in _PACKERS.items() if first.startswith(magic)), "")
-    if kind == ".gz":
-        return gzip.open(path)  # type: ignore[return-value]
-    if kind == ".bz2":
-        return bz2.open(path)
-    if kind == ".xz":
-        return lzma.open(path)
-    stream = path.open("rb")
-    if kind == ".zst":  # of any window: dumps of forums have the largest
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(
-            stream, read_across_frames=True, closefd=True
-        )
-        return io.BufferedReader(reader)  # type: ignore[arg-type]
-    return stream
+        zipped = _opened_zip(path)
+        return zipped.open(_table_in(zipped, path))
+    return packed.unpacked(path.open("rb"))
 
 
 class Told(io.RawIOBase):
@@ -134,7 +115,7 @@ class Told(io.RawIOBase):
     def _taken(self, size: int) -> bytes:
         try:
             return self._stream.read(size)
-        except _DAMAGE as error:
+        except DAMAGED as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise UserError(f"{self._path} cannot be unpacked: {error}") from None
