@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pyarrow as pa
 
+from pipeline.running.utf8 import entry
 from pipeline.space.space import Space
 
 POSTS = ("A red rose in the garden", "Tulips, and a bee on every flower", "The first petals of spring")
@@ -22,6 +23,11 @@ def like(space: Space, posts: list[str], top: int = 5) -> list[tuple[str, float]
     return list(zip(people.ids.take(pa.array(nearest)).to_pylist(), cosines[nearest].tolist(), strict=True))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Who is like POSTS."""
     for user_id, cosine in like(Space.open(sys.argv[1] if len(sys.argv) > 1 else "data"), list(POSTS)):
         print(f"{cosine:5.2f}  {user_id}")
+
+
+if __name__ == "__main__":
+    entry(main)

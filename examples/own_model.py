@@ -17,6 +17,7 @@ from pipeline.ranking.estimates import estimates
 from pipeline.ranking.retrieval import TASKS, rank_task
 from pipeline.ranking.vectors import Vectors, unit
 from pipeline.running.errors import UserError
+from pipeline.running.utf8 import entry
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.split import CONTENT
 from stages.asking import asked, authors
@@ -62,7 +63,12 @@ def compare(folder: Path) -> list[str]:
     return lines
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Compare what the command line names."""
     if len(sys.argv) != 2:
         sys.exit("python -m examples.own_model FOLDER")
     print("\n".join(compare(Path(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    entry(main)

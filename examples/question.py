@@ -5,6 +5,7 @@ A question is a text, `user:ID`, `image:ID` or a sum and difference of these, as
 
 import sys
 
+from pipeline.running.utf8 import entry
 from pipeline.space.space import Space
 
 KINDS = ("user", "image", "text")
@@ -25,7 +26,12 @@ def ask(space: Space, question: str, top: int = 3) -> list[str]:
     return lines
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Ask what the command line says."""
     question = sys.argv[1] if len(sys.argv) > 1 else "red flower"
     print("\n".join(ask(Space.open(sys.argv[2] if len(sys.argv) > 2 else "data"), question)))
     print("? is no nearer than the nearest to a question about nothing would be.")
+
+
+if __name__ == "__main__":
+    entry(main)

@@ -18,13 +18,13 @@ from pipeline.space.space import KINDS, Space
 def main(arguments: list[str] | None = None) -> int:
     """Print the answers; exit status 1, and one sentence, where there are none to be had."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("question", nargs="?", default="")
+    asked.add_argument("question", nargs="?", default="", help="words, user:NAME, image:ID, post:ID, joined by + and -")
     asked.add_argument("--image", type=Path, help="a picture of your own")
     asked.add_argument("--kind", choices=KINDS, action="append", help="what to find; all three by default")
-    asked.add_argument("--where", action="append", default=[], help="language=pt, side=test, … as in an address")
-    asked.add_argument("--top", type=int, default=5)
-    asked.add_argument("--data", type=Path, default=Path("data"))
-    asked.add_argument("--json", action="store_true")
+    asked.add_argument("--where", action="append", default=[], help="a filter, as side=test; may be repeated")
+    asked.add_argument("--top", type=int, default=5, help="how many of each kind; 5")
+    asked.add_argument("--data", type=Path, default=Path("data"), help="folder of a run's tables; data")
+    asked.add_argument("--json", action="store_true", help="answers as JSON")
     given = asked.parse_args(arguments)
     try:
         found = answers(given)

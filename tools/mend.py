@@ -29,6 +29,9 @@ _HEAD = 16
 
 def main() -> int:
     """Mend; tell what was."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.stdout.write(f"{__doc__}")
+        return 0
     if hint := without_git(Path.cwd()):
         sys.exit(hint)
     told = [sentence for lock in LOCKS if lock.exists() for sentence in mend_lock(lock)]

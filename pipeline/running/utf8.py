@@ -1,4 +1,4 @@
-"""Paths and printing in UTF-8, whatever the locale says.
+"""How a command begins: paths and printing in UTF-8, whatever the locale says; help; an error in one sentence.
 
 Python takes the encoding of paths and of the terminal from the locale. In one that is not UTF-8 (Latin-1 on older
 servers, `LC_ALL=C` where Python is forbidden to mend it) a path of params.yaml is not found, and a word not printed.
@@ -7,6 +7,8 @@ servers, `LC_ALL=C` where Python is forbidden to mend it) a path of params.yaml 
 import os
 import sys
 from collections.abc import Callable
+
+from pipeline.running.errors import UserError
 
 
 def in_utf8() -> None:
@@ -18,6 +20,17 @@ def in_utf8() -> None:
 
 
 def entry(main: Callable[[], int | None]) -> None:
-    """What `python -m` of a command does: `main`, in UTF-8; exits with what it returns."""
+    """What `python -m` of a command does: `main`, in UTF-8; exits with what it returns, or with a UserError's sentence.
+
+    Where its module has no parser of its own, `--help` prints the docstring of that, and `main` is not called.
+    """
     in_utf8()
-    sys.exit(main())
+    module = vars(sys.modules[main.__module__])
+    if "argparse" not in module and {"-h", "--help"} & set(sys.argv[1:]):
+        sys.stdout.write(f"{module['__doc__'].strip()}\n")
+        return
+    try:
+        status = main()
+    except UserError as error:
+        sys.exit(str(error))
+    sys.exit(status)

@@ -47,3 +47,14 @@ def test_every_command_begins_so():
     }
     others = {name for name, end in begun.items() if end and not re.fullmatch(r"\n    entry\(main\)\n", end)}
     assert others == WITHOUT and len([name for name in begun if begun[name]]) > 10
+
+
+def test_help_runs_nothing_and_an_error_is_a_sentence(tmp_path):
+    (tmp_path / "command.py").write_text(
+        '"""What it does."""\n'
+        "from pipeline.running.errors import UserError\nfrom pipeline.running.utf8 import entry\n"
+        "def main():\n    raise UserError('x.csv: no rows; give some.')\n"
+        "if __name__ == '__main__':\n    entry(main)\n"
+    )
+    assert called("-m", "command", "--help", at=tmp_path) == (0, "What it does.\n")
+    assert called("-m", "command", at=tmp_path) == (1, "x.csv: no rows; give some.\n")
