@@ -39,7 +39,7 @@ from explore.forms import (
 from explore.guard import Guard
 from explore.lists import Lists
 from explore.marks import Mark, Marks, how_well_told, more_like
-from explore.plane import MAPPED, Plane
+from explore.plane import Plane
 from explore.views import PAGE, NotFound, Views, address
 from pipeline.pictures.reading import Rejected
 from pipeline.pictures.storing import to_rgb
@@ -235,8 +235,6 @@ class Pages:
         """Where things lie; ?rows=1,2 tells what lies there."""
         query, form = request.query_params, suffix(request)
         kind = query.get("kind", "user")
-        if kind not in MAPPED:
-            raise Wrong(f"{kind[:40]} has no map; there are {', '.join(MAPPED)}.")
         if form != "html" and query.get("rows"):
             rows = [whole(row, 0, 0, 10**8) for row in query["rows"].split(",")[:400]]
             return self._shown(request, "map_rows", self.plane.map_rows(kind, rows), "json")
@@ -249,22 +247,32 @@ class Pages:
 
     async def mark(self, request: Request) -> Response:
         """Put a thing into a collection, or take it out, and go back."""
-        short(request, 1 << 16)
+        short(request, 1 << 22)
         async with request.form(max_files=0, max_fields=10) as form:
-            told = {name: str(form.get(name, "")) for name in ("collection", "kind", "id", "do", "back")}
-        await run_in_threadpool(self._mark, told["collection"], told["kind"], told["id"], told["do"] != "remove")
-        back = told["back"]
+            told = {name: str(form.get(name, "")) for name in ("collection", "kind", "id", "rows", "do", "back")}
+        collection = await run_in_threadpool(self._mark, told)
+        back = told["back"] or f"/marks/{quote(collection, safe='')}"
         inside = back.startswith("/") and not back.startswith("//") and "\\" not in back and back.isprintable()
-        return RedirectResponse(back if inside else "/marks", 303)
+        gone = told["do"] == "remove" and collection not in self.marks.collections()
+        return RedirectResponse(back if inside and not gone else "/marks", 303)
 
-    def _mark(self, collection: str, kind: str, public: str, add: bool) -> None:
+    def _mark(self, told: Mapping[str, str]) -> str:
+        """Do what a form asks for: with one thing, or with those at some rows of the map."""
+        kind, add = told["kind"], told["do"] != "remove"
+        if told["rows"]:
+            names = self.plane.ids(kind, [whole(row, 0, 0, 10**8) for row in told["rows"].split(",")])
+        else:
+            names = [self._named(kind, told["id"])]
+        return self.marks.change(told["collection"], kind, names, add)
+
+    def _named(self, kind: str, public: str) -> str:
         name = self.people.find(kind, public)
         if name is None:  # what is no longer in the corpus can still be taken out
             held = {self.people.public(mark.kind, mark.id): mark.id for mark in self.marks.read() if mark.kind == kind}
             name = held.get(public)
         if name is None:
             raise NotFound(f"There is no {kind} {public[:60]}.")
-        self.marks.change(collection, kind, name, add)
+        return name
 
     def collections(self, request: Request) -> Response:
         """All collections."""

@@ -130,7 +130,8 @@ def rows_of(page: str, data: Data) -> Iterable[Data]:
             *(row | {"place": "copy"} for row in data["copies"]),
         ]
     if page == "map":
-        return [{"x": x, "y": y, "cluster": of} for x, y, of in zip(data["x"], data["y"], data["cluster"], strict=True)]
+        columns = ("id", "x", "y", "cluster")
+        return [dict(zip(columns, row, strict=True)) for row in zip(*(data[name] for name in columns), strict=True)]
     if page == "about":
         return [{"metric": name, "value": value} for name, value in flat(data["metrics"])]
     lists = {"user": "posts", "posts": "posts", "image": "posted", "cluster": "members", "collection": "members"}

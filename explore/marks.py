@@ -6,7 +6,7 @@ It has a row per marked thing: collection, kind (user, image or post), id; sorte
 import csv
 import io
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,21 +51,25 @@ class Marks:
             raise UserError(f"{self.path} has a mark of kind {wrong[:40]!r}; marks are of {', '.join(KINDS)}.")
         return marks
 
-    def change(self, collection: str, kind: str, name: str, add: bool) -> None:
-        """Put a thing into a collection, or take it out. Raises ValueError for a name that cannot be one."""
+    def change(self, collection: str, kind: str, names: Iterable[str], add: bool) -> str:
+        """Put things into a collection, or take them out; what the collection is called from then on.
+
+        Raises ValueError for a name that cannot be one.
+        """
         collection = " ".join(collection.split())
         if not 0 < len(collection) <= LONGEST or not collection.isprintable() or "/" in collection:
             raise ValueError(f"A collection's name has 1 to {LONGEST} printable characters, without a slash.")
         if kind not in KINDS:
             raise ValueError(f"Marks are of {', '.join(KINDS)}, not of {kind[:40]}.")
         with self._lock:
-            held = set(self.read())
-            held = held | {Mark(collection, kind, name)} if add else held - {Mark(collection, kind, name)}
+            held, told = set(self.read()), {Mark(collection, kind, name) for name in names}
+            held = held | told if add else held - told
             written = io.StringIO()
             sheet = csv.writer(written)
             sheet.writerow(COLUMNS)
             sheet.writerows(sorted(held))
             write_text(written.getvalue(), self.path)
+        return collection
 
     def collections(self) -> dict[str, list[Mark]]:
         """Marks by collection."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from explore.forms import Data
+from explore.forms import Data, Wrong
 from explore.views import Views
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -24,17 +24,27 @@ class Plane:
         self._points = lru_cache(None)(self._read)
 
     def _read(self, kind: str) -> pa.Table:
-        """The points of a kind; where people are not shown, users in no order that tells of their ids."""
+        """The points of a kind; where people are not shown, users in no order that tells of their ids.
+
+        Raises Wrong for a kind that has no map.
+        """
+        if kind not in MAPPED:
+            raise Wrong(f"{kind[:40]} has no map; there are {', '.join(MAPPED)}.")
         table = self.views.library.points(kind).combine_chunks()
         if kind == "user" and not self.views.people.shown:
             table = table.take(pa.array(self.views.people.sorted(kind, table["id"].to_pylist()), pa.int64()))
         return table.combine_chunks()
 
+    def ids(self, kind: str, rows: Sequence[int]) -> list[str]:
+        """The ids of what lies at some rows of the map; rows that it does not have are left out."""
+        ids = self._points(kind)["id"]
+        return [ids[row].as_py() for row in rows if 0 <= row < len(ids)]
+
     def map(self, kind: str) -> Data:
-        """The points of a kind as whole numbers from 0 to 65535, row by row; names where clusters are densest, those
+        """The points of a kind row by row, at whole numbers from 0 to 65535; names where clusters are densest, those$
         with most points first.
         """
-        table = self._points(kind)
+        table, people = self._points(kind), self.views.people
         x, y = (table[name].to_numpy() for name in ("x", "y"))
         of = table["cluster"].to_numpy()
         names = []
@@ -47,6 +57,7 @@ class Plane:
         names.sort(key=lambda one: (-one["points"], one["cluster"]))
         return {
             "kind": kind,
+            "id": [people.public(kind, name) for name in table["id"].to_pylist()],
             "x": ((x + 1) / 2 * 65535).astype(int).tolist(),
             "y": ((y + 1) / 2 * 65535).astype(int).tolist(),
             "cluster": of.tolist(),

@@ -201,6 +201,7 @@ class Map(Data):
     """/map.json: points row by row, from 0 to 65535."""
 
     kind: Literal["user", "image"]
+    id: list[str]
     x: list[Annotated[int, Field(ge=0, le=65535)]]
     y: list[Annotated[int, Field(ge=0, le=65535)]]
     cluster: list[int]

@@ -7,9 +7,19 @@ const canvas = document.getElementById("map");
 if (canvas) start();
 
 async function start() {
-  const NEAR = 160, LISTED = 200, SETTLED = 140;  // points that are shown as pictures; that are listed; milliseconds
+  const NEAR = 160, LISTED = 200, SETTLED = 140;  // points that are shown as pictures; listed at a time; milliseconds
+  const STEP = 6;  // pixels between corners of a lasso, which the address holds
   const kind = canvas.dataset.kind, ink = canvas.getContext("2d"), tip = document.getElementById("tip");
-  const data = await (await fetch(`/map.json?kind=${kind}`)).json();
+  const answer = async (more) => {
+    try {
+      const told = await fetch(`/map.json?kind=${kind}${more}`);
+      if (told.ok) return await told.json();
+    } catch { /* it does not run */ }
+    tip.textContent = "The server does not answer. Once make explore runs again, load this page anew.";
+    return null;
+  };
+  const data = await answer("");
+  if (!data) return;
   const count = data.x.length, inner = (value) => 0.03 + 0.94 * value / 65535;  // free around the outermost points
   const points = new Points(Float32Array.from(data.x, inner), Float32Array.from(data.y, (y) => 1 - inner(y)), Int32Array.from(data.cluster));
   const labels = new Labels(data.names.map((one) => ({ ...one, x: inner(one.x), y: 1 - inner(one.y) })));
@@ -17,6 +27,7 @@ async function start() {
   const dark = matchMedia("(prefers-color-scheme: dark)"), section = document.getElementById("chosen");
   const view = { scale: 1, left: 0, top: 0, width: 0, height: 0, ratio: 1 };
   let waiting = false, settling = 0, placed = false, lasso = null, drawing = false, chosen = null, pointed = null;
+  let corners = null, rows = [], listed = 0;  // the outline of what is chosen, on the plane; what is; how much of it is listed
   document.querySelector(".tools").hidden = false;
 
   // ------------------------------------------------------------ colours
@@ -82,7 +93,8 @@ async function start() {
   async function look(wanted) {
     const missing = wanted.filter((i) => !asked.has(i));
     const told = missing.length && (async () => {
-      const found = await (await fetch(`/map.json?kind=${kind}&rows=${missing.join(",")}`)).json();
+      const found = await answer(`&rows=${missing.join(",")}`);
+      if (!found) { missing.forEach((i) => asked.delete(i)); return; }
       for (const thing of found.things) things.set(thing.row, thing);
       redraw();
     })();
@@ -91,21 +103,35 @@ async function start() {
   }
 
   const said = (thing) => (kind === "user" ? thing.name : thing.text || "no text").slice(0, 120);
+  const number = (many) => many.toLocaleString("en");
+  const rest = () => { tip.textContent = chosen ? `${number(rows.length)} selected, listed below` : ""; };
+  const tiles = section.querySelector("ul"), further = document.getElementById("further");
 
-  async function list(polygon, focus) {
-    const { within, count: many } = points.inside(view, polygon), first = [];
-    for (let i = 0; i < count && first.length < LISTED; i++) if (within[i]) first.push(i);
-    chosen = many ? within : null;
+  // Choose what lies within an outline. It is kept in the address, so that it is there again after a look at one of them.
+  async function list(outline, focus) {
+    const within = points.inside(outline), title = section.querySelector("h2");
+    rows = [...within.keys()].filter((i) => within[i]);
+    [chosen, corners, listed] = rows.length ? [within, outline, 0] : [null, null, 0];
+    keep();
     redraw();
     section.hidden = false;
-    const title = section.querySelector("h2"), tiles = section.querySelector("ul"), number = many.toLocaleString("en");
-    title.textContent = `${number} ${kind}${many === 1 ? "" : "s"} selected`;
-    tip.textContent = many ? `${number} selected, listed below; Esc ends it` : "Nothing is inside.";
-    section.querySelector("p").textContent = many > first.length ? `the first ${first.length} of them` : "";
+    title.textContent = `${number(rows.length)} ${kind}${rows.length === 1 ? "" : "s"} selected`;
+    section.querySelector("[name=rows]").value = rows.join(",");
+    section.querySelector("form").hidden = !rows.length;
     tiles.replaceChildren();
+    if (rows.length) rest(); else tip.textContent = "Nothing is inside.";
     if (focus) title.focus();
-    if (first.length) await look(first);
-    tiles.append(...first.filter((i) => things.has(i)).map((i) => tile(things.get(i))));
+    await more();
+  }
+
+  async function more() {
+    const whose = rows, next = rows.slice(listed, listed + LISTED);
+    listed += next.length;
+    further.textContent = `Show more: ${number(listed)} of ${number(rows.length)} are listed`;
+    further.hidden = listed === rows.length;
+    await look(next);
+    if (whose !== rows) return;  // another choice was made meanwhile
+    tiles.append(...next.filter((i) => things.has(i)).map((i) => tile(things.get(i))));
   }
 
   function tile(thing) {
@@ -121,9 +147,11 @@ async function start() {
   }
 
   function end() {
-    chosen = lasso = null;
+    chosen = corners = lasso = null;
+    rows = [];
     section.hidden = true;
-    tip.textContent = "";
+    rest();
+    keep();
     redraw();
   }
 
@@ -140,21 +168,33 @@ async function start() {
     view.top -= dy / view.height / view.scale;
     moved();
   }
+  // #left,top,scale;x,y,x,y,…: the view, and the outline of what is chosen. Six digits are a fifth of a pixel where it is
+  // nearest, and what is chosen is the same when the address is opened.
   function keep() {
     const whole = view.scale === 1 && !view.left && !view.top;
-    const place = whole ? "" : `#${[view.left, view.top, view.scale].map((one) => +one.toFixed(4)).join(",")}`;
-    history.replaceState(null, "", location.pathname + location.search + place);
+    const place = [[view.left, view.top, view.scale], ...(corners ? [corners.flat()] : [])];
+    const held = whole && !corners ? "" : `#${place.map((values) => values.map((one) => +one.toFixed(6)).join(",")).join(";")}`;
+    history.replaceState(null, "", location.pathname + location.search + held);
   }
-  const place = location.hash.slice(1).split(",").map(Number);
+  const spot = ([a, b]) => [a / view.width / view.scale + view.left, b / view.height / view.scale + view.top].map((one) => +one.toFixed(6));
+  const [place, outline] = [...location.hash.slice(1).split(";"), ""].map((values) => values.split(",").map(Number));
   if (place.length === 3 && place.every(Number.isFinite) && place[2] >= 0.8 && place[2] <= 200) [view.left, view.top, view.scale] = place;
 
   // ------------------------------------------------------------ by mouse, finger and key
   const at = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left - canvas.clientLeft, event.clientY - box.top - canvas.clientTop]; };
-  const everything = () => [[0, 0], [view.width, 0], [view.width, view.height], [0, view.height]];
+  const everything = () => [[0, 0], [view.width, 0], [view.width, view.height], [0, view.height]].map(spot);
+  const home = () => { Object.assign(view, { scale: 1, left: 0, top: 0 }); moved(); };
   const button = document.getElementById("lasso");
   button.addEventListener("click", () => { drawing = !drawing; button.setAttribute("aria-pressed", String(drawing)); });
   document.getElementById("sight").addEventListener("click", (event) => list(everything(), event.detail === 0));
-  document.getElementById("whole").addEventListener("click", () => { Object.assign(view, { scale: 1, left: 0, top: 0 }); end(); moved(); });
+  document.getElementById("whole").addEventListener("click", home);
+  document.getElementById("end").addEventListener("click", () => { end(); canvas.focus({ preventScroll: true }); });
+  further.addEventListener("click", async () => {
+    const from = tiles.children.length;
+    await more();
+    tiles.children[from]?.querySelector("a").focus();  // the button may be gone
+  });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !section.hidden && !event.target.closest("input")) end(); });
 
   const fingers = new Map();
   let travelled = 0, hovering = 0;
@@ -172,14 +212,18 @@ async function start() {
       const [c, d] = other[1], apart = Math.hypot(before[0] - c, before[1] - d);
       drag((a - before[0]) / 2, (b - before[1]) / 2);  // first: what lay between them is then where it is zoomed about
       zoom(Math.hypot(a - c, b - d) / Math.max(1, apart), (a + c) / 2, (b + d) / 2);
-    } else if (lasso) { lasso.push([a, b]); redraw(); } else drag(a - before[0], b - before[1]);
+    } else if (lasso) {
+      if (Math.hypot(a - lasso.at(-1)[0], b - lasso.at(-1)[1]) >= STEP) { lasso.push([a, b]); redraw(); }
+    } else drag(a - before[0], b - before[1]);
     fingers.set(event.pointerId, [a, b]);
   });
   canvas.addEventListener("pointercancel", (event) => { fingers.delete(event.pointerId); lasso = null; redraw(); });
   canvas.addEventListener("pointerup", async (event) => {
     const alone = fingers.size === 1, still = travelled <= 4;
     fingers.delete(event.pointerId);
-    if (lasso) { const drawn = lasso; lasso = null; if (!still) await list(drawn, false); else redraw(); return; }
+    const drawn = lasso;
+    lasso = null;
+    if (drawn && !still) { await list(drawn.map(spot), false); return; }
     if (!alone || !still) return;
     const name = labels.at(...at(event));
     if (name) { location.href = `/cluster/${name.cluster}`; return; }
@@ -190,7 +234,8 @@ async function start() {
     const name = labels.at(a, b), i = name ? -1 : points.nearest(view, a, b, 12);
     canvas.style.cursor = drawing ? "crosshair" : name || i >= 0 ? "pointer" : "";
     clearTimeout(hovering);
-    if (i < 0) { if (!chosen) tip.textContent = name ? `the cluster ${name.name}` : ""; return; }
+    if (name) tip.textContent = `the cluster ${name.name}`;
+    if (i < 0) { if (!name) rest(); return; }
     hovering = setTimeout(async () => { await look([i]); if (things.get(i)) tip.textContent = said(things.get(i)); }, things.has(i) ? 0 : 60);
   }
   canvas.addEventListener("wheel", (event) => { event.preventDefault(); zoom(Math.exp(-event.deltaY / 400), ...at(event)); }, { passive: false });
@@ -200,9 +245,8 @@ async function start() {
     if (move) drag(move[0] * view.width, move[1] * view.height);
     else if (event.key === "+" || event.key === "=") zoom(1.4, view.width / 2, view.height / 2);
     else if (event.key === "-") zoom(1 / 1.4, view.width / 2, view.height / 2);
-    else if (event.key === "0") { Object.assign(view, { scale: 1, left: 0, top: 0 }); moved(); }
+    else if (event.key === "0") home();
     else if (event.key === "Enter") list(everything(), true);
-    else if (event.key === "Escape") end();
     else return;
     event.preventDefault();
   });
@@ -212,11 +256,14 @@ async function start() {
     for (const [event, on] of [["pointerenter", true], ["focusin", true], ["pointerleave", false], ["focusout", false]]) item.addEventListener(event, stand(on));
   }
   recolour();
-  new ResizeObserver(() => {
+  const fit = () => {
     view.width = canvas.clientWidth; view.height = canvas.clientHeight; view.ratio = Math.min(2, devicePixelRatio || 1);
     canvas.width = view.width * view.ratio; canvas.height = view.height * view.ratio;
     placed = false;
     redraw();
-  }).observe(canvas);
+  };
+  fit();
+  new ResizeObserver(fit).observe(canvas);
+  if (outline.length >= 6 && outline.every(Number.isFinite)) list(Array.from({ length: outline.length >> 1 }, (_, k) => outline.slice(2 * k, 2 * k + 2)), false);
   dark.addEventListener("change", () => { recolour(); redraw(); });
 }

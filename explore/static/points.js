@@ -66,11 +66,10 @@ export class Points {
     return best;
   }
 
-  // 1 for each point inside a polygon of places in sight, and how many these are.
-  inside(view, polygon) {
-    const { x, y } = this, xs = view.scale * view.width, ys = view.scale * view.height;
-    const within = new Uint8Array(x.length), corners = polygon.map(([a, b]) => [a / xs + view.left, b / ys + view.top]);
-    let least = Infinity, most = -Infinity, low = Infinity, high = -Infinity, count = 0;
+  // 1 for each point inside a polygon of places on the plane.
+  inside(corners) {
+    const { x, y } = this, within = new Uint8Array(x.length);
+    let least = Infinity, most = -Infinity, low = Infinity, high = -Infinity;
     for (const [a, b] of corners) { least = Math.min(least, a); most = Math.max(most, a); low = Math.min(low, b); high = Math.max(high, b); }
     for (let i = 0; i < x.length; i++) {
       const a = x[i], b = y[i];
@@ -81,8 +80,7 @@ export class Points {
         if ((yk > b) !== (ym > b) && a < (xm - xk) * (b - yk) / (ym - yk) + xk) odd ^= 1;
       }
       within[i] = odd;
-      count += odd;
     }
-    return { within, count };
+    return within;
   }
 }

@@ -241,7 +241,8 @@ def test_marks_become_a_table_more_like_these_and_an_interest(run, tmp_path):
         assert form(served, "/marks", collection="big cats", kind="image", id=image)[0] == 303
         held = (folder / "data/marks.csv").read_text()
         assert held.splitlines()[:2] == ["collection,kind,id", f"big cats,image,{image}"]
-        form(served, "/marks", collection="big cats", kind="image", id=image, do="remove")
+        there = {"collection": "big cats", "kind": "image", "back": "/marks/big%20cats", "do": "remove"}
+        assert form(served, "/marks", **there, id=image)[1]["location"] == "/marks/big%20cats"
         assert image not in (folder / "data/marks.csv").read_text()
         found = served.json("/marks/big%20cats.json")
         assert {row["id"] for row in found["members"]} == {"user-00", "user-04", "user-08", "user-12"}
@@ -249,6 +250,10 @@ def test_marks_become_a_table_more_like_these_and_an_interest(run, tmp_path):
         assert {int(name[-2:]) % 4 for name in nearest} == {0} and not set(nearest) & {
             r["id"] for r in found["members"]
         }
+        form(served, "/marks", collection="single", kind="image", id=image)
+        assert b"distinguished" not in served.get("/marks/single")[2], "there is nobody to distinguish"
+        gone = form(served, "/marks", **there | {"collection": "single", "back": "/marks/single"}, id=image)
+        assert gone[1]["location"] == "/marks", "with the last of it, its page is gone"
         told = served.json("/marks/big%20cats.json?tell=1")["told"]
         assert "at least 10" in told["not_measured"]
         for number in range(1, 24, 2):

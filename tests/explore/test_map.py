@@ -16,6 +16,16 @@ from pipeline.tables.layout import POINTS
 from tests.explore.made_map import DRAWN, made
 from tests.explore.serving import serving
 
+LISTED = """(async () => {
+    for (let i = 0; i < 100 && !document.querySelector('#chosen li'); i++) await new Promise(r => setTimeout(r, 50));
+    return [...document.querySelectorAll('#chosen li a')].map(a => a.getAttribute('href'));
+})()"""
+SAID = """(async () => {
+    const tip = document.getElementById('tip');
+    for (let i = 0; i < 100 && !tip.textContent.startsWith('The'); i++) await new Promise(r => setTimeout(r, 50));
+    return tip.textContent;
+})()"""
+
 
 @pytest.fixture(scope="module")
 def mapped(run, tmp_path_factory):
@@ -64,14 +74,14 @@ def test_keys_move_come_nearer_list_what_is_in_sight_and_end_it(mapped, tab):
     tab.evaluate(DRAWN)
     pressed = """(async (key) => {
         const c = document.getElementById('map');
-        c.focus();
-        c.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+        if (key !== 'Escape') c.focus();  // which ends it from wherever one is
+        document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
         await new Promise((r) => setTimeout(r, 400));
         return [location.hash, document.getElementById('chosen').hidden, document.activeElement.tagName,
                 document.querySelectorAll('#chosen li').length];
     })('%s')"""
-    assert tab.evaluate(pressed % "Enter") == ["", False, "H2", 24]
-    assert tab.evaluate(pressed % "Escape")[1] is True
+    assert tab.evaluate(pressed % "Enter") == ["#0,0,1;0,0,1,0,1,1,0,1", False, "H2", 24]
+    assert tab.evaluate(pressed % "Escape")[:2] == ["", True]
     assert tab.evaluate(pressed % "+")[0].endswith(",1.4")
     where = tab.evaluate(pressed % "ArrowRight")[0]
     assert where.endswith(",1.4")
@@ -130,7 +140,7 @@ def test_two_fingers_come_nearer_and_move_and_the_map_stays_under_both(mapped, t
 def test_a_lasso_around_half_of_a_hundred_thousand_counts_and_lists_some(mapped, tab):
     tab.open(mapped.url("/map"), 1440)
     tab.evaluate(DRAWN)
-    title, listed = tab.evaluate("""(async () => {
+    title, listed, further = tab.evaluate("""(async () => {
         document.getElementById('lasso').click();
         const c = document.getElementById('map'), b = c.getBoundingClientRect();
         c.setPointerCapture = () => {};
@@ -141,13 +151,15 @@ def test_a_lasso_around_half_of_a_hundred_thousand_counts_and_lists_some(mapped,
         at('pointerup', 0, .5);
         for (let i = 0; i < 100 && !document.querySelector('#chosen li'); i++)
             await new Promise(r => setTimeout(r, 50));
-        return [document.querySelector('#chosen h2').textContent, document.querySelectorAll('#chosen li').length];
+        return [document.querySelector('#chosen h2').textContent, document.querySelectorAll('#chosen li').length,
+                document.getElementById('further').textContent];
     })()""")
     data = made(100_000, 60)
     above = [(1 - (0.03 + 0.94 * y / 65_535)) < 0.5 for y in data["y"]]
     count = int(title.split()[0].replace(",", ""))
     assert title.endswith(" users selected") and abs(count - sum(above)) <= 60
     assert listed == sum(above[:24])  # of the first 200 chosen rows those that the run has
+    assert further == f"Show more: 200 of {count:,} are listed"
 
 
 def test_a_name_stands_where_most_of_its_cluster_lies():
@@ -177,6 +189,8 @@ def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab)
     with serving(folder) as served:
         assert len(served.json("/map.json")["x"]) == 24 and served.get("/map?kind=text")[0] == 400
         assert [t["user_id"] for t in served.json("/map.json?rows=0,3,99")["things"]] == ["user-00", "user-03"]
+        rows = served.get("/map.csv")[2].decode().splitlines()
+        assert rows[:2] == ["id,x,y,cluster", f"user-00,0,65535,{library.cluster[0]}"]
         for width in (390, 1440):
             tab.open(served.url("/map"), width)
             tab.evaluate(DRAWN)
@@ -191,8 +205,36 @@ def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab)
             at('pointerdown', -.01, -.01);
             for (const [x, y] of [[.5, -.01], [.5, .5], [-.01, .5]]) at('pointermove', x, y);
             at('pointerup', -.01, .5);
-            for (let i = 0; i < 100 && !document.querySelector('#chosen li'); i++)
-                await new Promise(r => setTimeout(r, 50));
-            return [...document.querySelectorAll('#chosen li a')].map(a => a.getAttribute('href'));
         })()"""
-        assert tab.evaluate(lasso) == [f"/user/user-{i:02d}" for i in range(12)]
+        half = [f"/user/user-{i:02d}" for i in range(12)]
+        tab.evaluate(lasso)
+        assert tab.evaluate(LISTED) == half
+        low = "[document.getElementById('tip').getBoundingClientRect().bottom, innerHeight]"
+        bottom, height = tab.evaluate(low)
+        assert 0 < bottom <= height, "what is told of the map is in sight"
+
+        tab.await_load(lambda: tab.evaluate("document.querySelector('#chosen li a').click()"))
+        tab.await_load(lambda: tab.evaluate("history.back()"))
+        tab.evaluate(DRAWN)
+        assert tab.evaluate(LISTED) == half, "what was chosen is still there"
+        tab.evaluate("document.querySelector('#chosen [name=collection]').value = ' one  half '")
+        tab.await_load(lambda: tab.evaluate("document.querySelector('#chosen form').requestSubmit()"))
+        assert tab.evaluate("location.pathname") == "/marks/one%20half"
+        assert [one["href"] for one in served.json("/marks/one%20half.json")["members"]] == half
+
+        tab.open(served.url("/map"), 1440)
+        tab.evaluate(DRAWN)
+        tab.await_load(
+            lambda: tab.evaluate("""
+            document.getElementById('lasso').click();
+            const c = document.getElementById('map'), b = c.getBoundingClientRect();
+            c.setPointerCapture = () => {};
+            for (const kind of ['pointerdown', 'pointerup']) c.dispatchEvent(new PointerEvent(kind,
+                {clientX: b.left + .03 * b.width, clientY: b.top + .03 * b.height, pointerId: 1}));""")
+        )
+        assert tab.evaluate("location.pathname") == "/user/user-00", "a click opens, with the lasso too"
+
+        tab.open(served.url("/map#5,5,1"), 1440)  # where nothing lies
+        tab.evaluate(DRAWN)
+    tab.evaluate("document.getElementById('whole').click()")  # and the server has ended
+    assert "does not answer" in tab.evaluate(SAID)
