@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pipeline.common.metrics import FEWEST
 from pipeline.common.recipe import by_recipe
-from pipeline.report.wording import TASKS, count, number, plural, reasons
+from pipeline.report.wording import TASKS, count, number, plural, reasons, with_ends
 from pipeline.running.schema import Params
 
 Metrics = Mapping[str, Any]
@@ -35,93 +35,98 @@ class Chapter(NamedTuple):
     rows: list[tuple[str, str]]
 
 
+INTENDED = Chapter(
+    "Intended use",
+    [
+        ("For", "Research on content and communities: finding similar posts, pictures and users, and groups."),
+        ("Not for", "Decisions about a person; inferring what people do not say about themselves (health, religion, "
+         "origin, politics, sex life); identifying account owners; surveillance."),
+    ],
+)  # fmt: skip
+MEASURED = Chapter(
+    "Metrics",
+    [("Mean median rank", "The rank of the right answer among all candidates; 1 is perfect. Intervals: 95 %, by "
+      "resampling users.")],
+)  # fmt: skip
+CAVEATS = Chapter(
+    "Caveats and recommendations",
+    [
+        ("New data", "The vectors fit the words, pictures and people of this corpus. On other corpora, measure again."),
+        ("Bias", "The encoders of pictures and texts were trained by others, on other data, and have its biases."),
+    ],
+)
+"""What is so of every model."""
+
+
 def model_card(params: Params, found: Mapping[str, Metrics]) -> list[Chapter]:
     """The model's card, of params and metrics by name (import, split, audit, words, train, retrieval, …)."""
-    train, audit, retrieval, read = (found[name] for name in ("train", "audit", "retrieval", "import"))
-    chosen = by_recipe(params)
+    train, audit, retrieval = (found[name] for name in ("train", "audit", "retrieval"))
     tasks = [task for task in TASKS if retrieval[task]["queries"]]
-    return [
-        Chapter(
-            "Model details",
-            [
-                ("What it is", "Vectors of users, images and texts in one space, in which each can be searched for by "
-                 "the others, after DU2MCE (Sikka, Van Bramer and Divakaran 2019)."),
-                ("Trained", f"{plural(train['epochs'], 'epoch')}, "
-                 + (f"of which number {train['best_epoch']} was best on validation; " if train["best_epoch"] else
-                    "none of which was better on validation than the start, which is kept; ") +
-                 f"recipe {params.recipe}, loss {chosen.train.loss}, {chosen.model.dim} numbers a vector"
-                 + (", untrained ones beside them" if any(train.get("late_fusion", {}).values()) else "") +
-                 ", weights of the "
-                 f"pairs {', '.join(number(x) for x in params.lambdas)} (text-user, image-text, image-user)"
-                 + (f"; {count(train['parameters'])} parameters" if "parameters" in train else "") + "."),
-                ("Licence", "Code: Apache 2.0. Weights and vectors: [to be stated by the publisher; the terms of the "
-                 "posts apply too]."),
-                ("Energy", ENERGY),
-                ("Citation", "CITATION.cff, in the repository of the code."),
-                ("To be erased", "Write to [the publisher's address]; they run `make erase` and publish again."),
-            ],
-        ),
-        Chapter(
-            "Intended use",
-            [
-                ("For", "Research on content and communities: finding similar posts, pictures and users, and groups."),
-                ("Not for", "Decisions about a person; inferring what people do not say about themselves (health, "
-                 "religion, origin, politics, sex life); identifying account owners; surveillance."),
-            ],
-        ),
-        Chapter(
-            "Factors",
-            [
-                ("Languages", _languages(found["text"])),
-                ("Activity", "Results by a user's number of posts in train are below."),
-                ("Not measured", "Results by age, gender, origin or place: the data do not say, and nothing here "
-                 "infers it."),
-            ],
-        ),
-        Chapter(
-            "Metrics",
-            [("Mean median rank", "The rank of the right answer among all candidates; 1 is perfect. "
-              "Intervals: 95 %, by resampling users.")],
-        ),
-        Chapter(
-            "Evaluation data",
-            [
-                ("Held out", f"{count(audit['posts']['test'])} posts of test and {count(audit['posts']['val'])} of "
-                 "validation, from groups of which nothing is in train."),
-                ("The audit", f"{count(audit['crossings']['found'])} near-copies across sides were found by a second "
-                 f"search; {count(audit['crossings']['left'])} are left. It does not see similarity of meaning only "
-                 "(a translation, a paraphrase, another photograph of one scene)."),
-            ],
-        ),
-        Chapter(
-            "Training data",
-            [
-                ("Posts", f"{count(audit['posts']['train'])}, by {plural(train.get('users', read['users']), 'user')}; "
-                 "see the datasheet."),
-                ("Words fitted on", "train only." if audit["fit_on"] == "train" else "all posts, held-out ones too."),
-            ],
-        ),
-        Chapter("Quantitative analyses", [row for task in tasks for row in _ranks(task, retrieval[task])]
-                + _interests(found["interests"])),
-        Chapter(
-            "Ethical considerations",
-            [
-                ("Who was in train can be inferred", _membership(found["membership"])),
-                ("Names", "People have pseudonyms under a key that is not published."
-                 if params.corpus.pseudonyms == "keyed" else "People are called what the source calls them."),
-                ("Texts and pictures", "If published, they can be found with a search engine."),
-            ],
-        ),
-        Chapter(
-            "Caveats and recommendations",
-            [
-                ("New data", "The vectors fit the words, pictures and people of this corpus. On other corpora, measure "
-                 "again."),
-                ("Bias", "The encoders of pictures and texts were trained by others, on other data, and have its "
-                 "biases."),
-            ],
-        ),
+    details = [
+        ("What it is", "Vectors of users, images and texts in one space, in which each can be searched for by the "
+         "others, after DU2MCE (Sikka, Van Bramer and Divakaran 2019)."),
+        ("Trained", _trained(params, train)),
+        ("Licence", "Code: Apache 2.0. Weights and vectors: [to be stated by the publisher; the terms of the posts "
+         "apply too]."),
+        ("Energy", ENERGY),
+        ("Citation", "CITATION.cff, in the repository of the code."),
+        ("To be erased", "Write to [the publisher's address]; they run `make erase` and publish again."),
     ]  # fmt: skip
+    factors = [
+        ("Languages", _languages(found["text"])),
+        ("Activity", "Results by a user's number of posts in train are below."),
+        ("Not measured", "Results by age, gender, origin or place: the data do not say, and nothing here infers it."),
+    ]
+    held_out = [
+        ("Held out", f"{count(audit['posts']['test'])} posts of test and {count(audit['posts']['val'])} of validation, "
+         "from groups of which nothing is in train."),
+        ("The audit", f"{count(audit['crossings']['found'])} near-copies across sides were found by a second search; "
+         f"{count(audit['crossings']['left'])} are left. It does not see similarity of meaning only (a translation, a "
+         "paraphrase, another photograph of one scene)."),
+    ]  # fmt: skip
+    people = plural(train.get("users", found["import"]["users"]), "user")
+    trained_on = [
+        ("Posts", f"{count(audit['posts']['train'])}, by {people}; see the datasheet."),
+        ("Words fitted on", "train only." if audit["fit_on"] == "train" else "all posts, held-out ones too."),
+    ]
+    ethics = [
+        ("Who was in train can be inferred", _membership(found["membership"])),
+        ("Names", "People have pseudonyms under a key that is not published."
+         if params.corpus.pseudonyms == "keyed" else "People are called what the source calls them."),
+        ("Texts and pictures", "If published, they can be found with a search engine."),
+    ]  # fmt: skip
+    return [
+        Chapter("Model details", details),
+        INTENDED,
+        Chapter("Factors", factors),
+        MEASURED,
+        Chapter("Evaluation data", held_out),
+        Chapter("Training data", trained_on),
+        Chapter(
+            "Quantitative analyses",
+            [row for task in tasks for row in _ranks(task, retrieval[task])] + _interests(found["interests"]),
+        ),
+        Chapter("Ethical considerations", ethics),
+        CAVEATS,
+    ]
+
+
+def _trained(params: Params, train: Metrics) -> str:
+    """How, in a sentence."""
+    chosen = by_recipe(params)
+    parts = [
+        f"{plural(train['epochs'], 'epoch')}, "
+        + (
+            f"of which number {train['best_epoch']} was best on validation"
+            if train["best_epoch"]
+            else "none of which was better on validation than the start, which is kept"
+        ),
+        f"recipe {params.recipe}, loss {chosen.train.loss}, {chosen.model.dim} numbers a vector"
+        + (", untrained ones beside them" if any(train.get("late_fusion", {}).values()) else "")
+        + f", weights of the pairs {', '.join(map(number, params.lambdas))} (text-user, image-text, image-user)",
+        *([f"{count(train['parameters'])} parameters"] if "parameters" in train else []),
+    ]
+    return "; ".join(parts) + "."
 
 
 def datasheet(params: Params, found: Mapping[str, Metrics], span: tuple[str, str] | None) -> list[Chapter]:
@@ -200,17 +205,13 @@ def _languages(text: Metrics) -> str:
     return "Posts by language: " + (named + (others if rest else "") if named or rest else "none with a text") + "."
 
 
-def _with_ends(value: float, ends: Any) -> str:
-    return number(value) + (f" ({number(ends[0])} to {number(ends[1])})" if ends else "")
-
-
 def _ranks(task: str, block: Metrics) -> list[tuple[str, str]]:
     key = "mean_median_rank"
-    whole = _with_ends(block[key], block.get("interval_95", {}).get(key))
+    whole = with_ends(block[key], block.get("interval_95", {}).get(key))
     rows = [(TASKS[task], f"{whole} of {count(block['candidates'])}; chance {number(block['random'])}, "
              f"{plural(block['queries'], 'query', 'queries')}.")]  # fmt: skip
     by = [
-        f"{name} posts ({plural(one['users'], 'user')}): {_with_ends(one[key], one.get('interval_95', {}).get(key))}"
+        f"{name} posts ({plural(one['users'], 'user')}): {with_ends(one[key], one.get('interval_95', {}).get(key))}"
         for name, one in block.get("by_activity", {}).items()
         if one.get("users") and key in one
     ]
@@ -221,7 +222,7 @@ def _interests(found: Metrics) -> list[tuple[str, str]]:
     if "not_measured" in found or "macro" not in found:
         return [("Interests of users", f"Not measured: {found.get('not_measured', 'no figure')}.")]
     macro = found["macro"]
-    value = _with_ends(macro["model"], macro.get("interval_95", {}).get("model"))
+    value = with_ends(macro["model"], macro.get("interval_95", {}).get("model"))
     return [
         ("Interests of users, macro F1", f"{value}; calling everyone positive gives {number(macro['always_yes'])}.")
     ]
@@ -241,7 +242,7 @@ def told(found: Metrics) -> str:
     """A figure of the membership test with its interval, or why there is none."""
     if "not_measured" in found:
         return f"not measured, as {found['not_measured']}"
-    return _with_ends(found["auc"], (found["low"], found["high"]))
+    return with_ends(found["auc"], (found["low"], found["high"]))
 
 
 def markdown(title: str, chapters: list[Chapter]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.report.page import Grid, Note, Part, Table
-from pipeline.report.wording import METHODS, number, plural
+from pipeline.report.wording import METHODS, number, plural, with_ends
 
 Metrics = Mapping[str, Any]
 
@@ -59,4 +59,4 @@ def _gap(found: Metrics, name: str) -> str:
     if name not in found["model_less"]:
         return "–"
     gap = found["model_less"][name]
-    return f"{number(gap['value'])} ({number(gap['interval_95'][0])} to {number(gap['interval_95'][1])})"
+    return with_ends(gap["value"], gap["interval_95"])

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.report.charts import Axis, Dot, Rule, dots
 from pipeline.report.page import Figure, Grid, Note, Panel, Part, Table
-from pipeline.report.wording import METHODS, TASKS, listing, number, percent, plural
+from pipeline.report.wording import METHODS, TASKS, listing, number, percent, plural, with_ends
 
 Metrics = Mapping[str, Any]
 
@@ -90,11 +90,11 @@ def _name(row: Metrics) -> str:
 def _cells(block: Metrics | None) -> list[str]:
     if block is None:
         return ["–", "–"]
-    ends = f" ({' to '.join(number(end) for end in block['interval_95'])})" if "interval_95" in block else ""
     share = f", {percent(block['share'])}" if "share" in block else ""
     paper = block.get("paper")
     theirs = f", {percent(paper['share'])}" if paper and "share" in paper else ""
-    return [number(block["value"]) + ends + share, number(paper["value"]) + theirs if paper else "–"]
+    here = with_ends(block["value"], block.get("interval_95"))
+    return [here + share, number(paper["value"]) + theirs if paper else "–"]
 
 
 def _interests(table: Metrics) -> list[Part]:

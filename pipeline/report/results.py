@@ -10,7 +10,19 @@ import pyarrow.compute as pc
 
 from pipeline.report.charts import Axis, Dot, Line, Rule, dots, lines
 from pipeline.report.page import Facts, Figure, Grid, Note, Panel, Part, Table
-from pipeline.report.wording import METHODS, TASKS, count, few_ask, listing, number, percent, plural, reasons
+from pipeline.report.wording import (
+    METHODS,
+    TASKS,
+    between,
+    count,
+    few_ask,
+    listing,
+    number,
+    percent,
+    plural,
+    reasons,
+    with_ends,
+)
 
 Metrics = Mapping[str, Any]
 
@@ -46,18 +58,19 @@ def glance(retrieval: Metrics, interests: Metrics, audit: Metrics) -> Facts:
     for task in asked:
         block = retrieval[task]
         against = f"of {count(block['candidates'])}; random {number(block['random'])}; 95 % interval "
-        facts.append((_value(block, "mean_median_rank"), f"{TASKS[task]}, mean median rank", against + _ends(block)))
+        against += between(block["interval_95"]["mean_median_rank"])
+        facts.append((number(block["mean_median_rank"]), f"{TASKS[task]}, mean median rank", against))
     if asked:
         about = f"sum of rank / candidates over {plural(len(asked), 'task')}; random {number(_chance(retrieval))}"
-        facts.append((_value(retrieval, "joint_performance"), "Joint performance, lower is better", about))
+        facts.append((number(retrieval["joint_performance"]), "Joint performance, lower is better", about))
     else:
         facts.append(
             ("none", "Queries of posts held out", "the test side asks nothing, so no rank tells how good this is")
         )
     if "macro" in interests:
         macro = interests["macro"]
-        about = f"{plural(len(interests['labels']), 'interest')}; 95 % interval {_ends(macro, 'model')}; "
-        about += f"everyone positive {number(macro['always_yes'], 2)}"
+        about = f"{plural(len(interests['labels']), 'interest')}; 95 % interval "
+        about += f"{between(macro['interval_95']['model'])}; everyone positive {number(macro['always_yes'], 2)}"
         facts.append((number(macro["model"], 2), "Interests, macro F1", about))
     crossings = audit["crossings"]
     about = f"left; a second, independent search found and removed {count(crossings['found'])}"
@@ -188,7 +201,7 @@ def _headline(model: Metrics, joint: Mapping[str, Metrics], asked: Sequence[str]
         own, other = number(model["joint_performance"]), number(rivals[best])
         ahead = "ahead of" if model["joint_performance"] < rivals[best] else "behind"
         word = "level with" if own == other else ahead  # a difference that is not shown is none to the reader
-        title += f". Joint performance {_value(model, 'joint_performance')}, {word} {METHODS[best]} ({other})"
+        title += f". Joint performance {number(model['joint_performance'])}, {word} {METHODS[best]} ({other})"
     return title
 
 
@@ -316,22 +329,13 @@ def _random(value: float) -> list[Rule]:
     return [Rule(value, f"random {number(value)}")]
 
 
-def _value(block: Metrics, measure: str, digits: int = 3) -> str:
-    return number(block[measure], digits)
-
-
-def _ends(block: Metrics, measure: str = "mean_median_rank", digits: int = 3) -> str:
-    low, high = block["interval_95"][measure]
-    return f"{number(low, digits)} to {number(high, digits)}"
-
-
 def _with_ends(block: Metrics, measure: str, digits: int = 3) -> str:
-    return f"{_value(block, measure, digits)} ({_ends(block, measure, digits)})"
+    return with_ends(block[measure], block["interval_95"][measure], digits)
 
 
 def _dot(name: str, block: Metrics, measure: str, main: bool, digits: int = 3) -> Dot:
     low, high = block["interval_95"][measure]
-    return Dot(name, block[measure], low, high, _value(block, measure, digits), main)
+    return Dot(name, block[measure], low, high, number(block[measure], digits), main)
 
 
 def _from_zero(values: pd.DataFrame) -> Axis:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.report.page import Grid, Note, Part, Table
-from pipeline.report.wording import TASKS, few_ask, listing, number
+from pipeline.report.wording import TASKS, few_ask, listing, with_ends
 
 Metrics = Mapping[str, Any]
 
@@ -70,12 +70,9 @@ def verdict(means: Metrics, asked: Sequence[str], few: Sequence[str] = ()) -> st
 def _cell(block: Metrics | None) -> str:
     if not (block and block["queries"]):
         return "–"
-    low, high = block["interval_95"]["mean_median_rank"]
-    return f"{number(block['mean_median_rank'])} ({number(low)} to {number(high)})"
+    return with_ends(block["mean_median_rank"], block["interval_95"]["mean_median_rank"])
 
 
 def _gap(means: Metrics, name: str, task: str) -> str:
     gap = means["model_less"][name].get(task)
-    if gap is None:
-        return "–"
-    return f"{number(gap['value'])} ({number(gap['interval_95'][0])} to {number(gap['interval_95'][1])})"
+    return "–" if gap is None else with_ends(gap["value"], gap["interval_95"])

@@ -1,6 +1,6 @@
 """Numbers as a reader wants them: no more digits than they bear, thousands set apart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 ENOUGH_USERS = 6
@@ -21,6 +21,17 @@ def number(value: float, digits: int = 3) -> str:
         return f"{rounded:,.0f}"
     text = f"{rounded:.12f}".rstrip("0").rstrip(".")
     return text.replace("-", "−")
+
+
+def between(ends: Sequence[float], digits: int = 3) -> str:
+    """The ends of an interval: `9 to 16.2`."""
+    low, high = ends
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def with_ends(value: float, ends: Sequence[float] | None, digits: int = 3) -> str:
+    """A figure, and in brackets its interval, where it has one: `12.5 (9 to 16.2)`."""
+    return number(value, digits) + (f" ({between(ends, digits)})" if ends else "")
 
 
 def percent(share: float) -> str:
