@@ -8,6 +8,8 @@ value that was none, and say nothing in any case.
 
 NAN = r"nan|NaN|<NA>|NaT|\\N"
 """Of pandas, and of MySQL and Postgres."""
+OF_R = "NA"
+"""Of R, where its quotes are lost. It may be the name of somebody."""
 GONE = r"\[(?i:deleted|removed|deleted by user| ?removed by reddit\b[^\n]{0,120})\]"
 """Of Reddit, in the place of authors and texts that are gone; some give the reason."""
 NOBODY = rf"^\s*({NAN}|{GONE})\s*$"

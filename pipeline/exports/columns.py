@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.common.nothing import FALSE, NAN, TRUE
+from pipeline.common.nothing import FALSE, NAN, OF_R, TRUE
 from pipeline.exports.posts import (
     ODD,
     ROUNDED,
@@ -45,7 +45,7 @@ FILES = ("fourcat", "x", "videos", "platforms", "listening", "gallery_dl", "own"
 Names = str | list[str]
 _STILL = {"", "photo", "image", "picture", "graphimage", "1"}
 """What tools call the kind of a picture that is no video's."""
-_NONE = {"", "0", "False", "false", "FALSE"}
+_NONE = {"", "0", "False", "false", "FALSE", OF_R}
 """What says that there is nothing."""
 _NAN = re.compile(NAN)
 
@@ -186,9 +186,12 @@ def post(row: Mapping[str, Any], mapped: Mapped, place: str, owner: str | None =
     parts = [_written(_value(row, name), mapped) for name in listed(mapped.text)]
     video = _any(row, mapped.video)
     pictures = [one for name in listed(mapped.images) for one in _pictures(_value(row, name), mapped)]
-    kinds = _parts(_value(row, mapped.kinds), mapped) if mapped.kinds else []
-    still = [_text(kind).lower().split("/")[0] in _STILL for kind in kinds] + [True] * len(pictures)
-    pictures = [one._replace(video=one.video or video or not s) for one, s in zip(pictures, still, strict=False)]
+    kinds = [_text(kind) for kind in _parts(_value(row, mapped.kinds), mapped)] if mapped.kinds else []
+    kinds += [""] * len(pictures)
+    pictures = [
+        one._replace(video=one.video or video or not _is_still(kind, one.names[0]))
+        for one, kind in zip(pictures, kinds, strict=False)
+    ]
     own = last(post_id) if mapped.id_from_url else post_id
     names = ids(own, *(_first(row, name) for name in listed(mapped.names)))
     shown = tuple(
@@ -200,12 +203,22 @@ def post(row: Mapping[str, Any], mapped: Mapped, place: str, owner: str | None =
     alts += [""] * len(shown)
     shown = tuple(one._replace(alt=alt or one.alt) for one, alt in zip(shown, alts, strict=False))
     return Post(
-        own, known(user_id), known(_first(row, mapped.handle)), "\n".join(p for p in parts if p) or None,
+        own, known(user_id), known(_id(row, mapped.handle)), "\n".join(p for p in parts if p) or None,
         micros(_first(row, mapped.created_at)), shown or (None if not mapped.images or mapped.names else ()),
         names, _language(_first(row, mapped.language)),
         _first(row, mapped.url), count(_first(row, mapped.likes)), count(_first(row, mapped.replies)),
         known(_nonzero(row, mapped.reply_to)), _any(row, mapped.repost), answers=_nonzero(row, mapped.answers),
     )  # fmt: skip
+
+
+def _is_still(kind: str, place: str) -> bool:
+    """Whether a picture is one by what a tool calls its kind; of a MIME type that is of neither, as Bluesky keeps what
+    an app said (`*/*`), by its address.
+    """
+    first, slash, _ = kind.lower().partition("/")
+    if slash and first not in ("image", "video"):
+        return not place.endswith((".m3u8", ".mp4"))
+    return first in _STILL
 
 
 def _by_place(shown: Shown, names: tuple[str, ...], number: int) -> Iterator[str]:
@@ -264,7 +277,7 @@ def _text(value: Any) -> str:
 
 
 def _first(row: Mapping[str, Any], names: Names) -> str | None:
-    return next((found for name in listed(names) if (found := _text(_value(row, name)))), None)
+    return next((found for name in listed(names) if (found := _text(_value(row, name))) not in ("", OF_R)), None)
 
 
 def _id(row: Mapping[str, Any], names: Names) -> str | None:
@@ -308,7 +321,7 @@ def _written(value: Any, mapped: Mapped) -> str | None:
     if value is None:
         return None
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    if said(text) is None:
+    if said(text) is None or text == OF_R:
         return None
     if mapped.quoted:
         text = unquote_plus(text)
@@ -331,7 +344,7 @@ def _joined(text: str) -> str:
 
 def _parts(value: Any, mapped: Mapped) -> list[Any]:
     """What a cell holds: a list, one in the notation of JSON or Python, values `separated` by a mark, or one value."""
-    if value is None or value == "":
+    if value is None or value in ("", OF_R):
         return []
     if isinstance(value, str) and value[:1] == "[":
         try:

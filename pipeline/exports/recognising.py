@@ -7,7 +7,7 @@ JSON each record is asked what it is, so that files may be mixed.
 
 import io
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
@@ -101,16 +101,17 @@ _BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_sta
 """Endings of what lies beside an export and is none."""
 DAMAGED_FILE = "a damaged file"
 LACKING = {
-    (
-        "Date",
-        "ShareLink",
-        "ShareCommentary",
-    ): "LinkedIn's Shares.csv does not say whose it is; name the zip, or the folder with Profile.csv",
+    ("Date", "ShareLink", "ShareCommentary"): "LinkedIn's Shares.csv does not say whose it is; name the zip, or the "
+    "folder with Profile.csv",
+    ("id", "permalink", "gildings", "body"): "reddit's posts.csv and comments.csv do not say whose they are; name the "
+    "zip, or the folder with statistics.csv",
+    ("timestamp", "data"): "if this is of Facebook's download, name the zip, or the folder that it is in",
+    ("media",): "if this is of Instagram's download, name the zip, or the folder with personal_information.json",
     ("AuthorID", "Author", "Date", "Content"): "DiscordChatExporter's CSV has no ids of messages; export as JSON",
     ("From User", "Conversation Stream", "snTypeColumn"): "Sprinklr exports what was chosen; choose a column of ids or "
     "links, and say by corpus.columns what holds what",
 }
-"""What is to be done about tables that are known to lack something, by some of their columns."""
+"""What is to be done about files that are known to lack something, by some of their columns or keys."""
 
 
 def exports(
@@ -281,7 +282,7 @@ def _of_text(plain: Any, head: bytes, path: str, mapped: columns.Mapped | None, 
         readable = (
             all(letter.isprintable() or letter == "\t" for letter in top) and "\N{REPLACEMENT CHARACTER}" not in top
         )
-        to_do = next((f": {why}" for names, why in LACKING.items() if set(names) <= set(how.header)), "")
+        to_do = _lacking(how.header)
         if top.startswith("window.YTD"):
             held, to_do = "a file of X's archive", ": name the zip, or the folder that holds data/account.js"
         told.append(f"{path}: {held + to_do if readable else 'no text in UTF-8'}")
@@ -289,6 +290,10 @@ def _of_text(plain: Any, head: bytes, path: str, mapped: columns.Mapped | None, 
         told.append(f"{path}: {lacks}; {held}")
     else:
         yield Export(path, preset.name, columns.posts(table(plain, how), preset, path))
+
+
+def _lacking(held: Iterable[str]) -> str:
+    return next((f": {why}" for names, why in LACKING.items() if set(names) <= set(held)), "")
 
 
 def _fits(names: list[str], mapped: columns.Mapped | None) -> bool:
@@ -310,7 +315,7 @@ def _table(
 
 
 def _json(stream: IO[bytes], path: str, mapped: columns.Mapped | None, told: list[str]) -> Iterator[Export]:
-    rows = records(stream, path)
+    rows = ((number, _of_index(record)) for number, record in records(stream, path))
     waiting: list[tuple[int, Any]] = []
     for number, record in rows:
         waiting.append((number, record))
@@ -331,7 +336,14 @@ def _json(stream: IO[bytes], path: str, mapped: columns.Mapped | None, told: lis
             return
     unknown = next((record for _, record in waiting if isinstance(record, Mapping)), None)
     if unknown is not None:
-        told.append(f"{path}: keys {', '.join(unknown)[:300]}")
+        told.append(f"{path}: keys {', '.join(unknown)[:300]}{_lacking(unknown)}")
+
+
+def _of_index(record: Any) -> Any:
+    """A record; of what was dumped from Elasticsearch, the document, whose id stands beside it."""
+    if isinstance(record, Mapping) and "_index" in record and isinstance(record.get("_source"), Mapping):
+        return {"id": record.get("_id"), **record["_source"]}
+    return record
 
 
 def _kind(record: Json) -> _Kind | None:

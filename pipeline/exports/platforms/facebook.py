@@ -4,6 +4,7 @@ It says neither the id of a post nor who could see it: most posts of most people
 download gives them knowingly.
 """
 
+import hashlib
 import re
 from typing import Any
 
@@ -20,7 +21,9 @@ def is_download(tree: Tree) -> bool:
 
 
 def download(tree: Tree) -> Found:
-    """Posts, by the account of the zip; a post's id is made of its time and the path of its first picture."""
+    """Posts, by the account of the zip; a post's id is made of its time, and the name of its first picture or, as apps
+    post several in one second, a hash of its words.
+    """
     owner = _owner(tree)
     for name in tree.matching(_POSTS):
         held = tree.json(name)
@@ -48,7 +51,8 @@ def _post(post: Json, owner: str, tree: Tree) -> Found:
         yield Left(f"{owner}/{when}", NOT_A_POST, mended(post.get("title")) or "neither words nor a picture")
         return
     shown = tuple(shown_at(tree, one["uri"]) for one in media)
-    name = "/".join((owner, str(when), *([media[0]["uri"].rsplit("/", 1)[-1]] if media else ())))
+    told = media[0]["uri"].rsplit("/", 1)[-1] if media else hashlib.sha256(str(said).encode()).hexdigest()[:8]
+    name = "/".join((owner, str(when), told))
     yield Post(name, None, owner, mended(said), micros(when), shown)
 
 

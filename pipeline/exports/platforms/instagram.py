@@ -147,8 +147,9 @@ def _own_post(post: Json, owner: str, tree: Tree) -> Found:
 
 
 def shown_at(tree: Tree, uri: str) -> Shown:
-    """A picture or a video of a download of Meta's, by its path there."""
-    return Shown(ids(tree.picture(uri), uri), uri.lower().endswith((".mp4", ".mov")))
+    """A picture or a video of a download of Meta's, by its path there; what has no ending is a video."""
+    name = uri.lower().rpartition("/")[2]
+    return Shown(ids(tree.picture(uri), uri), name.endswith((".mp4", ".mov")) or "." not in name)
 
 
 def _owner(tree: Tree) -> str:

@@ -15,10 +15,10 @@ _SHARES, _COMMENTS = r"Shares(_\d+)?\.csv", r"Comments(_\d+)?\.csv"
 _ROW = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?(?: UTC)?,)", re.MULTILINE)
 _CELL = r"""("[^"]*"|[^,"]*)"""
 _PARTS = {
-    "Date,ShareLink,ShareCommentary,SharedUrl,MediaUrl,Visibility": rf"([^,]*),{_CELL},(.*),{_CELL},{_CELL},([A-Z_]*)",
-    "Date,Link,Message": rf"([^,]*),{_CELL},(.*)",
+    "date,sharelink,sharecommentary,sharedurl,mediaurl,visibility": rf"([^,]*),{_CELL},(.*),{_CELL},{_CELL},([A-Z_]*)",
+    "date,link,message": rf"([^,]*),{_CELL},(.*)",
 }
-"""Of each header, how a row is taken apart."""
+"""Of each header, whose letters were capital ones in other years, how a row is taken apart."""
 
 
 def is_download(tree: Tree) -> bool:
@@ -44,13 +44,15 @@ def download(tree: Tree) -> Found:
 
 def _post(parts: re.Match[str], owner: str) -> Post | Left:
     when, link, text = parts[1].removesuffix(" UTC"), parts[2].strip('"'), _plain(parts[3])
-    seen = parts[6] if parts.re.groups > 3 else ""
-    name = f"{'share' if parts.re.groups > 3 else 'comment'}/{when}/{last(link)}"
+    share = parts.re.groups > 3
+    seen = parts[6] if share else ""
+    name = f"{'share' if share else 'comment'}/{when}/{last(link)}"
     if seen == "CONNECTIONS":
         return Left(name, PRIVATE, "for connections alone")
     if not text:
         return Left(name, NOT_A_POST, "without words")
-    return Post(name, None, owner, text, micros(when), url=link)
+    # What is quoted stands behind backslashes in comments.
+    return Post(name, None, owner, text if share else text.replace('\\"', '"'), micros(when), url=link)
 
 
 def _plain(text: str) -> str:
@@ -70,7 +72,7 @@ def _lines(tree: Tree, name: str) -> str:
 
 
 def _header(tree: Tree, name: str) -> str:
-    return _lines(tree, name).split("\n", 1)[0].strip()
+    return _lines(tree, name).split("\n", 1)[0].strip().lower()
 
 
 def _rows(tree: Tree, name: str) -> Iterator[str]:

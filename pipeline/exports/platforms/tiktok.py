@@ -56,7 +56,8 @@ def download(record: Json) -> Found:
             yield Left(name, PRIVATE, f"for {seen}")
             return
         cover = _said(item, "CoverImage")
-        shown = (Shown((cover,), True, _said(item, "AlternateText")),) if cover else ()
+        # A photo's cover is the photo.
+        shown = (Shown((cover,), "-photomode-" not in cover, _said(item, "AlternateText")),) if cover else ()
         yield Post(name, None, owner, title, micros(when), shown, likes=count(item.get("Likes")))
 
     def comment(item: Json) -> Found:

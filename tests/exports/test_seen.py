@@ -1,0 +1,122 @@
+"""What files held that people had exported, and shared, beyond what the documents of their tools say."""
+
+import json
+
+import pytest
+
+from pipeline.exports.platforms.instagram import shown_at
+from pipeline.exports.sources import Tree
+from pipeline.running.errors import UserError
+from tests.exports.test_parts import run
+from tests.exports.test_tools import BIG, ISO, RTWEET, WHEN, lines, table
+
+OF_R = {"text": "words", "favoriteCount": 4, "replyToSN": "NA", "created": ISO, "replyToSID": "NA", "id": BIG,
+        "replyToUID": "NA", "statusSource": "<a>web</a>", "screenName": "ann", "isRetweet": "FALSE"}  # fmt: skip
+EMPTY = {"is_retweet": "NA", "reply_to_user_id": "NA", "reply_to_status_id": "NA", "media_url": "NA",
+         "ext_media_url": "NA", "lang": "NA", "status_url": "NA", "reply_count": "NA"}  # fmt: skip
+ARCHIVED = {"id": BIG, "author_id": 7, "text": "words", "created_at": ISO, "referenced_tweets.retweeted.id": "NA",
+            "referenced_tweets.replied_to.id": "NA", "public_metrics.like_count": 4}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[OF_R, OF_R | {"id": 5, "isRetweet": "TRUE"}], [RTWEET | EMPTY], [ARCHIVED]],
+    ids=["twitteR", "rtweet", "v2"],
+)
+def test_what_r_writes_where_there_is_nothing_is_nothing(rows, tmp_path):
+    (tmp_path / "of-r.csv").write_text(table(*rows))
+    _, (post,), _, rejected = run(tmp_path, tmp_path / "of-r.csv")
+    assert (post["text"], post["likes"], post["created_at"].isoformat(" ")) == ("words", 4, WHEN)
+    assert [post[name] for name in ("reply_to", "answers", "language", "url", "replies")] == [None] * 5
+    assert not post["missing_images"] and [row["reason"] for row in rejected] == ["repost"] * (len(rows) - 1)
+
+
+def test_somebody_may_be_called_as_r_calls_nothing(tmp_path):
+    (tmp_path / "of-r.csv").write_text(table(OF_R | {"screenName": "NA"}, OF_R | {"id": 5, "text": "NA"}))
+    _, (post,), _, (left,) = run(tmp_path, tmp_path / "of-r.csv")
+    assert post["user_id"] == "na" and left["reason"] == "no text and no picture"
+
+
+SEEN = {"ownerUsername": "ann", "caption": "words", "url": "https://x/p/C1/", "likesCount": 4, "timestamp": ISO,
+        "commentsCount": 0, "firstComment": ""}  # fmt: skip
+PLAYED = {"authorMeta.name": "ann", "text": "words", "diggCount": 4, "createTimeISO": ISO,
+          "webVideoUrl": "https://x/@ann/video/C1"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("o.json", json.dumps([SEEN])), ("o.csv", "\ufeff" + table(SEEN)), ("t.csv", table(PLAYED))],
+)
+def test_overviews_of_apify_tell_a_post_by_its_address(name, data, tmp_path):
+    (tmp_path / name).write_text(data, "utf-8")
+    _, (post,), *_ = run(tmp_path, tmp_path / name)
+    assert (post["post_id"], post["user_id"], post["text"], post["likes"]) == ("C1", "ann", "words", 4)
+
+
+def test_what_was_dumped_from_elasticsearch_is_what_was_put_in(tmp_path):
+    held = {"text": "words", "author_id": "7", "created_at": ISO}
+    dumped = [{"_index": "tweets", "_type": "_doc", "_id": str(number), "_source": held} for number in (BIG, 5)]
+    (tmp_path / "dump.json").write_text(lines(*dumped))
+    _, posts, *_ = run(tmp_path, tmp_path / "dump.json")
+    assert {(p["post_id"], p["user_id"], p["text"]) for p in posts} == {(str(BIG), "7", "words"), ("5", "7", "words")}
+
+
+def test_a_picture_on_bluesky_is_one_whatever_kind_its_app_gave_it(tmp_path):
+    kinds = {"a.jpg": "image/jpeg", "b": "*/*", "c": "text/html; charset=utf-8", "d.m3u8": "*/*", "e.gif": "video/gif"}
+    row = {"uri": "at://did:plc:a/app.bsky.feed.post/1", "user_did": "did:plc:a", "timestamp_utc": "1600000000",
+           "original_text": "words", "media_urls": "|".join(f"https://x/{name}" for name in kinds),
+           "media_types": "|".join(kinds.values())}  # fmt: skip
+    (tmp_path / "minet.csv").write_text(table(row))
+    _, (post,), *_ = run(tmp_path, tmp_path / "minet.csv")
+    assert (post["missing_images"], post["videos"]) == (3, 2)
+
+
+@pytest.mark.parametrize("shared", ["SharedUrl,MediaUrl", "SharedURL,MediaURL"])
+def test_linkedin_by_its_headers_of_several_years_and_what_is_quoted_in_comments(shared, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "Profile.csv").write_text("First Name,Last Name\nAnn,Bo\n")
+    share = '2021-06-15 08:40:56,https://x/s1,"said ""so""",,,MEMBER_NETWORK\n'
+    (folder / "Shares.csv").write_text(f"Date,ShareLink,ShareCommentary,{shared},Visibility\n{share}")
+    (folder / "Comments.csv").write_text('Date,Link,Message\n2021-06-15 08:41:56,https://x/c1,"\\"No\\", she said"\n')
+    _, posts, *_ = run(tmp_path, folder)
+    assert sorted(p["text"] for p in posts) == ['"No", she said', 'said "so"']
+
+
+def test_two_posts_of_one_second_on_facebook_are_two(tmp_path):
+    said = [{"timestamp": 1_600_000_000, "data": [{"post": text}]} for text in ("one", "two", "two")]
+    (tmp_path / "your_posts_1.json").write_text(json.dumps(said))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "your_posts_1.json").rename(tmp_path / "in" / "your_posts_1.json")
+    _, posts, _, rejected = run(tmp_path, tmp_path / "in")
+    assert sorted(p["text"] for p in posts) == ["one", "two"] and len(rejected) == 1
+
+
+def test_photos_of_tiktok_are_pictures_and_what_has_no_ending_on_instagram_is_a_video(tmp_path):
+    cover = "https://p16-sign.tiktokcdn.com/tos-alisg-{}/1~tplv-origin.image?dr=1"
+    items = [{"Date": f"2024-01-0{day} 03:04:05", "Title": "words", "WhoCanView": "Everyone",
+              "CoverImage": cover.format(kind)} for day, kind in ((1, "i-photomode-sg"), (2, "p-0068"))]  # fmt: skip
+    held = {"Your Activity": {}, "Profile": {"Profile Info": {"ProfileMap": {"userName": "ann"}}},
+            "Post": {"Posts": {"VideoList": items}}}  # fmt: skip
+    (tmp_path / "user_data_tiktok.json").write_text(json.dumps(held))
+    _, posts, *_ = run(tmp_path, tmp_path / "user_data_tiktok.json")
+    assert [(p["missing_images"], p["videos"]) for p in sorted(posts, key=lambda p: p["created_at"])] == [
+        (1, 0),
+        (0, 1),
+    ]
+    names = ("media/posts/201502/1_n.jpg", "media/posts/201711/ZGFzaF9i_179", "media/posts/201502/2.MP4")
+    assert [shown_at(Tree(tmp_path), name).video for name in names] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("comments.csv", "id,permalink,date,ip,subreddit,gildings,link,parent,body,media\n", "with statistics.csv"),
+        ("your_posts_1.json", json.dumps([{"timestamp": 1, "data": [], "title": "t"}]), "if this is of Facebook's"),
+        ("posts_1.json", json.dumps([{"media": [{"uri": "media/1.jpg"}]}]), "if this is of Instagram's"),
+    ],
+)
+def test_a_file_taken_out_of_a_download_is_refused_with_what_to_name(name, data, why, tmp_path):
+    (tmp_path / name).write_text(data)
+    with pytest.raises(UserError, match=why):
+        run(tmp_path, tmp_path / name)
