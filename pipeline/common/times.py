@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 NEVER = (
-    r"^$|^(nan|NaN|NaT|<NA>|NA|[Nn]/[Aa]|[Nn]one|null|NULL|\\N|-|-1|0|(0000-00-00|0001-01-01)([ T]00:00:00(\.0+)?Z?)?)$"
+    r"^$|^(nan|NaN|NaT|<NA>|NA|[Nn]/[Aa]|[Nn]one|null|NULL|\\N|[-.]|-1|0|"
+    r"(0000-00-00|0001-01-01)([ T]00:00:00(\.0+)?Z?)?)$"
 )
 """What programs write where no time is known."""
 FIRST = 10**8

@@ -74,7 +74,7 @@ CLEANED = Table(
 # Posts that are in Python objects at one time.
 SLICE = 20_000
 # What of ASCII alone can be markup, an entity, an escape or a cut link.
-BROKEN = r"[<&\\]|\.\.\.|(?i:htt)[\s\v\x1c-\x1f]*$"
+BROKEN = r"[<&\\]|\[/|\d\||\.\.\.|(?i:htt)[\s\v\x1c-\x1f]*$"
 # A longer stretch is hardly met again: it is worked out anew, so that the memory of the lookup stays bounded.
 LONGEST_KEPT = 40
 
@@ -85,7 +85,7 @@ EMOTICON = re.compile(
     r"|(?<!\w)(?:=-?(?:d+|p+|3)|x-?d+|d-?[:;=]|8-[)(])(?!\w)"  # =D xD D: 8-)
     r"|(?<!\w)<[/\\]?3+(?!\w)"  # <3 </3
     r"|(?<!\w)(?:o[._]+o|o_0|0_o|0_0|[tqu]_+[tqu]|t\.t|ಠ_*ಠ)(?!\w)"  # o_O T_T
-    r"|[\\_]{0,2}\(ツ\)[_/]{0,2}|ʕ\S{1,5}ʔ|\(\S{0,2}ω\S{0,2}\)",  # shrug, bear, (´ω`)
+    r"|[\\_]{0,2}\(ツ\)[_/]{0,2}|ʕ\S{1,5}ʔ|\(\S{0,2}ω\S{0,2}\)|\u035cʖ",  # shrug, bear, (´ω`), Lenny
     re.IGNORECASE,
 )
 GEMINATE = re.compile("(l)·(?=l)", re.IGNORECASE)
@@ -97,6 +97,8 @@ GENDERED = re.compile(r"(?<=[^\W\d_])[*:_](?=innen(?![^\W_]))")
 DRAWN_OVER = re.compile("[\u0305\u0332-\u0338\u033f\u0489]|[\u0300-\u036f]{4}")
 """Marks that are ornament: letters struck out or underlined, and marks piled upon each other."""
 MARKS = re.compile("[\u0300-\u036f\u0489]+")
+SMALL_CAPITAL = re.compile("[\u1d00-\u1d22]")
+SMALL_CAPITALS = str.maketrans("ᴀʙᴄᴅᴇғɢʜɪᴊᴋʟᴍɴᴏᴘǫʀᴛᴜᴠᴡʏᴢ", "abcdefghijklmnopqrtuvwyz")
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 APOSTROPHES = str.maketrans("’‘ʼ＇`´׳", "'" * 7)
 # What is left of a stretch are letters, marks and digits, with ' and _ inside words and # before them.
@@ -290,7 +292,7 @@ def _stretch(part: str) -> Stretch:
     if part.isascii():
         part = EMOTICON.sub(" ", part).translate(ASCII_KEPT)
     else:
-        part = EMOTICON.sub(" ", KEYCAP.sub(" ", GERSHAYIM.sub("'", _not_drawn_over(part))))
+        part = EMOTICON.sub(" ", KEYCAP.sub(" ", GERSHAYIM.sub("'", _without_ornament(part))))
         # Symbols go before NFKC, which would spell some of them out (™ becomes TM); links once more after it, as it
         # gives their ordinary form to those in full-width letters.
         part = unicodedata.normalize("NFKC", "".join(map(_without_symbols, part)))
@@ -324,8 +326,10 @@ def _stretch(part: str) -> Stretch:
 _kept = lru_cache(maxsize=1 << 18)(_stretch)
 
 
-def _not_drawn_over(part: str) -> str:
-    return MARKS.sub("", part) if DRAWN_OVER.search(part) else part
+def _without_ornament(part: str) -> str:
+    """Letters without what is drawn over them, and small capitals as small letters."""
+    part = MARKS.sub("", part) if DRAWN_OVER.search(part) else part
+    return part.translate(SMALL_CAPITALS) if SMALL_CAPITAL.search(part) else part
 
 
 def _without_symbols(character: str) -> str:

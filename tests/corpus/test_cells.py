@@ -105,6 +105,17 @@ def test_bytes_that_were_written_as_text_are_texts(tmp_path):
         (['c("art", "music")', "c('food')", "list(art)"], [["art", "music"], ["food"], ["art"]]),
         (['c("art", "music")', "a; b"], [["art", "music"], ["a", "b"]]),
         (
+            ['"[\\"art\\", \\"music\\"]"', '"street food"', '"art", "food"', '""'],
+            [["art", "music"], ["street food"], ["art", "food"], []],
+        ),
+        (
+            ["[“art”, “music”]", "„art“, ‘food’", "rock 'n' roll"],
+            [["art", "music"], ["art", "food"], ["rock 'n' roll"]],
+        ),
+        (["art\tfood", "music"], [["art", "food"], ["music"]]),
+        (["art\t; food", "a"], [["art", "food"], ["a"]]),
+        (['a:1:{i:0;s:3:"art";}'], ['a:1:{i:0;s:3:"art";}']),
+        (
             ['{"art": 1}', '[{"name": "art"}]', "['art', ...]", '["art","mus'],
             ['{"art": 1}', '[{"name": "art"}]', "['art', ...]", '["art","mus'],
         ),
@@ -196,7 +207,7 @@ def test_na_without_quotes_is_none_where_r_wrote_the_table_and_a_name_elsewhere(
     assert not refused and [(row["user_id"], row["image"], row["created_at"]) for row in rows] == [("NA", None, None)]
 
 
-@pytest.mark.parametrize("cell", ["[]", "[ ]", "[None]", "{}", "nan", "None", "N/A", "-"])
+@pytest.mark.parametrize("cell", ["[]", "[ ]", "[None]", "{}", "nan", "None", "N/A", "-", ".", "character(0)"])
 def test_what_programs_write_for_no_picture_is_none(tmp_path, cell):
     ((row,), refused) = read(written(tmp_path / "p.csv", f"{HEADER}p1,u,x,{cell}\n"))
     assert row["image"] is None and not refused

@@ -55,6 +55,12 @@ AWKWARD = [
     ("C:\\Docs\\new alpha\\u00e9 \\o/", "c docs new alpha u00e9 o"),
     ("<@U02ABCDEF9> sea <#C02ABCDEF9|general> <https://x.org/a|blue sky> a <b|c>", "sea blue sky b c"),
     ("<@!123456789012345678> sea <:smile:123456789012345678> <#winter>", "sea winter"),
+    (
+        "[b]sea[/b] [url=https://x.org/a]blue sky[/url] [img]https://x.org/a.png[/img] [QUOTE=ann]bay[/QUOTE]",
+        "sea blue sky bay",
+    ),
+    ("a[b] [i] x[y]", "b x y"),
+    ("[id12345|Ann], sea [club1|Cats] [id|x]", "sea id x"),
     ("hxxps://bad.example.com/a[.]b sea", "sea"),
     # emoji and emoticons
     ("love❤️you 👩‍👩‍👧‍👦 👍🏽 🇫🇷", "love"),
@@ -86,6 +92,7 @@ AWKWARD = [
         "s\u0336e\u0336a\u0336 b\u0332l\u0332\xfc\u0332e\u0332 z\u0337\u0321a\u0300\u0301\u0302\u0303lgo",
         "sea blüe zalgo",
     ),
+    ("ᴄᴏғғᴇᴇ қᴀʀᴀ ғари ( \u0361° \u035cʖ \u0361°)", "coffee қara ғари"),
     ("\u1f84 \u03b1\u0313\u0301\u0345 e\u0323\u0301", "ᾄ ᾄ ẹ\u0301"),  # three marks in Greek, two in Yoruba
     # broken text
     ("cafÃ© naÃ¯ve donâ€™t", "café naïve"),

@@ -57,7 +57,9 @@ _TEXT_KINDS = (
     *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
     *(pa.types.is_binary, pa.types.is_large_binary),
 )
-_NO_NAME = r"^\s*(|nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-|\[\s*(None|null|nan)?\s*\]|\{\s*\})\s*$"
+_NO_NAME = (
+    r"^\s*(|nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-|\.|character\(0\)|\[\s*(None|null|nan)?\s*\]|\{\s*\})\s*$"
+)
 _AS_TEXT = r"""^\s*(?:=?"(.*)"|'([0-9]+)|b'(.*)'|b"(.*)")\s*$"""
 _ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
 _TOO_NARROW = r"^#{3,}$"
@@ -65,7 +67,10 @@ _SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE]\+\d+$|^[+-]?\d+[.,]\d+[eE]\d+$|^\d{16,}\
 _BYTES = re.compile(r"""b'.*'|b".*\"""", re.DOTALL)
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _CALLED = re.compile(r"(?:set|frozenset|array|list|tuple|c)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
-_SEPARATORS = ("\n", ";；؛", "|", ",，、،")
+_SEPARATORS = ("\n", ";；؛", "|", ",，、،", "\t")
+_CODE = re.compile(r"""\[['"{[]|\{['"]|a:\d+:\{""")
+"""How a list begins that is none of names or was cut off; the last as PHP writes it."""
+_IN_QUOTES = re.compile(r"""^["'“„‘‚«]([^"“”„«»]+)["'”“’‘»]$""")
 _BULLET = re.compile(r"^\s*(?:[•‣◦▪]\s*|[-–*·]\s+)", re.MULTILINE)
 _ENTITY = re.compile(r"&(?:#\w+|[A-Za-z]+);")
 
@@ -156,12 +161,13 @@ def split_lists(values: Sequence[str | None]) -> list[list[str] | str | None]:
 
 
 def _names(text: str, separators: str) -> list[str] | str:
+    if text[0] == text[-1] == '"':  # a string of JSON, in which a list may stand
+        with contextlib.suppress(ValueError):
+            text = json.loads(text).strip() or "[]"
     if called := _CALLED.fullmatch(text):  # as Python prints sets and numpy arrays, and R vectors
         text = called[1] if called[1][:1] in ("[", "(", "{") else f"[{called[1]}]"
     if text[0] + text[-1] not in ("[]", "()", "{}"):
-        if text[:2] in ('["', "['", "[{", '{"', "{'", "[["):
-            return text
-        return [name for part in re.split(f"[{separators}]", text) if (name := part.strip())]
+        return text if _CODE.match(text) else _bare(re.split(f"[{separators}]", text))
     inner = text[1:-1]
     quoted = ["".join(pair) for pair in _QUOTED.findall(inner)]
     if len(quoted) > 1 and not _QUOTED.sub("", inner).strip():  # as numpy prints them, without commas
@@ -175,8 +181,12 @@ def _names(text: str, separators: str) -> list[str] | str:
     found = found if isinstance(found, list | tuple | set) else [found]
     if any(isinstance(value, dict | list | tuple | set) or value is ... for value in found):
         return text
-    named = [value for value in found if value is not None and value != "nan"]
-    return [name for value in named if (name := str(value).strip())]
+    return _bare([str(value) for value in found if value is not None and value != "nan"])
+
+
+def _bare(names: Sequence[str]) -> list[str]:
+    """Names without blanks and a pair of quotes around them; empty ones are none."""
+    return [name for part in names if (name := _IN_QUOTES.sub(r"\1", part.strip()).strip())]
 
 
 def _labels(text: str | None) -> str | None:
