@@ -1,90 +1,19 @@
 """What every source goes through: who stays, in which order things are left out, and that nothing is lost."""
 
 import hashlib
-import io
-import shutil
 from collections import Counter
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from PIL import Image
 
 from pipeline.common.hashing import unit_hash
 from pipeline.corpus import choosing, importing
 from pipeline.corpus.importing import import_corpus
-from pipeline.corpus.rows import ALL_STRANGERS, CANDIDATES, STRANGER
-from pipeline.corpus.spill import Spill
-from pipeline.pictures.reading import Picture, Rejected
+from pipeline.pictures.reading import Picture
 from pipeline.running.errors import UserError
-from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
-
-
-def png(colour, side=8):
-    file = io.BytesIO()
-    Image.new("RGB", (side, side), colour).save(file, "PNG")
-    return file.getvalue()
-
-
-def noise():
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 30, 3), np.uint8)).save(file, "PNG")
-    return file.getvalue()
-
-
-class Given:
-    """A source whose rows, (post_id, user_id, text, image, further images…) each, and files are given."""
-
-    name = "posts.csv"
-
-    def __init__(self, rows, files=None, pieces=3):
-        self._rows, self._files, self._pieces = rows, files or {}, pieces
-        self.read = []
-
-    def rows(self):
-        numbered = [(number, *row[:4], None, list(row[4:]) or None) for number, row in enumerate(self._rows, start=1)]
-        for part in np.array_split(np.arange(len(numbered)), self._pieces):
-            columns = zip(*(numbered[i] for i in part), strict=True) if len(part) else [()] * len(CANDIDATES)
-            yield pa.table(dict(zip(CANDIDATES.names, columns, strict=True)), schema=CANDIDATES), REJECTED.empty()
-
-    def pictures(self, names):
-        for name in names:
-            self.read.append(name)
-            yield name, self._files.get(name, Rejected("missing", name))
-
-    def users(self, posts):
-        ids = sorted(set(posts["user_id"].to_pylist()))
-        columns = {"user_id": ids, "interests": [["art"]] * len(ids), "brand": [False] * len(ids)}
-        return pa.table(columns, schema=USERS.schema), REJECTED.empty()
-
-
-def scratch(folder):
-    """An empty folder for what waits."""
-    shutil.rmtree(folder / "scratch", ignore_errors=True)
-    (folder / "scratch").mkdir(parents=True)
-    return folder / "scratch"
-
-
-def run(source, folder, min_posts=1, max_posts=None):
-    metrics = import_corpus(
-        source, folder, scratch(folder), min_posts, max_posts, max_pixels=1000, max_side=64, workers=1
-    )
-    read = {t: table.read(folder / t).to_pylist() for t, table in TABLES.items()}
-    # Nothing is lost: every row in is a row out, or a row of `rejected`.
-    assert metrics["rows_in"] == metrics["rows_out"] + sum(metrics["rejected"].values())
-    assert metrics["rows_out"] == len(read["posts"])
-    apart = metrics["users_rejected"] | metrics["pictures_left_out_of_posts_that_stay"]
-    assert Counter(row["reason"] for row in read["rejected"]) == metrics["rejected"] | apart
-    return metrics, read
-
-
-TABLES = {"posts": POSTS, "users": USERS, "images": IMAGES, "rejected": REJECTED}
-SHARD = "part-00000.parquet"
-ENOUGH = [(f"z{i:02}", f"user{i % 2}", "some text", None) for i in range(20)]
-
-
-def rejected(read, reason):
-    return {row["id"]: row["detail"] for row in read["rejected"] if row["reason"] == reason}
+from pipeline.tables.corpus import POSTS, REJECTED
+from tests.corpus.given import ENOUGH, SHARD, TABLES, Given, noise, png, rejected, run, scratch
 
 
 def test_posts_come_out_whole_sorted_and_with_the_hash_of_their_picture(tmp_path):
@@ -264,21 +193,6 @@ def test_too_little_left_is_told_with_the_counts_and_the_rejected_rows_are_there
         run(Given([]), tmp_path)
 
 
-def test_spilled_rows_come_back_in_any_order(tmp_path):
-    schema = pa.schema([("n", pa.int64()), ("t", pa.string())])
-    with Spill(tmp_path / "s.arrow", schema) as spill:
-        for begin in (0, 1, 40, 40, 100):
-            numbers = range(begin, {0: 1, 1: 40, 40: 100, 100: 200}[begin])
-            if spill.rows < numbers.stop:
-                spill.append(pa.table({"n": numbers, "t": [f"row {n}" for n in numbers]}, schema=schema))
-    rows = np.random.default_rng(1).permutation(200)
-    taken = spill.take(np.r_[rows, rows[:3]])
-    assert taken["n"].to_pylist() == [*rows, *rows[:3]]
-    assert taken["t"].to_pylist() == [f"row {n}" for n in [*rows, *rows[:3]]]
-    assert spill.take(np.empty(0, np.int64)).num_rows == 0
-    assert spill.column("n").to_pylist() == list(range(200))
-
-
 def test_names_from_outside_are_folded_once_for_all_sources(tmp_path):
     odd = [("p\n<b>1\u202e", "u\u200b<script>\x00x", "text", None), ("p2", "Cafe\u0301", "text", None)]
     long = [("l" * 300, "user0", "text", None), ("short", "u" * 300, "text", None)]
@@ -328,77 +242,8 @@ def test_a_post_whose_picture_is_missing_is_kept_for_its_text_where_that_is_aske
     assert told == {"a": "no.png"}
 
 
-@pytest.mark.parametrize(
-    ("names", "files", "cause"),
-    [
-        (["https://x.example/1.jpg"], {}, "addresses, not names of files"),
-        (
-            ["https://x.example/1.jpg?w=9"],
-            {"1.jpg": b""},
-            "whose files are there: set corpus.source to export",
-        ),
-        (["u/1.png", "v/1.png"], {"1.png": b""}, "without the folders before their names they are there"),
-        (["1", "2"], {"1.jpg": b"", "2.png": b""}, "the names lack their ending"),
-        (["1.jpg", "2.jpg"], {"1.webp": b"", "2.png": b""}, "the files have other endings than the names"),
-        (["data:image/png;base64,iVBORw0KGgo="], {}, "holds pictures, not names of files"),
-        (["12.0", "13"], {}, "holds numbers, not names of files"),
-        (["1.png"], {}, "were all downloaded"),
-    ],
-)
-def test_the_last_line_of_the_log_says_what_was_lost_and_why(tmp_path, caplog, names, files, cause):
-    rows = [(f"p{at}", "user0", "text", name) for at, name in enumerate(names)] + ENOUGH
-    run(Given(rows, files), tmp_path)
-    assert f"{len(names)} of {len(names)} posts with a picture lost it" in caplog.messages[-1]
-    assert "'image: missing'" in caplog.messages[-1] and cause in caplog.messages[-1]
-
-
-def test_nothing_is_said_where_little_is_lost_and_users_that_match_nobody_are_told(tmp_path, caplog):
-    good = {f"{at}.png": png((at, 0, 0)) for at in range(20)}
-    rows = [(f"p{at}", "user0", "text", f"{at}.png") for at in range(21)]
-    caplog.set_level("INFO")
-    run(Given([*rows, *ENOUGH], good), tmp_path)
-    assert caplog.messages[-1] == "40 of 41 posts, 2 users, 20 images"
-
-    class Strangers(Given):
-        def users(self, posts):
-            table, _ = super().users(posts)
-            nobody = pa.array([[]] * table.num_rows, pa.list_(pa.string()))
-            return table.set_column(1, "interests", nobody), REJECTED.of([("7.0", self.reason, "")])
-
-    for Strangers.reason in (ALL_STRANGERS, STRANGER):  # a table may well describe people without an interest
-        run(Strangers(ENOUGH), tmp_path)
-        assert ("do both write ids the same way" in caplog.messages[-1]) == (Strangers.reason == ALL_STRANGERS)
-
-
 def test_more_text_than_a_column_holds_is_written_in_pieces(tmp_path, monkeypatch):
     monkeypatch.setattr(choosing, "_PIECE_BYTES", 1000)
     rows = [(f"p{at:02}", f"user{at % 2}", "x" * (400 if at % 3 else 3000), None) for at in range(40)]
     _, read = run(Given(rows), tmp_path)
     assert [(row["post_id"], row["text"]) for row in read["posts"]] == [(row[0], row[2]) for row in rows]
-
-
-def test_who_may_be_nobody_and_who_may_be_one_person_twice_is_told_and_nothing_of_others(tmp_path, caplog):
-    rows = [(f"n{at}", "NA", f"text {at}", None) for at in range(60)]
-    rows += [(f"t{at}", user, "text", None) for at, user in enumerate(("Ann", "@ann", "ＡＮＮ", "bob"))]
-    run(Given([*rows, *ENOUGH], {}), tmp_path)
-    first, second = caplog.messages[-2:]
-    assert first.startswith("60 posts are of a user called 'NA'") and "leave user_id empty there" in first
-    assert second.startswith("3 users have names that differ in capitals")
-    caplog.clear()
-    run(Given([("n0", "NA", "text", None), ("t0", "Ann", "text", None), *ENOUGH], {}), tmp_path)
-    assert not [record for record in caplog.records if record.levelname == "WARNING"]
-
-
-def test_a_table_of_users_that_lost_many_rows_is_told_with_what_to_do(tmp_path, caplog):
-    class Described(Given):
-        def users(self, posts):
-            table, _ = super().users(posts)
-            return table, REJECTED.of([("user0", self.reason, "")])
-
-    for Described.reason, to_do in (
-        ("duplicate user_id", "put all interests of a person into one row"),
-        ("brand is not true or false", "write true or false"),
-    ):
-        run(Described(ENOUGH, {}), tmp_path)
-        assert caplog.messages[-1].startswith(f"1 row of the table of users is left out by '{Described.reason}'")
-        assert to_do in caplog.messages[-1]
