@@ -5,6 +5,7 @@ import gc
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,14 @@ LONGEST = (
     *("copies/test_looks.py", "privacy/test_erasure.py", "encoding/test_encoders.py", "explore/test_people.py"),
     *("corpus/test_cells.py", "join/test_join.py", "report/test_report.py", "exports/test_formats.py"),
     *("corpus/test_synthetic.py", "split/test_cut.py", "tools/test_pr_report.py", "space/test_sentences.py"),
-    *("text/test_lemmas.py", "exports/test_end_to_end.py"),
+    *("text/test_lemmas.py", "exports/test_end_to_end.py", "explore/test_map.py", "running/test_arithmetic.py"),
+    *("explore/test_load.py", "embedding/test_late_fusion.py", "stages/test_evaluation.py", "ocr/test_reading.py"),
 )
 """The files that take longest, by `pytest --durations=60`. Several processes share files out in order: a long one that
 comes last would have one process work while the others wait."""
+
+STARTERS = {"tests.processes.started", "tests.processes.commands"}
+"""What starts processes, by a server that takes six seconds and a gigabyte to load."""
 
 # As stages do: tests take the code that numba has compiled for these, and the other way round.
 settle()
@@ -60,6 +65,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place.get("/".join(item.path.parts[-2:]), len(place)))
 
 
+@cache
+def _starts(path: Path) -> bool:
+    """Whether a file of tests starts processes, itself or by what it takes from other tests."""
+    named = set(re.findall(r"^from (tests[\w.]*) import", path.read_text(), re.MULTILINE))
+    files = (path.parents[2] / f"{name.replace('.', '/')}.py" for name in named)
+    return not named.isdisjoint(STARTERS) or any(file.exists() and _starts(file) for file in files)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadFileScheduling | None":
     """A file stays with a process, and those that start processes with one, so that one server forks for them all."""
@@ -71,12 +84,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Load
             return "starts processes" if file in starting else file
 
     root = Path(__file__).parents[1]
-    tests = {path.relative_to(root).as_posix(): path.read_text() for path in root.glob("tests/*/test_*.py")}
-    starting = {
-        name
-        for name, text in tests.items()
-        if re.search(r"^from tests\.processes\.(started|commands) import", text, re.MULTILINE)
-    }
+    starting = {path.relative_to(root).as_posix() for path in root.glob("tests/*/test_*.py") if _starts(path)}
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
