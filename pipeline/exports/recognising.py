@@ -246,6 +246,10 @@ def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Asid
     if head[257:262] == b"ustar":
         told.append(f"{path} is a tar: let its name end in .tar.gz, or unpack it and name the folder")
         return
+    if not head or head.startswith(b"version https://git-lfs"):
+        lfs = "what Git LFS has in the place of the file: get that by `git lfs pull`"
+        told.append(f"{path} is {lfs if head else 'empty'}")
+        return
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if whatsapp.is_chat(head):
         yield Export(path, *whatsapp.chat(plain.read(), path))

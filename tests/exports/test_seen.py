@@ -8,7 +8,7 @@ from pipeline.exports.platforms.instagram import shown_at
 from pipeline.exports.sources import Tree
 from pipeline.running.errors import UserError
 from tests.exports.test_parts import run
-from tests.exports.test_tools import BIG, ISO, RTWEET, WHEN, lines, table
+from tests.exports.test_tools import BIG, ISO, RTWEET, WHEN, lines, photo, table
 
 OF_R = {"text": "words", "favoriteCount": 4, "replyToSN": "NA", "created": ISO, "replyToSID": "NA", "id": BIG,
         "replyToUID": "NA", "statusSource": "<a>web</a>", "screenName": "ann", "isRetweet": "FALSE"}  # fmt: skip
@@ -92,6 +92,27 @@ def test_two_posts_of_one_second_on_facebook_are_two(tmp_path):
     assert sorted(p["text"] for p in posts) == ["one", "two"] and len(rejected) == 1
 
 
+def test_pictures_of_instaloader_in_a_folder_of_their_own_are_found_unless_they_may_be_anothers(
+    tmp_path,
+):
+    folder = tmp_path / "in"
+    for place in ("meta", "media/ann", "media/bo", "whole"):
+        (folder / place).mkdir(parents=True)
+    several = {"edges": [{"node": {"__typename": "GraphImage", "display_url": photo(name)}} for name in "pq"]}
+    names = [("meta", "A", "2015-08-20_05-35-51_UTC"), ("meta", "B", "2015-08-20_05-35-52_UTC"),
+             ("whole", "C", "2015-08-20_05-35-53_UTC")]  # fmt: skip
+    for place, code, name in names:
+        node = {"shortcode": code, "__typename": "GraphSidecar", "owner": {"id": "7"}, "date": 1_600_000_000,
+                "edge_sidecar_to_children": several, "caption": "words"}  # fmt: skip
+        held = {"instaloader": {"node_type": "Post"}, "node": node}
+        (folder / place / f"{name}.json").write_text(json.dumps(held))
+    for file in ("ann/{0}_1.jpg", "ann/{0}_2.jpg", "ann/{1}_1.jpg", "bo/{1}_2.jpg", "bo/{2}_1.jpg"):
+        (folder / "media" / file.format(*(name for *_, name in names))).write_bytes(b"x")
+    (folder / "whole" / "2015-08-20_05-35-54_UTC.jpg").write_bytes(b"x")
+    _, posts, *_ = run(tmp_path, folder)
+    assert {p["post_id"]: p["missing_images"] for p in posts} == {"A": 0, "B": 2, "C": 2}
+
+
 def test_photos_of_tiktok_are_pictures_and_what_has_no_ending_on_instagram_is_a_video(tmp_path):
     cover = "https://p16-sign.tiktokcdn.com/tos-alisg-{}/1~tplv-origin.image?dr=1"
     items = [{"Date": f"2024-01-0{day} 03:04:05", "Title": "words", "WhoCanView": "Everyone",
@@ -111,12 +132,14 @@ def test_photos_of_tiktok_are_pictures_and_what_has_no_ending_on_instagram_is_a_
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
+        ("x.jsonl", "", "is empty"),
+        ("x.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
         ("comments.csv", "id,permalink,date,ip,subreddit,gildings,link,parent,body,media\n", "with statistics.csv"),
         ("your_posts_1.json", json.dumps([{"timestamp": 1, "data": [], "title": "t"}]), "if this is of Facebook's"),
         ("posts_1.json", json.dumps([{"media": [{"uri": "media/1.jpg"}]}]), "if this is of Instagram's"),
     ],
 )
-def test_a_file_taken_out_of_a_download_is_refused_with_what_to_name(name, data, why, tmp_path):
+def test_a_file_without_what_it_was_beside_or_without_anything_is_refused_with_what_to_do(name, data, why, tmp_path):
     (tmp_path / name).write_text(data)
     with pytest.raises(UserError, match=why):
         run(tmp_path, tmp_path / name)

@@ -2,6 +2,7 @@
 
 import lzma
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.exports.platforms.zeeschuimer import instagram
@@ -46,6 +47,7 @@ def _node(tree: Tree, name: str) -> Any:
 
 def loaded(tree: Tree) -> Found:
     """Posts with the pictures beside them, and who commented; profiles and stories are no posts."""
+    apart = _apart(tree)
     for name in tree.matching(META):
         if name.endswith("_comments.json"):
             continue
@@ -61,17 +63,43 @@ def loaded(tree: Tree) -> Found:
             node = held["node"]
             found = instagram({**node, "owner": node.get("owner") or dig(node, "iphone_struct", "user") or {}})
             if isinstance(found, Post):
-                yield found._replace(shown=_beside(tree, stem, found.shown or ()))
+                yield found._replace(shown=_beside(tree, stem, found.shown or (), apart))
                 owner = dig(node, "owner", "id")
                 yield from _comments(tree, f"{stem}_comments.json", str(owner)) if owner else ()
             else:
                 yield found
 
 
-def _beside(tree: Tree, stem: str, listed: tuple[Shown, ...]) -> tuple[Shown, ...]:
+def _apart(tree: Tree) -> Mapping[str, Mapping[str, list[str]]]:
+    """Of folders of metadata without pictures, as people sort files by their kind: the pictures that lie in a folder
+    without metadata, by what they are called. Those of one name in two folders may be of two people's posts.
+    """
+    found: dict[str, list[str]] = {}
+    for name in tree.names:
+        if called := re.fullmatch(rf"(?:.*/)?([^/]+?)(_\d+)?{PICTURE}", name):
+            found.setdefault(called[1], []).append(name)
+    pictured = {_folder(name) for names in found.values() for name in names}
+    described = {_folder(name) for name in tree.matching(META)}
+    one = {
+        called: names
+        for called, names in found.items()
+        if len(folders := set(map(_folder, names))) == 1 and not folders & described
+    }
+    return dict.fromkeys(described - pictured, one)
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _beside(
+    tree: Tree, stem: str, listed: tuple[Shown, ...], apart: Mapping[str, Mapping[str, list[str]]]
+) -> tuple[Shown, ...]:
     """The files of a post in order; what they show as the metadata says."""
+    called = stem.rpartition("/")[2]
     own = [n for n in tree.beginning(stem) if re.fullmatch(rf"(_\d+)?{PICTURE}", n[len(stem) :])]
-    numbered = {int(m[1]) if (m := re.search(r"_(\d+)\.\w+$", n[len(stem) :])) else 1: n for n in own}
+    own = own or apart.get(_folder(stem), {}).get(called, [])
+    numbered = {int(m[1]) if (m := re.search(r"_(\d+)\.\w+$", n.rpartition(called)[2])) else 1: n for n in own}
     shown = listed or tuple(Shown(()) for _ in numbered)
     return tuple(
         s._replace(names=(tree.picture(numbered[k]), *s.names) if k in numbered else s.names)
