@@ -44,7 +44,10 @@ def main() -> int:
         told.append(f"Missing: {', '.join(missing)}. `dvc repro` writes what is missing.")
     if (spent := took()).seconds:
         told.append(textwrap.fill(f"Took: {spent.sentence()}", 98))
-    told.append(f"Report: {PAGE.resolve()}" if PAGE.exists() else f"No report at {PAGE.resolve()} yet.")
+    if PAGE.exists():
+        told.append(f"Report: {PAGE.resolve()}\nSearch and browse: make explore. The figures: docs/metrics.md")
+    else:
+        told.append(f"No report at {PAGE.resolve()} yet.")
     sys.stdout.write("\n" + "\n\n".join(told) + "\n")
     return bool(missing)
 

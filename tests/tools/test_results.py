@@ -34,7 +34,7 @@ def test_the_table_holds_what_the_metrics_hold(run, capsys):
     assert rows["Avg-Text"][1:] == ["-", "-", "-"] and rows["Avg-Image"][0] == "-"
     means = json.loads((run / "metrics/encoder_means.json").read_text())["encoder_mean_whitened"]
     assert float(rows["Pretrained means"][0]) == pytest.approx(means["text_to_user"]["mean_median_rank"], rel=0.01)
-    assert f"Report: {(run / 'report/index.html').resolve()}" in out
+    assert f"Report: {(run / 'report/index.html').resolve()}\nSearch and browse: make explore." in out
     assert "nothing is left of 1 near-copy that it found across sides (1 post left out)" in out
     assert all(len(line) <= 100 for line in out.splitlines() if not line.startswith("Report"))
 
