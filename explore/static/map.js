@@ -147,6 +147,7 @@ async function start() {
   }
 
   function end() {
+    if (section.contains(document.activeElement)) canvas.focus({ preventScroll: true });
     chosen = corners = lasso = null;
     rows = [];
     section.hidden = true;
@@ -188,7 +189,7 @@ async function start() {
   button.addEventListener("click", () => { drawing = !drawing; button.setAttribute("aria-pressed", String(drawing)); });
   document.getElementById("sight").addEventListener("click", (event) => list(everything(), event.detail === 0));
   document.getElementById("whole").addEventListener("click", home);
-  document.getElementById("end").addEventListener("click", () => { end(); canvas.focus({ preventScroll: true }); });
+  document.getElementById("end").addEventListener("click", end);
   further.addEventListener("click", async () => {
     const from = tiles.children.length;
     await more();

@@ -244,20 +244,27 @@ def split_and_audit(
 
 def _sides(split: Metrics, audit: Metrics) -> Table:
     rows = [
-        [SIDES[name], count(side["posts"]), *(percent(side[k]) for k in ("share", "expected", "standard_deviation"))]
+        [
+            SIDES[name],
+            count(audit["posts"][name]),
+            count(side["posts"]),
+            *(percent(side[k]) for k in ("share", "expected", "standard_deviation")),
+        ]
         for name in SIDES
         if (side := split["sides"].get(name))
     ]
     out = {reason: number for reason, number in _excluded(split, audit).items() if number}
     whole = max(1, split["posts"]["assigned"])
-    rows += [[f"left out: {reason}", count(number), percent(number / whole), "", ""] for reason, number in out.items()]
+    rows += [
+        [f"left out: {reason}", count(number), "", percent(number / whole), "", ""] for reason, number in out.items()
+    ]
     return Table(
         f"{plural(split['posts']['assigned'], 'post')} in the split, "
         + (f"{count(sum(out.values()))} of them left out" if out else "none of them left out"),
-        Grid(["Side", "Posts", "Share", "Expected", "Standard deviation"], rows),
+        Grid(["Side", "Posts", "Placed", "Share", "Expected", "Standard deviation"], rows),
         "Posts with the same or a similar picture or text form a group. A hash of the group chooses its side, so the "
-        "shares vary around the expected ones. Expected: the shares that were asked for, less what is left out or must "
-        "be in train as a whole.",
+        "shares of what is placed vary around the expected ones; then near-copies of held-out content are left out. "
+        "Expected: the shares that were asked for, less what is left out or must be in train as a whole.",
     )
 
 

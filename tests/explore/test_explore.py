@@ -197,6 +197,8 @@ def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
         name = query.partition("=")[0]
         assert status == 400 and (name == "top" or json.loads(data)["message"].startswith(name + "="))
     assert served.get("/search.json?q=" + "x" * 3000)[0] == 400
+    page = served.get("/search?q=tiger&least=much")[2].decode()
+    assert 'name="q" type="search" value="tiger"' in page and 'name="least" value="much"' in page, "to be mended there"
 
 
 def upload(served, data, question=""):
@@ -219,6 +221,11 @@ def test_a_picture_of_ones_own_finds_itself_and_no_picture_is_refused(served, ru
     status, _, page = upload(served, b"GIF89a" + b"\x00" * 40)
     assert status == 422 and b"cannot be read" in page
     assert served.get("/search?picture=" + "0" * 64)[0] == 404
+    chosen = served.get("/search?q=tiger&kind=text&kind=image&side=test")[2].decode().partition('class="own"')[2]
+    held = re.findall(r'type="hidden" name="(\w+)" value="(\w+)"', chosen.partition("</form>")[0])
+    assert held == [("q", "tiger"), ("kind", "text"), ("kind", "image"), ("side", "test")], (
+        "filters stay with a picture"
+    )
     huge = served.get("/search", "POST", b"", Origin=f"http://127.0.0.1:{served.port}", Content_Length="999999999")
     assert huge[0] == 400
 

@@ -81,7 +81,7 @@ def test_keys_move_come_nearer_list_what_is_in_sight_and_end_it(mapped, tab):
                 document.querySelectorAll('#chosen li').length];
     })('%s')"""
     assert tab.evaluate(pressed % "Enter") == ["#0,0,1;0,0,1,0,1,1,0,1", False, "H2", 24]
-    assert tab.evaluate(pressed % "Escape")[:2] == ["", True]
+    assert tab.evaluate(pressed % "Escape")[:3] == ["", True, "CANVAS"]
     assert tab.evaluate(pressed % "+")[0].endswith(",1.4")
     where = tab.evaluate(pressed % "ArrowRight")[0]
     assert where.endswith(",1.4")

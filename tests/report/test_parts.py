@@ -155,6 +155,19 @@ def test_a_reason_is_of_most_that_are_left_out_where_it_is(rejected, told):
     assert told in corpus.funnel(read, {"posts": posts}, {"posts": sides, "excluded": {"by_cut": 0}}).title
 
 
+def test_the_sides_and_what_is_left_out_are_all_posts_of_the_split():
+    side = {"share": 0.5, "expected": 0.5, "standard_deviation": 0.01}
+    split = {
+        "posts": {"assigned": 100, "excluded": {"cut": 2}},
+        "sides": {name: side | {"posts": placed} for name, placed in (("train", 70), ("val", 8), ("test", 20))},
+    }
+    audit = {"posts": {"train": 66, "val": 7, "test": 20, "excluded": 7}, "excluded": {"by_cut": 2}}
+    grid = corpus._sides(split, audit).table
+    posts = grid.header.index("Posts")
+    assert [row[posts] for row in grid.rows] == ["66", "7", "20", "2", "5"]  # which are 100
+    assert [row[posts + 1] for row in grid.rows] == ["70", "8", "20", "", ""]
+
+
 def test_an_epoch_that_validation_did_not_choose_is_not_called_the_best():
     nothing = [np.nan, np.nan]
     losses = {"loss_text_user": nothing, "loss_image_text": nothing, "loss_image_user": [3.4, 0.2]}
