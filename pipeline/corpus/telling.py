@@ -1,5 +1,6 @@
 """What the import dropped, said where people look: the last lines of its log, with the likely cause and what to do."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
@@ -12,6 +13,8 @@ from pipeline.corpus.rows import ALL_STRANGERS, UNREADABLE_USER, WRITTEN_OTHERWI
 
 MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
 """Shares from which on a loss is told."""
+_OF_LISTS = re.compile(r"[][{}‹›\\;|]|#.*#")
+"""What stands in a label, folded, where a list was not read as one."""
 _TRIED = 20
 _KEPT = ("missing", "a video")
 """Reasons of pictures whose posts may stay for their text."""
@@ -73,14 +76,22 @@ def doubts(posts: Mapping[str, int]) -> list[str]:
     return told
 
 
-def doubts_of_interests(interests: Iterable[str]) -> list[str]:
-    """A sentence where `interests`, the different ones, may be fewer. None is named: see `metrics/import.json`."""
+def doubts_of_interests(interests: Sequence[str]) -> list[str]:
+    """A sentence where `interests`, the different ones, may be fewer or several in one. None is named: see
+    `metrics/import.json`.
+    """
+    told = []
     if twins := _alike(interests):
-        return [
+        told.append(
             f"{twins} interests differ from another in capitals alone, and are taken for different ones: write each in "
             "one way."
-        ]
-    return []
+        )
+    if several := sum(bool(_OF_LISTS.search(name)) for name in interests):
+        told.append(
+            f"interests that hold signs of lists or of HTML ([ ] {{ }} ; | \\ < > or two #): {several}. If one is "
+            "several, write lists as docs/own-corpus.md has them."
+        )
+    return told
 
 
 def _alike(names: Iterable[str]) -> int:

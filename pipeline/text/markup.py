@@ -29,9 +29,9 @@ TAG = re.compile(rf"{OPENED}|{CLOSED}|<[a-z]+\s[^<>]{{0,2000}}=[^<>]{{0,2000}}$|
 HIDDEN = ("script", "style", "head", "template")
 PARTS = re.compile(_BLOCK, re.IGNORECASE)
 
-# Of JSON, and what is none of it: so a text with a path of Windows or with LaTeX is mostly left alone.
-ESCAPED = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\[nrt]")
-NO_ESCAPE = re.compile(r"\\(?!u[0-9a-fA-F]{4}|[nrt\"/\\])")
+# Of JSON, and what is hardly: so a text with a path of Windows or with LaTeX is mostly left alone.
+ESCAPED = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\[nr]")
+NO_ESCAPE = re.compile(r"\\(?!u[0-9a-fA-F]{4}|[nr\"/\\])")
 CHAT = re.compile(
     r"<(?:[@#][!&]?|a?:\w{2,32}:)(?:[A-Z][A-Z0-9]{8,14}|\d{15,22})(?:\|[^<>]{0,80})?>"
     r"|<https?:[^\s<>|]{1,2000}\|(?=[^<>]{1,2000}>)|\[(?:id|club|public|event)\d+\|[^][]{0,80}\]"

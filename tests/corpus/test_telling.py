@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pytest
 
+from pipeline.corpus.names import labels
 from pipeline.corpus.rows import ALL_STRANGERS, STRANGER, WRITTEN_OTHERWISE
 from pipeline.tables.corpus import REJECTED
 from tests.corpus.given import ENOUGH, Given, png, run
@@ -105,3 +106,19 @@ def test_interests_that_differ_in_capitals_alone_are_told_and_not_named(tmp_path
     told = [message for message in caplog.messages if "interests" in message]
     assert len(told) == (twins > 0) and all(message.startswith(f"{twins} interests differ") for message in told)
     assert not any("sea" in message.lower() for message in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    ("interests", "count"),
+    [
+        (("art; music", "[art", "<li>art</li>", "#art #sea", "arts\\", "C#"), 5),
+        (("C#", "R&B", "AC/DC", "art (12)", "5 > 3"), 1),
+        (("sea",), 0),
+    ],
+)
+def test_interests_that_may_be_several_in_one_are_counted(tmp_path, caplog, interests, count):
+    source = Described(ENOUGH)
+    source.interests = labels(interests)
+    run(source, tmp_path)
+    told = [message for message in caplog.messages if "signs of lists" in message]
+    assert len(told) == (count > 0) and all(f"two #): {count}. If" in message for message in told)

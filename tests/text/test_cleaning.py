@@ -52,6 +52,7 @@ AWKWARD = [
     ("Tom &amp Jerry &hellip; R&D 1<2 &am…", "tom jerry d 1 2"),
     # escaped once more by a program, and what is no such text; as Slack and Discord write names
     ("caf\\u00e9\\nsea \\ud83d\\ude00\\ud83d cut\\r\\nbay", "café sea cut bay"),
+    ("sea\\train\\nbay", "sea train nbay"),
     ("C:\\Docs\\new alpha\\u00e9 \\o/", "c docs new alpha u00e9 o"),
     ("<@U02ABCDEF9> sea <#C02ABCDEF9|general> <https://x.org/a|blue sky> a <b|c>", "sea blue sky b c"),
     ("<@!123456789012345678> sea <:smile:123456789012345678> <#winter>", "sea winter"),
