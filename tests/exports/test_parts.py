@@ -35,7 +35,19 @@ def test_times_as_exports_write_them(written):
 def test_what_is_no_time_is_told():
     assert micros("") is None and micros(0) is None and micros(45413) is None
     assert micros(-62_167_219_200) is None and micros("9" * 17) is None  # the year 0, and 5138
-    for never in ("nan", "NaT", "None", "N/A", "NULL", "\\N", "-", "0000-00-00 00:00:00", "9999-12-31", float("nan")):
+    for never in (
+        "nan",
+        "NaT",
+        "None",
+        "N/A",
+        "NULL",
+        "\\N",
+        "-",
+        ".",
+        "0000-00-00 00:00:00",
+        "9999-12-31",
+        float("nan"),
+    ):
         assert micros(never) is None
     with pytest.raises(ValueError, match="yesterday"):
         micros("yesterday")
