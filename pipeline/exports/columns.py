@@ -4,6 +4,7 @@ A table is recognised by its columns, never by its file's name, as names and ver
 the folder presets/: a tool that is not among them needs no code.
 """
 
+import ast
 import contextlib
 import json
 import re
@@ -264,10 +265,20 @@ def _value(row: Mapping[str, Any], name: str) -> Any:
 
 def _along(value: Any, steps: Sequence[str]) -> Any:
     for at, step in enumerate(steps):
+        value = _spelled(value)
         if step == "*":
             inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
             return [found for one in inner if (found := _along(one, steps[at + 1 :])) is not None]
         value = dig(value, int(step) if step.isdigit() and isinstance(value, list) else step)
+    return value
+
+
+def _spelled(value: Any) -> Any:
+    """What a cell holds in JSON, or as Python prints it and pandas writes what is nested; another value as it is."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        for read in (json.loads, ast.literal_eval):
+            with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+                return read(value)
     return value
 
 
@@ -290,8 +301,9 @@ def _id(row: Mapping[str, Any], names: Names) -> str | None:
 
 
 def _nonzero(row: Mapping[str, Any], names: Names) -> str | None:
+    """Another's id; None where its last digits are lost, as of a column with gaps."""
     found = _id(row, names)
-    return None if found in _NONE else found
+    return None if found is None or found in _NONE or rounded(found) else found
 
 
 def _any(row: Mapping[str, Any], values: Mapping[str, list[str]]) -> bool:
@@ -346,11 +358,9 @@ def _parts(value: Any, mapped: Mapped) -> list[Any]:
     """What a cell holds: a list, one in the notation of JSON or Python, values `separated` by a mark, or one value."""
     if value is None or value in ("", OF_R):
         return []
+    value = _spelled(value)
     if isinstance(value, str) and value[:1] == "[":
-        try:
-            value = json.loads(value)
-        except ValueError:
-            value = re.findall(r"'([^']+)'", value)
+        value = re.findall(r"'([^']+)'", value)
     if isinstance(value, str):
         value = value.split(mapped.separated) if mapped.separated else [value]
     return value if isinstance(value, list) else [value]

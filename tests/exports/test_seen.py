@@ -8,7 +8,7 @@ from pipeline.exports.platforms.instagram import shown_at
 from pipeline.exports.sources import Tree
 from pipeline.running.errors import UserError
 from tests.exports.test_parts import run
-from tests.exports.test_tools import BIG, ISO, RTWEET, WHEN, lines, photo, table
+from tests.exports.test_tools import BIG, ISO, PHOTO, RTWEET, VIDEO, WHEN, lines, photo, snscrape, table
 
 OF_R = {"text": "words", "favoriteCount": 4, "replyToSN": "NA", "created": ISO, "replyToSID": "NA", "id": BIG,
         "replyToUID": "NA", "statusSource": "<a>web</a>", "screenName": "ann", "isRetweet": "FALSE"}  # fmt: skip
@@ -51,6 +51,25 @@ def test_overviews_of_apify_tell_a_post_by_its_address(name, data, tmp_path):
     (tmp_path / name).write_text(data, "utf-8")
     _, (post,), *_ = run(tmp_path, tmp_path / name)
     assert (post["post_id"], post["user_id"], post["text"], post["likes"]) == ("C1", "ann", "words", 4)
+
+
+def test_what_pandas_writes_of_nested_records_is_read_as_the_records_are(tmp_path):
+    """And what is answered has lost its last digits, as other rows answer nothing."""
+    record = snscrape(BIG, "rawContent", media=[PHOTO, VIDEO], inReplyToUser={"username": "bo", "id": 9})
+    record |= {"inReplyToTweetId": 1.2345678901234568e18, "user": record["user"] | {"displayname": 'it\'s "Ann"'}}
+    (tmp_path / "t.jsonl").write_text(lines(record | {"inReplyToTweetId": None}))
+    (tmp_path / "t.csv").write_text(table(record))
+    (of_lines,), (of_table,) = (run(tmp_path, tmp_path / name)[1] for name in ("t.jsonl", "t.csv"))
+    assert of_table | {"export": ""} == of_lines | {"export": ""}
+    assert (of_table["user_id"], of_table["missing_images"], of_table["reply_to"]) == ("7", 1, "9")
+
+
+@pytest.mark.parametrize("cell", ["[" * 9_999, "{" * 9_999, "[1, 2", "{'a': nan}", "{'a'}", "[(1, 2)]", "{}", "[]"])
+def test_a_cell_that_begins_as_something_nested_costs_nothing_else(cell, tmp_path):
+    record = snscrape(BIG, "rawContent") | {"media": cell, "inReplyToUser": cell}
+    (tmp_path / "t.csv").write_text(table(record))
+    _, (post,), *_ = run(tmp_path, tmp_path / "t.csv")
+    assert post["text"] == f"words {BIG}" and post["reply_to"] is None
 
 
 def test_what_was_dumped_from_elasticsearch_is_what_was_put_in(tmp_path):
