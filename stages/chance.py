@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from pipeline.embedding.model import Trained
 from pipeline.embedding.model import load as load_model
-from pipeline.encoding.sentences import SentenceEncoder, chosen_encoder
+from pipeline.encoding.encoders import chosen_encoder
+from pipeline.encoding.sentences import SentenceEncoder
 from pipeline.ranking.vectors import unit
 from pipeline.running.params import load
 from pipeline.space.chance import DRAWN, LENGTHS, Array, Questions, by_things, coherence, nulls, words_drawn

@@ -27,7 +27,8 @@ from pipeline.copies.aligned import Look, judge, look_of
 from pipeline.copies.groups import unit
 from pipeline.copies.planted import KINDS, SHOW_OTHERS, THRESHOLDS, curve, one_colour, planted, propose, recall_by_kind
 from pipeline.copies.votes import voted_for
-from pipeline.encoding.encoders import Encoder, load_encoder
+from pipeline.encoding.encoders import load_encoder
+from pipeline.encoding.networks import Encoder
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.files import write_text
 from pipeline.running.machine import cores

@@ -22,7 +22,8 @@ import pyarrow as pa
 
 from pipeline.common.metrics import write_metrics
 from pipeline.common.recipe import by_recipe
-from pipeline.encoding.sentences import chosen_encoder, encode_texts
+from pipeline.encoding.encoders import chosen_encoder
+from pipeline.encoding.sentences import encode_texts
 from pipeline.ocr.writing import write_words
 from pipeline.privacy.erased import Tombstones
 from pipeline.privacy.texts import without

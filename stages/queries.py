@@ -27,7 +27,7 @@ import pyarrow as pa
 from pipeline.common.groups import image_groups
 from pipeline.common.metrics import write_metrics
 from pipeline.embedding.model import load as load_model
-from pipeline.encoding.sentences import chosen_encoder
+from pipeline.encoding.encoders import chosen_encoder
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.space.own_words import own_questions

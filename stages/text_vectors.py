@@ -15,7 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.common.metrics import write_metrics
-from pipeline.encoding.sentences import chosen_encoder, encode_texts
+from pipeline.encoding.encoders import chosen_encoder
+from pipeline.encoding.sentences import encode_texts
 from pipeline.running.engines import Anew
 from pipeline.running.params import load
 from pipeline.tables.corpus import POSTS

@@ -22,8 +22,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import median_seconds, print_table, result
-from pipeline.encoding.encoders import _from_pixels, _in_onnxruntime, _in_torch, fitted, load_encoder
+from pipeline.encoding.encoders import load_encoder
 from pipeline.encoding.features import write_features
+from pipeline.encoding.networks import fitted, from_pixels, in_onnxruntime, in_torch
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.machine import cores
 from pipeline.tables.corpus import IMAGES
@@ -81,7 +82,7 @@ def engines(pictures: list[bytes]) -> list[dict[str, object]]:
             return self.body.extract_features(batch).mean((2, 3))
 
     def compiled(network: Any, mean: list[float], std: list[float]) -> Any:
-        whole = torch.compile(_from_pixels(network.to(memory_format=torch.channels_last), mean, std))
+        whole = torch.compile(from_pixels(network.to(memory_format=torch.channels_last), mean, std))
 
         def run(pixels: np.ndarray) -> np.ndarray:
             with torch.inference_mode():
@@ -91,9 +92,9 @@ def engines(pictures: list[bytes]) -> list[dict[str, object]]:
 
     batch = np.stack([fitted(to_rgb(stored), 224, Image.Resampling.BICUBIC) for stored in pictures[:BATCH]])
     ways = {
-        "torch": lambda network: _in_torch(network, 224, HALVES, HALVES, torch.float32),
+        "torch": lambda network: in_torch(network, 224, HALVES, HALVES, torch.float32),
         "torch.compile": lambda network: compiled(network, HALVES, HALVES),
-        "ONNX Runtime": lambda network: _in_onnxruntime(_from_pixels(network, HALVES, HALVES), 224),
+        "ONNX Runtime": lambda network: in_onnxruntime(from_pixels(network, HALVES, HALVES), 224),
     }
     rows = []
     for engine, made in ways.items():

@@ -24,7 +24,8 @@ from benchmarks.model.train_step import BATCH, IMAGES, RATE, corpus, distinct_wo
 from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.model import JointModel
 from pipeline.embedding.vectors import embed_images, embed_texts
-from pipeline.encoding.encoders import _from_pixels, _in_onnxruntime, _in_torch, _lite0
+from pipeline.encoding.encoders import _lite0
+from pipeline.encoding.networks import from_pixels, in_onnxruntime, in_torch
 from pipeline.ranking.ranks import ranks
 
 FIRST = 3
@@ -118,10 +119,10 @@ def main() -> None:
 
     pixels = np.random.default_rng(1).integers(0, 256, (PICTURES if there else 64, 224, 224, 3), np.uint8)
     whole = _lite0()
-    on_cpu, slow = encoded(_in_onnxruntime(_from_pixels(whole, HALVES, HALVES), 224), pixels)
+    on_cpu, slow = encoded(in_onnxruntime(from_pixels(whole, HALVES, HALVES), 224), pixels)
     lines = [{"pictures": "CPU, ONNX Runtime", "a second": slow, "off": 0.0}]
     for precision, dtype in DTYPES.items() if there else ():
-        vectors, rate = encoded(_in_torch(_lite0(), 224, HALVES, HALVES, dtype), pixels)
+        vectors, rate = encoded(in_torch(_lite0(), 224, HALVES, HALVES, dtype), pixels)
         lines.append({"pictures": f"cuda, {precision}", "a second": rate, "off": off(vectors, on_cpu)})
         figures[precision] |= {"pictures_a_second": rate, "pictures_off": lines[-1]["off"]}
     print_table(lines)

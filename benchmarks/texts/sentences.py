@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import ROOT, print_table, result
-from pipeline.encoding.sentences import chosen_encoder, encode_texts
+from pipeline.encoding.encoders import chosen_encoder
+from pipeline.encoding.sentences import encode_texts
 from pipeline.running.params import validate
 
 LENGTHS = (5, 15, 40, 150)

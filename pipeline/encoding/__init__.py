@@ -1,1 +1,1 @@
-"""Vectors of pictures, from frozen networks."""
+"""Vectors of pictures and of sentences, from frozen networks."""

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.encoding.encoders import Encoder
+from pipeline.encoding.networks import Encoder
 from pipeline.running.engines import Anew, chosen, spread
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import cores

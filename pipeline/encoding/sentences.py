@@ -26,7 +26,6 @@ from pipeline.running.engines import chosen, spread
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
-from pipeline.running.schema import Sentences
 from pipeline.tables.table import VECTOR, Table, matrix, positions, schema, vectors
 
 MINILM_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -89,17 +88,6 @@ def load_sentence_encoder(bundled: Path, weights: Path | None = None, sha256: st
 
     name = hashlib.blake2b(graph + words, digest_size=16).hexdigest()
     return SentenceEncoder(name, len(encode_one("text")), encode)
-
-
-def chosen_encoder(settings: Sentences, bundled: Path) -> SentenceEncoder:
-    """The encoder that the section `sentences` of params.yaml names, which is not none; see `load_sentence_encoder`."""
-    if settings.encoder.startswith("open_clip:"):
-        from pipeline.encoding.two_tower import texts_tower
-
-        assert settings.weights is not None and settings.weights_sha256 is not None  # params ask for both
-        return texts_tower(settings.encoder, Path(settings.weights), settings.weights_sha256)
-    weights, tokenizer = (Path(path) if path else None for path in (settings.weights, settings.tokenizer))
-    return load_sentence_encoder(bundled, weights, settings.weights_sha256, tokenizer)
 
 
 def _verified(path: Path, sha256: str | None) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.encoding.encoders import Encoder, NetworkEncoder
+from pipeline.encoding.networks import Encoder, NetworkEncoder
 from pipeline.encoding.sentences import SentenceEncoder
 from pipeline.encoding.weights import verified
 from pipeline.running.errors import UserError

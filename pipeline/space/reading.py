@@ -21,7 +21,7 @@ from pipeline.running.schema import Params
 
 if TYPE_CHECKING:
     from pipeline.embedding.model import Trained
-    from pipeline.encoding.encoders import Encoder
+    from pipeline.encoding.networks import Encoder
     from pipeline.encoding.sentences import SentenceEncoder
     from pipeline.ocr.reading import PictureReader
     from pipeline.words.subwords import Parts
@@ -220,7 +220,7 @@ class Reader:
 
     @cached_property
     def _sentence_encoder(self) -> "SentenceEncoder":
-        from pipeline.encoding.sentences import chosen_encoder
+        from pipeline.encoding.encoders import chosen_encoder
 
         return chosen_encoder(self.params.sentences, self._models / "minilm")
 

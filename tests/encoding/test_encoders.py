@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 
 from benchmarks import write_params
-from pipeline.encoding.encoders import Encoder, StoredVectors, fitted, load_encoder, load_style_encoder
+from pipeline.encoding.encoders import StoredVectors, load_encoder, load_style_encoder
 from pipeline.encoding.features import write_features
+from pipeline.encoding.networks import Encoder, fitted
 from pipeline.running import machine
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import IMAGES
