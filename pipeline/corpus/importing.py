@@ -19,6 +19,7 @@ most of the time: they are taken in by parts, and the parts that a killed run fi
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ WITHOUT_TEXTS = (
     "none of the {} posts of {} has a text: words and users start from texts, so pictures alone make no space. What "
     "describes the pictures (titles, keywords, alt texts) may stand in the column text."
 )
+Decode = Callable[[Iterable[tuple[str, bytes]]], Iterator[tuple[str, Picture | Rejected]]]
+"""Takes in picture files, (name, bytes) each, in their order."""
 _PICTURES = 64
 """Pictures that are held and written at once."""
 PART = 4096
@@ -87,7 +90,8 @@ def import_corpus(
         choice.cap_users(max_posts)
         if (posts := len(choice.kept())) and not choice.has_text[choice.kept()].any():
             raise UserError(WITHOUT_TEXTS.format(posts, source.name))
-        pictures = _take_in(source, choice, scratch, max_pixels, max_side, workers, image_id)
+        decode = partial(intake, max_pixels=max_pixels, max_side=max_side, workers=workers)
+        pictures = _take_in(source, choice, scratch, decode, image_id)
         choice.resolve(pictures, keep_missing)
         choice.drop_users(min_posts)
         kept = choice.kept()
@@ -203,15 +207,7 @@ def _without(rows: pa.Table, bad: pa.ChunkedArray, reason: str, name: str, rejec
     return rows.filter(pc.invert(bad))
 
 
-def _take_in(
-    source: Source,
-    choice: Choice,
-    scratch: Path,
-    max_pixels: int,
-    max_side: int,
-    workers: int | None,
-    image_id: Callable[[str], str],
-) -> Spill:
+def _take_in(source: Source, choice: Choice, scratch: Path, decode: Decode, image_id: Callable[[str], str]) -> Spill:
     """Decode the pictures that are needed; returns rows of TAKEN."""
     codes, called = choice.picture_names()
     parts: list[Path] = []
@@ -224,17 +220,8 @@ def _take_in(
                 shown.initial = shown.n
             else:
                 with sealed_file(part) as temporary, Spill(temporary, TAKEN) as spill:
-                    pictures = source.pictures(called[here])
-                    _take_part(
-                        zip(codes[here].tolist(), pictures, strict=True),
-                        spill,
-                        seen,
-                        shown,
-                        max_pixels,
-                        max_side,
-                        workers,
-                        image_id,
-                    )
+                    pictures = zip(codes[here].tolist(), source.pictures(called[here]), strict=True)
+                    _take_part(pictures, spill, seen, shown, decode, image_id)
             seen.update(Spill.over([part], TAKEN).column("image_id").drop_null().to_pylist())
             parts.append(part)
     return Spill.over(parts, TAKEN)
@@ -245,9 +232,7 @@ def _take_part(
     spill: Spill,
     seen: Collection[str],
     shown: Any,
-    max_pixels: int,
-    max_side: int,
-    workers: int | None,
+    decode: Decode,
     image_id: Callable[[str], str],
 ) -> None:
     """Append a row of TAKEN for each of `files`, by code; `seen` are the hashes of the pictures of earlier parts."""
@@ -279,7 +264,7 @@ def _take_part(
             else:
                 keep(code, data)
 
-    for code, picture in intake(encoded(), max_pixels, max_side, workers):
+    for code, picture in decode(encoded()):
         keep(int(code), picture)
     flush()
 
