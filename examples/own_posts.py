@@ -96,4 +96,5 @@ def run(folder: Path) -> Path:
 if __name__ == "__main__":
     place = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="own-posts-")).resolve()
     write_posts(place / "mine")
-    print(f"What was left out, and why: {place / 'data/corpus/rejected'}\nThe report: {run(place)}")
+    print(f"The report: {run(place)}\nWhat was left out, and why: {place / 'data/corpus/rejected'}")
+    print(f"Search and browse, from this folder: python -m explore {place / 'data'}")

@@ -39,7 +39,7 @@ PEER_MEMORY = 16 << 30
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--posts", type=int, default=2_000_000)
     parser.add_argument("--users", type=int, default=50_000)
     parser.add_argument("--image-share", type=float, default=0.13)

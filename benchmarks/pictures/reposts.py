@@ -73,7 +73,7 @@ def made(folder: Path, number: int, place: Path) -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("number", type=int, nargs="?", default=108)
     parser.add_argument("--show", action="store_true")

@@ -40,7 +40,7 @@ PER_PICTURE = {"import_corpus": 0.017, "image_features": 0.014, "dedup_images": 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("posts", type=int, nargs="?")
     parser.add_argument("--nodes", type=int, nargs="*", default=[2])
     parser.add_argument("--again", nargs="*", default=[], choices=SPREAD)

@@ -41,7 +41,7 @@ Chance = np.random.Generator
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=int, nargs="+")
     parser.add_argument("--side", type=int, default=1152)
     parser.add_argument("--again", nargs="*", default=[], choices=STAGES)

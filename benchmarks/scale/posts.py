@@ -87,7 +87,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("posts", type=int, nargs="+")
     parser.add_argument("--again", nargs="*", default=[], choices=STAGES)
     parser.add_argument("--kill", nargs="*", default=[], choices=STAGES)

@@ -82,7 +82,7 @@ def _ready(pictures: int, before: bool) -> tuple[Any, int, bool]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=int, nargs="+")
     arguments = parser.parse_args()
     rows, bounds = [], {}
