@@ -43,7 +43,15 @@ ALBUM = {"data": [OF_META | {"caption": "words", "media_type": "CAROUSEL_ALBUM",
     "data": [{"media_type": "IMAGE", "media_url": photo(name)} for name in "pq"]}}], "paging": {}}  # fmt: skip
 SAID = {"data": [OF_META | {"text": "words", "media_type": "TEXT_POST", "shortcode": "C1"}], "paging": {}}
 
+OF_PAGES = {"post_id": BIG, "text": "words\n\nshared", "post_text": "words", "shared_text": "shared", "time": WHEN,
+            "timestamp": 1_600_000_000, "image": photo("p"), "images": str([photo("p"), photo("q")]), "likes": 4,
+            "user_id": 7, "username": "a", "post_url": "https://x/1", "comments": 0}  # fmt: skip
+OF_A_PAGE = {"id": BIG, "name": "7", "content": "words", "posted_on": WHEN, "reactions_count": 4, "comments": 0,
+             "image": photo("p"), "post_url": "https://x/1"}  # fmt: skip
+
 CASES = {
+    "posts.csv": (table(OF_PAGES), "facebook-scraper", "pq", 4),
+    "a-page.csv": (table(OF_A_PAGE), "facebook_page_scraper", "p", 4),
     "7.csv": (table(CRAWLED, CRAWLED | {"id": "5", "是否原创": "False"}), "weibo-crawler", "pq", 4),
     "7.of-spider.csv": (table(SPIDER, SPIDER | {"微博id": "K2", "是否为原创微博": "False"}), "weiboSpider", "p", 4),
     "items.jsonl": (lines(ITEM, ITEM | {"_id": "5", "is_retweet": True}), "WeiboSpider", "p", 4),
