@@ -13,7 +13,7 @@ from pipeline.corpus.rows import ALL_STRANGERS, UNREADABLE_USER, WRITTEN_OTHERWI
 
 MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
 """Shares from which on a loss is told."""
-_OF_LISTS = re.compile(r"[][{}‹›\\;|]|#.*#")
+_OF_LISTS = re.compile(r"[][{}‹›\\;|]|#.*#|^[^(]*\)|\([^)]*$")
 """What stands in a label, folded, where a list was not read as one."""
 _TRIED = 20
 _KEPT = ("missing", "a video")
@@ -88,8 +88,8 @@ def doubts_of_interests(interests: Sequence[str]) -> list[str]:
         )
     if several := sum(bool(_OF_LISTS.search(name)) for name in interests):
         told.append(
-            f"interests that hold signs of lists or of HTML ([ ] {{ }} ; | \\ < > or two #): {several}. If one is "
-            "several, write lists as docs/own-corpus.md has them."
+            f"interests that hold signs of lists or of HTML ([ ] {{ }} ; | \\ < >, two # or half of a "
+            f"bracket): {several}. If one is several, write lists as docs/own-corpus.md has them."
         )
     return told
 

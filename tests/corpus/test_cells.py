@@ -103,6 +103,8 @@ def test_bytes_that_were_written_as_text_are_texts(tmp_path):
         (["芸術、音楽", "食，art", "فن، سفر"], [["芸術", "音楽"], ["食", "art"], ["فن", "سفر"]]),
         (["فن، سفر؛ art"], [["فن، سفر", "art"]]),
         (['c("art", "music")', "c('food')", "list(art)"], [["art", "music"], ["food"], ["art"]]),
+        (["WrappedArray(art, music)", "Index(['art'], dtype='object')"], [["art", "music"], ["art"]]),
+        (["Counter({'art': 3})", "art (12)", "art(12)"], ["{'art': 3}", ["art (12)"], ["art(12)"]]),
         (['c("art", "music")', "a; b"], [["art", "music"], ["a", "b"]]),
         (
             ['"[\\"art\\", \\"music\\"]"', '"street food"', '"art", "food"', '""'],

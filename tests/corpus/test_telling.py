@@ -111,7 +111,7 @@ def test_interests_that_differ_in_capitals_alone_are_told_and_not_named(tmp_path
 @pytest.mark.parametrize(
     ("interests", "count"),
     [
-        (("art; music", "[art", "<li>art</li>", "#art #sea", "arts\\", "C#"), 5),
+        (("art; music", "[art", "<li>art</li>", "#art #sea", "arts\\", "C#", "Map(art", "sea)"), 7),
         (("C#", "R&B", "AC/DC", "art (12)", "5 > 3"), 1),
         (("sea",), 0),
     ],
@@ -121,4 +121,4 @@ def test_interests_that_may_be_several_in_one_are_counted(tmp_path, caplog, inte
     source.interests = labels(interests)
     run(source, tmp_path)
     told = [message for message in caplog.messages if "signs of lists" in message]
-    assert len(told) == (count > 0) and all(f"two #): {count}. If" in message for message in told)
+    assert len(told) == (count > 0) and all(f"bracket): {count}. If" in message for message in told)

@@ -66,7 +66,11 @@ _TOO_NARROW = r"^#{3,}$"
 _SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE]\+\d+$|^[+-]?\d+[.,]\d+[eE]\d+$|^\d{16,}\.0*$"
 _BYTES = re.compile(r"""b'.*'|b".*\"""", re.DOTALL)
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
-_CALLED = re.compile(r"(?:set|frozenset|array|list|tuple|c)\((.*?)(?:,\s*dtype=\S+)?\)", re.DOTALL)
+_CALLED = re.compile(
+    r"(?:set|frozenset|array|list|tuple|dict_keys|Counter|Index|c|List|Seq|Vector|WrappedArray)"
+    r"\((.*?)(?:,\s*dtype=\S+)?\)",
+    re.DOTALL,
+)
 _SEPARATORS = ("\n", ";；؛", "|", ",，、،", "\t")
 _CODE = re.compile(r"""\[['"{[]|\{['"]|a:\d+:\{""")
 """How a list begins that is none of names or was cut off; the last as PHP writes it."""
@@ -164,7 +168,7 @@ def _names(text: str, separators: str) -> list[str] | str:
     if text[0] == text[-1] == '"':  # a string of JSON, in which a list may stand
         with contextlib.suppress(ValueError):
             text = json.loads(text).strip() or "[]"
-    if called := _CALLED.fullmatch(text):  # as Python prints sets and numpy arrays, and R vectors
+    if called := _CALLED.fullmatch(text):  # as Python, numpy, pandas, R and Spark print lists
         text = called[1] if called[1][:1] in ("[", "(", "{") else f"[{called[1]}]"
     if text[0] + text[-1] not in ("[]", "()", "{}"):
         return text if _CODE.match(text) else _bare(re.split(f"[{separators}]", text))
