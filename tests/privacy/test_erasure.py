@@ -21,6 +21,7 @@ from tests.exports.truth import truth
 from tests.exports.writers import fourcat_csv, twarc_pages
 from tests.exports.writers.shared import handle
 from tests.privacy.test_pseudonyms import FIRST, PEOPLE, SMALL, planted, run
+from tests.processes import commands
 from tests.processes.commands import ROOT
 from tests.processes.commands import run as command
 from tools import erase
@@ -205,9 +206,8 @@ def project(tmp_path):
 @pytest.mark.timeout(1800)
 def test_a_person_is_erased_from_data_cache_experiments_and_marks(project, monkeypatch):
     monkeypatch.setenv("DU2MCE_CACHE", str(project / "user-wide"))
-    monkeypatch.setitem(os.environ, "DU2MCE_CACHE", str(project / "user-wide"))
     environment = {"DU2MCE_CACHE": str(project / "user-wide"), "PYTHONPATH": str(project), "OMP_NUM_THREADS": "1"}
-    monkeypatch.setattr("commands.ENVIRONMENT", {**__import__("commands").ENVIRONMENT, **environment})
+    monkeypatch.setattr(commands, "ENVIRONMENT", commands.ENVIRONMENT | environment)
     target = "clean_text"
     command("dvc", "repro", target, at=project)
     command("git", "add", "-A", at=project)
