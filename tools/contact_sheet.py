@@ -89,7 +89,8 @@ def main() -> None:
     stored = IMAGES.read(IMAGES_PATH, ["bytes"])["bytes"].take(pa.array(rows)).to_pylist()
     of = dict(zip(rows.tolist(), stored, strict=True))
     sheet([(of[one], of[other]) for one, other in pairs.tolist()]).save(path)
-    print(f"{plural(len(pairs), 'pair')} in {path}")
+    every = not different and len(pairs) < count
+    print(f"{plural(len(pairs), 'pair')} in {path}{', one of every group of copies' if every else ''}")
     if different:
         audit = json.loads(AUDIT.read_text(encoding="utf-8"))
         total = sum(block["judged_different"] for block in audit["images"].values())

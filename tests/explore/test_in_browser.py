@@ -21,6 +21,10 @@ def test_every_page_fits_is_quiet_and_asks_nobody_else(whose, width, tab, reques
         tab.open(served.url(path), width, dark=width == 390)
         over = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert over <= 0, (path, over)
+        hidden = (
+            "[...document.querySelectorAll('nav a')].filter(a => a.getBoundingClientRect().right > innerWidth).length"
+        )
+        assert tab.evaluate(hidden) == 0, "every page is within reach"
         # A page that is not there is told so by the browser's console too.
         told = [line for line in tab.console if "404" not in line]
         assert not told, (path, told)
@@ -36,6 +40,18 @@ def test_every_page_fits_is_quiet_and_asks_nobody_else(whose, width, tab, reques
             "[...document.querySelectorAll('input:not([type=hidden]),select')].filter(i => !i.labels.length).length"
         )
         assert tab.evaluate(unnamed) == 0, path
+
+
+def test_figures_stay_behind_a_name_that_is_written_from_right_to_left(served, tab):
+    tab.open(served.url("/posts"), 1440)
+    name, day = tab.evaluate("""(() => {
+        const line = document.querySelector('.posts .by');
+        line.innerHTML = '<a href="/">עדי כהן</a> · 2010-08-11';
+        const day = document.createRange();
+        day.selectNodeContents(line.lastChild);
+        return [line.firstChild.getBoundingClientRect().right, day.getBoundingClientRect().right];
+    })()""")
+    assert day > name + 40
 
 
 def test_by_keyboard_alone_one_asks_and_opens_an_answer(served, tab):
