@@ -15,7 +15,8 @@ from pipeline.corpus.reading import cells
 from pipeline.tables.details import DETAILS, TOLD
 
 _CODE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
-_UNKNOWN = ("und", "zxx")
+_NO_LANGUAGE = r"^(und|zxx|un|q[a-t][a-z])$"
+"""What stands for none: of ISO 639, of TikTok, and of X for tweets of links, mentions or tags alone."""
 _LINK, _LONGEST = r"^https?://[^\s<>\"]+$", 2000
 _COUNT = r"^\d{1,15}(\.0+)?$"
 Column = Any
@@ -71,7 +72,8 @@ def _read(name: str, column: Column, path: Path) -> Column:
         return _none(name, len(column))
     text = _not_blank(cells.texts(column, path, name)[0])
     if name == "language":
-        return _if(pc.and_(pc.match_substring_regex(text, _CODE), pc.invert(pc.is_in(text, pa.array(_UNKNOWN)))), text)
+        none = pc.match_substring_regex(text, _NO_LANGUAGE)
+        return _if(pc.and_not(pc.match_substring_regex(text, _CODE), none), text)
     if name == "url":
         return _if(pc.and_(pc.match_substring_regex(text, _LINK), pc.less(pc.utf8_length(text), _LONGEST)), text)
     return _listed(text)

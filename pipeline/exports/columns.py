@@ -206,7 +206,7 @@ def post(row: Mapping[str, Any], mapped: Mapped, place: str, owner: str | None =
     return Post(
         own, known(user_id), known(_id(row, mapped.handle)), "\n".join(p for p in parts if p) or None,
         micros(_first(row, mapped.created_at)), shown or (None if not mapped.images or mapped.names else ()),
-        names, _language(_first(row, mapped.language)),
+        names, _one_language(_first(row, mapped.language)),
         _first(row, mapped.url), count(_first(row, mapped.likes)), count(_first(row, mapped.replies)),
         known(_nonzero(row, mapped.reply_to)), _any(row, mapped.repost), answers=_nonzero(row, mapped.answers),
     )  # fmt: skip
@@ -324,9 +324,9 @@ def _is_one_of(found: str, wanted: list[str]) -> bool:
     return kind is not None and any(one.lower() in kind for one in wanted)
 
 
-def _language(value: str | None) -> str | None:
-    found = re.split(r"[,|]", value or "")[0].strip()
-    return None if found in ("", "und", "zxx", "un") else found
+def _one_language(value: str | None) -> str | None:
+    """The first of several."""
+    return re.split(r"[,|]", value or "")[0].strip() or None
 
 
 def _written(value: Any, mapped: Mapped) -> str | None:

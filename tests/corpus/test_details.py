@@ -22,7 +22,7 @@ def read(**columns):
         ("likes", [7.0, 1e6, 0.5, float("nan"), -1.0, float("inf")], [7, 1_000_000, None, None, None, None]),
         ("replies", [0, 5], [0, 5]),
         ("replies", [["a reply"], []], [None, None]),
-        ("language", ["en", "pt-BR", "und", "a language", None], ["en", "pt-BR", None, None, None]),
+        ("language", ["en", "pt-BR", "und", "qme", "a language", None], ["en", "pt-BR", *[None] * 4]),
         ("url", ["https://x.example/1", "javascript:alert(1)", "x.example", "https://" + "x" * 3000],
          ["https://x.example/1", None, None, None]),
         ("reply_to", ["u1", " ", "1.2e+18", None], ["u1", None, None, None]),

@@ -81,11 +81,10 @@ def _v2(item: Json, author: Json, media: dict[Any, Any], collected: int) -> Post
         found = (key if isinstance(key, dict) else media.get(key)) or {"media_key": key}
         shown.append(_picture(item["id"], k, found, found.get("url") or found.get("preview_image_url")))
     metrics, name = item.get("public_metrics") or {}, author.get("username")
-    lang = item.get("lang")
     return Post(
         str(item["id"]), known(item.get("author_id")), name,
         unescaped(dig(item, "note_tweet", "text") or item.get("text")),
-        micros(item.get("created_at")), tuple(shown), (), None if lang in (None, "und", "zxx") else lang,
+        micros(item.get("created_at")), tuple(shown), (), item.get("lang"),
         f"https://x.com/{name or 'i'}/status/{item['id']}", metrics.get("like_count"), metrics.get("reply_count"),
         item.get("in_reply_to_user_id"), "retweeted" in refs, collected, dig(refs, "replied_to", "id"),
     )  # fmt: skip
@@ -111,12 +110,11 @@ def old(record: Json, owner: Json | None = None) -> Found:
     places = ((longer, "extended_entities"), (record, "extended_entities"), (longer, "entities"), (record, "entities"))
     media = next(filter(None, (dig(where, name, "media") for where, name in places)), ())  # the last two before 2014
     post_id, name = record["id_str"], user.get("screen_name")
-    lang = record.get("lang")
     yield Post(
         post_id, known(user.get("id_str") or user.get("id")), name, unescaped(text), micros(record.get("created_at")),
         tuple(_picture(post_id, k, m, m.get("media_url_https") or m.get("media_url"))
               for k, m in enumerate(media, start=1)), (),
-        None if lang in (None, "und", "zxx") else lang, f"https://x.com/{name or 'i'}/status/{post_id}",
+        record.get("lang"), f"https://x.com/{name or 'i'}/status/{post_id}",
         count(record.get("favorite_count")), count(record.get("reply_count")), record.get("in_reply_to_user_id_str"),
         record.get("retweeted_status") is not None or (owner is not None and (text or "").startswith("RT @")),
         collected=-1 if record.get("truncated") and longer is record else 0,  # any other copy of it is the better one

@@ -129,10 +129,9 @@ def x(data: Json) -> Post | Left:
               m.get("type") != "photo", m.get("ext_alt_text"))
         for k, m in enumerate(media, start=1)
     )  # fmt: skip
-    lang = legacy.get("lang")
     return Post(
         post_id, known(legacy.get("user_id_str") or result.get("rest_id")), handle, unescaped(text),
-        micros(legacy.get("created_at")), shown, (), None if lang in (None, "und", "zxx") else lang,
+        micros(legacy.get("created_at")), shown, (), legacy.get("lang"),
         f"https://x.com/{handle or 'i'}/status/{post_id}", count(legacy.get("favorite_count")),
         count(legacy.get("reply_count")), legacy.get("in_reply_to_user_id_str"),
         bool(legacy.get("retweeted_status_result")), answers=legacy.get("in_reply_to_status_id_str"),
@@ -154,10 +153,10 @@ def tiktok(data: Json) -> Post | Left:
     cover = dig(data, "video", "cover")
     if not shown and cover:
         shown = [Shown(ids(post_id, last(cover), cover), True)]
-    lang, stats = data.get("textLanguage"), data.get("stats") or {}
+    stats = data.get("stats") or {}
     return Post(
         post_id, known(user), handle, data.get("desc") or None, micros(data.get("createTime")), tuple(shown), (),
-        None if lang in (None, "un", "") else lang, f"https://www.tiktok.com/@{handle}/video/{post_id}",
+        data.get("textLanguage") or None, f"https://www.tiktok.com/@{handle}/video/{post_id}",
         count(stats.get("diggCount")), count(stats.get("commentCount")),
     )  # fmt: skip
 
