@@ -145,8 +145,15 @@ class Views:
         return [term._replace(value="\0" if name is None else name) for term, name in found]
 
     def filters(self, query: Any) -> Filters:
-        """The filters of an address, by ids; by what nobody goes by nothing is found."""
+        """The filters of an address, by ids. Raises Wrong where nobody goes by what is given as a post's author.
+
+        Whom a post answers need not be of the corpus: by what nobody goes by nothing is found.
+        """
         found = filters_of(query)
+        if found.user is not None and self.library.row_of_user(self.people.find("user", found.user) or "\0") < 0:
+            alike = self._alike(found.user)
+            similar = f" Similar names: {', '.join(alike)}." if alike else ""
+            raise Wrong(f"by={found.user[:60]} is no user of the corpus.{similar}")
         if found.link is not None and not self.people.shown:
             raise Wrong("link is no filter here: it tells who posted, and people are not shown (report.people).")
         names = {"user": found.user, "answered_user": found.answered_user, "answered_post": found.answered_post}
@@ -160,12 +167,15 @@ class Views:
     def _not_known(self, term: Term) -> str:
         """That a term was left out, and who is called nearly so, where people are shown."""
         told = not_known(term)
-        if term.kind == "user" and self.people.shown:
-            first = term.value[:1].casefold()
-            known = [name for name in self.library.users.to_pylist() if name[:1].casefold() == first]
-            if alike := [name for name in get_close_matches(term.value, known) if name != term.value]:
-                told += f" Similar names: {', '.join(spelled('user', name) for name in alike)}."
+        if term.kind == "user" and (alike := self._alike(term.value)):
+            told += f" Similar names: {', '.join(spelled('user', name) for name in alike)}."
         return told
+
+    def _alike(self, user: str) -> list[str]:
+        """Who is called nearly so, where people are shown."""
+        known = self.library.users.to_pylist() if self.people.shown else []
+        known = [name for name in known if name[:1].casefold() == user[:1].casefold()]
+        return [name for name in get_close_matches(user, known) if name != user]
 
     # ------------------------------------------------------------ pages
     def search(self, question: str, asked: Asked, top: int, filters: Filters, kinds: Sequence[str]) -> Data:

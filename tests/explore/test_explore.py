@@ -197,8 +197,16 @@ def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
         name = query.partition("=")[0]
         assert status == 400 and (name == "top" or json.loads(data)["message"].startswith(name + "="))
     assert served.get("/search.json?q=" + "x" * 3000)[0] == 400
+    assert b"by=user-1 is no user of the corpus. Similar names: user-" in served.get("/posts?by=user-1")[2]
     page = served.get("/search?q=tiger&least=much")[2].decode()
     assert 'name="q" type="search" value="tiger"' in page and 'name="least" value="much"' in page, "to be mended there"
+
+
+def test_two_users_are_compared(served):
+    assert b'name="by" required' in served.get("/user/user-00")[2]
+    (other,) = served.json("/search.json?q=user:user-00&kind=user&by=user-05")["answers"]["users"]
+    cosine = served.space.vector("user", "user-00") @ served.space.vector("user", "user-05")
+    assert other["id"] == "user-05" and other["because"] and abs(other["cosine"] - cosine) < 1e-4
 
 
 def upload(served, data, question=""):

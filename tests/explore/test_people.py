@@ -101,7 +101,9 @@ def test_handles_ask_open_filter_and_mark_and_ids_do_nothing(unnamed):
     rows = served.json(f"/search.json?q=tiger&kind=text&by={handle}")["answers"]["texts"]
     assert rows and {row["user_id"] for row in rows} == {handle}
     assert served.json("/search.json?q=user:user-01")["answered"] is False
-    assert served.json("/search.json?q=tiger&by=user-01")["answers"] == {"users": [], "images": [], "texts": []}
+    for name in ("user-01", "nobody"):  # alike, whether they are of the corpus or not
+        status, _, told = served.get(f"/search.json?q=tiger&by={name}")
+        assert status == 400 and f'"by={name} is no user of the corpus."' in told.decode()
     assert served.json(f"/search.json?q=user:{handle}")["answered"] is True
     assert PLANTED in (folder / "data/marks.csv").read_text()
     assert [row["id"] for row in served.json("/marks/c.json")["members"]] == [handle]
