@@ -23,8 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.common.metrics import write_metrics
-from pipeline.copies.aligned import Look, judge, look_of
+from pipeline.copies.aligned import judge
 from pipeline.copies.groups import unit
+from pipeline.copies.look import Look, look_of
 from pipeline.copies.planted import KINDS, SHOW_OTHERS, THRESHOLDS, curve, one_colour, planted, propose, recall_by_kind
 from pipeline.copies.votes import voted_for
 from pipeline.encoding.encoders import load_encoder
@@ -79,9 +80,7 @@ def main() -> None:
     facts: dict[str, object] = {}
     if len(chosen):
         looks, copied = _each(lambda stored: look_of(to_rgb(stored)), pictures), _each(look_of, copies)
-        voted = voted_for(
-            [look.points for look in copied], [look.points for look in looks], images.neighbours, params.seed
-        )
+        voted = voted_for(copied, looks, images.neighbours, params.seed)
         weights = Path(images.weights) if images.weights is not None else None
         encoder = load_encoder(images.encoder, weights, images.weights_sha256, images.precision)
         codes = IMAGE_GROUPS.read(GROUPS, ["group_id"])["group_id"].combine_chunks().dictionary_encode()

@@ -28,8 +28,9 @@ import pyarrow as pa
 from PIL import Image
 
 from benchmarks import need, print_table, result
-from pipeline.copies.aligned import judge, look_of
+from pipeline.copies.aligned import judge
 from pipeline.copies.groups import distinct, group_images, near_pairs, ranked, unit
+from pipeline.copies.look import look_of
 from pipeline.copies.looks import Looks
 from pipeline.copies.planted import KINDS, SHOW_OTHERS, one_colour, planted
 from pipeline.copies.votes import voted_pairs

@@ -16,7 +16,8 @@ differs. And what is shared is a share of at least SHARED of one picture, and SH
 logo or a frame is a small share of both; of two screenshots of one application most is what they differ in. A panel of
 a collage, and what a crop left, is a rectangle in which nearly all lies alike, and around it nothing does: then, from
 PANEL points on, nothing else is asked (`pipeline.copies.panel`). Nor where all but what lies over one of them agrees
-pixel by pixel (`pipeline.copies.covered`).
+pixel by pixel (`pipeline.copies.covered`). What agrees only once bright letters are painted over
+(`pipeline.copies.letters`) is derived.
 
 Few points, which is what flat drawings have, tell the place but roughly: their pixels mend it (ECC; Evangelidis and
 Psarakis, 2008), and then, upright, OVER_FEW has to be alike wherever the two lie on each other, and SHARED_FEW of one.
@@ -24,26 +25,26 @@ Psarakis, 2008), and then, upright, OVER_FEW has to be alike wherever the two li
 The limits of copies are by planted copies and by looking at pairs of openclipart; those of the derived, docs/copies.md.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pipeline.copies.covered import MANY, covered
-from pipeline.copies.detail import Grey, by_pixels, differ, kept, unpacked
+from pipeline.copies.detail import by_pixels, differ
+from pipeline.copies.look import SIDE, THUMB, Look, Pixels, product, square
 from pipeline.copies.panel import panel
-from pipeline.copies.points import LEAST, Lie, Move, Places, Points, lie, points_of
+from pipeline.copies.points import LEAST, Lie, Move, Places, lie
 from pipeline.tables.images import COPY, DERIVED
 
 MIN_CORRELATION = 0.97
 MAX_DIFFERENCE = 0.09
 NEARLY = 0.04
 """What is short of MIN_CORRELATION by no more is looked at smoothed, and moved a little."""
-SIDE, BLOCKS = 96, 8
+BLOCKS = 8
+"""Of a square, along either side."""
 MIN_KEPT = 0.85
 """Share of its variance that a picture keeps when smoothed; one that keeps less is of thin lines."""
 THIN_DIFFERENCE, THIN_CONTRAST = 0.03, 1.2
@@ -54,10 +55,6 @@ MAX_STRETCH = 1.1
 """Pictures whose ratios of width to height differ by a larger factor are not laid on each other whole."""
 MAX_CONTRAST = 1.6
 """Pictures whose contrasts differ by a larger factor are no copies: faint dots are not bold dots."""
-PLAIN = 32
-"""A border is plain where no channel differs by more than this from its colour: JPEG leaves noise."""
-THUMB = 112
-"""Longer side, in pixels, of what is kept of a picture without its border."""
 PLACED = np.diag([THUMB, THUMB, 1.0])
 """Takes a place, in units of the longer side, there."""
 OVERLAP, TURNED = 0.65, 0.05
@@ -82,51 +79,6 @@ WINDOW, TEXTURE, LIKE = 9, 8.0, 0.5
 """Surroundings of a pixel, in pixels of the smaller picture; the deviation in them that is texture, in grey levels; the
 correlation of two that are alike."""
 
-Pixels = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Look:
-    """What is kept of a picture without its plain borders: points, RGB (h, w, 3), longer side THUMB, detail."""
-
-    points: Points
-    content: NDArray[np.uint8]
-    packed: bytes
-
-    @cached_property
-    def detail(self) -> Grey:
-        """The content, finer and in grey."""
-        return unpacked(self.packed)
-
-    @cached_property
-    def square(self) -> Pixels:
-        """The content squeezed to (SIDE, SIDE, 3)."""
-        return _square(self.content)
-
-    @cached_property
-    def centred(self) -> Pixels:
-        """The square as differences from its mean, (SIDE · SIDE · 3,)."""
-        return np.ravel(self.square - self.square.mean())
-
-    @cached_property
-    def mirrored(self) -> Pixels:
-        """The same of the mirror image."""
-        return np.ravel(self.centred.reshape(SIDE, SIDE, 3)[:, ::-1])
-
-    @cached_property
-    def spread(self) -> float:
-        """The variance of the square."""
-        return _product(self.centred, self.centred)
-
-
-def look_of(image: Image.Image) -> Look:
-    """The look of an RGB picture."""
-    image = image.crop(_content(image))
-    zoom = THUMB / max(image.size)
-    width, height = (max(2, round(side * zoom)) for side in image.size)
-    filtered = Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR
-    return Look(points_of(image), np.asarray(image.resize((width, height), filtered)), kept(image))
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -139,6 +91,15 @@ class Verdict:
 
 def judge(one: Look, other: Look) -> Verdict | None:
     """What `one` is to `other`; None: nothing."""
+    found = _judged(one, other)
+    for left, right in ((one.bare, other), (one, other.bare), (one.bare, other.bare)):
+        if found is None and left and right:
+            found = _judged(left, right)
+            found = found and replace(found, kind=DERIVED)
+    return found
+
+
+def _judged(one: Look, other: Look) -> Verdict | None:
     for mirrored in (False, True):
         correlation = _wholes(one, other, mirrored)
         if correlation is not None:
@@ -159,7 +120,7 @@ def _wholes(one: Look, other: Look, mirrored: bool) -> float | None:
     (height, width), (tall, wide) = one.content.shape[:2], other.content.shape[:2]
     if max(width * tall, height * wide) > MAX_STRETCH * min(width * tall, height * wide):
         return None
-    cross = _product(one.mirrored if mirrored else one.centred, other.centred)
+    cross = product(one.mirrored if mirrored else one.centred, other.centred)
     if _correlation(one.spread, cross, other.spread) < MIN_CORRELATION - NEARLY:
         return None  # as most pairs
     face, under = one.square[:, ::-1] if mirrored else one.square, other.square
@@ -259,7 +220,7 @@ def _agreeing_overlap(
         return 0.0, False
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     box = slice(rows[0] + 1, rows[-1]), slice(columns[0] + 1, columns[-1])
-    one, other = _square(laid[box]), _square(under[box])
+    one, other = square(laid[box]), square(under[box])
     agreed = _agreed(_compare(one, other), one, other, thin=few) is not None
     return (overlap, _alike_in_colour(one, other)) if agreed else (0.0, False)
 
@@ -319,36 +280,6 @@ def _between(marks: Places, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return cv2.dilate(hull, np.ones((5, 5), np.uint8)) > 0
 
 
-def _content(image: Image.Image) -> tuple[int, int, int, int]:
-    """The box of what is in a plain border, or in a second one inside (a frame around a drawing on white)."""
-    pixels = np.asarray(image)
-    left, top, right, bottom = 0, 0, *image.size
-    before = None
-    for _ in range(2):
-        inside = pixels[top:bottom, left:right]
-        edges = np.concatenate([inside[:, 0], inside[0], inside[:, -1], inside[-1]])
-        colour = np.median(edges, axis=0)
-        if before is not None and np.abs(colour - before).max() <= PLAIN:
-            break
-        before = colour
-        low, high = ((*(np.trunc(colour) + by).tolist(), 0.0) for by in (-PLAIN, PLAIN))
-        x, y, width, height = cv2.boundingRect(cv2.bitwise_not(cv2.inRange(inside, low, high)))
-        if not width:
-            break
-        left, top, right, bottom = left + x, top + y, left + x + width, top + y + height
-    return left, top, right, bottom
-
-
-def _square(pixels: NDArray[np.uint8]) -> Pixels:
-    """(h, w, 3) squeezed to (SIDE, SIDE, 3)."""
-    filtered = cv2.INTER_AREA if min(pixels.shape[:2]) > SIDE else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=filtered), np.float32)
-
-
-def _product(one: Pixels, other: Pixels) -> float:
-    return float(np.dot(one, other)) / one.size
-
-
 def _correlation(spread: float, cross: float, other_spread: float) -> float:
     """By two variances and what they share; 0 where contrasts differ, and of a picture of nothing but one colour."""
     least, most = sorted((spread, other_spread))
@@ -358,7 +289,7 @@ def _correlation(spread: float, cross: float, other_spread: float) -> float:
 def _compare(one: Pixels, other: Pixels) -> tuple[float, float]:
     """Correlation of two (SIDE, SIDE, 3), and the worst block's share of variance after the best linear fit."""
     a, b = (one - one.mean()).ravel(), (other - other.mean()).ravel()
-    spread, cross, other_spread = (_product(*pair) for pair in ((a, a), (a, b), (b, b)))
+    spread, cross, other_spread = (product(*pair) for pair in ((a, a), (a, b), (b, b)))
     correlation = _correlation(spread, cross, other_spread)
     if correlation < MIN_CORRELATION - NEARLY:
         return correlation, 1.0  # whatever its blocks

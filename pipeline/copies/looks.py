@@ -1,14 +1,15 @@
 """The looks of all pictures, on disk: memory stays at the few that are read.
 
-Pieces of PIECE pictures stand in a folder, as files of RECORD; a killed run goes on after its last piece. A look takes
-108 KB, so the folder is about as large as the pictures are. Pieces, and stretches of pairs to look at, are jobs
-(`pipeline.running.engines.spread`).
+Pieces of PIECE pictures stand in a folder, as files of RECORD, and beside them what lies under letters, of the pictures
+that have such; a killed run goes on after its last piece. A look takes 108 KB, so the folder is about as large as the
+pictures are. Pieces, and stretches of pairs to look at, are jobs (`pipeline.running.engines.spread`).
 
 A look is read, not mapped: pages of mapped files count as a process's own, and joblib ends workers that have taken
 300 MB more than at their first job, as ones that leak.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pipeline.copies.aligned import THUMB, Look, Verdict, judge, look_of
+from pipeline.copies.aligned import Verdict, judge
 from pipeline.copies.detail import PACKED
+from pipeline.copies.look import THUMB, Look, look_of
 from pipeline.copies.points import POINTS, Points
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.engines import spread
@@ -37,6 +39,7 @@ MADE = Verdict(COPY, "features", 0.0)
 """Of images without pixels, made vectors (corpus.synthetic.images: features): their cosine has decided."""
 RECORD = np.dtype(
     [
+        ("row", "<u2"),
         ("seen", "?"),
         ("points", "<u2"),
         ("width", "<f4"),
@@ -47,6 +50,47 @@ RECORD = np.dtype(
         ("detail", "u1", (PACKED,)),
     ]
 )
+"""Of a look; `row`: which of its piece."""
+BARE = ".bare"
+"""Suffix of a piece's looks under letters."""
+
+
+class Records:
+    """Looks in files, one after the other."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self._files = files
+        held = [file.stat().st_size // RECORD.itemsize for file in files]
+        self._first = np.concatenate([[0], np.cumsum(held)]).astype(np.int64)
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    def by_file(self) -> Iterator[tuple[int, Path]]:
+        """The place of each file's first look, and the file."""
+        return zip(self._first.tolist(), self._files, strict=False)
+
+    def look(self, place: int) -> Look | None:
+        """The look at a place; None where nothing is seen."""
+        piece = int(np.searchsorted(self._first, place, side="right")) - 1
+        before = int(place - self._first[piece]) * RECORD.itemsize
+        with self._files[piece].open("rb", buffering=0) as stream:
+            stream.seek(before)
+            record = np.frombuffer(stream.read(RECORD.itemsize), RECORD)[0]
+        if not record["seen"]:
+            return None
+        count, (height, width) = int(record["points"]), record["shape"].tolist()
+        points = Points(record["place"][:count], record["numbers"][:count], float(record["width"]))
+        content = record["content"][: height * width * 3].reshape(height, width, 3)
+        return Look(points, content, record["detail"].tobytes())
+
+    def numbers(self, count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+        """By files, the places (p,) and the numbers (p, 128) of the `count` strongest points of each look."""
+        for first, file in self.by_file():
+            mapped = np.memmap(file, RECORD, "r")  # a third of its bytes at most are asked for
+            held = np.minimum(mapped["points"], count)
+            there = np.arange(count)[None, :] < held[:, None]
+            yield np.repeat(np.arange(len(mapped)) + first, held), mapped["numbers"][:, :count][there]
 
 
 class Looks:
@@ -54,9 +98,12 @@ class Looks:
 
     def __init__(self, files: list[Path]) -> None:
         """`files`: of RECORD, in order of the rows."""
-        self._files = files
-        held = [file.stat().st_size // RECORD.itemsize for file in files]
-        self._first = np.concatenate([[0], np.cumsum(held)]).astype(np.int64)
+        self._pieces = Records(files)
+        beside = [(first, file.with_suffix(BARE)) for first, file in self._pieces.by_file()]
+        beside = [(first, file) for first, file in beside if file.exists() and file.stat().st_size]
+        self._bare = Records([file for _, file in beside])
+        rows = [first + np.memmap(file, RECORD, "r")["row"].astype(np.int64) for first, file in beside]
+        self._lettered = np.concatenate([np.empty(0, np.int64), *rows])  # rows of pictures with letters, ascending
 
     @classmethod
     def of(cls, images: Path, folder: Path) -> "Looks":
@@ -74,33 +121,28 @@ class Looks:
         return cls([file for *_, file in jobs])
 
     def __len__(self) -> int:
-        return int(self._first[-1])
+        return len(self._pieces)
 
     def records(self) -> NDArray[Any]:
-        """All that is kept, (n,) of RECORD, in memory."""
-        return np.concatenate([np.fromfile(file, RECORD) for file in self._files])
+        """All that is kept but what lies under letters, (n,) of RECORD, in memory."""
+        return np.concatenate([np.fromfile(file, RECORD) for _, file in self._pieces.by_file()])
 
     def look(self, row: int) -> Look | None:
         """The look of a row; None without pixels."""
-        piece = int(np.searchsorted(self._first, row, side="right")) - 1
-        before = int(row - self._first[piece]) * RECORD.itemsize
-        with self._files[piece].open("rb", buffering=0) as stream:
-            stream.seek(before)
-            record = np.frombuffer(stream.read(RECORD.itemsize), RECORD)[0]
-        if not record["seen"]:
-            return None
-        count, (height, width) = int(record["points"]), record["shape"].tolist()
-        points = Points(record["place"][:count], record["numbers"][:count], float(record["width"]))
-        content = record["content"][: height * width * 3].reshape(height, width, 3)
-        return Look(points, content, record["detail"].tobytes())
+        look = self._pieces.look(row)
+        place = int(np.searchsorted(self._lettered, row))
+        lettered = look is not None and self._lettered[place : place + 1].tolist() == [row]
+        return replace(look, bare=self._bare.look(place)) if look and lettered else look
+
+    def owners(self) -> NDArray[np.int64]:
+        """The row of each look: of pictures, and behind them of what lies under letters."""
+        return np.concatenate([np.arange(len(self)), self._lettered])
 
     def numbers(self, count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-        """By pieces, the rows (p,) and the numbers (p, 128) of the `count` strongest points of each picture."""
-        for first, file in zip(self._first.tolist(), self._files, strict=False):
-            mapped = np.memmap(file, RECORD, "r")  # a third of its bytes at most are asked for
-            held = np.minimum(mapped["points"], count)
-            there = np.arange(count)[None, :] < held[:, None]
-            yield np.repeat(np.arange(len(mapped)) + first, held), mapped["numbers"][:, :count][there]
+        """By pieces, the looks (p,) and the numbers (p, 128) of the `count` strongest points of each of `owners`."""
+        yield from self._pieces.numbers(count)
+        for looks, numbers in self._bare.numbers(count):
+            yield looks + len(self), numbers
 
     def judge(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> list[Verdict | None]:
         """What the pictures of each pair of rows (p,) are to each other."""
@@ -128,13 +170,17 @@ def _judged(pairs: tuple[NDArray[np.int64], NDArray[np.int64]], looks: Looks) ->
 def _look_at(job: tuple[Path, int, int, Path]) -> int:
     """Make the piece of `count` of a shard's pictures from a row on, unless it stands; returns how many."""
     shard, begin, count, file = job
-    if not stands(file):
+    bare_file = file.with_suffix(BARE)
+    if not (stands(file) and stands(bare_file)):
         keep_freed_memory()  # SIFT's pyramids
-        records = np.zeros(count, RECORD)
+        records, bare = np.zeros(count, RECORD), []
         for row, picture in enumerate(rows_of(shard, ["bytes", "width"], begin, count)):
-            record = _record(picture)
-            if record is not None:
-                records[row] = record
+            if picture["width"]:
+                look = look_of(to_rgb(picture["bytes"]))
+                records[row] = _record(row, look)
+                bare += [_record(row, look.bare)] if look.bare else []
+        with sealed_file(bare_file) as temporary:
+            np.array(bare, RECORD).tofile(temporary)
         with sealed_file(file) as temporary, temporary.open("wb") as stream:
             _save(records, stream)
     return count
@@ -150,14 +196,11 @@ def _save(records: NDArray[Any], stream: BinaryIO) -> None:
     stream.truncate()
 
 
-def _record(picture: dict[str, Any]) -> tuple[Any, ...] | None:
-    if not picture["width"]:
-        return None
-    look = look_of(to_rgb(picture["bytes"]))
+def _record(row: int, look: Look) -> tuple[Any, ...]:
     count = len(look.points.place)
     place, numbers = np.zeros((POINTS, 2), np.float32), np.zeros((POINTS, 128), np.uint8)
     place[:count], numbers[:count] = look.points.place, look.points.numbers
     content = np.zeros(THUMB * THUMB * 3, np.uint8)
     content[: look.content.size] = look.content.ravel()
     detail = np.frombuffer(look.packed.ljust(PACKED, b"\0"), np.uint8)
-    return True, count, look.points.width, place, numbers, look.content.shape[:2], content, detail
+    return row, True, count, look.points.width, place, numbers, look.content.shape[:2], content, detail

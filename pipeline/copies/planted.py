@@ -15,8 +15,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
-from pipeline.copies.aligned import PLAIN
 from pipeline.copies.groups import Vectors
+from pipeline.copies.look import PLAIN
 
 THRESHOLDS = np.round(np.arange(0.75, 0.9951, 0.005), 3)
 Copy = Callable[[Image.Image, Generator, Sequence[Image.Image]], Image.Image]

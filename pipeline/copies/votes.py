@@ -3,7 +3,8 @@
 Each picture's VOTERS strongest points are searched for among those of all pictures: FAISS, an inverted file over their
 DIMENSIONS principal numbers. A point and its mirror image are taken for one, whichever of them faces right. A point
 votes for the pictures of its NEIGHBOURS nearest points, once for each; a picture's pairs are the `most` pictures with
-most votes, of at least MIN_VOTES and SHARE. So the pairs grow as the pictures, whatever they show.
+most votes, of at least MIN_VOTES and SHARE. So the pairs grow as the pictures, whatever they show. What lies under a
+picture's letters votes, and is voted for, as a picture of its own.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pipeline.copies.groups import distinct
+from pipeline.copies.look import Look
 from pipeline.copies.looks import Looks
-from pipeline.copies.points import MIRROR, Numbers, Points
+from pipeline.copies.points import MIRROR, Numbers
 from pipeline.running.checkpoints import Keep, made
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
@@ -57,8 +59,8 @@ def voted_pairs(looks: Looks, most: int, seed: int, keep: Keep) -> tuple[Rows, R
         return np.empty(0, np.int64), np.empty(0, np.int64), 0
     faiss.omp_set_num_threads(cores())
     index = Index.of(lambda: looks.numbers(VOTERS), total, seed, keep)
-    n = len(looks)
-    found, beyond = [], 0
+    owner = looks.owners()
+    n, found, beyond = len(owner), [], 0
     with bar("votes", "points", total=total) as shown:
         for piece, (rows, numbers) in enumerate(looks.numbers(VOTERS)):
             left, right, cut = keep(
@@ -68,21 +70,37 @@ def voted_pairs(looks: Looks, most: int, seed: int, keep: Keep) -> tuple[Rows, R
             found.append(left * n + right)
             beyond += int(cut[0])
             shown.update(len(rows))
-    left, right = np.divmod(distinct(np.concatenate(found)), n)
-    return left, right, beyond
+    return *_of_owners(*np.divmod(np.concatenate(found), n), owner), beyond
 
 
-def voted_for(asking: Sequence[Points], among: Sequence[Points], most: int, seed: int) -> tuple[Rows, Rows]:
-    """Of the pictures `asking`, each by itself, the pairs (p,) with those of `among` that its points vote for."""
-    held, asked = ([one.numbers[:VOTERS] for one in side] for side in (among, asking))
+def voted_for(asking: Sequence[Look], among: Sequence[Look], most: int, seed: int) -> tuple[Rows, Rows]:
+    """Of the looks `asking`, each by itself, the pairs (p,) with those of `among` that its points vote for."""
+    (asked, asks), (held, owner) = _shown(asking), _shown(among)
     rows = np.repeat(np.arange(len(held)), [len(one) for one in held])
     if len(rows) < NEIGHBOURS + 1 or not asked:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     index = Index.of(lambda: iter([(rows, np.concatenate(held))]), len(rows), seed, made)
-    n = len(among) + len(asking)
-    voting = np.repeat(np.arange(len(among), n), [len(one) for one in asked])
+    n = len(held) + len(asked)
+    voting = np.repeat(np.arange(len(held), n), [len(one) for one in asked])
     other, one, _ = index.pairs(n, voting, np.concatenate(asked), most)
+    other, one = _of_owners(other, one, np.concatenate([owner, len(among) + asks]))
     return one - len(among), other
+
+
+def _shown(looks: Sequence[Look]) -> tuple[list[Numbers], Rows]:
+    """The numbers of what votes, and whose look of `looks` it is: each, and what lies under its letters."""
+    shown = [(one, row) for row, look in enumerate(looks) for one in (look, look.bare) if one]
+    return [one.points.numbers[:VOTERS] for one, _ in shown], np.array([row for _, row in shown], np.int64)
+
+
+def _of_owners(one: Rows, other: Rows, owner: Rows) -> tuple[Rows, Rows]:
+    """Of pairs of looks those of their owners, left < right, each once."""
+    one, other = owner[one], owner[other]
+    n = len(owner)
+    keys = distinct(np.minimum(one, other) * n + np.maximum(one, other))
+    left, right = np.divmod(keys, n)
+    apart = left != right
+    return left[apart], right[apart]
 
 
 @dataclass(frozen=True)

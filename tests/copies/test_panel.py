@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from pipeline.copies.aligned import judge, look_of
+from pipeline.copies.aligned import judge
 from pipeline.copies.detail import DETAIL, FINE, PACKED, differ, kept, unpacked
+from pipeline.copies.look import look_of
 from pipeline.copies.panel import _largest, panel
 from pipeline.tables.images import COPY, DERIVED
 

@@ -1,0 +1,48 @@
+"""Pictures without the bright letters that lie over them: a saying over a darkened photograph.
+
+Letters have most of such a picture's points, and spoil the surroundings of the others. So where thin bright strokes
+lie on a picture that is dark everywhere else, they are painted over by what is around them (Telea, 2004), and what
+is left is looked at as well.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SIDE = 320
+"""Letters are looked for, and painted over, in as many pixels as a square of SIDE has, or fewer."""
+COARSE = 80
+"""Of so many pixels a side some are asked first whether the picture is dark, as most are not."""
+STROKE, BRIGHT, ABOVE = 11, 200, 50
+"""A stroke is narrower than so many pixels, its darkest channel so bright, and brighter than around it by so much."""
+LEAST, MOST = 0.012, 0.2
+"""Shares of the picture that strokes take up."""
+DARK = 150
+"""Of the rest all but a twentieth has a darker channel than this."""
+AROUND = 5
+"""Pixels by which strokes are widened, for what JPEG leaves around them."""
+
+
+def without_letters(image: Image.Image) -> Image.Image | None:
+    """The RGB picture without bright letters, in SIDE² pixels or fewer; None where none lie on a dark picture."""
+    step = max(1, round(max(image.size) / COARSE))
+    if np.quantile(np.asarray(image)[::step, ::step].min(axis=2), 1 - MOST) >= DARK:  # as most pictures
+        return None
+    zoom = min(1.0, SIDE / (image.width * image.height) ** 0.5)
+    width, height = (max(STROKE, round(side * zoom)) for side in image.size)
+    small = np.asarray(image.resize((width, height), Image.Resampling.BOX))
+    darkest = small.min(axis=2)
+    strokes = cv2.morphologyEx(darkest, cv2.MORPH_TOPHAT, _square(STROKE)) > ABOVE
+    strokes &= darkest > BRIGHT
+    if not LEAST <= strokes.mean() <= MOST:
+        return None
+    letters = cv2.dilate(strokes.astype(np.uint8), _square(AROUND))
+    rest = darkest[letters == 0]
+    if not len(rest) or np.quantile(rest, 0.95) >= DARK:
+        return None
+    return Image.fromarray(cv2.inpaint(small, letters, 3, cv2.INPAINT_TELEA))
+
+
+def _square(side: int) -> NDArray[np.uint8]:
+    return np.ones((side, side), np.uint8)

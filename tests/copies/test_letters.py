@@ -1,0 +1,115 @@
+"""Under a saying over a darkened picture the picture is found; what has letters of its own keeps them."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
+
+from pipeline.copies.aligned import judge
+from pipeline.copies.letters import without_letters
+from pipeline.copies.look import look_of
+from pipeline.copies.looks import Looks
+from pipeline.copies.votes import voted_for, voted_pairs
+from pipeline.running.checkpoints import made
+from pipeline.tables.corpus import IMAGES
+from pipeline.tables.images import COPY, DERIVED
+
+SAYING, ANOTHER = "nobody told me best day", "please look at this ever"
+
+
+def smooth(seed: int) -> Image.Image:
+    """A picture with few points, as photographs of skies and faces have."""
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(40, 220, (9, 12, 3), np.uint8)).resize(
+        (480, 360), Image.Resampling.BICUBIC
+    )
+    pen = ImageDraw.Draw(coarse)
+    for _ in range(24):
+        x, y, wide = *random.integers(0, 400, 2).tolist(), int(random.integers(20, 90))
+        pen.ellipse((x, y, x + wide, y + wide), tuple(random.integers(0, 256, 3).tolist()))
+    return coarse.filter(ImageFilter.GaussianBlur(2))
+
+
+def darkened(image: Image.Image) -> Image.Image:
+    return ImageEnhance.Brightness(image).enhance(0.45)
+
+
+def said(image: Image.Image, words: str) -> Image.Image:
+    dark = darkened(image)
+    pen = ImageDraw.Draw(dark)
+    for line in range(4):
+        font = ImageFont.load_default(image.width / 14)
+        pen.text((image.width / 2, image.height * (0.22 + 0.15 * line)), words, "white", font, "ma")
+    return dark
+
+
+def png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def kind(one: Image.Image, other: Image.Image) -> str | None:
+    verdict = judge(look_of(one), look_of(other))
+    return verdict and verdict.kind
+
+
+def test_pictures_are_found_under_a_saying_and_others_are_not() -> None:
+    pictures = [smooth(seed) for seed in range(10)]
+    plain, lettered = (
+        [look_of(picture) for picture in pictures],
+        [look_of(said(picture, SAYING)) for picture in pictures],
+    )
+    found = [judge(one, other) for one, other in zip(plain, lettered, strict=True)]
+    assert sum(verdict is not None and verdict.kind == DERIVED for verdict in found) >= 6
+    assert all(verdict is None or verdict.kind != COPY for verdict in found)
+    assert not any(judge(plain[i], lettered[j]) for i in range(10) for j in range(10) if i != j)
+    assert kind(said(smooth(0), SAYING), said(smooth(1), ANOTHER)) is None
+
+
+def test_another_saying_on_the_same_picture_is_no_copy() -> None:
+    one, other = said(smooth(0), SAYING), said(smooth(0), ANOTHER)
+    assert kind(one, other) == DERIVED
+    assert kind(one, one.resize((360, 270))) == COPY
+
+
+def test_what_lies_under_letters_votes_from_memory_and_from_disk(tmp_path: Path) -> None:
+    pictures = [smooth(seed) for seed in range(12)] + [said(smooth(seed), SAYING) for seed in range(4)]
+    looks = [look_of(picture) for picture in pictures]
+    lettered = [row for row, look in enumerate(looks) if look.bare]
+    assert lettered and min(lettered) >= 12
+    one, other = voted_for(looks[12:], looks[:12], 3, 7)
+    assert {(row - 12, row - 12) for row in lettered} <= set(zip(one.tolist(), other.tolist(), strict=True))
+
+    stored = {
+        "image_id": [f"{row:02}" for row in range(16)], "bytes": [png(picture) for picture in pictures],
+        "width": [480] * 16, "height": [360] * 16,
+    }  # fmt: skip
+    IMAGES.write(pa.table(stored), tmp_path / "images")
+    kept = Looks.of(tmp_path / "images", tmp_path / "looks")
+    assert kept.owners().tolist() == [*range(16), *lettered]
+    assert [row for row in range(16) if kept.look(row).bare] == lettered  # type: ignore[union-attr]
+    bare = kept.look(lettered[-1]).bare  # type: ignore[union-attr]
+    assert bare and (bare.content == looks[lettered[-1]].bare.content).all()  # type: ignore[union-attr]
+    left, right, _ = voted_pairs(kept, 3, 7, made)
+    pairs = list(zip(left.tolist(), right.tolist(), strict=True))
+    assert {(row - 12, row) for row in lettered} <= {*pairs}
+    assert len({*pairs}) == len(pairs) and (left < right).all()
+
+
+@pytest.mark.parametrize("ground", ["white", "black"])
+def test_what_is_nothing_but_letters_keeps_them(ground: str) -> None:
+    page = Image.new("RGB", (480, 360), ground)
+    ImageDraw.Draw(page).text((40, 100), "nobody told me", "white" if ground == "black" else "black", font_size=50)
+    assert look_of(page).bare is None
+    assert without_letters(smooth(3)) is None
+
+
+def test_letters_are_painted_over_by_what_is_around_them() -> None:
+    bare = without_letters(said(smooth(3), SAYING))
+    assert bare is not None
+    dark = darkened(smooth(3)).resize(bare.size, Image.Resampling.BOX)
+    assert np.abs(np.asarray(bare, int) - np.asarray(dark, int)).mean() < 2 and np.asarray(bare).max() < 160
