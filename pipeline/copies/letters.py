@@ -20,6 +20,10 @@ LEAST, MOST = 0.012, 0.2
 """Shares of the picture that strokes take up."""
 DARK = 150
 """Of the rest all but a twentieth has a darker channel than this."""
+PLAIN = 0.5
+"""A picture of which more is one colour is a drawing, whose bright strokes are its own, or a page."""
+SHADE = 6
+"""Levels of a channel by which one colour differs: JPEG leaves noise."""
 AROUND = 5
 """Pixels by which strokes are widened, for what JPEG leaves around them."""
 
@@ -41,7 +45,16 @@ def without_letters(image: Image.Image) -> Image.Image | None:
     rest = darkest[letters == 0]
     if not len(rest) or np.quantile(rest, 0.95) >= DARK:
         return None
-    return Image.fromarray(cv2.inpaint(small, letters, 3, cv2.INPAINT_TELEA))
+    bare = np.asarray(cv2.inpaint(small, letters, 3, cv2.INPAINT_TELEA), np.uint8)
+    return None if _plain(bare) > PLAIN else Image.fromarray(bare)
+
+
+def _plain(pixels: NDArray[np.uint8]) -> float:
+    """The share of (h, w, 3) that has its most frequent colour."""
+    colours = pixels.reshape(-1, 3).astype(np.int64)
+    coarse = (colours // 8) @ (1, 32, 1024)
+    most = np.median(colours[coarse == np.bincount(coarse).argmax()], axis=0)
+    return float((np.abs(colours - most).max(axis=1) <= SHADE).mean())
 
 
 def _square(side: int) -> NDArray[np.uint8]:

@@ -108,6 +108,15 @@ def test_what_is_nothing_but_letters_keeps_them(ground: str) -> None:
     assert without_letters(smooth(3)) is None
 
 
+def test_bright_strokes_of_a_drawing_on_one_colour_are_its_own() -> None:
+    drawing = Image.new("RGB", (480, 360), (24, 58, 82))
+    pen = ImageDraw.Draw(drawing)
+    for x in range(20, 440, 70):
+        pen.ellipse((x, 250, x + 50, 320), (110, 180, 40), "black", 3)
+        pen.line((x, 40, x + 50, 110, x, 180), "white", 7)
+    assert without_letters(drawing) is None
+
+
 def test_letters_are_painted_over_by_what_is_around_them() -> None:
     bare = without_letters(said(smooth(3), SAYING))
     assert bare is not None
