@@ -33,7 +33,7 @@ from pipeline.running.schema import Params
 from pipeline.split.as_written import written_words
 from pipeline.split.audit import Finding, across, check_groups_whole, exclude, remaining, with_pairs
 from pipeline.split.corner_votes import voted
-from pipeline.split.exact_search import BLOCK, Found, nearest_of_each, search_images, search_texts, unit
+from pipeline.split.exact_search import BLOCK, Found, search_images, search_texts, unit
 from pipeline.split.pictures import confirm
 from pipeline.split.sets import TASKS, Content, check_enough, held_out_queries
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL, held_out_fractions
@@ -174,12 +174,12 @@ def _audit_images(
     def search(asking: np.ndarray, asked: np.ndarray) -> Found:
         cosine, floor = params.images.min_cosine, params.split.audit_min_cosine
         keep = keep_in(folder / f"images-{next(searches)}")
-        found = search_images(_gathered(asking, unit), _vectors(asked), cosine, floor, len(asked), keep)
-        found, cut = nearest_of_each(found, params.images.neighbours)
+        most = params.images.neighbours
+        found = search_images(_gathered(asking, unit), _vectors(asked), cosine, floor, most, len(asked), keep)
         query, target, votes_cut = voted(sketches, asking, asked, params.seed, keep)
         both, alone = with_pairs(found, query, target, _cosines(asking[query], asked[target]))
         told.append({"by_features": len(found.query), "by_corners": len(query)})
-        told[-1] |= {"beyond_neighbours": cut, "beyond_votes": votes_cut}
+        told[-1] |= {"beyond_neighbours": found.beyond, "beyond_votes": votes_cut}
         by_votes_alone.append(alone)
         return both
 

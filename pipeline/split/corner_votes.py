@@ -33,11 +33,10 @@ STRETCH = 1024
 def voted(sketches: Sketches, held_out: Rows, others: Rows, seed: int, keep: Keep = made) -> tuple[Rows, Rows, int]:
     """Places (p,) in `held_out` and in `others`, rows of `sketches`, of the proposed pairs; how many MOST cut off."""
     best, beyond = np.empty((0, 3), np.int64), 0
-    corners = [(at, bits) for face in (0, 1) for at, bits in sketches.bits(held_out, face, VOTERS)]
-    picture = np.repeat(np.array([at for at, _ in corners], np.int64), [len(bits) for _, bits in corners])
+    picture, bits = map(np.concatenate, zip(*(_corners(sketches, held_out, face) for face in (0, 1)), strict=True))
     if not len(picture):
         return best[:, 0], best[:, 1], 0
-    index = _index(np.concatenate([bits for _, bits in corners]), seed)
+    index = _index(bits, seed)
     faiss.omp_set_num_threads(cores())
     with bar("image audit, votes", "images", total=len(others)) as shown:
         for begin in range(0, len(others), STRETCH):
@@ -58,7 +57,9 @@ def _index(bits: NDArray[np.uint8], seed: int) -> Any:
     cells = int(np.clip(np.sqrt(len(bits)), 1, max(1, len(bits) // SAMPLE)))
     index: Any = faiss.index_binary_factory(256, f"BIVF{cells}")
     index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed % 2**31, ROUNDS, SAMPLE
-    index.train(bits)
+    # FAISS would draw as many itself, but makes floats of all bits first, 32 times as large.
+    drawn = np.random.default_rng(seed).permutation(len(bits))[: SAMPLE * cells]
+    index.train(bits[np.sort(drawn)])
     index.nprobe = PROBES
     index.add(bits)
     return index
@@ -66,14 +67,22 @@ def _index(bits: NDArray[np.uint8], seed: int) -> Any:
 
 def _tally(index: Any, picture: Rows, sketches: Sketches, rows: Rows) -> NDArray[np.int64]:
     """Held-out picture, place in `rows`, votes (v, 3) of those with MIN_VOTES."""
-    corners = list(sketches.bits(rows, 0, VOTERS))
-    voter = np.repeat(np.array([at for at, _ in corners], np.int64), [len(bits) for _, bits in corners])
+    voter, bits = _corners(sketches, rows, 0)
     if not len(voter):
         return np.empty((0, 3), np.int64)
-    apart, near = index.search(np.concatenate([bits for _, bits in corners]), NEIGHBOURS)
+    apart, near = index.search(bits, NEIGHBOURS)
     corner, choice = np.nonzero((near >= 0) & (apart <= NEAR))
     once = np.unique(np.column_stack([corner, picture[near[corner, choice]]]), axis=0)  # one vote for a picture
     pair, votes = np.unique(once[:, 1] * len(rows) + voter[once[:, 0]], return_counts=True)
     enough = votes >= MIN_VOTES
     held_out, other = np.divmod(pair[enough], len(rows))
     return np.column_stack([held_out, other, votes[enough]])
+
+
+def _corners(sketches: Sketches, rows: Rows, face: int) -> tuple[Rows, NDArray[np.uint8]]:
+    """The bits (c, 32) of the corners that vote, and of which place in `rows` each is."""
+    places, bits = [np.empty(0, np.int64)], [np.empty((0, 32), np.uint8)]
+    for at, found in sketches.bits(rows, face, VOTERS):
+        places.append(np.full(len(found), at))
+        bits.append(found.copy())  # a part would hold the whole record, ten times as large
+    return np.concatenate(places), np.concatenate(bits)

@@ -1,8 +1,9 @@
 """An exact search of q queries among t targets, texts or images, for the audit of the split.
 
-It finds all pairs at a threshold, and per query the number of targets, and the nearest of them, between a lower `floor`
-and the threshold: the grey zone. No index is approximate; a pair is skipped only by a bound that it cannot meet. The
-code shares nothing with that which makes the groups (`pipeline.join`, `pipeline.copies.groups`).
+It finds all pairs at a threshold (of images the nearest of each query), and per query the number of targets, and the
+nearest of them, between a lower `floor` and the threshold: the grey zone. No index is approximate; a pair is skipped
+only by a bound that it cannot meet. The code shares nothing with that which makes the groups (`pipeline.join`,
+`pipeline.copies.groups`).
 
 - Texts: Jaccard of word sets, o / (s + t - o) for an overlap of o words. A pair at Jaccard f has a common word among
   the rarest s - ⌈f s⌉ + 1 words of either set (prefix filter: Chaudhuri et al., 2006), and its sets differ in at most
@@ -14,7 +15,7 @@ code shares nothing with that which makes the groups (`pipeline.join`, `pipeline
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -35,6 +36,8 @@ DENSE = 50
 """Where more than one pair in DENSE passes the bound, the whole product is cheaper than pair by pair."""
 ROUNDING = 1e-4
 """What float32 may take from a cosine bound."""
+NONE: Arrays = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+"""No pairs: queries, targets, similarities."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Found:
     """Pairs at the threshold, by row of query and target, and the grey zone of each query below it.
 
     `query`, `target`, `similarity` (p,); `close` (q,) targets in the grey zone, the nearest of them `nearest` (q,)
-    (-1: none) at `nearest_similarity` (q,).
+    (-1: none) at `nearest_similarity` (q,). `beyond`: how many pairs at the threshold were left out.
     """
 
     query: np.ndarray
@@ -51,6 +54,7 @@ class Found:
     close: np.ndarray
     nearest: np.ndarray
     nearest_similarity: np.ndarray
+    beyond: int = 0
 
 
 # ---------------------------------------------------------------- texts
@@ -73,7 +77,8 @@ def search_texts(queries: WordSets, targets: WordSets, threshold: float, floor: 
         for part in spread(partial(_kept_search, keep), jobs, given, threads=True):
             parts.append(part)
             shown.update(len(part[3]))
-    return Found(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    query, target, similarity, close, nearest, nearest_similarity = _joined(parts)
+    return Found(query, target, similarity, close, nearest, nearest_similarity)
 
 
 def _kept_search(keep: Keep, part: tuple[int, int], *given: Any) -> Arrays:
@@ -216,13 +221,15 @@ def search_images(
     targets: Iterable[np.ndarray],
     threshold: float,
     floor: float,
+    most: int,
     total: int,
     keep: Keep = made,
 ) -> Found:
-    """All pairs with cosine >= `threshold`, and per query the grey zone down to `floor`.
+    """Of each query the `most` nearest pairs with cosine >= `threshold`, and the grey zone down to `floor`.
 
     `queries` (q, d), `unit` vectors; `targets` arrives in blocks (b, d), float16 or float32 and of any length, `total`
-    rows in all; a target's row is counted over the blocks.
+    rows in all; a target's row is counted over the blocks. Pairs are left out block by block: where all pictures are
+    of one style nearly all pairs are at the threshold.
     """
     floor = min(floor, threshold)
     axes = _axes(queries)
@@ -231,55 +238,65 @@ def search_images(
         heads[begin : begin + BLOCK] = _head(queries[begin : begin + BLOCK], axes)
     close, nearest = np.zeros(len(queries), np.int64), np.full(len(queries), -1)
     nearest_similarity = np.zeros(len(queries))
-    pairs: list[Arrays] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))]
+    pairs, beyond = NONE, 0
     with bar("image audit", "images", total=total) as shown:
-        given = queries, heads, axes, floor
-        for done, size, x, y, cosine in spread(partial(_kept_among, keep), _numbered(targets), given, 1, cpus=cores()):
-            copy, grey = cosine >= threshold, cosine < threshold
-            pairs.append((x[copy], y[copy] + done, cosine[copy]))
-            x, y, cosine = x[grey], y[grey] + done, cosine[grey]
-            np.add.at(close, x, 1)
-            best = np.lexsort((y, -cosine, x))
-            best = best[np.concatenate([[True], np.diff(x[best]) > 0])] if len(best) else best
-            best = best[cosine[best] > nearest_similarity[x[best]]]
-            nearest[x[best]], nearest_similarity[x[best]] = y[best], cosine[best]
+        given = queries, heads, axes, threshold, floor, most
+        for done, size, found in spread(partial(_kept_among, keep), _numbered(targets), given, 1, cpus=cores()):
+            (x, y, cosine), (cut,), (query, count, target, similarity) = found[:3], found[3], found[4:]
+            pairs, more = nearest_of_each(_joined([pairs, (x, y + done, cosine)]), most)
+            beyond += int(cut) + more
+            close[query] += count
+            nearer = similarity > nearest_similarity[query]
+            nearest[query[nearer]] = target[nearer] + done
+            nearest_similarity[query[nearer]] = similarity[nearer]
             shown.update(size)
-    columns = [np.concatenate(column) for column in zip(*pairs, strict=True)]
-    order = np.lexsort((columns[1], columns[0]))
-    return Found(columns[0][order], columns[1][order], columns[2][order], close, nearest, nearest_similarity)
+    order = np.lexsort((pairs[1], pairs[0]))
+    x, y, cosine = (column[order] for column in pairs)
+    return Found(x, y, cosine, close, nearest, nearest_similarity, beyond)
 
 
-def nearest_of_each(found: Found, most: int) -> tuple[Found, int]:
-    """Of each query's pairs at the threshold the `most` nearest, and how many pairs that left out."""
-    order = np.lexsort((found.target, -found.similarity, found.query))
-    query = found.query[order]
+def nearest_of_each(pairs: Arrays, most: int) -> tuple[Arrays, int]:
+    """Of pairs, as (p,) queries, targets and similarities, the `most` nearest of each query; how many that left out."""
+    order = np.lexsort((pairs[1], -pairs[2], pairs[0]))
+    query = pairs[0][order]
     kept = np.sort(order[np.arange(len(order)) - np.searchsorted(query, query) < most])
-    pairs = {name: getattr(found, name)[kept] for name in ("query", "target", "similarity")}
-    return replace(found, **pairs), len(order) - len(kept)
+    return tuple(column[kept] for column in pairs), len(order) - len(kept)
 
 
-def _among(queries: np.ndarray, heads: np.ndarray, axes: np.ndarray, block: np.ndarray, floor: float) -> Arrays:
-    """The pairs of `queries` and a `block` of targets (b, d) with a cosine of at least `floor`: rows, rows, cosines."""
+def _joined(parts: Iterable[Arrays]) -> Arrays:
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def _among(
+    block: np.ndarray, queries: np.ndarray, heads: np.ndarray, axes: np.ndarray, threshold: float, floor: float,
+    most: int,
+) -> Arrays:  # fmt: skip
+    """Of `queries` and a `block` of targets (b, d) the `most` nearest pairs of each at the threshold: rows, rows,
+    cosines; how many more there are, (1,); of those with pairs in the grey zone row, how many, the nearest, its cosine.
+    """
     block = unit(block)
     block_heads = _head(block, axes).T.copy()
-    found: list[Arrays] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))]
+    near, grey, beyond = [NONE], [(NONE[0], *NONE)], 0
     for begin in range(0, len(queries), BLOCK):
         passed = (heads[begin : begin + BLOCK] @ block_heads >= floor - ROUNDING).ravel()
         x, y = np.divmod(np.flatnonzero(passed), len(block))
         cosine = _cosines(queries[begin : begin + BLOCK], block, x, y)
-        near = cosine >= floor
-        found.append((x[near] + begin, y[near], cosine[near]))
-    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
+        at, below = cosine >= threshold, (cosine >= floor) & (cosine < threshold)
+        pairs, cut = nearest_of_each((x[at] + begin, y[at], cosine[at]), most)
+        near.append(pairs)
+        beyond += cut
+        x, y, cosine = x[below] + begin, y[below], cosine[below]
+        order = np.lexsort((y, -cosine, x))
+        first = np.flatnonzero(np.diff(x[order], prepend=-1))
+        best = order[first]
+        grey.append((x[best], np.diff(first, append=len(order)), y[best], cosine[best]))
+    return *_joined(near), np.array([beyond]), *_joined(grey)
 
 
-def _kept_among(
-    keep: Keep, part: tuple[int, np.ndarray], *given: Any
-) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
+def _kept_among(keep: Keep, part: tuple[int, np.ndarray], *given: Any) -> tuple[int, int, Arrays]:
     """Where a block of targets begins, its length, and what is found `_among` it."""
     begin, block = part
-    queries, heads, axes, floor = given
-    x, y, cosine = keep(f"images-{begin:09}", lambda: _among(queries, heads, axes, block, floor))
-    return begin, len(block), x, y, cosine
+    return begin, len(block), keep(f"images-{begin:09}", lambda: _among(block, *given))
 
 
 def _cosines(asking: np.ndarray, block: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

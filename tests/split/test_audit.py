@@ -121,20 +121,32 @@ def test_image_search_finds_what_comparing_all_finds(dimensions, dense, monkeypa
     blocks = [targets[:333], targets[333:340], targets[340:]]
     expected = by_hand(similarity, 0.95, 0.9)
     assert len(expected[0]) > 50 and expected[1].sum() > 50
-    agree(search_images(unit(queries), blocks, 0.95, 0.9, len(targets)), expected, similarity)
+    every = search_images(unit(queries), blocks, 0.95, 0.9, len(targets), len(targets))
+    agree(every, expected, similarity)
+    assert every.beyond == 0
+
+    # Of the nearest alone the grey zone is the same, and what is left out is counted, over blocks and within them.
+    few = search_images(unit(queries), blocks, 0.95, 0.9, 2, len(targets))
+    kept, left_out = exact_search.nearest_of_each((every.query, every.target, every.similarity), 2)
+    assert few.beyond == left_out > 20
+    for one, other in zip((few.query, few.target, few.similarity), kept, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for name in ("close", "nearest", "nearest_similarity"):
+        np.testing.assert_array_equal(getattr(few, name), getattr(every, name))
 
 
 def test_of_many_pairs_the_nearest_of_each_query_stay_and_the_others_are_counted():
-    none, nothing = np.zeros(3, np.int64), np.zeros(3)
-    query, target = np.array([0, 0, 0, 0, 2]), np.array([1, 3, 4, 6, 5])
-    found = Found(query, target, np.array([0.91, 0.99, 0.95, 0.95, 0.9]), none, none - 1, nothing)
-    fewer, left_out = exact_search.nearest_of_each(found, 2)
-    assert list(zip(fewer.query, fewer.target, fewer.similarity, strict=True)) == [
-        (0, 3, 0.99),
-        (0, 4, 0.95),
-        (2, 5, 0.9),
-    ]
-    assert left_out == 2 and exact_search.nearest_of_each(found, 4)[1] == 0
+    pairs = np.array([0, 0, 0, 0, 2]), np.array([1, 3, 4, 6, 5]), np.array([0.91, 0.99, 0.95, 0.95, 0.9])
+    fewer, left_out = exact_search.nearest_of_each(pairs, 2)
+    assert list(zip(*fewer, strict=True)) == [(0, 3, 0.99), (0, 4, 0.95), (2, 5, 0.9)]
+    assert left_out == 2 and exact_search.nearest_of_each(pairs, 4)[1] == 0
+
+
+def test_what_an_image_search_keeps_does_not_grow_with_pairs_of_one_style(tmp_path):
+    vectors = unit(1 + 0.1 * np.random.default_rng(3).random((900, 16)))
+    found = search_images(vectors[:300], [vectors[300:600], vectors[600:]], 0.9, 0.8, 5, 600, keep_in(tmp_path))
+    assert len(found.query) == 300 * 5 and found.beyond == 300 * 595
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 2 * 300 * 5 * 24
 
 
 def test_a_search_without_queries_or_targets_finds_nothing():
@@ -143,8 +155,8 @@ def test_a_search_without_queries_or_targets_finds_nothing():
     for asking, asked in ((none, one), (one, none), (none, none)):
         assert not len(search_texts(sets.take(asking), sets.take(asked), 0.8, 0.6).query)
     vectors = np.ones((3, 5), np.float16)
-    assert not len(search_images(unit(vectors[:0]), [vectors], 0.95, 0.9, 3).query)
-    assert not len(search_images(unit(vectors), [vectors[:0]], 0.95, 0.9, 0).query)
+    assert not len(search_images(unit(vectors[:0]), [vectors], 0.95, 0.9, 9, 3).query)
+    assert not len(search_images(unit(vectors), [vectors[:0]], 0.95, 0.9, 9, 0).query)
     assert word_sets(lists([[], []]))[1].tolist() == [-1, -1]
 
 
@@ -283,7 +295,7 @@ def test_searches_that_stand_are_not_made_again(tmp_path, monkeypatch):
     def search(keep):
         return (
             search_texts(sets.take(half[::2]), sets.take(half[1::2]), 0.8, 0.5, keep),
-            search_images(unit(vectors[:100]), [vectors[100:250], vectors[250:]], 0.95, 0.9, 300, keep),
+            search_images(unit(vectors[:100]), [vectors[100:250], vectors[250:]], 0.95, 0.9, 9, 300, keep),
         )
 
     whole, first = search(made), search(keep_in(tmp_path))
