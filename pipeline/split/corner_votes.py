@@ -57,9 +57,11 @@ def _index(bits: NDArray[np.uint8], seed: int) -> Any:
     cells = int(np.clip(np.sqrt(len(bits)), 1, max(1, len(bits) // SAMPLE)))
     index: Any = faiss.index_binary_factory(256, f"BIVF{cells}")
     index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed % 2**31, ROUNDS, SAMPLE
-    # FAISS would draw as many itself, but makes floats of all bits first, 32 times as large.
-    drawn = np.random.default_rng(seed).permutation(len(bits))[: SAMPLE * cells]
-    index.train(bits[np.sort(drawn)])
+    drawn = np.arange(len(bits), dtype=np.int32)
+    if len(bits) > SAMPLE * cells:  # the draw that FAISS would make itself, which first makes floats of all bits
+        library: Any = faiss
+        library.rand_perm(library.swig_ptr(drawn), len(bits), index.cp.seed)
+    index.train(bits[drawn[: SAMPLE * cells]])
     index.nprobe = PROBES
     index.add(bits)
     return index
