@@ -41,7 +41,7 @@ class Plane:
         return [ids[row].as_py() for row in rows if 0 <= row < len(ids)]
 
     def map(self, kind: str) -> Data:
-        """The points of a kind row by row, at whole numbers from 0 to 65535; names where clusters are densest, those$
+        """The points of a kind row by row, at whole numbers from 0 to 65535; names where clusters are densest, those
         with most points first.
         """
         table, people = self._points(kind), self.views.people

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.copies.covered import MANY
 from pipeline.copies.detail import Grey, kept, unpacked
 from pipeline.copies.letters import without_letters
 from pipeline.copies.points import Points, points_of
@@ -18,8 +19,6 @@ THUMB = 112
 """Longer side, in pixels, of what is kept of a picture without its border."""
 PLAIN = 32
 """A border is plain where no channel differs by more than this from its colour: JPEG leaves noise."""
-BARE = 40
-"""Points from which on there is something under letters."""
 
 Pixels = NDArray[np.float32]
 
@@ -67,7 +66,8 @@ def look_of(image: Image.Image) -> Look:
     image = image.crop(_content(image))
     look, under = _look(image), without_letters(image)
     bare = None if under is None else _look(under)
-    return replace(look, bare=bare) if bare and len(bare.points.place) >= BARE else look
+    # With fewer points than that, there is next to nothing behind the letters.
+    return replace(look, bare=bare) if bare and len(bare.points.place) >= MANY else look
 
 
 def _look(image: Image.Image) -> Look:

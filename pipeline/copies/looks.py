@@ -129,10 +129,10 @@ class Looks:
 
     def look(self, row: int) -> Look | None:
         """The look of a row; None without pixels."""
-        look = self._pieces.look(row)
-        place = int(np.searchsorted(self._lettered, row))
-        lettered = look is not None and self._lettered[place : place + 1].tolist() == [row]
-        return replace(look, bare=self._bare.look(place)) if look and lettered else look
+        look, place = self._pieces.look(row), int(np.searchsorted(self._lettered, row))
+        if look and self._lettered[place : place + 1].tolist() == [row]:
+            return replace(look, bare=self._bare.look(place))
+        return look
 
     def owners(self) -> NDArray[np.int64]:
         """The row of each look: of pictures, and behind them of what lies under letters."""

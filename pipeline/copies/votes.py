@@ -67,10 +67,11 @@ def voted_pairs(looks: Looks, most: int, seed: int, keep: Keep) -> tuple[Rows, R
                 f"votes-{piece:06}",
                 lambda r=rows, x=numbers, p=piece: index.pairs(n, r, x, most, keep, p),  # type: ignore[misc]
             )
-            found.append(left * n + right)
+            found.append((owner[left], owner[right]))
             beyond += int(cut[0])
             shown.update(len(rows))
-    return *_of_owners(*np.divmod(np.concatenate(found), n), owner), beyond
+    left, right = map(np.concatenate, zip(*found, strict=True))
+    return *_of_two(left, right, len(looks)), beyond
 
 
 def voted_for(asking: Sequence[Look], among: Sequence[Look], most: int, seed: int) -> tuple[Rows, Rows]:
@@ -83,7 +84,8 @@ def voted_for(asking: Sequence[Look], among: Sequence[Look], most: int, seed: in
     n = len(held) + len(asked)
     voting = np.repeat(np.arange(len(held), n), [len(one) for one in asked])
     other, one, _ = index.pairs(n, voting, np.concatenate(asked), most)
-    other, one = _of_owners(other, one, np.concatenate([owner, len(among) + asks]))
+    owner = np.concatenate([owner, len(among) + asks])
+    other, one = _of_two(owner[other], owner[one], len(among) + len(asking))
     return one - len(among), other
 
 
@@ -93,14 +95,11 @@ def _shown(looks: Sequence[Look]) -> tuple[list[Numbers], Rows]:
     return [one.points.numbers[:VOTERS] for one, _ in shown], np.array([row for _, row in shown], np.int64)
 
 
-def _of_owners(one: Rows, other: Rows, owner: Rows) -> tuple[Rows, Rows]:
-    """Of pairs of looks those of their owners, left < right, each once."""
-    one, other = owner[one], owner[other]
-    n = len(owner)
-    keys = distinct(np.minimum(one, other) * n + np.maximum(one, other))
-    left, right = np.divmod(keys, n)
-    apart = left != right
-    return left[apart], right[apart]
+def _of_two(one: Rows, other: Rows, n: int) -> tuple[Rows, Rows]:
+    """Rows left < right of the pairs of two of n pictures, each once; two looks of one picture are no pair."""
+    apart = one != other
+    left, right = np.divmod(distinct((np.minimum(one, other) * n + np.maximum(one, other))[apart]), n)
+    return left, right
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote_plus
@@ -275,11 +275,16 @@ def _along(value: Any, steps: Sequence[str]) -> Any:
 
 def _spelled(value: Any) -> Any:
     """What a cell holds in JSON, or as Python prints it and pandas writes what is nested; another value as it is."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        for read in (json.loads, ast.literal_eval):
-            with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-                return read(value)
-    return value
+    return _nested(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
+
+
+@lru_cache(8)
+def _nested(cell: str) -> Any:
+    # Kept, as several columns of a row come from one cell.
+    for read in (json.loads, ast.literal_eval):
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return read(cell)
+    return cell
 
 
 def _text(value: Any) -> str:

@@ -38,7 +38,7 @@ from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Lef
 from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.separated import HEAD, headless, layout, table
 from pipeline.exports.sources import Packed, Tree, records, unpacked
-from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
+from pipeline.running.errors import GIT_LFS, OF_GIT_LFS, OF_WORKBOOK, WORKBOOKS, UserError
 
 log = logging.getLogger("convert_corpus")
 
@@ -246,9 +246,8 @@ def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Asid
     if head[257:262] == b"ustar":
         told.append(f"{path} is a tar: let its name end in .tar.gz, or unpack it and name the folder")
         return
-    if not head or head.startswith(b"version https://git-lfs"):
-        lfs = "what Git LFS has in the place of the file: get that by `git lfs pull`"
-        told.append(f"{path} is {lfs if head else 'empty'}")
+    if not head or head.startswith(GIT_LFS):
+        told.append(f"{path} is {OF_GIT_LFS if head else 'empty'}")
         return
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if whatsapp.is_chat(head):

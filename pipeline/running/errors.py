@@ -3,6 +3,8 @@
 WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers")
 """What the files of spreadsheets end in."""
 OF_WORKBOOK = "save its sheet as CSV UTF-8, with ids as text: a spreadsheet rounds long numbers"
+GIT_LFS = b"version https://git-lfs"
+OF_GIT_LFS = "what Git LFS has in the place of the file: get that by `git lfs pull`"
 """What to do with one."""
 
 

@@ -33,7 +33,7 @@ STRETCH = 1024
 def voted(sketches: Sketches, held_out: Rows, others: Rows, seed: int, keep: Keep = made) -> tuple[Rows, Rows, int]:
     """Places (p,) in `held_out` and in `others`, rows of `sketches`, of the proposed pairs; how many MOST cut off."""
     best, beyond = np.empty((0, 3), np.int64), 0
-    picture, bits = map(np.concatenate, zip(*(_corners(sketches, held_out, face) for face in (0, 1)), strict=True))
+    picture, bits = map(np.concatenate, zip(*(sketches.bits(held_out, face, VOTERS) for face in (0, 1)), strict=True))
     if not len(picture):
         return best[:, 0], best[:, 1], 0
     index = _index(bits, seed)
@@ -69,7 +69,7 @@ def _index(bits: NDArray[np.uint8], seed: int) -> Any:
 
 def _tally(index: Any, picture: Rows, sketches: Sketches, rows: Rows) -> NDArray[np.int64]:
     """Held-out picture, place in `rows`, votes (v, 3) of those with MIN_VOTES."""
-    voter, bits = _corners(sketches, rows, 0)
+    voter, bits = sketches.bits(rows, 0, VOTERS)
     if not len(voter):
         return np.empty((0, 3), np.int64)
     apart, near = index.search(bits, NEIGHBOURS)
@@ -79,12 +79,3 @@ def _tally(index: Any, picture: Rows, sketches: Sketches, rows: Rows) -> NDArray
     enough = votes >= MIN_VOTES
     held_out, other = np.divmod(pair[enough], len(rows))
     return np.column_stack([held_out, other, votes[enough]])
-
-
-def _corners(sketches: Sketches, rows: Rows, face: int) -> tuple[Rows, NDArray[np.uint8]]:
-    """The bits (c, 32) of the corners that vote, and of which place in `rows` each is."""
-    places, bits = [np.empty(0, np.int64)], [np.empty((0, 32), np.uint8)]
-    for at, found in sketches.bits(rows, face, VOTERS):
-        places.append(np.full(len(found), at))
-        bits.append(found.copy())  # a part would hold the whole record, ten times as large
-    return np.concatenate(places), np.concatenate(bits)

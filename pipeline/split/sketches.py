@@ -9,7 +9,7 @@ Pieces of PIECE pictures stand in a folder, as arrays of RECORD that are mapped,
 that are read, and a killed run goes on after its last piece. A sketch takes 80 KB, twice that where it is mirrored.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -158,12 +158,15 @@ class Sketches:
         piece = int(np.searchsorted(self._first, place, side="right")) - 1
         return _mapped(self._pieces[piece])[place - self._first[piece]]
 
-    def bits(self, rows: Rows, face: int, most: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Of those of `rows` that have pixels the place in `rows` and the bits (c, 32) of the first `most` corners."""
+    def bits(self, rows: Rows, face: int, most: int) -> tuple[Rows, NDArray[np.uint8]]:
+        """The bits (c, 32) of the first `most` corners of each of `rows`, and the place (c,) in `rows` of each."""
+        places, bits = [np.empty(0, np.int64)], [np.empty((0, 32), np.uint8)]
         for at, row in enumerate(rows.tolist()):
             found = self.sketch(row)
             if found is not None:
-                yield at, found.bits[face][:most]
+                bits.append(found.bits[face][:most].copy())  # a part would hold the whole record, ten times as large
+                places.append(np.full(len(bits[-1]), at))
+        return np.concatenate(places), np.concatenate(bits)
 
 
 @lru_cache(OPEN)

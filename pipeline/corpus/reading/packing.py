@@ -14,7 +14,7 @@ from typing import IO, Any
 from pipeline.common import packed
 from pipeline.common.left_behind import LEFT_BEHIND
 from pipeline.common.packed import DAMAGED
-from pipeline.running.errors import UserError
+from pipeline.running.errors import GIT_LFS, OF_GIT_LFS, UserError
 
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json")
@@ -39,7 +39,7 @@ _OTHERS = {
     b"ARROW1": "Arrow: let its name end in .arrow",
     **dict.fromkeys((b"<!DOCTYP", b"<!doctyp", b"<html", b"<HTML", b"<?xml"), _PAGE),
     b"%PDF": "a PDF",
-    b"version https://git-lfs": "what Git LFS has in the place of the file: get that by `git lfs pull`",
+    GIT_LFS: OF_GIT_LFS,
 }
 """What begins so is no text."""
 
