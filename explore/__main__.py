@@ -27,7 +27,9 @@ LEAST = 16
 def main(arguments: list[str] | None = None) -> int:
     """Serve until Ctrl-C; exit status 1, and one sentence, where that cannot be."""
     begun = time.perf_counter()
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked = argparse.ArgumentParser(
+        "python -m explore", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     asked.add_argument("data", nargs="?", type=Path, default=Path("data"), help="folder of a run's tables")
     asked.add_argument("--host", default="127.0.0.1")
     asked.add_argument("--port", type=int, default=8765, help="0: any that is free")

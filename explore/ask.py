@@ -17,7 +17,9 @@ from pipeline.space.space import KINDS, Space
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the answers; exit status 1, and one sentence, where there are none to be had."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked = argparse.ArgumentParser(
+        "python -m explore.ask", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     asked.add_argument("question", nargs="?", default="", help="words, user:NAME, image:ID, post:ID, joined by + and -")
     asked.add_argument("--image", type=Path, help="a picture of your own")
     asked.add_argument("--kind", choices=KINDS, action="append", help="what to find; all three by default")

@@ -30,7 +30,9 @@ _BLOCK = 512
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the network; exit status 1, and one sentence, where there is none."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked = argparse.ArgumentParser(
+        "python -m explore.networks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     asked.add_argument("network", type=Path, help="the file to write, such as users.gexf")
     asked.add_argument("--of", choices=("users", "hashtags"), default="users", help="what the network is of; users")
     asked.add_argument("--data", type=Path, default=Path("data"), help="folder of a run's tables; data")

@@ -31,7 +31,9 @@ from pipeline.tables.table import vectors
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the vectors; exit status 1, and one sentence, where that cannot be."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked = argparse.ArgumentParser(
+        "python -m explore.new_users", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     asked.add_argument("posts", type=Path, help="table of their posts")
     asked.add_argument("vectors", type=Path, help="the Parquet file to write")
     asked.add_argument("--images", type=Path, help="folder or zip of the pictures; by default where the posts lie")
