@@ -12,6 +12,7 @@ from pipeline.common.hashing import unit_hash
 from pipeline.corpus.rounded import ROUNDED, rounded
 from pipeline.corpus.rows import CANDIDATES, PIECE, Rejects, joined, rejected_rows
 from pipeline.corpus.spill import Spill
+from pipeline.pictures.below import SEVERAL
 from pipeline.pictures.finding import MISSING
 from pipeline.pictures.reading import UNKNOWN, VIDEO
 from pipeline.tables.corpus import pictures_of
@@ -161,7 +162,8 @@ class Choice:
     def resolve(self, taken: Spill, keep_missing: bool) -> None:
         """Look up the hash of each picture in `taken` (TAKEN); reject the rows of which no picture was taken.
 
-        With `keep_missing` rows with a text stay without pictures, where these are but missing, or videos.
+        With `keep_missing` rows with a text stay without pictures, where these are but missing, of a name that
+        fits several files, or videos.
         """
         codes, details = taken.column("picture").to_numpy(), taken.column("detail")
         reasons = self._videos_told(codes, taken.column("reason"))
@@ -186,7 +188,7 @@ class Choice:
                 self.missing[f"image: {reason}"] = self._names.take(
                     pa.array(self._picture[pictures[:1000]])
                 ).to_pylist()
-            if keep_missing and reason in (MISSING, VIDEO):
+            if keep_missing and reason in (MISSING, SEVERAL, VIDEO):
                 stay = self.has_text[self._of[pictures]]
                 posts = self.post_ids.take(pa.array(self._of[pictures[stay]]))
                 kept = rejected_rows(posts, f"image: {reason}{KEPT}", told(pictures[stay]))

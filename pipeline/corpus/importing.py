@@ -106,7 +106,7 @@ def import_corpus(
     rejects.write(folder / "rejected")
 
     def why(reason: str) -> str:
-        return telling.why(reason, choice.missing.get(reason, ()), lambda name: _is_there(source, name))
+        return telling.why(reason, choice.missing.get(reason, ()), lambda names: _those_there(source, names))
 
     _ask_for_enough(rows_in, len(kept), users.num_rows, rejects, folder / "rejected", why)
 
@@ -157,8 +157,8 @@ def _metrics_of_users(users: pa.Table, rejects: Rejects) -> dict[str, Any]:
     }
 
 
-def _is_there(source: Source, name: str) -> bool:
-    return not isinstance(next(iter(source.pictures([name])))[1], Rejected)
+def _those_there(source: Source, names: Iterable[str]) -> set[str]:
+    return {name for name, found in source.pictures(names) if not isinstance(found, Rejected)}
 
 
 def _check_rows(source: Source, spill: Spill, rejects: Rejects) -> int:

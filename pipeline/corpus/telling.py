@@ -16,7 +16,7 @@ MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
 _OF_LISTS = re.compile(r"[][{}‹›\\;|]|#.*#|^[^(]*\)|\([^)]*$")
 """What stands in a label, folded, where a list was not read as one."""
 _TRIED = 20
-_KEPT = ("missing", "a video")
+_KEPT = ("missing", "several files of that name", "a video")
 """Reasons of pictures whose posts may stay for their text."""
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic")
 _LONGEST = 1000
@@ -25,6 +25,7 @@ _LONGEST = 1000
 TO_DO = {
     "image: missing": "were all downloaded, and are the names paths from corpus.images on? corpus.missing_images: text "
     "keeps such posts for their text",
+    "image: several files of that name": "write the folders before the names: data/corpus/rejected has some",
     "image: outside the folder": "links lead out of the folder of pictures: set corpus.links_into to where they lead, "
     "or copy what they stand for (cp -RL)",
     ROUNDED: "export the table again, with the columns of ids as text",
@@ -137,44 +138,26 @@ def _told(what: str, reason: str, cause: str) -> str:
     return f"{what} '{reason}'" + (f": {cause}." if cause else ".")
 
 
-def why(reason: str, names: Sequence[str], there: Callable[[str], bool]) -> str:
+There = Callable[[Iterable[str]], set[str]]
+"""Those of some names of pictures that lead to files."""
+
+
+def why(reason: str, names: Sequence[str], there: There) -> str:
     """The likely cause of a reason, and what to do; of pictures that lead nowhere, by some `names` of them."""
     told = _why_missing(names, there) if names else ""
     return told or TO_DO.get(reason, "")
 
 
-def _why_missing(names: Sequence[str], there: Callable[[str], bool]) -> str:
-    """The likely cause why the pictures `names` are missing; `there` tells whether a name leads to a file."""
+def _why_missing(names: Sequence[str], there: There) -> str:
+    """The likely cause why the pictures `names` are missing: one that most of some names tell."""
     some = list(islice(names, _TRIED))
-    for cause, found in (
-        (
-            "the column image holds several names: put all but the first into a column more_images",
-            [name for name in some if any(c in name and there(name.split(c)[0].strip()) for c in ";,|")],
-        ),
-        (
-            "the column image holds addresses, whose files are there: set corpus.source to export, which finds them",
-            [name for name in _addresses(some) if there(_last(name.partition("?")[0]))],
-        ),
-        ("the column image holds addresses, not names of files: download the pictures first", _addresses(some)),
-        (
-            "without the folders before their names they are there: take these off, or set corpus.images to another",
-            [name for name in some if "/" in name.replace("\\", "/") and there(_last(name))],
-        ),
-        (
-            "the names lack their ending, such as .jpg",
-            [name for name in some if any(there(name + ending) for ending in _ENDINGS)],
-        ),
-        (
-            "the files have other endings than the names, such as .webp in the place of .jpg: write those",
-            [name for name in some if any(there(name.rpartition(".")[0] + ending) for ending in _ENDINGS)],
-        ),
-        (
-            "the column image holds pictures, not names of files: write them into files first",
-            [name for name in some if name.startswith("data:") or len(name) > _LONGEST],
-        ),
-        ("the column image holds numbers, not names of files", [name for name in some if _is_number(name)]),
-    ):
-        if len(found) * 2 > len(some):
+    instead = {cause: [other(name) for name in some] for cause, other in _BY_FILES}
+    found = there(dict.fromkeys(one for names in instead.values() for others in names for one in others))
+    for cause, others in instead.items():
+        if 2 * sum(not found.isdisjoint(names) for names in others) > len(some):
+            return cause
+    for cause, fits in _BY_NAMES:
+        if 2 * sum(map(fits, some)) > len(some):
             return cause
     return ""
 
@@ -183,9 +166,50 @@ def _is_number(name: str) -> bool:
     return name.replace(".", "", 1).isdigit()
 
 
-def _addresses(names: Sequence[str]) -> list[str]:
-    return [name for name in names if name.lower().startswith(("http://", "https://"))]
+def _is_address(name: str) -> bool:
+    return name.lower().startswith(("http://", "https://"))
+
+
+def _is_picture(name: str) -> bool:
+    """Whether a cell is a picture itself, or what a program printed of one."""
+    return name.startswith(("data:", "<PIL.", "b'", 'b"', "[[")) or len(name) > _LONGEST
 
 
 def _last(name: str) -> str:
     return name.replace("\\", "/").rpartition("/")[2]
+
+
+def _without_ending(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+_BY_FILES: tuple[tuple[str, Callable[[str], list[str]]], ...] = (
+    (
+        "the column image holds several names: put all but the first into a column more_images",
+        lambda name: [name.split(mark)[0].strip() for mark in ";,|" if mark in name],
+    ),
+    (
+        "the column image holds addresses, whose files are there: set corpus.source to export, which finds them",
+        lambda name: [_last(name.partition("?")[0])] if _is_address(name) else [],
+    ),
+    (
+        "without the folders before their names they are there: take these off, or set corpus.images to another",
+        lambda name: [_last(name)] if _last(name) != name else [],
+    ),
+    ("the names lack their ending, such as .jpg", lambda name: [name + ending for ending in _ENDINGS]),
+    (
+        "the files have other endings than the names, such as .webp in the place of .jpg: write those",
+        lambda name: [_without_ending(name) + ending for ending in _ENDINGS],
+    ),
+)
+"""Causes of missing pictures, and what names of files then would be there."""
+_BY_NAMES: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    ("the column image holds addresses, not names of files: download the pictures first", _is_address),
+    (
+        "the column image holds records, such as {'path': 'a.jpg'}: set corpus.source to export, which reads them",
+        lambda name: name.startswith("{"),
+    ),
+    ("the column image holds pictures, not names of files: write them into files first", _is_picture),
+    ("the column image holds numbers, not names of files", _is_number),
+)
+"""Causes that the names tell."""

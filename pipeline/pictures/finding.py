@@ -5,7 +5,8 @@ The one place that knows how names differ between a table and a disk. A name is 
 - with `/` for `\`, without `./`, `//` and the URL quoting (`%20`) of names that were addresses;
 - without what repeats the path of the folder, or with the one folder that a zip or folder wraps all its files in;
 - by the bytes that other systems make of it: decomposed letters, code pages of old zips and unzippers;
-- without regard to case and composition, where that fits one file alone.
+- without regard to case and composition, where that fits one file alone;
+- as the end of a path: in whatever folder below this one the file lies, where that fits one file alone.
 
 Only what is asked for is touched: what else lies in the folder or zip (pipes, dangling links, broken entries) does not
 matter. Whatever is wrong with a file comes back as `Rejected`. A file is read only where it lies inside the folder, or
@@ -16,26 +17,20 @@ import contextlib
 import errno
 import lzma
 import os
-import re
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from html import unescape
 from pathlib import Path
 from typing import Protocol, Self
-from urllib.parse import quote, unquote
 
-from pipeline.common.left_behind import LEFT_BEHIND
+from pipeline.pictures import spelling
+from pipeline.pictures.below import Below, files_below, in_archive
 from pipeline.pictures.odd_zips import TolerantFile
 from pipeline.pictures.reading import MAX_BYTES, Rejected
 from pipeline.running.errors import UserError
 
-CODE_PAGES = ("cp437", "cp850", "cp1252", "cp932", "cp936", "cp949", "cp950", "cp1251", "cp866")
-"""What zips and unzippers take names for that are not marked as UTF-8."""
-_ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
 MISSING = "missing"
 """The reason of a name that leads to no file."""
@@ -88,9 +83,13 @@ class Folder:
     def __init__(self, path: Path, store: Path | None = None) -> None:
         self._path = os.fsencode(path)
         self._roots = [os.path.realpath(root) for root in (self._path, os.fsencode(store) if store else None) if root]
-        self._own = _parts(str(path.absolute()))
+        self._own = spelling.steps(str(path.absolute()))
         self._listed: dict[bytes, dict[str, list[bytes]]] = {}
         self._wrapper: list[bytes] | None = None
+        self._below: Below | None = None
+        with contextlib.suppress(PermissionError), os.scandir(path) as entries:
+            if inner := _archives_alone(entry.name + "/" * entry.is_dir() for entry in entries):
+                raise UserError(f"{path} holds archives alone, such as {inner}: unpack them there.")
 
     def read(self, name: str) -> bytes | Rejected:
         """The bytes of a plain file; a fifo is not waited on."""
@@ -121,17 +120,23 @@ class Folder:
             found = self._stat(name, parts)
             if found is not None:
                 return found
-        return Rejected("outside the folder", name) if outside else Rejected(MISSING, name)
+        if not outside:
+            self._below = self._below or Below(files_below(self._path))
+            below = self._below.found(name)
+            if isinstance(below, str):
+                return self._stat(name, below.split("/")) or Rejected(MISSING, name)
+            return below or Rejected(MISSING, name)
+        return Rejected("outside the folder", name)
 
     def _places(self, name: str) -> Iterator[list[str]]:
-        for form in _spellings(name):
-            parts = _parts(form)
-            if _ABSOLUTE.match(form):  # of this machine or another: what stands behind the folder's name
+        for form in spelling.spellings(name):
+            parts = spelling.steps(form)
+            if spelling.is_absolute(form):  # of this machine or another: what stands behind the folder's name
                 last = max((at for at, part in enumerate(parts) if part == self._own[-1]), default=-1)
                 yield parts[last + 1 :] if 0 <= last < len(parts) - 1 else [".."]
             else:
                 yield parts
-                if inner := _behind(parts, self._own):
+                if inner := spelling.behind(parts, self._own):
                     yield inner
 
     def _stat(self, name: str, parts: list[str]) -> tuple[bytes, os.stat_result] | Rejected | None:
@@ -158,14 +163,14 @@ class Folder:
 
     def _walked(self, folder: bytes, parts: list[str]) -> bytes | None:
         """The path of `parts` below `folder`, each as some file there is called; None where there is none."""
-        path = os.path.join(folder, *map(_utf8, parts))  # noqa: PTH118
+        path = os.path.join(folder, *map(spelling.utf8, parts))  # noqa: PTH118
         if os.path.lexists(path):
             return path
         path = folder
         for part in parts:
-            step = next((p for f in _forms(part) if os.path.lexists(p := os.path.join(path, f))), None)  # noqa: PTH118
+            step = next((p for f in spelling.forms(part) if os.path.lexists(p := os.path.join(path, f))), None)  # noqa: PTH118
             if step is None:
-                alike = self._names(path).get(_alike(part), [])
+                alike = self._names(path).get(spelling.alike(part), [])
                 step = os.path.join(path, alike[0]) if len(alike) == 1 else None  # noqa: PTH118
             if step is None:
                 return None
@@ -178,14 +183,16 @@ class Folder:
             names: dict[str, list[bytes]] = {}
             with contextlib.suppress(NotADirectoryError, FileNotFoundError):
                 for entry in os.listdir(folder):  # noqa: PTH208
-                    names.setdefault(_alike(os.fsdecode(entry)), []).append(entry)
+                    names.setdefault(spelling.alike(os.fsdecode(entry)), []).append(entry)
             self._listed[folder] = names
         return self._listed[folder]
 
     def _wrapped(self) -> list[bytes]:
         """The one folder in this folder, where there is nothing else."""
         if self._wrapper is None:
-            entries = [e for names in self._names(self._path).values() for e in names if not _junk(os.fsdecode(e))]
+            entries = [
+                e for names in self._names(self._path).values() for e in names if not spelling.junk(os.fsdecode(e))
+            ]
             inner = [os.path.join(self._path, entry) for entry in entries]  # noqa: PTH118
             self._wrapper = inner if len(inner) == 1 and os.path.isdir(inner[0]) else []  # noqa: PTH112
         return self._wrapper
@@ -196,7 +203,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._own = _parts(str(path.absolute().with_suffix("")))
+        self._own = spelling.steps(str(path.absolute().with_suffix("")))
         try:
             self._file = TolerantFile(path.open("rb"))
             self._zip = zipfile.ZipFile(self._file, metadata_encoding="latin-1")  # type: ignore[call-overload]
@@ -207,7 +214,7 @@ class Archive:
                 f"{path} is neither a folder nor a whole zip of images: {error}. Unpack other archives into a folder."
             ) from None
         self._file.opening = False
-        if inner := _archives_alone(self._zip.namelist()):
+        if inner := _archives_alone(name for name in self._zip.namelist() if not name.endswith("/")):
             raise UserError(f"{path} holds archives alone, such as {inner}: unpack it, and them, into a folder.")
         self._entries: dict[bytes, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
@@ -215,10 +222,11 @@ class Archive:
                 self._entries[_clean(_marked(entry))] = entry
         alike: dict[str, list[zipfile.ZipInfo]] = {}
         for raw, entry in self._entries.items():
-            alike.setdefault(_alike(os.fsdecode(raw)), []).append(entry)
+            alike.setdefault(spelling.alike(os.fsdecode(raw)), []).append(entry)
         self._alike = {name: found[0] for name, found in alike.items() if len(found) == 1}
-        tops = {raw.partition(b"/")[0] for raw in self._entries if not _junk(os.fsdecode(raw))}
+        tops = {raw.partition(b"/")[0] for raw in self._entries if not spelling.junk(os.fsdecode(raw))}
         self._top = tops.pop() if len(tops) == 1 else None
+        self._below: Below | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -230,8 +238,8 @@ class Archive:
     def read(self, name: str) -> bytes | Rejected:
         """The bytes of an entry."""
         entry = self._found(name)
-        if entry is None:
-            return Rejected(MISSING, name)
+        if isinstance(entry, Rejected):
+            return entry
         if entry.file_size > MAX_BYTES:
             return Rejected("too large a file", f"{name}: {entry.file_size} bytes, limit {MAX_BYTES}")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -249,37 +257,39 @@ class Archive:
     def facts(self, name: str) -> tuple[int, ...] | Rejected:
         """Size and checksum of the entry."""
         entry = self._found(name)
-        return Rejected(MISSING, name) if entry is None else (entry.file_size, entry.CRC)
+        return entry if isinstance(entry, Rejected) else (entry.file_size, entry.CRC)
 
-    def _found(self, name: str) -> zipfile.ZipInfo | None:
-        for form in _spellings(name):
-            parts = _parts(form)
-            inner = _behind(parts, self._own)
+    def _found(self, name: str) -> zipfile.ZipInfo | Rejected:
+        for form in spelling.spellings(name):
+            parts = spelling.steps(form)
+            inner = spelling.behind(parts, self._own)
             for tried in (parts, inner, [os.fsdecode(self._top), *parts] if self._top else None):
-                for raw in map(_clean, _forms("/".join(tried))) if tried else ():
-                    if raw in self._entries:
-                        return self._entries[raw]
-                if tried and (found := self._alike.get(_alike("/".join(tried)))):
-                    return found
-        return None
+                if tried and (entry := self._entry("/".join(tried))):
+                    return entry
+        self._below = self._below or Below(in_archive(self._entries))
+        below = self._below.found(name)
+        if isinstance(below, str):
+            return self._entry(below) or Rejected(MISSING, name)
+        return below or Rejected(MISSING, name)
+
+    def _entry(self, path: str) -> zipfile.ZipInfo | None:
+        """The entry at `path`, by the bytes that it may have, else the one that is alike."""
+        for raw in map(_clean, spelling.forms(path)):
+            if raw in self._entries:
+                return self._entries[raw]
+        return self._alike.get(spelling.alike(path))
 
 
-def _archives_alone(names: list[str]) -> str | None:
-    """One of the `names` in a zip, where all are of archives; None where some are of files, or there are none."""
-    files = [name for name in names if not name.endswith("/") and not _junk(name.rpartition("/")[2])]
-    return files[0] if files and all(name.lower().endswith(_ARCHIVES) for name in files) else None
-
-
-def _spellings(name: str) -> Iterable[str]:
-    """A name as it is, and as it is in addresses (of files, too), or as an address has it: `a%20b.png`, `a b.png`.
-
-    Last without the question behind it, `a.png?width=640`, which a file's name keeps or loses as it is downloaded, and
-    as a web page has it, `a&amp;b.png`.
-    """
-    plain = name.removeprefix("file://")
-    path = plain.partition("?")[0]
-    forms = (name, plain, unquote(plain), quote(plain, errors="surrogateescape"), path, unquote(path), unescape(plain))
-    return [form for form in dict.fromkeys(forms) if form]
+def _archives_alone(names: Iterable[str]) -> str | None:
+    """One of the `names` in a zip or folder, where all are of archives; None where some are not, or there are none."""
+    first = None
+    for name in names:
+        if spelling.junk(name.rpartition("/")[2]):
+            continue
+        if not name.lower().endswith(_ARCHIVES):
+            return None
+        first = first or name
+    return first
 
 
 def _marked(entry: zipfile.ZipInfo) -> bytes:
@@ -290,50 +300,6 @@ def _marked(entry: zipfile.ZipInfo) -> bytes:
 def _clean(raw: bytes) -> bytes:
     """The bytes of a name in a zip as one path: no backslashes, no empty steps, no `.`."""
     return b"/".join(part for part in raw.replace(b"\\", b"/").split(b"/") if part not in (b"", b"."))
-
-
-def _parts(name: str) -> list[str]:
-    """The steps of a path of any system, without `.`."""
-    return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
-
-
-def _behind(parts: list[str], own: list[str]) -> list[str] | None:
-    """`parts` without what they begin with of the end of `own`, a folder's path; None where they begin otherwise."""
-    for length in range(min(len(own), len(parts) - 1), 0, -1):
-        if parts[:length] == own[-length:]:
-            return parts[length:]
-    return None
-
-
-def _utf8(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")
-
-
-def _forms(name: str) -> Iterator[bytes]:
-    """The bytes that a name may have on a disk or in a zip, the likely ones first."""
-    yield _utf8(name)
-    if name.isascii():
-        return
-    composed, decomposed = unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)
-    yield _utf8(composed)
-    yield _utf8(decomposed)
-    for page in CODE_PAGES:
-        with contextlib.suppress(UnicodeError):
-            yield composed.encode(page)
-    for page in CODE_PAGES:
-        for form in (composed, decomposed):
-            with contextlib.suppress(UnicodeError):
-                yield _utf8(form).decode(page).encode()  # unpacked as if it had been of that page
-
-
-def _alike(name: str) -> str:
-    """What names share that differ in case, composition and kinds of blanks alone."""
-    return " ".join(unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).split())
-
-
-def _junk(name: str) -> bool:
-    """Whether nobody means a file as a picture: it is hidden, or a system left it beside people's files."""
-    return name.startswith(".") or LEFT_BEHIND.search(name) is not None
 
 
 def _unread(name: str, error: OSError) -> Rejected:

@@ -197,6 +197,7 @@ _OTHERS = {
     b"mm\0*": "TIFF",
     b"pk\3\4": "a zip",
     b"\x1f\x8b": "packed by gzip",
+    **dict.fromkeys((b"data:image/", b"ivborw0kggo", b"/9j/4"), "a picture in letters, base64"),
 }
 
 

@@ -375,13 +375,13 @@ def test_names_of_columns_have_nothing_unseen_around_them(csv_file):
     assert [row["text"] for row in rows.values()] == ["x"]
 
 
-@pytest.mark.parametrize("name", ["Created_At", "createdAt", "created at", "CREATED-AT"])
+@pytest.mark.parametrize("name", ["Created_At", "createdAt", "created at", "CREATED-AT", "date", "Timestamp"])
 def test_a_column_that_is_not_read_for_how_its_name_is_written_is_told(csv_file, caplog, name):
     as_json = json.dumps({"post_id": "a", "user_id": "u", "text": "x", "image": "", name: "2024-05-01"})
     for path in (csv_file(f"post_id,user_id,text,image,{name}\na,u,x,,2024-05-01\n"), csv_file(as_json, "p.jsonl")):
         caplog.clear()
         rows, _ = read(path)
         assert rows and all(row["created_at"] is None for row in rows.values())
-        assert caplog.messages == [f"{path}: the column {name} is not read: call it created_at"]
+        assert caplog.messages == [f"{path}: the column {name} is not read: if it is created_at, call it so"]
     read(csv_file(f"{HEADER},{name},likeness\na,u,x,,2024-05-01,,\n"))
     assert len(caplog.messages) == 1

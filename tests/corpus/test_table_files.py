@@ -243,3 +243,33 @@ def test_a_file_in_another_code_page_is_refused_as_a_whole_and_a_few_rows_cost_t
 def test_what_is_no_table_of_posts_is_told_with_what_to_do(tmp_path, name, content, told):
     with pytest.raises(UserError, match=told):
         read(written(tmp_path / name, content))
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("post_id,user_id,text,image", "the header again"),
+        ("Post ID,User ID,What did you post?,Image", "the header again"),
+        (":--,:--:,---,---", "a line drawn below the header"),
+        ("-------,-----------,---,---", "a line drawn below the header"),
+    ],
+)
+def test_what_stands_below_a_header_and_is_no_post_is_told(tmp_path, row, why):
+    rows, refused = read(written(tmp_path / "p.csv", f"{HEADER}{row}\n-,--,a post,\n"))
+    assert [one["post_id"] for one in rows] == ["-"]
+    ((reason, detail),) = refused.values()
+    assert reason == "no post" and why in detail
+
+
+@pytest.mark.parametrize("kind", ["struct", "bytes"])
+def test_pictures_that_stand_in_the_table_are_told_with_what_reads_them(tmp_path, kind):
+    data = b"\x89PNG\r\n"
+    image = pa.array([data if kind == "bytes" else {"bytes": data, "path": None}])
+    table = pa.table({"post_id": ["a"], "user_id": ["u"], "text": ["x"], "image": image})
+    pq.write_table(table, tmp_path / "p.parquet")
+    if kind == "bytes":
+        _, refused = read(tmp_path / "p.parquet")
+        assert "set corpus.source to export" in refused["a"][1]
+    else:
+        with pytest.raises(UserError, match=r"set corpus\.source to export"):
+            read(tmp_path / "p.parquet")

@@ -36,6 +36,8 @@ class Described(Given):
         (["1", "2"], {"1.jpg": b"", "2.png": b""}, "the names lack their ending"),
         (["1.jpg", "2.jpg"], {"1.webp": b"", "2.png": b""}, "the files have other endings than the names"),
         (["data:image/png;base64,iVBORw0KGgo="], {}, "holds pictures, not names of files"),
+        (["<PIL.PngImagePlugin.PngImageFile mode=RGB size=9x9 at 0x7F>"], {}, "holds pictures, not names of files"),
+        (["{'bytes': None, 'path': '1.jpg'}"], {"1.jpg": b""}, "holds records, such as"),
         (["12.0", "13"], {}, "holds numbers, not names of files"),
         (["1.png"], {}, "were all downloaded"),
     ],

@@ -46,6 +46,7 @@ from pipeline.running.errors import UserError
 LISTS = ("interests", "more_images")
 LOST = "value lost in a spreadsheet"
 NO_TIME, NOT_TEXT = "created_at is no time", "unreadable row"
+IN_TABLE = "If pictures stand in the table itself, set corpus.source to export, which reads them."
 _AGAIN = ", what a program left of a value that it took for a formula; export the table again as text"
 MAX_TEXT = 1 << 20
 """Bytes of a post's text. Longer ones are no posts, and cost whoever reads them."""
@@ -304,14 +305,16 @@ def _utf8(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     if pa.types.is_integer(kind) or pa.types.is_null(kind):
         return column.cast(pa.string()), _nothing_wrong(column)
     if not is_text(kind):
-        raise UserError(f"{path}: column {name} is of the type {kind}; expected text or whole numbers.")
+        to_do = " " + IN_TABLE if name == "image" else ""
+        raise UserError(f"{path}: column {name} is of the type {kind}; expected text or whole numbers.{to_do}")
     data = column.cast(pa.binary())
     try:
         return data.cast(pa.string()), _nothing_wrong(column)
     except pa.ArrowInvalid:
         text = _chunked([None if value is None else _decoded(value) for value in data.to_pylist()])
         bad = pc.and_(pc.is_null(text), pc.is_valid(data))
-        return text, pc.if_else(bad, f"{NOT_TEXT}: {name} is not UTF-8", pa.scalar(None, pa.string()))
+        to_do = f". {IN_TABLE}" if name == "image" else ""
+        return text, pc.if_else(bad, f"{NOT_TEXT}: {name} is not UTF-8{to_do}", pa.scalar(None, pa.string()))
 
 
 def _nans(column: pa.ChunkedArray) -> int:

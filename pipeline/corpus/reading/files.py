@@ -35,6 +35,18 @@ UNREADABLE = "unreadable row"
 log = logging.getLogger("import_corpus")
 _ARCHIVES = (".tar", *(f".tar{packed}" for packed in packing.PACKED), ".tgz", ".7z", ".rar")
 
+OTHER_NAMES = {
+    "created_at": ("date", "datetime", "time", "timestamp", "created", "createdutc", "createdtime", "published",
+                   "publishedat", "posted", "postedat"),
+    "language": ("lang",),
+    "url": ("link", "permalink"),
+    "likes": ("likecount", "likescount", "favoritecount", "numlikes"),
+    "replies": ("replycount", "repliescount", "commentcount", "numcomments"),
+    "more_images": ("images",),
+    "alt": ("alttext",),
+}  # fmt: skip
+"""What programs call optional columns, in small letters and without signs."""
+
 Pieces = Iterator[tuple[pa.Table, pa.Table]]
 """Rows with their number in the column `row`, and what is rejected among them."""
 
@@ -75,8 +87,9 @@ def _check_columns(path: Path, needed: Sequence[str], optional: Sequence[str], f
             what = f"no column {name}" if name not in found else f"several columns {name}"
             told = ", ".join(found)[:300] or "none"
             raise UserError(f"{path}: {what}; columns found: {told}.{_to_do(name, found)}")
-        if name not in found and (alike := [one for one in found if _letters(one) == _letters(name)]):
-            log.warning("%s: the column %s is not read: call it %s", path, alike[0], name)
+        usual = (_letters(name), *OTHER_NAMES.get(name, ()))
+        if name not in found and (alike := [one for one in found if _letters(one) in usual]):
+            log.warning("%s: the column %s is not read: if it is %s, call it so", path, alike[0], name)
 
 
 def _letters(name: str) -> str:

@@ -37,7 +37,9 @@ from pipeline.tables.details import TOLD
 
 POST = ("post_id", "user_id", "text", "image")
 USER, OF_USER = ("user_id", "interests"), ("brand",)
-HEADER = "no post: the header again: tables were joined one behind the other"
+HEADER = "no post: the header again: tables were joined, or the columns have labels"
+_CALLED = {"post_id": r"^(?i:post[ _-]?id)$", "user_id": r"^(?i:user[ _-]?id)$"}
+DRAWN, _LINE = "no post: a line drawn below the header", r"^[:+=-]*--[:+=-]*$"
 
 
 class TableCorpus:
@@ -79,9 +81,13 @@ class TableCorpus:
             checked = checked.select(CANDIDATES.names).cast(CANDIDATES)
             for name, values in details.read(rows, self._posts).items():
                 checked = checked.append_column(name, values)
-            again = pc.and_(pc.equal(checked["post_id"], "post_id"), pc.equal(checked["user_id"], "user_id"))
-            header = pc.if_else(pc.fill_null(again, False), HEADER, pa.scalar(None, pa.string()))
-            wrong = pc.coalesce(*(found for _, found in read.values()), header)
+            again = pc.and_(*(pc.match_substring_regex(checked[name], _CALLED[name]) for name in _CALLED))
+            drawn = pc.and_(*(pc.match_substring_regex(checked[name], _LINE) for name in ("post_id", "user_id")))
+            none = (
+                pc.if_else(pc.fill_null(is_one, False), what, pa.scalar(None, pa.string()))
+                for is_one, what in ((again, HEADER), (drawn, DRAWN))
+            )
+            wrong = pc.coalesce(*(found for _, found in read.values()), *none)
             bad = pc.is_valid(wrong)
             refusals = self._refuse(checked.filter(bad), wrong.filter(bad))
             yield checked.filter(pc.invert(bad)), pa.concat_tables([refused, refusals])
