@@ -34,7 +34,7 @@ MUCH_UNREAD = 0.1
 """The share of rows that cannot be read from which on it is told why."""
 TO_DO = {
     UNKNOWN: "these are of accounts that are gone, or were collected without their authors (X tells them if asked for "
-    "tweet.fields=author_id)",
+    "tweet.fields=author_id; of 4CAT's data sets take the pseudonymised one, as the anonymous one has REDACTED)",
     ROUNDED: "save the export again with ids as text, or take the file that the tool wrote",
 }
 CONVERTED = Path("data/converted")
@@ -77,6 +77,7 @@ def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, Any]:
         missing_images_reject=corpus.missing_images == "reject",
         brands=Path(corpus.brands) if corpus.brands else None,
         edges=Path(corpus.edges) if corpus.edges else None,
+        private=corpus.pseudonyms == "keyed",
     )
     images = [path for path in places(corpus.images) if path.exists()] if corpus.images else []
     posts = places(corpus.posts)
@@ -100,7 +101,7 @@ def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, Any]:
         rows = f"none of the {metrics['rows_in']} rows of {kinds} is a post ({why or 'there are none'})"
         raise UserError(f"params.yaml: corpus.posts: {rows}. {odd}{_to_do(metrics['rejected'])}".rstrip())
     if odd:
-        log.warning("%d of %d rows cannot be read. %s", unread, metrics["rows_in"], odd)
+        log.warning("%d of %d rows cannot be read. %s", unread, metrics["rows_in"], "" if settings.private else odd)
     if told := _to_do({why: n for why, n in metrics["rejected"].items() if n > MUCH_UNREAD * metrics["rows_in"]}):
         log.warning("%s", told)
     return metrics

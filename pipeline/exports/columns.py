@@ -4,20 +4,31 @@ A table is recognised by its columns, never by its file's name, as names and ver
 the folder presets/: a tool that is not among them needs no code.
 """
 
-import ast
 import contextlib
 import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.common.nothing import FALSE, NAN, OF_R, TRUE
+from pipeline.common.nothing import FALSE, OF_R, TRUE
+from pipeline.exports.cells import (
+    NOTHING,
+    Names,
+    another_id,
+    first,
+    id_of,
+    listed,
+    spelled,
+    text_of,
+    unfolded,
+    value_at,
+)
 from pipeline.exports.posts import (
     ODD,
     ROUNDED,
@@ -26,7 +37,6 @@ from pipeline.exports.posts import (
     Left,
     Post,
     Shown,
-    as_id,
     count,
     dig,
     ids,
@@ -43,12 +53,8 @@ from pipeline.exports.resolving import SHORTEST
 PRESETS = Path(__file__).with_name("presets")
 FILES = ("fourcat", "x", "videos", "platforms", "listening", "gallery_dl", "own")
 """The files of presets, in the order in which they are asked."""
-Names = str | list[str]
 _STILL = {"", "photo", "image", "picture", "graphimage", "1"}
 """What tools call the kind of a picture that is no video's."""
-_NONE = {"", "0", "False", "false", "FALSE", OF_R}
-"""What says that there is nothing."""
-_NAN = re.compile(NAN)
 
 
 class Mapped(BaseModel):
@@ -91,16 +97,15 @@ class Mapped(BaseModel):
     @property
     def asked(self) -> set[str]:
         """The columns, or what their names begin with, that hold anything of this."""
-        own = ("post_id", "user_id", "handle", "text", "created_at", "language", "url", "likes", "replies", "reply_to",
-               "answers", "alt", "images", "kinds", "names")  # fmt: skip
-        every = [getattr(self, name) or [] for name in own]
-        named = {part.strip() for names in every for name in listed(names) for part in name.split("|")}
+        named = {part.strip() for names in self.held.values() for name in listed(names) for part in name.split("|")}
         return named | {*self.repost, *self.leave_out, *self.video}
 
-
-def listed(names: Names) -> list[str]:
-    """One name or several, as several."""
-    return [names] if isinstance(names, str) else names
+    @property
+    def held(self) -> dict[str, Names]:
+        """What columns are named for, and these."""
+        own = ("post_id", "user_id", "handle", "text", "created_at", "language", "url", "likes", "replies", "reply_to",
+               "answers", "alt", "images", "kinds", "names")  # fmt: skip
+        return {name: names for name in own if (names := getattr(self, name))}
 
 
 @cache
@@ -118,16 +123,21 @@ def fitting(columns: Sequence[str]) -> Mapped | None:
 
 def lacking(mapped: Mapped, columns: Sequence[str]) -> str | None:
     """What of a post's id and author a table with these columns has none for; None where it has both."""
-    held = {step for one in columns for step in (one, one.replace("/", ".").split(".")[0])}
     whose = [] if mapped.of_file else [*listed(mapped.user_id), *listed(mapped.handle)]
-    for what, names in (
-        ("post_id", listed(mapped.post_id)),
-        *([] if mapped.of_file else [("user_id", whose)]),
-    ):
-        asked = [part.strip() for name in names for part in name.split("|")]
-        if not any(part in held or part.split(".")[0] in held for part in asked):
-            return f"no column {', '.join(asked) or 'is given'}, which {mapped.name} has for {what}"
-    return None
+    needed = {"post_id": listed(mapped.post_id)} | ({} if mapped.of_file else {"user_id": whose})
+    missing = unfound(needed, columns)
+    return next((f"no column {told}, which {mapped.name} has for {what}" for what, told in missing.items()), None)
+
+
+def unfound(asked: Mapping[str, Names], columns: Sequence[str]) -> dict[str, str]:
+    """Of what is asked for, by names of columns each, that of which a table with these `columns` has none."""
+    held = {step for one in columns for step in (one, one.replace("/", ".").split(".")[0])}
+    found = {}
+    for what, names in asked.items():
+        parts = [part.strip() for name in listed(names) for part in name.split("|")]
+        if not any(part in held or part.split(".")[0] in held for part in parts):
+            found[what] = ", ".join(parts) or "is given"
+    return found
 
 
 def paths(record: Mapping[str, Any], before: str = "", deep: int = 3) -> list[str]:
@@ -156,14 +166,14 @@ def posts(rows: Iterator[tuple[int, Any]], mapped: Mapped, path: str) -> Found:
         try:
             yield post(row, mapped, place, owner)
         except ODD as error:
-            yield Left(_first(row, mapped.post_id) or place, UNREADABLE, f"{place}: {error}")
+            yield Left(first(row, mapped.post_id) or place, UNREADABLE, f"{place}: {error}")
 
 
 def _inner(rows: Iterator[tuple[int, Any]], within: str) -> Iterator[tuple[int, Any]]:
     """The rows that lie in lists at the path `within` of the records of a file."""
     number = 0
     for at, record in rows:
-        found = _value(record, within) if isinstance(record, Mapping) else None
+        found = value_at(record, within) if isinstance(record, Mapping) else None
         for row in found if isinstance(found, list) else [record if isinstance(record, Exception) else None]:
             number += 1
             yield number if isinstance(found, list) else at, row
@@ -174,42 +184,53 @@ def post(row: Mapping[str, Any], mapped: Mapped, place: str, owner: str | None =
     be read.
     """
     if any("/" in name for name in row):
-        row = _unfolded(row)
-    post_id = _id(row, mapped.post_id) or ""
+        row = unfolded(row)
+    post_id = id_of(row, mapped.post_id) or ""
     if rounded(post_id):
         return Left(post_id, ROUNDED, f"{place}; export again with ids as text")
-    user_id = _id(row, mapped.user_id) or owner
+    user_id = id_of(row, mapped.user_id) or owner
     if user_id and rounded(user_id):
         return Left(post_id or place, ROUNDED, f"{place}: the user's id {user_id}")
     for column, reasons in mapped.leave_out.items():
-        if (value := _text(_value(row, column))) in reasons:
+        if (value := text_of(value_at(row, column))) in reasons:
             return Left(post_id or place, reasons[value], place)
-    parts = [_written(_value(row, name), mapped) for name in listed(mapped.text)]
+    parts = [_written(value_at(row, name), mapped) for name in listed(mapped.text)]
     video = _any(row, mapped.video)
-    pictures = [one for name in listed(mapped.images) for one in _pictures(_value(row, name), mapped)]
-    kinds = [_text(kind) for kind in _parts(_value(row, mapped.kinds), mapped)] if mapped.kinds else []
+    pictures = [one for name in listed(mapped.images) for one in _pictures(value_at(row, name), mapped)]
+    kinds = [text_of(kind) for kind in _parts(value_at(row, mapped.kinds), mapped)] if mapped.kinds else []
     kinds += [""] * len(pictures)
     pictures = [
         one._replace(video=one.video or video or not _is_still(kind, one.names[0]))
         for one, kind in zip(pictures, kinds, strict=False)
     ]
-    own = last(post_id) if mapped.id_from_url else post_id
-    names = ids(own, *(_first(row, name) for name in listed(mapped.names)))
+    own = _of_page(post_id) if mapped.id_from_url else post_id
+    names = ids(own, *(first(row, name) for name in listed(mapped.names)))
     shown = tuple(
         one._replace(names=(*one.names, *_by_place(one, names, k))) for k, one in enumerate(pictures, start=1)
     )
-    alts = [_text(one) for name in listed(mapped.alt) for one in _parts(_value(row, name), mapped)]
+    alts = [text_of(one) for name in listed(mapped.alt) for one in _parts(value_at(row, name), mapped)]
     if len(alts) != len(shown):  # one text for all, which is of the first
-        alts = [_first(row, mapped.alt) or ""]
+        alts = [first(row, mapped.alt) or ""]
     alts += [""] * len(shown)
     shown = tuple(one._replace(alt=alt or one.alt) for one, alt in zip(shown, alts, strict=False))
     return Post(
-        own, known(user_id), known(_id(row, mapped.handle)), "\n".join(p for p in parts if p) or None,
-        micros(_first(row, mapped.created_at)), shown or (None if not mapped.images or mapped.names else ()),
-        names, _one_language(_first(row, mapped.language)),
-        _first(row, mapped.url), count(_first(row, mapped.likes)), count(_first(row, mapped.replies)),
-        known(_nonzero(row, mapped.reply_to)), _any(row, mapped.repost), answers=_nonzero(row, mapped.answers),
+        own, known(user_id), _name(known(id_of(row, mapped.handle))), "\n".join(p for p in parts if p) or None,
+        micros(first(row, mapped.created_at)), shown or (None if not mapped.images or mapped.names else ()),
+        names, _one_language(first(row, mapped.language)),
+        first(row, mapped.url), count(first(row, mapped.likes)), count(first(row, mapped.replies)),
+        known(another_id(row, mapped.reply_to)), _any(row, mapped.repost), answers=another_id(row, mapped.answers),
     )  # fmt: skip
+
+
+def _of_page(url: str) -> str:
+    """What tells the address of a post from others: its last step; with what is asked of a page, `photo.php?fbid=1`."""
+    asked = re.search(r"\?.*\b(?:story_fbid|fbid|v)=.*", url)
+    return last(url) + (asked[0] if asked else "")
+
+
+def _name(author: str | None) -> str | None:
+    """The name of an author; of an address, as snscrape prints a user, the last step."""
+    return last(author) if author and "://" in author else author
 
 
 def _is_still(kind: str, place: str) -> bool:
@@ -233,90 +254,16 @@ def _by_place(shown: Shown, names: tuple[str, ...], number: int) -> Iterator[str
         yield from ids_alone if number == 1 else ()
 
 
-def _unfolded(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row whose columns are paths into JSON, `images/0` and `author/name` as Apify writes them, as it was."""
-    found = dict(row)
-    for name, value in row.items():
-        first, *rest = name.split("/")
-        if rest and value not in (None, ""):
-            within: Any = found.setdefault(first, {})
-            for step in rest[:-1]:
-                within = within.setdefault(step, {}) if isinstance(within, dict) else None
-            if isinstance(within, dict):
-                within[rest[-1]] = value
-    return {name: _as_list(value) for name, value in found.items()}
-
-
-def _as_list(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    inner = {key: _as_list(one) for key, one in value.items()}
-    return [inner[key] for key in sorted(inner, key=int)] if inner and all(map(str.isdigit, inner)) else inner
-
-
-def _value(row: Mapping[str, Any], name: str) -> Any:
-    """What lies at a dotted path: a number is a place in a list, `*` all of them; of `a|b` the first that is any."""
-    if name in row:
-        return row[name]
-    if "|" in name:
-        return next((found for one in name.split("|") if (found := _value(row, one.strip()))), None)
-    return _along(row, name.split(".")) if "." in name else None
-
-
-def _along(value: Any, steps: Sequence[str]) -> Any:
-    for at, step in enumerate(steps):
-        value = _spelled(value)
-        if step == "*":
-            inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-            return [found for one in inner if (found := _along(one, steps[at + 1 :])) is not None]
-        value = dig(value, int(step) if step.isdigit() and isinstance(value, list) else step)
-    return value
-
-
-def _spelled(value: Any) -> Any:
-    """What a cell holds in JSON, or as Python prints it and pandas writes what is nested; another value as it is."""
-    return _nested(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
-
-
-@lru_cache(8)
-def _nested(cell: str) -> Any:
-    # Kept, as several columns of a row come from one cell.
-    for read in (json.loads, ast.literal_eval):
-        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-            return read(cell)
-    return cell
-
-
-def _text(value: Any) -> str:
-    value = next(iter(value), None) if isinstance(value, list) else value
-    return "" if value is None or isinstance(value, Mapping) else str(value).strip()
-
-
-def _first(row: Mapping[str, Any], names: Names) -> str | None:
-    return next((found for name in listed(names) if (found := _text(_value(row, name))) not in ("", OF_R)), None)
-
-
-def _id(row: Mapping[str, Any], names: Names) -> str | None:
-    """The first that is any, as an id: without what pandas and spreadsheets put to it that loses nothing."""
-    for name in listed(names):
-        found = as_id(_text(_value(row, name)))
-        if found and not _NAN.fullmatch(found):
-            return found
-    return None
-
-
-def _nonzero(row: Mapping[str, Any], names: Names) -> str | None:
-    """Another's id; None where its last digits are lost, as of a column with gaps."""
-    found = _id(row, names)
-    return None if found is None or found in _NONE or rounded(found) else found
-
-
 def _any(row: Mapping[str, Any], values: Mapping[str, list[str]]) -> bool:
     for column, wanted in values.items():
-        value = _value(row, column) if column else "*"
-        found = ("*" if value else "") if isinstance(value, list | Mapping) else _text(value)
+        value = value_at(row, column) if column else "*"
+        found = ("*" if value else "") if isinstance(value, list | Mapping) else text_of(value)
         begins = tuple(one[:-1] for one in wanted if one.endswith("*") and one != "*")
-        if _is_one_of(found, wanted) or ("*" in wanted and found not in _NONE) or (begins and found.startswith(begins)):
+        if (
+            _is_one_of(found, wanted)
+            or ("*" in wanted and found not in NOTHING)
+            or (begins and found.startswith(begins))
+        ):
             return True
     return False
 
@@ -363,7 +310,7 @@ def _parts(value: Any, mapped: Mapped) -> list[Any]:
     """What a cell holds: a list, one in the notation of JSON or Python, values `separated` by a mark, or one value."""
     if value is None or value in ("", OF_R):
         return []
-    value = _spelled(value)
+    value = spelled(value)
     if isinstance(value, str) and value[:1] == "[":
         value = re.findall(r"'([^']+)'", value)
     if isinstance(value, str):
@@ -382,7 +329,7 @@ def _pictures(value: Any, mapped: Mapped) -> Iterator[Shown]:
             if names:
                 video = bool(cover) or one.get("type", "photo") not in ("photo", "image")
                 yield Shown(names, video, one.get("alt_text") or one.get("altText"))
-        elif text := _text(one):
+        elif text := text_of(one):
             yield Shown(ids(text, *(_of_address(text) if "://" in text else ())))
 
 

@@ -62,6 +62,8 @@ class Settings:
     missing_images_reject: bool = False
     brands: Path | None = None
     edges: Path | None = None
+    private: bool = False
+    """Whether the log names no file, as these may be called by people."""
 
 
 class _Writer:
@@ -102,7 +104,7 @@ def convert(paths: list[Path], images: list[Path], folder: Path, name: Path, set
     with Aside(folder / "of-tables.zip") as aside:
         reading = _Reading(folder, _index(paths, images, folder, aside, packed.values()), settings)
         with bar("rows", "rows") as shown:
-            for export in exports(paths, settings.columns, aside, packed):
+            for export in exports(paths, settings.columns, aside, packed, settings.private):
                 reading.kinds[export.kind] += 1
                 for found in export.found:
                     reading.take(found, export.path)

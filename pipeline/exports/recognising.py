@@ -7,7 +7,7 @@ JSON each record is asked what it is, so that files may be mixed.
 
 import io
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
@@ -15,30 +15,13 @@ from pipeline.common.packed import DAMAGED
 from pipeline.common.separated import LOOKED_AT
 from pipeline.exports import columns
 from pipeline.exports.aside import Aside, arrow_rows
-from pipeline.exports.platforms import (
-    bluesky,
-    discord,
-    facebook,
-    facepager,
-    flickr,
-    gallery_dl,
-    instagram,
-    linkedin,
-    mastodon,
-    reddit,
-    telegram,
-    tiktok,
-    twitter,
-    vk,
-    whatsapp,
-    youtube,
-    zeeschuimer,
-)
-from pipeline.exports.posts import NOT_A_POST, ODD, UNREADABLE, Found, Json, Left
+from pipeline.exports.kinds import OWNER, TREES, instead, kind_of, lacking, read
+from pipeline.exports.platforms import bluesky, facepager, gallery_dl, telegram, whatsapp
+from pipeline.exports.posts import UNREADABLE, Found, Left
 from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.separated import HEAD, headless, layout, table
 from pipeline.exports.sources import Packed, Tree, records, unpacked
-from pipeline.running.errors import GIT_LFS, OF_GIT_LFS, OF_WORKBOOK, WORKBOOKS, UserError
+from pipeline.running.errors import GIT_LFS, OF_GIT_LFS, UserError, of_program
 
 log = logging.getLogger("convert_corpus")
 
@@ -51,73 +34,20 @@ class Export(NamedTuple):
     found: Found
 
 
-class _Kind(NamedTuple):
-    name: str
-    fits: Callable[[Json], bool]
-    read: Callable[[Json], Found]
-
-
-JSON = (
-    _Kind("twarc, pages of API v2", twitter.is_page, twitter.page),
-    _Kind("Bluesky, events of Jetstream", bluesky.is_event, bluesky.event),
-    _Kind("Zeeschuimer or 4CAT, items", zeeschuimer.is_item, zeeschuimer.item),
-    _Kind("Bluesky, answers of the AppView", bluesky.is_view, bluesky.view),
-    _Kind("Bluesky, records of a repository", bluesky.is_listing, bluesky.listing),
-    _Kind("tweets of API v1.1", twitter.is_old, twitter.old),
-    _Kind("tweets of API v1.1", twitter.is_notice, twitter.notice),
-    _Kind("twarc, flat tweets of API v2", twitter.is_flat, twitter.flat),
-    _Kind("Reddit, submissions or comments", reddit.is_thing, reddit.thing),
-    _Kind("Reddit, bdfr's archives", reddit.is_archived, reddit.archived),
-    _Kind("Reddit, listings", reddit.is_listing, reddit.listing),
-    _Kind("RedCaps, annotations", reddit.is_captions, reddit.captions),
-    _Kind("Mastodon, statuses", mastodon.is_status, mastodon.status),
-    _Kind("mastodon-archive", mastodon.is_collection, mastodon.collection),
-    _Kind("Mastodon, an outbox", mastodon.is_outbox, mastodon.outbox),
-    _Kind("Telegram, one chat", telegram.is_chat, telegram.chat),
-    _Kind("Telegram, messages of Telethon", telegram.is_message, telegram.message),
-    _Kind("Telegram, snscrape", telegram.is_scraped, telegram.scraped),
-    _Kind("VK, answers of the API", vk.is_answer, vk.answer),
-    _Kind("VK, posts or comments", vk.is_item, vk.item),
-    _Kind("yt-dlp, with comments", youtube.is_info, youtube.info),
-    _Kind("Discord, a channel", discord.is_channel, discord.channel),
-    _Kind("Bluesky, events of Tap", bluesky.is_tap, bluesky.tap),
-    _Kind("Instagram, instagram-scraper", instagram.is_scraped, instagram.scraped),
-    _Kind("TikTok, a person's download", tiktok.is_download, tiktok.download),
-)
-TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] = (
-    ("X, a person's archive", twitter.is_archive, twitter.archive),
-    ("Mastodon, a person's archive", mastodon.is_archive, mastodon.archive),
-    ("Telegram, an export", telegram.is_export, telegram.export),
-    ("Instagram, a person's download", instagram.is_download, instagram.download),
-    ("Facebook, a person's download", facebook.is_download, facebook.download),
-    ("LinkedIn, a person's download", linkedin.is_download, linkedin.download),
-    ("Flickr, a person's download", flickr.is_download, flickr.download),
-    ("Reddit, a person's download", reddit.is_download, reddit.download),
-    ("instaloader, a folder", instagram.is_loaded, instagram.loaded),
-    ("gallery-dl, a folder", gallery_dl.is_folder, gallery_dl.folder),
-)
-_TIKTOK = columns.fitting(["id", "username", "video_description", "create_time"])
 _BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_stats.json", "_metadata.json", ".ini")
 """Endings of what lies beside an export and is none."""
+_OTHERS = (".zip", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz", ".zst", ".bz2", ".xz", ".car")
+"""Endings of what may be an export of its own beside a folder that is one."""
 DAMAGED_FILE = "a damaged file"
-LACKING = {
-    ("Date", "ShareLink", "ShareCommentary"): "LinkedIn's Shares.csv does not say whose it is; name the zip, or the "
-    "folder with Profile.csv",
-    ("id", "permalink", "gildings", "body"): "reddit's posts.csv and comments.csv do not say whose they are; name the "
-    "zip, or the folder with statistics.csv",
-    ("timestamp", "data"): "if this is of Facebook's download, name the zip, or the folder that it is in",
-    ("media",): "if this is of Instagram's download, name the zip, or the folder with personal_information.json",
-    ("AuthorID", "Author", "Date", "Content"): "DiscordChatExporter's CSV has no ids of messages; export as JSON",
-    ("From User", "Conversation Stream", "snTypeColumn"): "Sprinklr exports what was chosen; choose a column of ids or "
-    "links, and say by corpus.columns what holds what",
-}
-"""What is to be done about files that are known to lack something, by some of their columns or keys."""
 
 
 def exports(
-    paths: list[Path], mapped: columns.Mapped | None, aside: Aside, packed: Mapping[Path, Tree]
+    paths: list[Path], mapped: columns.Mapped | None, aside: Aside, packed: Mapping[Path, Tree], private: bool = False
 ) -> Iterator[Export]:
-    """The exports at `paths`, of which some are `packed` tars. Raises UserError where nothing is recognised."""
+    """The exports at `paths`, of which some are `packed` tars. Raises UserError where nothing is recognised.
+
+    `private`: the log names no file.
+    """
     some = False
     for path in paths:
         if not path.exists():
@@ -129,50 +59,66 @@ def exports(
             yield export
         some = some or bool(found)
         if found and told:
-            log.warning("%d files beside are no export that is known here, and are left out", len(told))
+            some_told = "" if private else f": {'; '.join(told[:3])}"
+            log.warning("%d files beside are no export that is known here, and are left out%s", len(told), some_told)
         # A part of an archive may hold pictures alone.
         if not found and (told or (path == paths[-1] and not some)):
             raise UserError(
                 f"{path} is no export that is known here"
                 + (f" ({'; '.join(told[:3])})" if told else "")
-                + _of_pages(path, packed)
+                + _instead(path, packed)
                 + ": docs/exports/README.md lists those that are. "
                 "For another table set corpus.columns, as docs/exports/columns.md says."
             )
 
 
-def _of_pages(path: Path, packed: Mapping[Path, Tree]) -> str:
-    """What to do about downloads that were made to be looked at, as Instagram's and Telegram's are by default."""
-    names = (
-        packed[path].names if path in packed else Tree(path).names if path.is_dir() or _is_zip(path) else [path.name]
-    )
-    page = next((name for name in names if name.lower().endswith((".html", ".htm"))), None)
-    if page is None:
-        return ""
-    return (
-        f". It holds web pages, such as {page}, which are not read: ask for the download again as JSON, which most "
-        "platforms offer, or collect the posts with gallery-dl"
-    )
+def _instead(path: Path, packed: Mapping[Path, Tree]) -> str:
+    """What to do about what holds no export, as far as its files tell."""
+    if path in packed or path.is_dir() or _is_zip(path):
+        return instead((packed.get(path) or Tree(path)).names)
+    return instead([path.name])
 
 
 def _at(
     path: Path, mapped: columns.Mapped | None, aside: Aside, told: list[str], packed: Mapping[Path, Tree]
 ) -> Iterator[Export]:
-    if path.suffix.lower() in WORKBOOKS:
-        raise UserError(f"{path} is a spreadsheet's own file: {OF_WORKBOOK}.")
-    if path in packed or path.is_dir() or _is_zip(path):
-        tree = packed.get(path) or Tree(path)
-        for name, fits, read in TREES:
-            if fits(tree):
-                yield Export(str(path), name, read(tree))
-                return
-        for inner in tree.names:
-            if path.is_dir() and (inner.lower().endswith(".zip") or path / inner in packed):
-                yield from _at(path / inner, mapped, aside, told, packed)
-            else:
-                yield from _of_tree(tree, inner, path, mapped, aside, told)
-    else:
+    if what := of_program(path.suffix.lower()):
+        raise UserError(f"{path} is {what}.")
+    if path not in packed and not path.is_dir() and not _is_zip(path):
         yield from _file(path.open("rb"), str(path), mapped, aside, told)
+        return
+    tree = packed.get(path) or Tree(path)
+    parts = _parts(path, tree)
+    for part in parts:
+        yield from _at(path / part, mapped, aside, told, packed)
+    others = [name for name in tree.names if name.partition("/")[0] not in parts]
+    for name, fits, read_tree in TREES if not parts else ():
+        if fits(tree):
+            yield Export(str(path), name, read_tree(tree))
+            others = telegram.beside(tree) if read_tree is telegram.export else []
+            break
+    for inner in others:
+        if path.is_dir() and (inner.lower().endswith(".zip") or path / inner in packed):
+            yield from _at(path / inner, mapped, aside, told, packed)
+        else:
+            yield from _of_tree(tree, inner, path, mapped, aside, told)
+
+
+def _parts(path: Path, tree: Tree) -> list[str]:
+    """The folders in a folder that each are an export of their own, such as the archives of several people, or one
+    beside files of another kind. Raises UserError for a zip of such.
+    """
+    owners = {name.partition("/")[0] for name in tree.matching(OWNER) if "/" in name}
+    if not path.is_dir():
+        if len(owners) > 1:
+            some = ", ".join(sorted(owners)[:3])
+            raise UserError(f"{path} holds downloads of several people or platforms ({some}): unpack it.")
+        return []
+    owners |= {name.partition("/")[0] for name in tree.matching(r"result\.json") if "/" in name}
+    own = [one for one in sorted(owners) if any(fits(inside) for inside in [Tree(path / one)] for _, fits, _ in TREES)]
+    tops = {name.partition("/")[0] for name in tree.names} - {*own}
+    beside = any(top.lower().endswith(_OTHERS) for top in tops)
+    return own if len(own) > 1 or beside or not tops else []
 
 
 def _of_tree(
@@ -186,8 +132,8 @@ def _of_tree(
         held = _chat(tree, inner, path)
         if held or _begins_as_table(tree, inner, mapped):
             yield from [held] if held else _file(tree.open(inner), f"{path}/{inner}", mapped, aside, told)
-    elif name.endswith(WORKBOOKS):
-        told.append(f"{path}/{inner} is a spreadsheet's own file: {OF_WORKBOOK}")
+    elif what := of_program(PurePosixPath(name).suffix):
+        told.append(f"{path}/{inner} is {what}")
     elif name.endswith(".zip"):
         told.append(f"{path}/{inner} is a zip within a zip: unpack {path.name}, and name the folder")
     elif not name.endswith((*ENDINGS, *_BESIDE)):
@@ -285,18 +231,22 @@ def _of_text(plain: Any, head: bytes, path: str, mapped: columns.Mapped | None, 
         readable = (
             all(letter.isprintable() or letter == "\t" for letter in top) and "\N{REPLACEMENT CHARACTER}" not in top
         )
-        to_do = _lacking(how.header)
+        to_do = lacking(how.header)
         if top.startswith("window.YTD"):
             held, to_do = "a file of X's archive", ": name the zip, or the folder that holds data/account.js"
         told.append(f"{path}: {held + to_do if readable else 'no text in UTF-8'}")
     elif mapped and not mapped.header and (lacks := columns.lacking(mapped, how.header)):
         told.append(f"{path}: {lacks}; {held}")
     else:
+        _tell_unfound(mapped, how.header, path)
         yield Export(path, preset.name, columns.posts(table(plain, how), preset, path))
 
 
-def _lacking(held: Iterable[str]) -> str:
-    return next((f": {why}" for names, why in LACKING.items() if set(names) <= set(held)), "")
+def _tell_unfound(mapped: columns.Mapped | None, names: list[str], path: str) -> None:
+    """Say which columns, that corpus.columns names, a table does not have."""
+    for what, column in columns.unfound(mapped.held, names).items() if mapped else ():
+        log.warning("%s: no column %s, which corpus.columns has for %s; columns %s", path, column, what,
+                    ", ".join(names)[:300])  # fmt: skip
 
 
 def _fits(names: list[str], mapped: columns.Mapped | None) -> bool:
@@ -314,6 +264,7 @@ def _table(
     if preset is None or lacks:
         told.append(f"{path}: {f'{lacks}; ' if lacks else ''}columns {', '.join(names)[:300]}")
     else:
+        _tell_unfound(mapped, names, path)
         yield Export(path, preset.name, columns.posts(rows, preset, path))
 
 
@@ -326,12 +277,12 @@ def _json(stream: IO[bytes], path: str, mapped: columns.Mapped | None, told: lis
             yield Export(path, "gallery-dl, records", gallery_dl.records(_again(waiting, rows), path))
             return
         if isinstance(record, Mapping):
-            kind = _kind(record)
+            kind = kind_of(record)
             preset = None if kind and not mapped else mapped or columns.fitting(columns.paths(record))
             if preset:
                 yield Export(path, preset.name, columns.posts(_again(waiting, rows), preset, path))
             elif kind:
-                yield Export(path, kind.name, _read(_again(waiting, rows), kind, path))
+                yield Export(path, kind.name, read(_again(waiting, rows), kind, path))
             elif len(waiting) < LOOKED_AT:  # the first answer of an API may be of no post, or an error
                 continue
             else:
@@ -339,7 +290,7 @@ def _json(stream: IO[bytes], path: str, mapped: columns.Mapped | None, told: lis
             return
     unknown = next((record for _, record in waiting if isinstance(record, Mapping)), None)
     if unknown is not None:
-        told.append(f"{path}: keys {', '.join(unknown)[:300]}{_lacking(unknown)}")
+        told.append(f"{path}: keys {', '.join(unknown)[:300]}{lacking(unknown)}")
 
 
 def _of_index(record: Any) -> Any:
@@ -349,43 +300,6 @@ def _of_index(record: Any) -> Any:
     return record
 
 
-def _kind(record: Json) -> _Kind | None:
-    if isinstance(record.get("data"), Mapping) and isinstance(record["data"].get("videos"), list):
-        return _Kind("TikTok Research API, pages", _is_tiktok, _tiktok)
-    if set(record) <= {"errors", "title", "detail", "type", "__twarc"} and "errors" in record:
-        return _Kind(JSON[0].name, lambda one: set(one) <= {"errors", "title", "detail", "type", "__twarc"}, _errors)
-    return next((kind for kind in JSON if kind.fits(record)), None)
-
-
-def _is_tiktok(record: Json) -> bool:
-    return isinstance(record.get("data"), Mapping) and "videos" in record["data"]
-
-
-def _tiktok(record: Json) -> Found:
-    assert _TIKTOK is not None
-    return columns.posts(enumerate(record["data"]["videos"], start=1), _TIKTOK, "a page")
-
-
-def _errors(record: Json) -> Found:
-    yield Left("?", NOT_A_POST, "a response of errors alone")
-
-
 def _again(waiting: list[tuple[int, Any]], rows: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
     yield from waiting
     yield from rows
-
-
-def _read(rows: Iterator[tuple[int, Any]], kind: _Kind, path: str) -> Found:
-    for number, record in rows:
-        place = f"row {number} of {path}"
-        if not isinstance(record, Mapping):
-            yield Left(place, UNREADABLE, f"{place}: {record if isinstance(record, Exception) else 'not an object'}")
-            continue
-        reader = kind if kind.fits(record) else _kind(record)
-        if reader is None:
-            yield Left(place, UNREADABLE, f"{place}: keys {', '.join(record)[:200]}")
-            continue
-        try:
-            yield from list(reader.read(record))
-        except ODD as error:
-            yield Left(place, UNREADABLE, f"{place}: {type(error).__name__} {error}")

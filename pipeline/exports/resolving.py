@@ -33,6 +33,8 @@ _TITLED = re.compile(r"(\w{5,})(?: (\d\d))? ")
 """`ID 01 Title`, as gallery-dl calls pictures of Reddit."""
 _BEHIND = re.compile(r".+_([A-Za-z0-9-]{5,})")
 """`POST_ID`, `mastodon_POST_ID`, `AUTHOR_TITLE_ID`: the last id is the picture's, or that of its post."""
+_BRACKETED = re.compile(r".+(?: \[([\w-]{5,})\]|-([\w-]{11}))")
+"""`Title [ID]` and `Title-ID`, as yt-dlp and youtube-dl call pictures of videos."""
 _SIZED = re.compile(r"(?:.+_)?(\d{8,})(?:_[0-9a-f]{8,})?_[a-z]")
 """`TITLE_ID_o` and `ID_SECRET_o`, as Flickr calls them, by the letter of their size."""
 
@@ -75,11 +77,11 @@ class Pictures:
     def _add_loosely(self, stem: str, number: int | None, place: str) -> None:
         """A file by the id that is a part of its name."""
         if match := _TITLED.match(stem):
-            found, number = match[1], int(match[2]) if match[2] else number
-        elif match := _SIZED.fullmatch(stem) or _BEHIND.fullmatch(stem):
-            found = match[1]
-        else:
-            return
+            self._put_loosely(match[1], int(match[2]) if match[2] else number, place)
+        if match := _SIZED.fullmatch(stem) or _BRACKETED.fullmatch(stem) or _BEHIND.fullmatch(stem):
+            self._put_loosely(match[match.lastindex or 1], number, place)
+
+    def _put_loosely(self, found: str, number: int | None, place: str) -> None:
         self._loose.setdefault(found if number is None else f"{found}_{number}", place)
 
     def _read_metadata(self, tree: Tree, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tarfile
 
 import pytest
@@ -10,6 +11,7 @@ from pipeline.exports import tars
 from pipeline.exports.converting import Settings, convert
 from pipeline.running.errors import UserError
 from tests.exports.test_formats import converted
+from tests.exports.test_parts import run
 from tests.exports.truth import truth
 from tests.exports.writers import mastodon_archives, mastodon_tars
 
@@ -78,3 +80,14 @@ def test_a_tar_that_is_damaged_or_a_bomb_is_a_sentence(tmp_path, monkeypatch, sp
     (tmp_path / "out").mkdir()
     with pytest.raises(UserError, match=rf"a\.tar\.gz.*{told}"):
         convert([path], [], tmp_path / "out", tmp_path / "out", Settings())
+
+
+def test_a_shard_gives_posts_and_the_pictures_of_their_keys(tmp_path):
+    sample = {"post_id": "p1", "user_id": "u", "key": "000000017", "caption": "sea"}
+    members = (
+        file("000000017.jpg", b"A"),
+        file("000000017.txt", b"sea"),
+        file("000000017.json", json.dumps(sample).encode()),
+    )
+    _, (post,), _, _ = run(tmp_path, tar(tmp_path / "shard.tar.gz", *members))
+    assert post["text"] == "sea" and post["image"].endswith("000000017.jpg")

@@ -24,7 +24,7 @@ from pipeline.corpus.reading import packing
 from pipeline.corpus.reading.json_rows import as_text, each_object, objects
 from pipeline.corpus.reading.packing import Told
 from pipeline.corpus.reading.streams import Csv, Dialect, dialect_of
-from pipeline.running.errors import OF_WORKBOOK, WORKBOOKS, UserError
+from pipeline.running.errors import UserError, of_program
 from pipeline.tables.corpus import REJECTED
 from pipeline.tables.table import content_bytes
 
@@ -67,8 +67,8 @@ def read(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
     if path.name.lower().endswith(_ARCHIVES):
         raise UserError(f"{path} is an archive of files: unpack it, and name the table in it.")
     kind = packing.kind_of(path)
-    if kind in WORKBOOKS:
-        raise UserError(f"{path} is a spreadsheet's own file: {OF_WORKBOOK}.")
+    if what := of_program(kind):
+        raise UserError(f"{path} is {what}.")
     if kind not in readers or (kind not in packing.TEXTS and path.suffix.lower() in packing.PACKED):
         packed = ", ".join((*packing.PACKED, ".zip"))
         raise UserError(

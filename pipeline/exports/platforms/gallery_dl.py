@@ -86,7 +86,8 @@ def _posts(read: Iterable[tuple[str, Any, str | None]]) -> Found:
             pictures.setdefault(found.post_id, []).append((count(held.get("num")) or 0, shown))
     for post_id, post in posts.items():
         order = sorted(pictures.get(post_id, ()), key=lambda one: one[0])
-        yield post._replace(shown=tuple(shown for _, shown in order))
+        # Metadata of posts alone (`event: post`) list no pictures: those that are called by the post are taken.
+        yield post._replace(shown=tuple(shown for _, shown in order) or None)
 
 
 def _why(held: Any) -> str:

@@ -21,6 +21,11 @@ def is_export(tree: Tree) -> bool:
     return bool(tree.matching(r"result\.json"))
 
 
+def beside(tree: Tree) -> list[str]:
+    """What lies next to a result.json at the top, and so is not of its chat; what was sent lies in folders."""
+    return [name for name in tree.names if "/" not in name and name != "result.json"]
+
+
 def export(tree: Tree) -> Found:
     """The messages of all public chats; `private_channel` and groups are told as private."""
     for name in tree.matching(r"result\.json"):

@@ -27,16 +27,23 @@ _WORD = r"[^\W\d_][^\d\[\]:]{0,11}?"
 """What stands beside a time: the half of the day, or a word (klo, um)."""
 _BEGIN = re.compile(
     rf"[{_MARKS}]*(?P<opened>\[?){_S}(?P<a>\d{{1,4}}){_S}(?P<mark>[./\-年년] ?){_S}(?P<b>\d{{1,2}}){_S}[./\-月월]{_S}"
-    rf"(?P<c>\d{{1,4}}){_S}[.日일]?{_S}[,،]?{_S}(?P<word>{_WORD})?{_S}(?P<hour>\d{{1,2}})[:.](?P<minute>\d\d)"
+    rf"(?P<c>\d{{1,4}}){_S}(?P<dot>[.日일])?(?:{_S}г\.)?{_S}[,،]?{_S}(?P<word>{_WORD})?{_S}(?P<hour>\d{{1,2}})[:.](?P<minute>\d\d)"
     rf"(?:[:.](?P<second>\d\d))?(?:{_S}(?P<half>{_WORD}))?{_S}"
     rf"(?P<closed>\]|[ {_MARKS}][-–][ {_MARKS}]|:(?=[ {_MARKS}]))[ {_MARKS}]?(?P<rest>.*)",
     re.DOTALL,
 )
+_TIME_FIRST = re.compile(
+    r"^(\[?)(\d{1,2}:\d\d(?:\s?[ap]\.?\s?m\.?)?), (\d{1,4}[./-]\d{1,2}[./-]\d{1,4})(?=\] | - )",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""`[9:45 am, 13/3/2021]`: what is copied out of WhatsApp's page, and the order of Vietnamese."""
 _AUTHOR = re.compile(r"([^\n]{1,100}?):(?:\s|$)(.*)", re.DOTALL)
 _MORNING = "am a vorm 上午 午前 凌晨 清晨 早上 오전 ص قظ πμ öö sa pg fm पूर्वाह्न"
 _AFTERNOON = "pm p nachm 下午 午後 中午 晚上 오후 م بظ μμ ös ch ptg em अपराह्न"
 _HALVES = dict.fromkeys(_MORNING.split(" "), 0) | dict.fromkeys(_AFTERNOON.split(" "), 12)
 """The halves of the day, without dots and blanks, and what they add to an hour."""
+_HOURS = {"ч", "h", "uhr"}
+"""What is written behind a time and says only that it is one."""
 _QUOTED = re.compile(r"[\"“”„«»「『]")
 """In what would be an author: `Ann changed the subject to “a: b”` has none."""
 _NUMBER = re.compile(r"\+?[\d_().-]{7,}")
@@ -94,12 +101,17 @@ class _Message(NamedTuple):
 
 def is_chat(head: bytes) -> bool:
     """Whether a file begins with a message."""
-    return bool(_BEGIN.match(head[:BEGINNING].decode("utf-8", "replace")))
+    return bool(_BEGIN.match(_date_first(head[:BEGINNING].decode("utf-8", "replace"))))
+
+
+def _date_first(text: str) -> str:
+    """A chat with each date before its time."""
+    return _TIME_FIRST.sub(r"\1\3, \2", text)
 
 
 def chat(data: bytes, path: str, tree: Tree | None = None, folder: str = "") -> tuple[str, Found]:
     """What the file at `path` is, and its messages; its media lie in `folder` of `tree`, or elsewhere."""
-    messages = list(_messages(data.decode("utf-8-sig", "replace")))
+    messages = list(_messages(_date_first(data.decode("utf-8-sig", "replace"))))
     order = _order([one.begin for one in messages])
     kind = KIND if order or not messages else WITHOUT_TIMES
     return kind, _posts(messages, order, path, tree, folder)
@@ -135,7 +147,7 @@ def _moment(begin: re.Match[str], order: Day) -> datetime | None:
         mark = re.sub(r"[\s._]", "", _without_marks(begin[side] or "")).lower()
         if mark in _HALVES:
             hour = hour % 12 + _HALVES[mark]
-        elif mark and side == "half":
+        elif mark and side == "half" and mark not in _HOURS:
             return None
     if not 2009 <= year < 2100:
         return None
@@ -153,7 +165,7 @@ def _order(begins: list[re.Match[str]]) -> Day | None:
     """How the dates of a file are written, or None where that may be more than one way."""
     begun, ended = (max((len(one[part]) for one in begins), default=0) for part in "ac")
     names = ["year first"] if begun == 4 else ["day first", "month first"]
-    if begins and begins[0]["mark"] == ". " and ended < 4:  # 20. 5. 1., in Korea
+    if begins and begins[0]["mark"] == ". " and begins[0]["dot"] and ended < 4:  # 20. 5. 1., in Korea
         names = ["year first"] if begins[0]["word"] in ("오전", "오후") else [*names, "year first"]
     read = {name: [_moment(one, _ORDERS[name]) for one in begins] for name in names}
     fits = {name: tuple(one for one in times if one) for name, times in read.items() if times and all(times)}

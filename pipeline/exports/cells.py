@@ -1,0 +1,130 @@
+"""What lies in the cells of a row: at paths into JSON, as programs print what is nested, as ids."""
+
+import ast
+import contextlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from pipeline.common.nothing import NAN, OF_R
+from pipeline.exports.posts import as_id, dig, rounded
+
+Names = str | list[str]
+NOTHING = {"", "0", "False", "false", "FALSE", OF_R}
+"""What says that there is nothing."""
+_NAN = re.compile(NAN)
+_CALL = re.compile(r"[A-Z]\w*\(\w+=")
+"""How an object begins that Python printed, `User(name='ann')`."""
+
+
+def listed(names: Names) -> list[str]:
+    """One name or several, as several."""
+    return [names] if isinstance(names, str) else names
+
+
+def unfolded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose columns are paths into JSON, `images/0` and `author/name` as Apify writes them, as it was."""
+    found = dict(row)
+    for name, value in row.items():
+        top, *rest = name.split("/")
+        if rest and value not in (None, ""):
+            within: Any = found.setdefault(top, {})
+            for step in rest[:-1]:
+                within = within.setdefault(step, {}) if isinstance(within, dict) else None
+            if isinstance(within, dict):
+                within[rest[-1]] = value
+    return {name: _as_list(value) for name, value in found.items()}
+
+
+def _as_list(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _as_list(one) for key, one in value.items()}
+    return [inner[key] for key in sorted(inner, key=int)] if inner and all(map(str.isdigit, inner)) else inner
+
+
+def value_at(row: Mapping[str, Any], name: str) -> Any:
+    """What lies at a dotted path: a number is a place in a list, `*` all of them; of `a|b` the first that is any."""
+    if name in row:
+        return row[name]
+    if "|" in name:
+        return next((found for one in name.split("|") if (found := value_at(row, one.strip()))), None)
+    return _along(row, name.split(".")) if "." in name else None
+
+
+def _along(value: Any, steps: Sequence[str]) -> Any:
+    for at, step in enumerate(steps):
+        value = spelled(value)
+        if step == "*":
+            inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+            return [found for one in inner if (found := _along(one, steps[at + 1 :])) is not None]
+        value = dig(value, int(step) if step.isdigit() and isinstance(value, list) else step)
+    return value
+
+
+def spelled(value: Any) -> Any:
+    """What a cell holds in JSON, or as Python prints it and pandas writes what is nested; another value as it is."""
+    if isinstance(value, str) and (value[:1] in ("{", "[") or (value[-1:] == ")" and _CALL.match(value))):
+        return _nested(value)
+    return value
+
+
+@lru_cache(8)
+def _nested(cell: str) -> Any:
+    # Kept, as several columns of a row come from one cell.
+    for read in (json.loads, ast.literal_eval, _printed):
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return read(cell)
+    return cell
+
+
+def _printed(cell: str) -> Any:
+    """What Python printed of objects: `User(name='ann')` as what it names. Raises ValueError for other expressions."""
+    return _meant(ast.parse(cell, mode="eval").body)
+
+
+def _meant(node: ast.expr) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            return [_meant(part) for part in parts]
+        case ast.Dict(keys=keys, values=values):
+            return {
+                key.value: _meant(value)
+                for key, value in zip(keys, values, strict=True)
+                if isinstance(key, ast.Constant)
+            }
+        case ast.Call(args=[], keywords=named):
+            return {one.arg: _meant(one.value) for one in named}
+        case ast.Call() | ast.Attribute() | ast.UnaryOp():  # a time, its zone, a number below zero
+            return None
+    raise ValueError(ast.dump(node)[:80])
+
+
+def text_of(value: Any) -> str:
+    """A value as text, of a list the first; what is nested is none."""
+    value = next(iter(value), None) if isinstance(value, list) else value
+    return "" if value is None or isinstance(value, Mapping) else str(value).strip()
+
+
+def first(row: Mapping[str, Any], names: Names) -> str | None:
+    """The text of the first of the columns that has any."""
+    return next((found for name in listed(names) if (found := text_of(value_at(row, name))) not in ("", OF_R)), None)
+
+
+def id_of(row: Mapping[str, Any], names: Names) -> str | None:
+    """The first that is any, as an id: without what pandas and spreadsheets put to it that loses nothing."""
+    for name in listed(names):
+        found = as_id(text_of(spelled(value_at(row, name))))
+        if found and not _NAN.fullmatch(found):
+            return found
+    return None
+
+
+def another_id(row: Mapping[str, Any], names: Names) -> str | None:
+    """Another's id; None where its last digits are lost, as of a column with gaps."""
+    found = id_of(row, names)
+    return None if found is None or found in NOTHING or rounded(found) else found

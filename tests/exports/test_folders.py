@@ -1,0 +1,104 @@
+"""Folders and zips as people have them: of several people, of several tools, and of what is no export at all."""
+
+import json
+import zipfile
+
+import pytest
+
+from pipeline.exports.columns import Mapped
+from pipeline.running.errors import UserError
+from tests.exports.test_parts import run
+from tests.exports.test_variations import LINES
+
+SAID = {"id": 1, "type": "message", "date_unixtime": "1714557600", "from": "C", "from_id": "channel5", "text": "hello"}
+CHAT = {"name": "C", "type": "public_channel", "id": 5, "messages": [SAID]}
+
+
+def put(folder, files):
+    for name, held in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(held if isinstance(held, str) else json.dumps(held))
+    return folder
+
+
+def archive_of_x(user, post):
+    account = [{"account": {"accountId": user, "username": user}}]
+    tweet = {"id_str": post, "full_text": f"words {post}", "created_at": "Sun Sep 13 12:26:40 +0000 2020"}
+    return {
+        "data/account.js": f"window.YTD.account.part0 = {json.dumps(account)}",
+        "data/tweets.js": f"window.YTD.tweets.part0 = {json.dumps([{'tweet': tweet}])}",
+        "assets/words.json": {"like": "Like"},
+    }
+
+
+def people(*names):
+    return {f"{user}/{name}": held for user in names for name, held in archive_of_x(user, f"1{user}").items()}
+
+
+def test_a_folder_of_several_peoples_archives_is_by_each_of_them(tmp_path):
+    put(tmp_path / "all/2024", people("ann", "bob"))
+    with zipfile.ZipFile(tmp_path / "all/2024/eve.zip", "w") as archive:
+        for name, held in archive_of_x("eve", "1eve").items():
+            archive.writestr(name, held if isinstance(held, str) else json.dumps(held))
+    _, posts, _, _ = run(tmp_path, tmp_path / "all")
+    assert {post["user_id"]: post["post_id"] for post in posts} == {"ann": "1ann", "bob": "1bob", "eve": "1eve"}
+
+
+def test_a_zip_of_several_peoples_archives_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name, held in people("ann", "bob").items():
+            archive.writestr(name, held if isinstance(held, str) else json.dumps(held))
+    with pytest.raises(UserError, match=r"downloads of several people or platforms \(ann, bob\): unpack it"):
+        run(tmp_path, tmp_path / "all.zip")
+
+
+@pytest.mark.parametrize("chat", ["ChatExport_1/result.json", "result.json"])
+def test_a_chat_and_an_archive_hide_nothing_beside_them(chat, tmp_path):
+    put(tmp_path / "all", {chat: CHAT, "tweets.jsonl": LINES, chat.replace("result", "files/sent"): {"x": 1}})
+    metrics, posts, _, _ = run(tmp_path, tmp_path / "all")
+    assert len(posts) == 6 and set(metrics["recognised"]) == {"Telegram, an export", "tweets of API v1.1"}
+    put(tmp_path / "more", archive_of_x("ann", "1ann") | {"tweets.jsonl": LINES})
+    _, posts, _, _ = run(tmp_path, tmp_path / "more")
+    assert len(posts) == 6
+
+
+def test_files_that_are_left_out_are_named_unless_names_are_private(tmp_path, caplog):
+    put(tmp_path / "e", {"a.jsonl": LINES, "notes of Ann.csv": "Kennung,Inhalt\n1,hallo\n", "b.sav": "x"})
+    for private in (False, True):
+        caplog.clear()
+        run(tmp_path, tmp_path / "e", private=private)
+        (message,) = caplog.messages
+        assert message.startswith("2 files beside are no export") and ("Kennung, Inhalt" in message) != private
+        assert ("a file of SPSS: write its table as CSV" in message) != private
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ann/2024-05-01_10-00-00_UTC.txt", "run it again without --no-metadata-json"),
+        ("TikTok/Post/Posts.txt", "ask for the download again as JSON"),
+        ("photos/a.jpg", "neither a table nor JSON of posts"),
+        ("chat/messages.html", "ask for the download again as JSON"),
+    ],
+)
+def test_what_is_no_export_is_told_with_what_to_do(name, told, tmp_path):
+    with pytest.raises(UserError, match=told):
+        run(tmp_path, put(tmp_path / "e", {name: "x"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "program"), [("p.rds", "R"), ("p.dta", "Stata"), ("p.pkl", "Python"), ("p.sav", "SPSS")]
+)
+def test_files_of_other_programs_are_told(name, program, tmp_path):
+    with pytest.raises(UserError, match=rf"is a file of {program}.*: write its table as CSV UTF-8 or Parquet"):
+        run(tmp_path, put(tmp_path / "e", {name: "x"}) / name)
+
+
+def test_a_column_of_the_settings_that_a_table_lacks_is_told(tmp_path, caplog):
+    put(tmp_path, {"t.csv": "a,b,c\n1,u,hi\n2,v,yo\n"})
+    columns = Mapped(post_id="a", user_id="b", text=["c", "d"], created_at=["day", "time"])
+    _, posts, _, _ = run(tmp_path, tmp_path / "t.csv", columns=columns)
+    assert len(posts) == 2
+    assert [message.partition(": ")[2] for message in caplog.messages] == [
+        "no column day, time, which corpus.columns has for created_at; columns a, b, c"
+    ]
