@@ -33,7 +33,7 @@ _REST = rf"(?:[!-~\u00c0-\u024f\u0300-\u036f…]|(?<=[!-/:-@\[-`{{-~]){_OTHER}+)
 
 LINK = re.compile(
     rf"(?:h(?:tt|xx)ps?|ftp):/*{_REST}|www\.{_REST}"
-    rf"|(?<![{_LATIN}.+-])[{_LATIN}.+-]{{1,64}}@[{_LATIN}-]+(?:\.[{_LATIN}-]+)+"
+    rf"|(?<![{_LATIN}.+-])(?:mailto:)?[{_LATIN}.+-]{{1,64}}@[{_LATIN}-]+(?:\.[{_LATIN}-]+)+"
     rf"|(?<![\w.+-]){_OTHER}{{1,64}}@[\w-]+(?:\.[\w-]+)+"
     rf"|{_HOST}\.[a-z]{{2,24}}/{_REST}"  # pic.twitter.com/abc, bit.ly/abc
     # example.com: by endings that are no word where the space after a full stop is missing

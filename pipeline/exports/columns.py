@@ -42,6 +42,7 @@ from pipeline.exports.posts import (
     ids,
     known,
     last,
+    mentioning,
     micros,
     plain,
     rounded,
@@ -90,6 +91,7 @@ class Mapped(BaseModel):
     quoted: bool = False
     newlines: bool = False
     segments: bool = False
+    of_reddit: bool = False
     of_file: bool = False
     header: list[str] | None = None
     quotes: bool = True
@@ -293,6 +295,8 @@ def _written(value: Any, mapped: Mapped) -> str | None:
         text = _joined(text)
     if mapped.newlines:
         text = text.replace("\\n", "\n").replace("\\r", "")
+    if mapped.of_reddit:
+        text = mentioning(text)
     return plain(unescaped(text)) if mapped.html else (unescaped(text) or "").strip() or None
 
 

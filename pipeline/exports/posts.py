@@ -91,6 +91,8 @@ _TAG = re.compile(
 _RFC = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d [+-]\d{4} \d{4}$")
 _MAIL = re.compile(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d{4} ")
 _NEVER, _NO_TEXT = re.compile(NEVER), re.compile(NO_TEXT)
+_OF_REDDIT = re.compile(r"(?<![\w/.])/?u/((?:\\?[\w-]){3,24})(?![\w/])", re.ASCII)
+"""A name of Reddit's, of which its editor writes `_` behind a backslash."""
 _ZONE = re.compile(r"(?<=\d) (?![AP]M\b)[A-Z][A-Za-z. ]{2,}$")
 """A zone by its name, as CrowdTangle (`EDT`) and Twint on Windows (`W. Europe Standard Time`) write it."""
 
@@ -198,6 +200,11 @@ def unescaped(text: object) -> str | None:
     if not text:
         return None
     return html.unescape(text) if "&" in (text := str(text)) else text
+
+
+def mentioning(text: str) -> str:
+    """A text of Reddit with `u/name` as `@name`, which is how names are known everywhere else here."""
+    return _OF_REDDIT.sub(lambda found: "@" + found[1].replace("\\", ""), text) if "u/" in text else text
 
 
 def last(url: str | None) -> str:

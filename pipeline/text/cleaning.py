@@ -333,7 +333,12 @@ def _without_ornament(part: str) -> str:
 
 
 def _without_symbols(character: str) -> str:
-    """Emoji and other symbols as a space, invisible characters as nothing; circled letters (decorated text) stay."""
+    """Emoji and other symbols as a space, invisible characters as nothing; circled letters (decorated text) stay.
+
+    So goes what lengthens Arabic words (U+0640), a matter of type.
+    """
+    if character == "\u0640":
+        return ""
     if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":  # variation selectors
         return ""
     category = unicodedata.category(character)

@@ -4,8 +4,8 @@ Some platforms give a post as HTML (Mastodon, WordPress, Tumblr), some exports e
 a tag of HTML stands in it as the standard writes one; where it came escaped, only a pair of tags is, since people write
 <b> when they mean it. Elements that begin a line part words; others do not: #<span>bridge</span> is a hashtag. Scripts,
 styles and comments are not shown. Where a text has backslashes of JSON alone, a program escaped it once more. What
-Slack and Discord write as <#C02ABCDEF9|general>, and VK as [id1|Ann], is a name, of an emoji or an address too; an
-address's label stays, and so does what stands between the tags of forums (BBCode).
+Slack and Discord write as <#C02ABCDEF9|general>, and VK as [id1|Ann], is a name, of an emoji, a time or an address
+too; an address's label stays, and so does what stands between the tags of forums (BBCode).
 """
 
 import html
@@ -35,6 +35,7 @@ NO_ESCAPE = re.compile(r"\\(?!u[0-9a-fA-F]{4}|[nr\"/\\])")
 CHAT = re.compile(
     r"<(?:[@#][!&]?|a?:\w{2,32}:)(?:[A-Z][A-Z0-9]{8,14}|\d{15,22})(?:\|[^<>]{0,80})?>"
     r"|<https?:[^\s<>|]{1,2000}\|(?=[^<>]{1,2000}>)|\[(?:id|club|public|event)\d+\|[^][]{0,80}\]"
+    r"|<t:-?\d{1,13}(?::[tTdDfFR])?>"
 )
 FORUM = re.compile(
     r"\[/?(?:b|i|u|s|url|img|quote|code|color|size|font|center|list|spoiler)(?:=[^][]{0,2000})?\]", re.IGNORECASE

@@ -48,6 +48,25 @@ def test_a_cell_that_is_no_print_of_an_object_stays_as_it_is(cell):
     assert spelled(cell) == cell
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("thanks u/ann_b, and /u/Bob-9!", "thanks @ann_b, and @Bob-9!"),
+        (r"u/ann\_b", "@ann_b"),
+        (
+            "w/u/ann r/u/x https://reddit.com/u/ann 3u/month u/me",
+            "w/u/ann r/u/x https://reddit.com/u/ann 3u/month u/me",
+        ),
+    ],
+)
+def test_people_are_mentioned_on_reddit_as_elsewhere(text, kept, tmp_path):
+    row = {"id": "a1", "author": "eve", "subreddit": "s", "created_utc": 1714557600, "body": text}
+    (tmp_path / "c.jsonl").write_text(json.dumps(row))
+    _, (of_json,), _, _ = run(tmp_path, tmp_path / "c.jsonl")
+    _, (of_table,), _, _ = run(tmp_path, table(tmp_path, list(row), list(row.values())))
+    assert of_json["text"] == of_table["text"] == kept
+
+
 def test_a_redditor_is_told_by_name_however_printed(tmp_path):
     header = ["id", "author", "subreddit", "created_utc", "title", "selftext"]
     rows = [["a1", "Redditor(name='ann')", "s", 1714557600.0, "x", ""], ["a2", "ann", "s", 1714557600.0, "y", ""]]

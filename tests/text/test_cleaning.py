@@ -56,6 +56,7 @@ AWKWARD = [
     ("C:\\Docs\\new alpha\\u00e9 \\o/", "c docs new alpha u00e9 o"),
     ("<@U02ABCDEF9> sea <#C02ABCDEF9|general> <https://x.org/a|blue sky> a <b|c>", "sea blue sky b c"),
     ("<@!123456789012345678> sea <:smile:123456789012345678> <#winter>", "sea winter"),
+    ("sea <t:1714557600:R> <t:-9> <mailto:ann@b.org> mailto:ann@b.org bay", "sea bay"),
     (
         "[b]sea[/b] [url=https://x.org/a]blue sky[/url] [img]https://x.org/a.png[/img] [QUOTE=ann]bay[/QUOTE]",
         "sea blue sky bay",
@@ -83,6 +84,7 @@ AWKWARD = [
         "我 喜欢 在 公园 散步 iphone を 2020 年 に ខ្ញុំ ចូលចិត្ត 東京タワー",
     ),
     ("مرحبا بالعالم", "مرحبا بالعالم"),
+    ("مرحـــبا #مرحـبا ـ", "مرحبا مرحبا"),  # lengthened by type alone
     ("می\u200cخواهم", "میخواهم"),
     ("м’ята Їжак ЁЛКА", "мята їжак ёлка"),
     ("สวัสดี 日本語のテキスト", "สวัสดี 日本語 の テキスト"),

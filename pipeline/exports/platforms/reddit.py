@@ -6,6 +6,7 @@ behind it), by the media id, or by the last step of the address.
 """
 
 import re
+from collections.abc import Iterable
 
 from pipeline.exports.posts import (
     NOT_A_POST,
@@ -21,6 +22,7 @@ from pipeline.exports.posts import (
     ids,
     known,
     last,
+    mentioning,
     micros,
     said,
     unescaped,
@@ -46,7 +48,7 @@ def thing(record: Json) -> Found:
     """A submission (title and text) or comment; an author who is gone is told by the name alone."""
     post_id = ("t3_" if "title" in record else "t1_") + str(record["id"]).removeprefix("t3_").removeprefix("t1_")
     parts = [record.get("title"), record.get("selftext")] if "title" in record else [record.get("body")]
-    text = "\n".join(part for part in map(said, map(unescaped, parts)) if part) or None
+    text = _written(map(unescaped, parts))
     author = known(record.get("author"))
     link = record.get("permalink")
     yield Post(
@@ -55,6 +57,11 @@ def thing(record: Json) -> Found:
         count(record.get("num_comments")), None, bool(record.get("crosspost_parent")),
         micros(record.get("retrieved_on") or dig(record, "_meta", "retrieved_2nd_on")) or 0, _parent(record),
     )  # fmt: skip
+
+
+def _written(parts: Iterable[str | None]) -> str | None:
+    """A title and a text as one, in which people are mentioned as elsewhere."""
+    return mentioning("\n".join(part for part in map(said, parts) if part)) or None
 
 
 def is_archived(record: Json) -> bool:
@@ -138,7 +145,7 @@ def download(tree: Tree) -> Found:
 def _own(row: Json, owner: str) -> Found:
     kind = "t3_" if "title" in row else "t1_"
     parts = [row.get("title"), row.get("body")]
-    text = "\n".join(part for part in map(said, parts) if part) or None
+    text = _written(parts)
     parent = row.get("parent") or (row.get("link") or "").rstrip("/").rpartition("/comments/")[2].partition("/")[0]
     answers = None if kind == "t3_" or not parent else f"{'t1_' if row.get('parent') else 't3_'}{parent}"
     shown = _shown(row) if kind == "t3_" else ()
