@@ -329,7 +329,9 @@ def _pictures(value: Any, mapped: Mapped) -> Iterator[Shown]:
             cover = one.get("thumbnailUrl")
             keys = ("media_url_https", "fullUrl", "full", "url", "preview_image_url", "path", "src")
             url = next(filter(None, (cover, *(one.get(key) for key in keys))), None)
-            names = ids(one.get("aside"), url, last(url), one.get("media_key"))
+            file = next(filter(None, (one.get(key) for key in ("path", "file_name", "filename"))), None)
+            told = "a picture in the table, in letters" if one.get("bytes") else None  # counted as one that is missing
+            names = ids(one.get("aside"), url, last(url), one.get("media_key"), file, told)
             if names:
                 video = bool(cover) or one.get("type", "photo") not in ("photo", "image")
                 yield Shown(names, video, one.get("alt_text") or one.get("altText"))

@@ -56,6 +56,7 @@ JSON = (
     Kind("VK, answers of the API", vk.is_answer, vk.answer),
     Kind("VK, posts or comments", vk.is_item, vk.item),
     Kind("yt-dlp, with comments", youtube.is_info, youtube.info),
+    Kind("yt-dlp, a playlist", youtube.is_playlist, youtube.playlist),
     Kind("Discord, a channel", discord.is_channel, discord.channel),
     Kind("Bluesky, events of Tap", bluesky.is_tap, bluesky.tap),
     Kind("Instagram, instagram-scraper", instagram.is_scraped, instagram.scraped),

@@ -385,3 +385,6 @@ def test_a_column_that_is_not_read_for_how_its_name_is_written_is_told(csv_file,
         assert caplog.messages == [f"{path}: the column {name} is not read: if it is created_at, call it so"]
     read(csv_file(f"{HEADER},{name},likeness\na,u,x,,2024-05-01,,\n"))
     assert len(caplog.messages) == 1
+    path = csv_file(f"{HEADER},image.1\na,u,x,a.png,b.png\n")
+    read(path)
+    assert caplog.messages[1:] == [f"{path}: the column image.1 is not read, as there is a column image"]

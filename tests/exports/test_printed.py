@@ -129,3 +129,29 @@ def test_titles_of_bdfr_have_blanks_and_gallery_dl_may_describe_posts_alone(tmp_
         (tmp_path / f"g/1500000000000000001_{number}.jpg").write_bytes(b"x")
     _, (found,), _, _ = run(tmp_path, tmp_path / "g")
     assert found["image"].endswith("_1.jpg") and found["more_images"][0].endswith("_2.jpg")
+
+
+def test_a_playlist_is_its_videos(tmp_path):
+    video = {"extractor": "youtube", "webpage_url": "u", "uploader": "Ann", "channel_id": "UC1", "title": "x"}
+    said = {"id": "c1", "text": "nice", "author_id": "UC2", "author": "Bob", "timestamp": 1714557600}
+    entries = [video | {"id": "v1"}, None, video | {"id": "v2", "comments": [said]}, {"_type": "url", "id": "v3"}]
+    (tmp_path / "p.json").write_text(json.dumps(video | {"id": "PL1", "_type": "playlist", "entries": entries}))
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "p.json")
+    assert [post["post_id"] for post in posts] == ["v1", "v2", "c1"] and left["id"] == "v3"
+
+
+@pytest.mark.parametrize(
+    ("image", "found", "missing"),
+    [
+        ({"url": "https://x.org/1.jpg", "path": "full/abcdef12.jpg"}, True, 0),  # as Scrapy keeps it
+        ({"bytes": None, "path": "full/abcdef12.jpg"}, True, 0),
+        ({"bytes": "iVBORw0KGgo=", "path": None}, False, 1),
+        (None, False, 0),
+    ],
+)
+def test_a_picture_in_a_record_is_found_by_its_path_and_none_is_lost_silently(image, found, missing, tmp_path):
+    (tmp_path / "img/full").mkdir(parents=True)
+    (tmp_path / "img/full/abcdef12.jpg").write_bytes(b"x")
+    (tmp_path / "t.jsonl").write_text(json.dumps({"post_id": "p", "user_id": "u", "text": "x", "image": [image]}))
+    _, (post,), _, _ = run(tmp_path, tmp_path / "t.jsonl", [tmp_path / "img"])
+    assert (post["image"] is not None) == found and post["missing_images"] == missing

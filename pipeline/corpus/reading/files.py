@@ -90,6 +90,8 @@ def _check_columns(path: Path, needed: Sequence[str], optional: Sequence[str], f
         usual = (_letters(name), *OTHER_NAMES.get(name, ()))
         if name not in found and (alike := [one for one in found if _letters(one) in usual]):
             log.warning("%s: the column %s is not read: if it is %s, call it so", path, alike[0], name)
+        if again := [one for one in found if re.fullmatch(rf"{name}\.\d+", one)]:  # as pandas calls it
+            log.warning("%s: the column %s is not read, as there is a column %s", path, again[0], name)
 
 
 def _letters(name: str) -> str:
