@@ -111,12 +111,11 @@ def bound(pictures: list[bytes], vectors: np.ndarray, among: int) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         columns = {"image_id": names, "bytes": pictures, "width": sides, "height": sides}
         IMAGES.write(pa.table(columns), Path(folder) / "images")
-        records = Looks.of(Path(folder) / "images", Path(folder) / "looks").records()
+        every = Looks.of(Path(folder) / "images", Path(folder) / "looks")
         for turn in range(half):
             rows = np.concatenate([np.arange(among), among + np.flatnonzero(kind % half == turn)])
             n = len(rows)
-            records[rows].tofile(Path(folder) / f"{turn}.looks")
-            looks = Looks([Path(folder) / f"{turn}.looks"])
+            looks = every.taken(rows, Path(folder) / f"{turn}.looks")
             near = near_pairs(vectors[rows], MIN_COSINE, 7, NEIGHBOURS)
             left, right, _ = voted_pairs(looks, NEIGHBOURS, 7, made)
             keys = distinct(np.concatenate([near.left * n + near.right, left * n + right]))

@@ -16,8 +16,11 @@ differs. And what is shared is a share of at least SHARED of one picture, and SH
 logo or a frame is a small share of both; of two screenshots of one application most is what they differ in. A panel of
 a collage, and what a crop left, is a rectangle in which nearly all lies alike, and around it nothing does: then, from
 PANEL points on, nothing else is asked (`pipeline.copies.panel`). Nor where all but what lies over one of them agrees
-pixel by pixel (`pipeline.copies.covered`). What agrees only once bright letters are painted over
-(`pipeline.copies.letters`) is derived.
+pixel by pixel (`pipeline.copies.covered`).
+
+What agrees only by a further look, at what lies under bright letters (`pipeline.copies.letters`) or at a part of a
+picture that is cut (`pipeline.copies.parts`), is derived; what they share has to go across both. Two parts are not
+compared: two flags have one canton.
 
 Few points, which is what flat drawings have, tell the place but roughly: their pixels mend it (ECC; Evangelidis and
 Psarakis, 2008), and then, upright, OVER_FEW has to be alike wherever the two lie on each other, and SHARED_FEW of one.
@@ -26,6 +29,7 @@ The limits of copies are by planted copies and by looking at pairs of openclipar
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import cv2
@@ -34,7 +38,7 @@ from numpy.typing import NDArray
 
 from pipeline.copies.covered import MANY, covered
 from pipeline.copies.detail import by_pixels, differ
-from pipeline.copies.look import SIDE, THUMB, Look, Pixels, product, square
+from pipeline.copies.look import SIDE, THUMB, Look, Pixels, mean_product, square
 from pipeline.copies.panel import panel
 from pipeline.copies.points import LEAST, Lie, Move, Places, lie
 from pipeline.tables.images import COPY, DERIVED
@@ -75,6 +79,10 @@ OVER_FEW, SHARED_FEW = 0.9, 0.6
 """In the place of OVER and SHARED, and of all that is asked of the points, where these are few."""
 SHARED, SHARED_LEAST = 0.45, 0.06
 """Of what is drawn in the one and in the other picture, the shares that lie alike, at least."""
+ACROSS = 0.85
+"""Of the height or the width of either picture, where one of the looks is a further one: a panel shows its source from
+side to side, or from top to bottom; a flag's canton is one quarter of it.
+"""
 WINDOW, TEXTURE, LIKE = 9, 8.0, 0.5
 """Surroundings of a pixel, in pixels of the smaller picture; the deviation in them that is texture, in grey levels; the
 correlation of two that are alike."""
@@ -92,24 +100,27 @@ class Verdict:
 def judge(one: Look, other: Look) -> Verdict | None:
     """What `one` is to `other`; None: nothing."""
     found = _judged(one, other)
-    for left, right in ((one.bare, other), (one, other.bare), (one.bare, other.bare)):
-        if found is None and left and right:
-            found = _judged(left, right)
+    for left, right in product((one, *one.further), (other, *other.further)):
+        further = left is not one or right is not other
+        if found is None and further and not (left.part and right.part):
+            found = _judged(left, right, further)
             found = found and replace(found, kind=DERIVED)
     return found
 
 
-def _judged(one: Look, other: Look) -> Verdict | None:
-    for mirrored in (False, True):
+def _judged(one: Look, other: Look, further: bool = False) -> Verdict | None:
+    """The same by one look at each; `further`: not by the first at both, and not mirrored."""
+    ways = (False,) if further else (False, True)
+    for mirrored in ways:
         correlation = _wholes(one, other, mirrored)
         if correlation is not None:
             same = not mirrored and _alike_in_colour(one.square, other.square)
             same = same and not differ(one.detail, other.detail, _whole(one, other))
             return Verdict(COPY if same else DERIVED, "pixels", correlation)
-    for mirrored in (False, True):
+    for mirrored in ways:
         found = lie(one.points.mirrored if mirrored else one.points, other.points)
         if found is not None and found.points >= LEAST:
-            kind = _laid(one, other, found, mirrored)
+            kind = _laid(one, other, found, mirrored, further)
             if kind is not None:
                 return Verdict(kind, "points", float(found.points))
     return None
@@ -120,7 +131,7 @@ def _wholes(one: Look, other: Look, mirrored: bool) -> float | None:
     (height, width), (tall, wide) = one.content.shape[:2], other.content.shape[:2]
     if max(width * tall, height * wide) > MAX_STRETCH * min(width * tall, height * wide):
         return None
-    cross = product(one.mirrored if mirrored else one.centred, other.centred)
+    cross = mean_product(one.mirrored if mirrored else one.centred, other.centred)
     if _correlation(one.spread, cross, other.spread) < MIN_CORRELATION - NEARLY:
         return None  # as most pairs
     face, under = one.square[:, ::-1] if mirrored else one.square, other.square
@@ -151,7 +162,7 @@ def _settled(face: Pixels, under: Pixels) -> Pixels:
     return np.asarray(cv2.warpAffine(face, move, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _laid(one: Look, other: Look, lie: Lie, mirrored: bool) -> str | None:
+def _laid(one: Look, other: Look, lie: Lie, mirrored: bool, further: bool) -> str | None:
     """What two pictures are to each other where `lie` takes the one, perhaps mirrored, there."""
     flip = np.array([[-1, 0, one.points.width], [0, 1, 0], [0, 0, 1]]) if mirrored else np.eye(3)
     move = np.vstack([lie.move @ flip, [[0, 0, 1]]])
@@ -183,7 +194,15 @@ def _laid(one: Look, other: Look, lie: Lie, mirrored: bool) -> str | None:
         return COPY
     if overlap >= OVERLAP_LEAST:
         return DERIVED
+    if further and not _across(inside, height, width):
+        return None
     return DERIVED if _share(laid, small, other.content, inside, marks, few) else None
+
+
+def _across(inside: NDArray[np.bool_], height: int, width: int) -> bool:
+    """Whether what lies `inside` (h, w) goes across both pictures: that which it lies on, and the one, of this size."""
+    tall, wide = (int(np.ptp(np.flatnonzero(inside.any(axis=axis)))) + 1 for axis in (1, 0))
+    return all(max(tall / h, wide / w) >= ACROSS for h, w in ((height, width), inside.shape))
 
 
 def _nearer(small: NDArray[np.uint8], under: NDArray[np.uint8], matrix: Move) -> Move:
@@ -289,7 +308,7 @@ def _correlation(spread: float, cross: float, other_spread: float) -> float:
 def _compare(one: Pixels, other: Pixels) -> tuple[float, float]:
     """Correlation of two (SIDE, SIDE, 3), and the worst block's share of variance after the best linear fit."""
     a, b = (one - one.mean()).ravel(), (other - other.mean()).ravel()
-    spread, cross, other_spread = (product(*pair) for pair in ((a, a), (a, b), (b, b)))
+    spread, cross, other_spread = (mean_product(*pair) for pair in ((a, a), (a, b), (b, b)))
     correlation = _correlation(spread, cross, other_spread)
     if correlation < MIN_CORRELATION - NEARLY:
         return correlation, 1.0  # whatever its blocks

@@ -37,7 +37,7 @@ Grey = NDArray[np.uint8]
 
 
 def kept(content: Image.Image) -> bytes:
-    """The detail of an RGB picture without its borders, packed: at FINE where that fits, else at DETAIL."""
+    """The detail of a picture without its borders, packed: at FINE where that fits, else at DETAIL."""
     found = packed(detail_of(content))
     if len(found) > FLAT or max(content.size) <= DETAIL:
         return found

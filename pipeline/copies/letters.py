@@ -28,25 +28,31 @@ AROUND = 5
 """Pixels by which strokes are widened, for what JPEG leaves around them."""
 
 
-def without_letters(image: Image.Image) -> Image.Image | None:
-    """The RGB picture without bright letters, in SIDE² pixels or fewer; None where none lie on a dark picture."""
-    step = max(1, round(max(image.size) / COARSE))
-    if np.quantile(np.asarray(image)[::step, ::step].min(axis=2), 1 - MOST) >= DARK:  # as most pictures
+def without_letters(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """The RGB picture (h, w, 3) without bright letters, in SIDE² pixels or fewer; None where none lie on a dark one."""
+    step = max(1, round(max(pixels.shape) / COARSE))
+    if (_darkest(pixels[::step, ::step]) >= DARK).mean() >= MOST:  # as of most pictures
         return None
+    image = Image.fromarray(pixels)
     zoom = min(1.0, SIDE / (image.width * image.height) ** 0.5)
     width, height = (max(STROKE, round(side * zoom)) for side in image.size)
     small = np.asarray(image.resize((width, height), Image.Resampling.BOX))
-    darkest = small.min(axis=2)
+    darkest = _darkest(small)
     strokes = cv2.morphologyEx(darkest, cv2.MORPH_TOPHAT, _square(STROKE)) > ABOVE
     strokes &= darkest > BRIGHT
     if not LEAST <= strokes.mean() <= MOST:
         return None
     letters = cv2.dilate(strokes.astype(np.uint8), _square(AROUND))
     rest = darkest[letters == 0]
-    if not len(rest) or np.quantile(rest, 0.95) >= DARK:
+    if not len(rest) or (rest >= DARK).mean() >= 0.05:
         return None
     bare = np.asarray(cv2.inpaint(small, letters, 3, cv2.INPAINT_TELEA), np.uint8)
-    return None if _plain(bare) > PLAIN else Image.fromarray(bare)
+    return None if _plain(bare) > PLAIN else bare
+
+
+def _darkest(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The darkest channel (h, w) of each of (h, w, 3)."""
+    return np.asarray(cv2.min(cv2.min(pixels[..., 0], pixels[..., 1]), pixels[..., 2]))
 
 
 def _plain(pixels: NDArray[np.uint8]) -> float:

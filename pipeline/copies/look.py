@@ -11,12 +11,16 @@ from PIL import Image
 from pipeline.copies.covered import MANY
 from pipeline.copies.detail import Grey, kept, unpacked
 from pipeline.copies.letters import without_letters
+from pipeline.copies.parts import parts_of
+from pipeline.copies.points import SIDE as WHOLE
 from pipeline.copies.points import Points, points_of
 
 SIDE = 96
 """Pixels a side of what is compared where pictures are laid on each other whole."""
 THUMB = 112
 """Longer side, in pixels, of what is kept of a picture without its border."""
+PART = 181
+"""Points of a part are looked for in as many pixels as a square of so many a side has: half as many as of a whole."""
 PLAIN = 32
 """A border is plain where no channel differs by more than this from its colour: JPEG leaves noise."""
 
@@ -27,13 +31,15 @@ Pixels = NDArray[np.float32]
 class Look:
     """What is kept of a picture without its plain borders: points, RGB (h, w, 3), longer side THUMB, detail.
 
-    `bare`: the same of what lies under bright letters, where there are some.
+    `further`: the same of what lies under bright letters, and of the parts that it is cut into, where there are such.
+    `part`: this is one of a part.
     """
 
     points: Points
     content: NDArray[np.uint8]
     packed: bytes
-    bare: "Look | None" = None
+    further: "tuple[Look, ...]" = ()
+    part: bool = False
 
     @cached_property
     def detail(self) -> Grey:
@@ -58,29 +64,33 @@ class Look:
     @cached_property
     def spread(self) -> float:
         """The variance of the square."""
-        return product(self.centred, self.centred)
+        return mean_product(self.centred, self.centred)
 
 
 def look_of(image: Image.Image) -> Look:
     """The look of an RGB picture."""
-    image = image.crop(_content(image))
-    look, under = _look(image), without_letters(image)
-    bare = None if under is None else _look(under)
-    # With fewer points than that, there is next to nothing behind the letters.
-    return replace(look, bare=bare) if bare and len(bare.points.place) >= MANY else look
-
-
-def _look(image: Image.Image) -> Look:
-    zoom = THUMB / max(image.size)
-    width, height = (max(2, round(side * zoom)) for side in image.size)
-    filtered = Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR
-    return Look(points_of(image), np.asarray(image.resize((width, height), filtered)), kept(image))
-
-
-def _content(image: Image.Image) -> tuple[int, int, int, int]:
-    """The box of what is in a plain border, or in a second one inside (a frame around a drawing on white)."""
     pixels = np.asarray(image)
-    left, top, right, bottom = 0, 0, *image.size
+    content = _within(pixels)
+    under = without_letters(content)
+    bare = [] if under is None else [_look(under)]
+    # With fewer points than that, there is next to nothing behind the letters.
+    bare = [look for look in bare if len(look.points.place) >= MANY]
+    parts = [replace(_look(_within(part), PART), part=True) for part in parts_of(pixels)]
+    return replace(_look(content), further=(*bare, *parts))
+
+
+def _look(content: NDArray[np.uint8], side: int = WHOLE) -> Look:
+    image = Image.fromarray(content)
+    zoom = THUMB / max(image.size)
+    width, height = (max(2, round(length * zoom)) for length in image.size)
+    filtered = Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR
+    grey = image.convert("L")
+    return Look(points_of(grey, side), np.asarray(image.resize((width, height), filtered)), kept(grey))
+
+
+def _within(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What is in a plain border, or in a second one inside (a frame around a drawing on white), of (h, w, 3)."""
+    left, top, right, bottom = 0, 0, pixels.shape[1], pixels.shape[0]
     before = None
     for _ in range(2):
         inside = pixels[top:bottom, left:right]
@@ -94,7 +104,7 @@ def _content(image: Image.Image) -> tuple[int, int, int, int]:
         if not width:
             break
         left, top, right, bottom = left + x, top + y, left + x + width, top + y + height
-    return left, top, right, bottom
+    return pixels[top:bottom, left:right]
 
 
 def square(pixels: NDArray[np.uint8]) -> Pixels:
@@ -103,6 +113,6 @@ def square(pixels: NDArray[np.uint8]) -> Pixels:
     return np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=filtered), np.float32)
 
 
-def product(one: Pixels, other: Pixels) -> float:
+def mean_product(one: Pixels, other: Pixels) -> float:
     """The mean product of two of one size; of one with itself, centred, its variance."""
     return float(np.dot(one, other)) / one.size

@@ -1,7 +1,7 @@
 """The looks of all pictures, on disk: memory stays at the few that are read.
 
-Pieces of PIECE pictures stand in a folder, as files of RECORD, and beside them what lies under letters, of the pictures
-that have such; a killed run goes on after its last piece. A look takes 108 KB, so the folder is about as large as the
+Pieces of PIECE pictures stand in a folder, as files of RECORD, and beside them the further looks, of the pictures that
+have such; a killed run goes on after its last piece. A look takes 108 KB, so the folder is about as large as the
 pictures are. Pieces, and stretches of pairs to look at, are jobs (`pipeline.running.engines.spread`).
 
 A look is read, not mapped: pages of mapped files count as a process's own, and joblib ends workers that have taken
@@ -41,6 +41,7 @@ RECORD = np.dtype(
     [
         ("row", "<u2"),
         ("seen", "?"),
+        ("part", "?"),
         ("points", "<u2"),
         ("width", "<f4"),
         ("place", "<f4", (POINTS, 2)),
@@ -51,8 +52,8 @@ RECORD = np.dtype(
     ]
 )
 """Of a look; `row`: which of its piece."""
-BARE = ".bare"
-"""Suffix of a piece's looks under letters."""
+FURTHER = ".further"
+"""Suffix of a piece's further looks."""
 
 
 class Records:
@@ -70,6 +71,10 @@ class Records:
         """The place of each file's first look, and the file."""
         return zip(self._first.tolist(), self._files, strict=False)
 
+    def all(self) -> NDArray[Any]:
+        """All of them, (n,) of RECORD, in memory."""
+        return np.concatenate([np.empty(0, RECORD), *(np.fromfile(file, RECORD) for file in self._files)])
+
     def look(self, place: int) -> Look | None:
         """The look at a place; None where nothing is seen."""
         piece = int(np.searchsorted(self._first, place, side="right")) - 1
@@ -82,7 +87,7 @@ class Records:
         count, (height, width) = int(record["points"]), record["shape"].tolist()
         points = Points(record["place"][:count], record["numbers"][:count], float(record["width"]))
         content = record["content"][: height * width * 3].reshape(height, width, 3)
-        return Look(points, content, record["detail"].tobytes())
+        return Look(points, content, record["detail"].tobytes(), part=bool(record["part"]))
 
     def numbers(self, count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """By files, the places (p,) and the numbers (p, 128) of the `count` strongest points of each look."""
@@ -99,11 +104,11 @@ class Looks:
     def __init__(self, files: list[Path]) -> None:
         """`files`: of RECORD, in order of the rows."""
         self._pieces = Records(files)
-        beside = [(first, file.with_suffix(BARE)) for first, file in self._pieces.by_file()]
+        beside = [(first, file.with_suffix(FURTHER)) for first, file in self._pieces.by_file()]
         beside = [(first, file) for first, file in beside if file.exists() and file.stat().st_size]
-        self._bare = Records([file for _, file in beside])
+        self._further = Records([file for _, file in beside])
         rows = [first + np.memmap(file, RECORD, "r")["row"].astype(np.int64) for first, file in beside]
-        self._lettered = np.concatenate([np.empty(0, np.int64), *rows])  # rows of pictures with letters, ascending
+        self._seen_again = np.concatenate([np.empty(0, np.int64), *rows])  # rows of the further looks, ascending
 
     @classmethod
     def of(cls, images: Path, folder: Path) -> "Looks":
@@ -123,25 +128,30 @@ class Looks:
     def __len__(self) -> int:
         return len(self._pieces)
 
-    def records(self) -> NDArray[Any]:
-        """All that is kept but what lies under letters, (n,) of RECORD, in memory."""
-        return np.concatenate([np.fromfile(file, RECORD) for _, file in self._pieces.by_file()])
+    def taken(self, rows: NDArray[np.int64], file: Path) -> "Looks":
+        """The looks of these rows (r,), ascending and at most a piece can tell, alone: copied to `file`."""
+        again = np.isin(self._seen_again, rows)
+        further = self._further.all()[again]
+        further["row"] = np.searchsorted(rows, self._seen_again[again])
+        further.tofile(file.with_suffix(FURTHER))
+        self._pieces.all()[rows].tofile(file)
+        return Looks([file])
 
     def look(self, row: int) -> Look | None:
         """The look of a row; None without pixels."""
-        look, place = self._pieces.look(row), int(np.searchsorted(self._lettered, row))
-        if look and self._lettered[place : place + 1].tolist() == [row]:
-            return replace(look, bare=self._bare.look(place))
-        return look
+        look = self._pieces.look(row)
+        begin, end = np.searchsorted(self._seen_again, [row, row + 1]).tolist()
+        further = (self._further.look(place) for place in range(begin, end))
+        return replace(look, further=tuple(one for one in further if one)) if look and end > begin else look
 
     def owners(self) -> NDArray[np.int64]:
-        """The row of each look: of pictures, and behind them of what lies under letters."""
-        return np.concatenate([np.arange(len(self)), self._lettered])
+        """The row of each look: of pictures, and behind them of further looks."""
+        return np.concatenate([np.arange(len(self)), self._seen_again])
 
     def numbers(self, count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """By pieces, the looks (p,) and the numbers (p, 128) of the `count` strongest points of each of `owners`."""
         yield from self._pieces.numbers(count)
-        for looks, numbers in self._bare.numbers(count):
+        for looks, numbers in self._further.numbers(count):
             yield looks + len(self), numbers
 
     def judge(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> list[Verdict | None]:
@@ -170,17 +180,17 @@ def _judged(pairs: tuple[NDArray[np.int64], NDArray[np.int64]], looks: Looks) ->
 def _look_at(job: tuple[Path, int, int, Path]) -> int:
     """Make the piece of `count` of a shard's pictures from a row on, unless it stands; returns how many."""
     shard, begin, count, file = job
-    bare_file = file.with_suffix(BARE)
-    if not (stands(file) and stands(bare_file)):
+    beside = file.with_suffix(FURTHER)
+    if not (stands(file) and stands(beside)):
         keep_freed_memory()  # SIFT's pyramids
-        records, bare = np.zeros(count, RECORD), []
+        records, further = np.zeros(count, RECORD), []
         for row, picture in enumerate(rows_of(shard, ["bytes", "width"], begin, count)):
             if picture["width"]:
                 look = look_of(to_rgb(picture["bytes"]))
                 records[row] = _record(row, look)
-                bare += [_record(row, look.bare)] if look.bare else []
-        with sealed_file(bare_file) as temporary:
-            np.array(bare, RECORD).tofile(temporary)
+                further += [_record(row, one) for one in look.further]
+        with sealed_file(beside) as temporary:
+            np.array(further, RECORD).tofile(temporary)
         with sealed_file(file) as temporary, temporary.open("wb") as stream:
             _save(records, stream)
     return count
@@ -203,4 +213,4 @@ def _record(row: int, look: Look) -> tuple[Any, ...]:
     content = np.zeros(THUMB * THUMB * 3, np.uint8)
     content[: look.content.size] = look.content.ravel()
     detail = np.frombuffer(look.packed.ljust(PACKED, b"\0"), np.uint8)
-    return row, True, count, look.points.width, place, numbers, look.content.shape[:2], content, detail
+    return row, True, look.part, count, look.points.width, place, numbers, look.content.shape[:2], content, detail

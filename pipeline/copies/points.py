@@ -68,10 +68,10 @@ class Points:
         return Points(place, self.numbers[:, MIRROR], self.width)
 
 
-def points_of(image: Image.Image) -> Points:
-    """The points of a picture."""
-    scale = min(ENLARGED, SIDE / (image.width * image.height) ** 0.5)
-    width, height = (max(8, round(side * scale)) for side in image.size)
+def points_of(image: Image.Image, side: int = SIDE) -> Points:
+    """The points of a picture, in as many pixels as a square of `side` has."""
+    scale = min(ENLARGED, side / (image.width * image.height) ** 0.5)
+    width, height = (max(8, round(length * scale)) for length in image.size)
     longer = max(width, height)
     filtered = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     grey = np.asarray(image.convert("L").resize((width, height), filtered))

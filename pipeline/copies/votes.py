@@ -3,8 +3,8 @@
 Each picture's VOTERS strongest points are searched for among those of all pictures: FAISS, an inverted file over their
 DIMENSIONS principal numbers. A point and its mirror image are taken for one, whichever of them faces right. A point
 votes for the pictures of its NEIGHBOURS nearest points, once for each; a picture's pairs are the `most` pictures with
-most votes, of at least MIN_VOTES and SHARE. So the pairs grow as the pictures, whatever they show. What lies under a
-picture's letters votes, and is voted for, as a picture of its own.
+most votes, of at least MIN_VOTES and SHARE. So the pairs grow as the pictures, whatever they show. A picture's further
+looks vote, and are voted for, as pictures of their own.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -90,8 +90,8 @@ def voted_for(asking: Sequence[Look], among: Sequence[Look], most: int, seed: in
 
 
 def _shown(looks: Sequence[Look]) -> tuple[list[Numbers], Rows]:
-    """The numbers of what votes, and whose look of `looks` it is: each, and what lies under its letters."""
-    shown = [(one, row) for row, look in enumerate(looks) for one in (look, look.bare) if one]
+    """The numbers of what votes, and whose look of `looks` it is: each, and its further ones."""
+    shown = [(one, row) for row, look in enumerate(looks) for one in (look, *look.further)]
     return [one.points.numbers[:VOTERS] for one, _ in shown], np.array([row for _, row in shown], np.int64)
 
 

@@ -79,7 +79,7 @@ def test_another_saying_on_the_same_picture_is_no_copy() -> None:
 def test_what_lies_under_letters_votes_from_memory_and_from_disk(tmp_path: Path) -> None:
     pictures = [smooth(seed) for seed in range(12)] + [said(smooth(seed), SAYING) for seed in range(4)]
     looks = [look_of(picture) for picture in pictures]
-    lettered = [row for row, look in enumerate(looks) if look.bare]
+    lettered = [row for row, look in enumerate(looks) if look.further]
     assert lettered and min(lettered) >= 12
     one, other = voted_for(looks[12:], looks[:12], 3, 7)
     assert {(row - 12, row - 12) for row in lettered} <= set(zip(one.tolist(), other.tolist(), strict=True))
@@ -91,9 +91,9 @@ def test_what_lies_under_letters_votes_from_memory_and_from_disk(tmp_path: Path)
     IMAGES.write(pa.table(stored), tmp_path / "images")
     kept = Looks.of(tmp_path / "images", tmp_path / "looks")
     assert kept.owners().tolist() == [*range(16), *lettered]
-    assert [row for row in range(16) if kept.look(row).bare] == lettered  # type: ignore[union-attr]
-    bare = kept.look(lettered[-1]).bare  # type: ignore[union-attr]
-    assert bare and (bare.content == looks[lettered[-1]].bare.content).all()  # type: ignore[union-attr]
+    assert [row for row in range(16) if kept.look(row).further] == lettered  # type: ignore[union-attr]
+    (bare,) = kept.look(lettered[-1]).further  # type: ignore[union-attr]
+    assert (bare.content == looks[lettered[-1]].further[0].content).all()
     left, right, _ = voted_pairs(kept, 3, 7, made)
     pairs = list(zip(left.tolist(), right.tolist(), strict=True))
     assert {(row - 12, row) for row in lettered} <= {*pairs}
@@ -104,8 +104,8 @@ def test_what_lies_under_letters_votes_from_memory_and_from_disk(tmp_path: Path)
 def test_what_is_nothing_but_letters_keeps_them(ground: str) -> None:
     page = Image.new("RGB", (480, 360), ground)
     ImageDraw.Draw(page).text((40, 100), "nobody told me", "white" if ground == "black" else "black", font_size=50)
-    assert look_of(page).bare is None
-    assert without_letters(smooth(3)) is None
+    assert not look_of(page).further
+    assert without_letters(np.asarray(smooth(3))) is None
 
 
 def test_bright_strokes_of_a_drawing_on_one_colour_are_its_own() -> None:
@@ -114,11 +114,11 @@ def test_bright_strokes_of_a_drawing_on_one_colour_are_its_own() -> None:
     for x in range(20, 440, 70):
         pen.ellipse((x, 250, x + 50, 320), (110, 180, 40), "black", 3)
         pen.line((x, 40, x + 50, 110, x, 180), "white", 7)
-    assert without_letters(drawing) is None
+    assert without_letters(np.asarray(drawing)) is None
 
 
 def test_letters_are_painted_over_by_what_is_around_them() -> None:
-    bare = without_letters(said(smooth(3), SAYING))
+    bare = without_letters(np.asarray(said(smooth(3), SAYING)))
     assert bare is not None
-    dark = darkened(smooth(3)).resize(bare.size, Image.Resampling.BOX)
-    assert np.abs(np.asarray(bare, int) - np.asarray(dark, int)).mean() < 2 and np.asarray(bare).max() < 160
+    dark = darkened(smooth(3)).resize(bare.shape[1::-1], Image.Resampling.BOX)
+    assert np.abs(bare.astype(int) - np.asarray(dark, int)).mean() < 2 and bare.max() < 160

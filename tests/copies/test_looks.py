@@ -332,8 +332,12 @@ def test_looks_on_disk_are_those_of_the_pictures_and_points_vote_for_what_shares
     again = Looks.of(tmp_path / "images", tmp_path / "looks")  # from disk
     assert (again.look(0).points.place == looks.look(0).points.place).all()
     assert again.look(0).packed.startswith(look_of(originals[0]).packed)
-    records = looks.records()
-    assert len(records) == 15 and not records["content"][14].any()
+    some = looks.taken(np.array([3, 12, 14]), tmp_path / "some.looks")
+    assert len(some) == 3 and some.look(2) is None
+    for row, place in ((3, 0), (12, 1)):
+        one, other = looks.look(row), some.look(place)
+        assert one is not None and other is not None
+        assert (one.content == other.content).all() and len(one.further) == len(other.further)
 
     left, right, cut = voted_pairs(looks, 6, 7, made)
     assert (left < right).all() and len(left) <= 15 * 6 and cut >= 0

@@ -1,0 +1,73 @@
+"""Parts of a picture that is cut at its halves: panels of a collage, before and after, two pictures above each other.
+
+In a panel its source has a half or a quarter of the pixels that points are looked for in, which flat drawings lack
+first. So the parts of a picture that is cut are looked at as well. It is cut where next to nothing goes on across the
+line through its middle: colours step there and beside it they do not, or it is a gap; and either side shows something.
+The middle is that of the whole picture, with its plain borders: only so are drawings on white divided there.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEP = 24
+"""Levels of a channel by which pixels differ."""
+STEPS, GOES_ON = 0.05, 8.0
+"""Of the line so much steps, and so many times as much as goes on: is drawn on either side, and the same."""
+ASIDE, BESIDE = (-16, -11, 11, 16), 1.5
+"""Pixels from the line to those beside it; it steps so many times as much as they do: not as a mesh, all over."""
+GAP = 0.98
+"""Where less than STEPS steps, of the line so much has one colour, at least."""
+SHOWN, AGAIN = 0.05, 0.01
+"""Of either side so much differs from the colour of the line, at least; and where a half is cut again."""
+COARSE = 4
+"""What differs is counted in each fourth pixel of each fourth row."""
+LEAST = 64
+"""Pixels of the sides of what is cut, at least."""
+
+Pixels = NDArray[np.uint8]
+
+
+def parts_of(pixels: Pixels) -> list[Pixels]:
+    """The two to four parts of an RGB picture (h, w, 3) that is cut across its width, its height or both, else none."""
+    for axis in (1, 0):
+        halves = _halves(pixels, axis, SHOWN)
+        if halves:
+            return [part for half in halves for part in _halves(half, 1 - axis, AGAIN) or [half]]
+    return []
+
+
+def _halves(pixels: Pixels, axis: int, shown: float) -> list[Pixels]:
+    """The halves of (h, w, 3) along `axis`, if it is cut there and `shown` differs in either, else none."""
+    rows = pixels.swapaxes(0, 1) if axis else pixels
+    middle = len(rows) // 2
+    if min(rows.shape[:2]) < LEAST or not _cut(rows, middle, shown):
+        return []
+    return [half.swapaxes(0, 1) if axis else half for half in (rows[:middle], rows[middle:])]
+
+
+def _cut(rows: Pixels, at: int, shown: float) -> bool:
+    """Whether (h, w, 3) is cut above the row `at`."""
+    above, below = _sides(rows, at)
+    colour = np.median(np.concatenate([above, below]), axis=0).astype(np.float32)
+    steps, over, under = _differ(above, below), _differ(above, colour), _differ(below, colour)
+    share = float(steps.mean())
+    if GOES_ON * float((over & under & ~steps).mean()) > share:
+        return False
+    if share >= STEPS:
+        if share < BESIDE * float(np.mean([_differ(*_sides(rows, at + by)).mean() for by in ASIDE])):
+            return False
+    elif float((over | under).mean()) > 1 - GAP:
+        return False
+    sides = rows[: at - 3 : COARSE, ::COARSE], rows[at + 3 :: COARSE, ::COARSE]
+    return min(float(_differ(side, colour).mean()) for side in sides) >= shown
+
+
+def _sides(rows: Pixels, at: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The colours (w, 3) above and below the row `at`: of two rows each, but for those that JPEG and scaling mix."""
+    above, below = (rows[begin : begin + 2].mean(axis=0, dtype=np.float32) for begin in (at - 3, at + 1))
+    return above, below
+
+
+def _differ(one: Pixels | NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where colours (..., 3) differ."""
+    return np.asarray((np.abs(one - other) > STEP).any(axis=-1))
