@@ -91,7 +91,7 @@ def _opened(corpus: Corpus, seed: int, mentions: str) -> Iterator[tuple[Source, 
                 told = convert_corpus.converted(corpus, folder, folder)
             named = _handles(folder)
             left = REJECTED.of([tuple(map(str, row.values())) for row in _rejected(folder)])
-            source = ExportedCorpus(folder, Path(corpus.links_into) if corpus.links_into else None)
+            source = _exported(corpus, folder)
             yield DiscreetSource(source, tombstones, key, mentions == "keyed", named, left), {"converted": told}
     else:
         yield DiscreetSource(_source(corpus, seed), tombstones, key, mentions == "keyed"), {}
@@ -118,7 +118,7 @@ def named_by_source() -> set[str]:
             folder = stack.enter_context(_private_scratch())
             convert_corpus.converted(params.corpus, folder, folder)
             found |= set(pq.read_table(folder / "users.parquet")["name"].drop_null().to_pylist())
-            source: Source = ExportedCorpus(folder)
+            source: Source = _exported(params.corpus, folder)
         else:
             source = _source(params.corpus, params.seed)
         for rows, refused in source.rows():
@@ -160,10 +160,15 @@ def _source(corpus: Corpus, seed: int) -> Source:
     if corpus.source == "table":
         return TableCorpus.of(corpus)
     if corpus.source == "export":
-        return ExportedCorpus(CONVERTED, Path(corpus.links_into) if corpus.links_into else None)
+        return _exported(corpus, CONVERTED)
     if corpus.source == "synthetic":
         return SyntheticCorpus(corpus.synthetic, seed)
     return Openclipart(FETCHED, corpus.interest_share, corpus.interest_posts)
+
+
+def _exported(corpus: Corpus, folder: Path) -> ExportedCorpus:
+    into, users = (Path(named) if named else None for named in (corpus.links_into, corpus.users))
+    return ExportedCorpus(folder, into, users)
 
 
 if __name__ == "__main__":

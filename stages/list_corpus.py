@@ -5,7 +5,7 @@ all that lies beside them, and put them into experiments' commits. Where they li
 ignore them.
 
 Reads   corpus.posts, corpus.images, corpus.users, where corpus.source is table; where it is export, corpus.posts,
-        corpus.images, corpus.edges and corpus.brands
+        corpus.images, corpus.users, corpus.edges and corpus.brands
 Writes  data/listing   JSON: hashes of the tables, and of the names, sizes and times of the pictures; for another
         source, a constant. And, where people have pseudonyms or were erased, what changes with the key and the list
         of the erased
@@ -38,7 +38,7 @@ def main() -> None:
     corpus = params.corpus
     own_files.check(corpus)  # they may be gone since check_params, which runs where params.yaml was changed
     facts: dict[str, object] = {}
-    keys = {"table": ("posts", "images", "users"), "export": ("posts", "images", "edges", "brands")}
+    keys = {"table": ("posts", "images", "users"), "export": ("posts", "images", "users", "edges", "brands")}
     own = {key: getattr(corpus, key) for key in keys.get(corpus.source, ())}
     table = TableCorpus.of(corpus) if corpus.source == "table" else None
     if table:  # where params.yaml names none, they may lie beside the posts

@@ -46,6 +46,7 @@ MENTION = re.compile(
     rf"(?:(?<![{_LATIN}@])|(?<=(?<![{_LATIN}])rt))@+(?:[{_LATIN}]+(?:[.@][{_LATIN}]+)*|\w+(?:[.@]\w+)*)", re.IGNORECASE
 )
 """A handle of Latin letters ends where they do; one of other letters, where letters do."""
+_WITH_ENDING = re.compile(rf"(?:{MENTION.pattern})(?:['’]s(?![{_LATIN}]))?", re.IGNORECASE)
 CUT = re.compile(
     rf"(?<![{_LATIN}])(?:ht?|htt|https?)(?:…|\.\.\.+)|(?<![{_LATIN}.:/@'’-])htt\s*$"
     r"|&(?:am?|qu?|quo|lt?|gt?|nb?|nbs|#x?[0-9a-f]*)(?:…|\.\.\.+)|&(?:am|quo|nbs?|#x?[0-9a-f]*)\s*$",
@@ -55,7 +56,7 @@ CUT = re.compile(
 
 
 def without_names(part: str) -> str:
-    """A stretch of a text without links, e-mail addresses and mentions."""
+    """A stretch of a text without links, e-mail addresses and mentions, of these with an English ending."""
     if "." in part or ":" in part:
         part = LINK.sub(" ", part)
-    return MENTION.sub(" ", part) if "@" in part else part
+    return _WITH_ENDING.sub(" ", part) if "@" in part else part

@@ -14,8 +14,8 @@ GONE = r"\[(?i:deleted|removed|deleted by user| ?removed by reddit\b[^\n]{0,120}
 """Of Reddit, in the place of authors and texts that are gone; some give the reason."""
 NOBODY = rf"^\s*({NAN}|{GONE})\s*$"
 """In the place of an id."""
-NO_TEXT = rf"^\s*({NAN}|{GONE}|None|null|NULL)\s*$"
-"""In the place of a text."""
+NO_TEXT = rf"^\s*({NAN}|{GONE}|None|null|NULL|NA|N/A)\s*$"
+"""In the place of a text. NA is of R, whose readr writes no quotes that would tell it from a word."""
 
 TRUE = {
     "true", "t", "yes", "y", "1", "1.0",

@@ -5,17 +5,22 @@ table (target, interest). A target is matched by id or by name in small letters.
 is one, a reply to a brand, names the label and does not train.
 """
 
-import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.exports.posts import Edge, as_id, rounded
-from pipeline.exports.separated import delimiter
-from pipeline.running.errors import UserError
+from pipeline.exports.separated import HEAD, layout, table
+from pipeline.exports.sources import unpacked
+from pipeline.running.errors import UserError, of_program
 
 KINDS, OTHER = ("follow", "reply", "comment", "like", "mention", "repost"), "another kind"
 """Kinds of edges that a file may name; any other word is `OTHER`."""
+_PROFILE = re.compile(
+    r"(?:https?://)?(?:www\.|m\.|mobile\.)?(?:x|twitter|instagram|tiktok|facebook|threads)\.(?:com|net)/(@?[\w.]+)/?(?:\?.*)?"
+)
+"""The page of an account, where its name is the same on all servers. A person of Mastodon is their address."""
 
 
 class Interests:
@@ -73,25 +78,30 @@ class Interests:
 
 
 def key(name: str) -> str:
-    """An id or name as it is compared."""
-    return name.strip().lstrip("@").lower()
+    """An id or name as it is compared; of the address of a profile, the name."""
+    name = name.strip()
+    profile = _PROFILE.fullmatch(name) if "/" in name else None
+    return (profile[1] if profile else name).lstrip("@").lower()
 
 
 def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """The rows of a table that have all that is `needed`. Raises UserError where one cannot be read."""
     if not path.is_file():
         raise UserError(f"{path} is not a file; expected a CSV with the columns {', '.join(needed)}.")
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        mark = delimiter(stream.readline())
-        stream.seek(0)
-        rows = csv.DictReader(stream, delimiter=mark)
-        if missing := [name for name in needed if name not in (rows.fieldnames or ())]:
-            raise UserError(f"{path}: no column {missing[0]}; columns found: {', '.join(rows.fieldnames or ())}.")
-        for row in rows:
-            if all((row.get(name) or "").strip() for name in needed):
+    if what := of_program(path.suffix.lower()):
+        raise UserError(f"{path} is {what}.")
+    with unpacked(path.open("rb")) as stream:
+        how = layout(stream.peek(HEAD), lambda names: set(needed) <= set(names))
+        if missing := [name for name in needed if name not in how.header]:
+            raise UserError(f"{path}: no column {missing[0]}; columns found: {', '.join(how.header)}.")
+        for number, row in table(stream, how):
+            if isinstance(row, Exception):
+                raise UserError(f"{path}: row {number}: {row}.")
+            if all(row[name].strip() for name in needed):
                 ids = {name: as_id(row[name].strip()) for name in ("user_id", "target") if name in needed}
                 if lost := next(filter(rounded, ids.values()), None):
                     raise UserError(
-                        f"{path}: line {rows.line_num}: {lost} is an id that a spreadsheet rounded; export the table "
-                        "again with ids as text."
+                        f"{path}: line {number}: {lost} is an id that a spreadsheet rounded; export the table again "
+                        "with ids as text."
                     )
                 yield row | ids

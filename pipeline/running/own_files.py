@@ -32,7 +32,7 @@ def check(corpus: Corpus) -> None:
                 kind = "a folder" if Path(named).is_dir() else "a pipe or a device, which cannot be read twice"
                 raise UserError(f"params.yaml: corpus.{key} is {named!r}, {kind}; expected the file of a table.")
     if corpus.source == "export":
-        for key in ("posts", "images", "edges", "brands"):
+        for key in ("posts", "images", "users", "edges", "brands"):
             named = getattr(corpus, key)
             if named is not None and "*" not in named and not Path(named).exists():
                 raise UserError(f"params.yaml: corpus.{key} is {named!r}, where there is nothing.{_in_a_copy(key)}")

@@ -29,6 +29,8 @@ TAG = re.compile(rf"{OPENED}|{CLOSED}|<[a-z]+\s[^<>]{{0,2000}}=[^<>]{{0,2000}}$|
 HIDDEN = ("script", "style", "head", "template")
 PARTS = re.compile(_BLOCK, re.IGNORECASE)
 
+# Of workbooks, carriage returns and their like; and colours of terminals.
+CONTROLS = re.compile(r"_x00[01][0-9A-Fa-f]_|\x1b\[[0-9;]{0,12}m")
 # Of JSON, and what is hardly: so a text with a path of Windows or with LaTeX is mostly left alone.
 ESCAPED = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\[nr]")
 NO_ESCAPE = re.compile(r"\\(?!u[0-9a-fA-F]{4}|[nr\"/\\])")
@@ -48,6 +50,8 @@ def shown(text: str) -> str:
     """
     if "\\" in text and not NO_ESCAPE.search(text):
         text = ESCAPED.sub(lambda found: _letters(found[1]) if found[1] else " ", text)
+    if "_x00" in text or "\x1b" in text:
+        text = CONTROLS.sub(" ", text)
     text = CHAT.sub(" ", text)
     if "[/" in text:
         text = FORUM.sub(" ", text)

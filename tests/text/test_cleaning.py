@@ -31,6 +31,7 @@ AWKWARD = [
     ("https://medium.com/@ann/post https://user@host.org/p ftp://x.y", ""),
     ("ｈｔｔｐ：／／example.com ＠bob ｗｉｄｅ", "wide"),
     ("\u2068@bob\u2069 \u200f@ann", ""),
+    ("@ann's boat @bob’s @eve'sea", "boat sea"),
     ("and/or 10:30 3.5km v2.0 e.g. foo.svg", "10 30 3 5km v2 0 e g foo svg"),
     # … beside letters of any script, cut off, or in a script of their own
     ("今日は@kuma_9さんと散歩 RT@kuma_9: @kuma_9、橋", "今日 は さん と 散歩 橋"),
@@ -100,6 +101,7 @@ AWKWARD = [
     # broken text
     ("cafÃ© naÃ¯ve donâ€™t", "café naïve"),
     ("fish &amp;amp; chips &lt;b&gt; &#39;tis &nbsp;x&copy; AT&T", "fish chips b tis x t"),
+    ("hello_x000D_\nworld_x000d_ \x1b[31mred\x1b[0m sea_x1_", "hello world red sea x1"),
     ("nul\x00byte tab\there line\nbreak", "nul byte tab line break"),
     # nothing
     ("", ""),

@@ -7,9 +7,9 @@ without loss it is refused.
 - ids: whole numbers of any kind of column are their digits, also with `.0` behind at most 15 of them (a float that lost
   nothing). 1.20034E+17, and `.0` behind more digits, are ids that a spreadsheet or a column of floats rounded: refused.
   Rounded plain digits only a whole column shows: `pipeline.corpus.rounded`. UUIDs are text.
-  `="123"` and `'123` are what makes Excel leave 123 alone. NaN is none, and so is `[deleted]`, by which many people
-  would be one; in texts too (`pipeline.common.nothing`). `#NAME?` and its like are what a spreadsheet left of a value
-  that it took for a formula: refused, in ids and texts.
+  `="123"` and `'123` are what makes Excel leave 123 alone, and of a link in a cell its label counts. NaN is none, and
+  so is `[deleted]`, by which many people would be one; in texts too (`pipeline.common.nothing`). `#NAME?` and its like
+  are what a spreadsheet left of a value that it took for a formula: refused, in ids and texts.
 - texts: UTF-8; bytes that Python wrote as text, `b'…'`, are decoded where all of a column are such.
 - lists: of a column of lists; or text, as JSON, as Python, numpy and R write lists, as Postgres does, {a,b}; else
   on lines of its own each, with or without bullets, or separated by `;`, or, where no cell has one, by `|`, or else by
@@ -61,7 +61,7 @@ _TEXT_KINDS = (
 _NO_NAME = (
     r"^\s*(|nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-|\.|character\(0\)|\[\s*(None|null|nan)?\s*\]|\{\s*\})\s*$"
 )
-_AS_TEXT = r"""^\s*(?:=?"(.*)"|'([0-9]+)|b'(.*)'|b"(.*)")\s*$"""
+_AS_TEXT = r"""^\s*(?:=?"([^"]*)"|'([0-9]+)|b'(.*)'|b"(.*)"|=HYPERLINK\("[^"]*"[,;] ?"([^"]*)"\))\s*$"""
 _ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
 _TOO_NARROW = r"^#{3,}$"
 _SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE]\+\d+$|^[+-]?\d+[.,]\d+[eE]\d+$|^\d{16,}\.0*$"
@@ -129,7 +129,7 @@ def ids(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
         column = _chunked([None if v is None else str(uuid.UUID(bytes=v)) for v in column.to_pylist()])
     values, wrong = _utf8(column, path, name)
     values = folded(pc.if_else(pc.match_substring_regex(values, NOBODY), None, values))
-    values = pc.replace_substring_regex(values, _AS_TEXT, r"\1\2\3\4")
+    values = pc.replace_substring_regex(values, _AS_TEXT, r"\1\2\3\4\5")
     for pattern in (_ERRORS, _TOO_NARROW):
         values, wrong = _refused(values, wrong, pattern, f"{LOST}: {name} is ", _AGAIN)
     values, wrong = _refused(

@@ -118,13 +118,13 @@ class TableCorpus:
     def users(self, posts: pa.Table) -> tuple[pa.Table, pa.Table]:
         """All users of `posts`, as far as known from the table of users, if any; what else it holds is rejected."""
         known = dict.fromkeys(pc.unique(posts["user_id"]).to_pylist())
-        found, refused = _told_of(known, self._users) if self._users else ({}, REJECTED.empty())
+        found, refused = told_of(known, self._users) if self._users else ({}, REJECTED.empty())
         nothing = {"interests": [], "brand": False}
         users = [found.get(user_id) or {"user_id": user_id, **nothing} for user_id in sorted(known)]
         return pa.Table.from_pylist(users, schema=USERS.schema), refused
 
 
-def _told_of(known: Mapping[str, None], path: Path) -> tuple[dict[str, dict[str, Any]], pa.Table]:
+def told_of(known: Mapping[str, None], path: Path) -> tuple[dict[str, dict[str, Any]], pa.Table]:
     """Rows of USERS of those who are `known`, by user_id, from the table at `path`; what else it holds is rejected."""
     found: dict[str, dict[str, Any]] = {}
     refused: list[pa.Table] = []
