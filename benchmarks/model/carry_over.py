@@ -78,7 +78,8 @@ class Corpus:
             key: trial[key] for key in ("min_count", "window", "usage", "style", "read", "letters") if key in trial
         }
         self.home = remade(home, tables, digest) if tables else home
-        self.folder = Path(tempfile.mkdtemp(prefix="carry-over-"))
+        self._kept = tempfile.TemporaryDirectory(prefix="carry-over-")  # for as long as its mapped arrays
+        self.folder = Path(self._kept.name)
         texts = {"text_encoder": trial.get("text_encoder", "words"), "letters": trial.get("letters", False)}
         model = self.params.model.model_copy(update=texts)
         with contextlib.chdir(self.home):

@@ -96,7 +96,8 @@ class Corpus:
         self.params = validate(home / "params.yaml")
         tables = {key: value for key, value in values.items() if key != "text_encoder"}
         self.home = remade(home, tables, other.digest()) if other and tables else home
-        self.folder = Path(tempfile.mkdtemp(prefix="recipe-"))
+        self._kept = tempfile.TemporaryDirectory(prefix="recipe-")  # for as long as its mapped arrays
+        self.folder = Path(self._kept.name)
         with contextlib.chdir(self.home):
             self.inputs = Inputs.read(self.folder, with_values(self.params, values).model)
             self.val, self.test = (self.inputs.queries(side, self.folder) for side in ("val", "test"))

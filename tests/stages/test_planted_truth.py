@@ -254,7 +254,7 @@ def test_the_claims_on_interests(made, tmp_path, monkeypatch):
     """Table 3 where there are as many users as in the paper: of hundreds, hardly a difference is decided."""
     flow = made("instagram").run("paper_row text-user", "paper_row image-user", "paper_row all-even")
     monkeypatch.chdir(flow.folder)
-    params = load("seed", "words.size", "model.text_length", "interests")
+    params = load("seed", "words.size", "model", "interests")
     inputs = Inputs.read(tmp_path, params.model)
     nothing = inputs.queries("test", tmp_path)
     for name, (users, _, _) in {
