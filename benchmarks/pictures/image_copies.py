@@ -11,11 +11,10 @@ group are false; `--show` writes those that are joined as image_copies.png, to b
 
     python -m benchmarks.pictures.image_copies [data, or a folder of pictures] [copied] [among so many] [--show]
 
-Where the data are of ../shared/corpora/blogs, with pictures in full size, blogs_pairs.csv is asked too: pairs of hashes
-of pictures, of the nearest by the features, 26 that show the same by eye and 51 that do not (the unclear left out).
+Where the data are of a run of openclipart, or of ../shared/corpora/blogs with pictures in full size, pairs that were
+labelled by eye are asked too (`benchmarks.pictures.labelled`): a pair that was not planted may be right.
 """
 
-import csv
 import io
 import logging
 import sys
@@ -28,9 +27,8 @@ import pyarrow as pa
 from PIL import Image
 
 from benchmarks import need, print_table, result
-from pipeline.copies.aligned import judge
+from benchmarks.pictures import labelled
 from pipeline.copies.groups import distinct, group_images, near_pairs, ranked, unit
-from pipeline.copies.look import look_of
 from pipeline.copies.looks import Looks
 from pipeline.copies.planted import KINDS, SHOW_OTHERS, one_colour, planted
 from pipeline.copies.votes import voted_pairs
@@ -39,7 +37,7 @@ from pipeline.pictures.storing import to_rgb
 from pipeline.running.checkpoints import made
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
-from pipeline.tables.table import matrix, positions
+from pipeline.tables.table import matrix
 from tools.contact_sheet import sheet
 
 PRECISION, MIN_COSINE, NEIGHBOURS = 0.97, 0.8, 10
@@ -124,35 +122,6 @@ def bound(pictures: list[bytes], vectors: np.ndarray, among: int) -> np.ndarray:
     return np.concatenate(edges)
 
 
-def labelled(data: Path, hashes: dict) -> list[dict]:
-    """By method, how many of the labelled pairs are found, and of the others; none where `data` has other pictures."""
-    with Path(__file__).with_name("blogs_pairs.csv").open() as stream:
-        pairs = list(csv.DictReader(stream))
-    features = FEATURES.read(data / "images/features")
-    rows = [
-        positions(pa.array([pair[end] for pair in pairs]), features["image_id"]) for end in ("image_id", "other_id")
-    ]
-    if min(map(np.min, rows)) < 0:
-        return []
-    alike = np.array([pair["alike"] == "1" for pair in pairs])
-    stored = IMAGES.read(data / "corpus/images", ["bytes"])["bytes"]
-    ends = [[to_rgb(one) for one in stored.take(pa.array(side)).to_pylist()] for side in rows]
-    vectors = [unit(matrix(features["vector"].take(pa.array(side)))) for side in rows]
-    scores = {"imagededup CNN (cosine)": (vectors[0] * vectors[1]).sum(axis=1)}
-    for name, hashed in hashes.items():
-        one, other = (np.stack([np.asarray(hashed(image)).ravel() for image in side]) for side in ends)
-        scores[name] = -(one != other).sum(axis=1)
-    scores["ours"] = np.array([judge(look_of(a), look_of(b)) is not None for a, b in zip(*ends, strict=True)], float)
-    told = []
-    for name, score in scores.items():
-        limits = [1.0] if name == "ours" else np.unique(score[alike])
-        tries = [(int((score[alike] >= t).sum()), int((score[~alike] >= t).sum()), float(t)) for t in limits]
-        precise = [row for row in tries if row[0] >= PRECISION * (row[0] + row[1])]
-        found, wrong, limit = max(precise or tries, key=lambda row: (row[0], -row[1]))
-        told.append({"method": name, "threshold": limit, "of 26 alike": found, "of 51 different": wrong})
-    return told
-
-
 def main() -> None:
     need("imagehash", "pdqhash")
     import imagehash
@@ -202,15 +171,13 @@ def main() -> None:
         table_rows.append({"method": name, "threshold": limit, "all": float(those.mean()), **by_kind})
         figures[name] = float(those.mean())
     print_table(table_rows)
-    if (data / "corpus/images").exists() and (told := labelled(data, hashes)):
-        print()
-        print_table(told)
+    by_eye = labelled.ask(data, hashes) if (data / "images/edges").exists() else {}
     print(f"\n{len(copies)} copies among {n} pictures; ours: precision {precision:.4f}, {len(wrong)} wrong")
     if "--show" in sys.argv and len(wrong):
         sheet([(files[other - n], stored[one]) for one, other in wrong.tolist()]).save("image_copies.png")
     best = max(value for name, value in figures.items() if name != "ours")
     result(
-        {"recall": figures, "precision_of_ours": precision, "copies": len(copies)},
+        {"recall": figures, "precision_of_ours": precision, "copies": len(copies), "labelled": by_eye},
         {
             "precision of ours 0.97": precision >= PRECISION,
             "recall of ours 0.9": figures["ours"] >= 0.9,

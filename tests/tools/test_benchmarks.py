@@ -1,6 +1,7 @@
 """A benchmark without its peers says in one sentence what to do, before it works."""
 
 import ast
+import csv
 import subprocess
 import sys
 import tomllib
@@ -8,11 +9,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import benchmarks
 from benchmarks.model import recipe
 from benchmarks.model.carry_over import judged
+from benchmarks.pictures import labelled
 from benchmarks.pictures.image_pairs import recall_of_exact
 from pipeline.evaluation.encoder_means import METHODS
 from pipeline.ranking.estimates import Estimate
@@ -105,3 +108,37 @@ def test_tables_are_made_anew_for_each_value_of_best_that_they_follow_from(monke
     images, words = ("style", "read"), set(dict(params.words)) & set(dict(params.best))
     wanted = {name: dict(params.best)[name] for name in (*images, *words, "text_encoder", "letters")}
     assert asked == [{}, wanted]
+
+
+def test_a_labelled_pair_stands_for_as_many_as_its_stratum_has(tmp_path):
+    ids = pa.chunked_array([list("abcdef")])
+    lines = ["a,b,few,2,same", "a,c,few,2,different", "a,d,many,100,part", "a,e,many,100,unclear"]
+    file = tmp_path / "pairs.csv"
+    file.write_text("\n".join(["image_id,other_id,stratum,of,label", *lines]))
+    pairs = labelled.read(file, ids)
+    assert pairs.weight.tolist() == [1, 1, 100, 100]
+    assert pairs.alike.tolist() == [True, False, True, False]
+    all_pairs = np.ones(4, bool)
+    found = labelled.row("alike", pairs, all_pairs, pairs.alike)
+    assert (found["labelled"], found["of them"], found["unclear"]) == (3, 2, 1)
+    assert found["share"] == pytest.approx(101 / 102)
+    assert labelled.read(file, ids.slice(1)) is None
+
+
+def test_intervals_of_shares_are_wilsons():
+    low, high = labelled.share(np.arange(10) < 8, np.full(10, 7.0))[1:]
+    assert (low, high) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))  # as statsmodels has it
+    assert labelled.share(np.ones(10, bool), np.ones(10))[1] == pytest.approx(0.7225, abs=1e-4)
+    share, low, high = labelled.share(np.arange(10) < 8, np.array([4.0] + [1] * 8 + [2]))  # the same share, of fewer
+    assert share == pytest.approx(11 / 14)
+    assert high - low > np.ptp(labelled.share(np.arange(14) < 11, np.ones(14))[1:])
+
+
+@pytest.mark.parametrize("name", labelled.FILES)
+def test_labels_are_known_and_strata_whole(name):
+    with Path(labelled.__file__).with_name(name).open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["label"] for row in rows} == {"same", "part", "different", "unclear"}
+    of = {(row["stratum"], row["of"]) for row in rows}
+    assert len(of) == len({stratum for stratum, _ in of}) == 7
+    assert len({(row["image_id"], row["other_id"], row["stratum"]) for row in rows}) == len(rows)
