@@ -73,9 +73,9 @@ def glance(retrieval: Metrics, interests: Metrics, audit: Metrics) -> Facts:
         about += f"{between(macro['interval_95']['model'])}; everyone positive {number(macro['always_yes'], 2)}"
         facts.append((number(macro["model"], 2), "Interests, macro F1", about))
     crossings = audit["crossings"]
-    about = f"left; a second, independent search found {plural(crossings['found'], 'pair')}"
+    about = f"left; a second search by other means found {plural(crossings['found'], 'pair')}"
     about += ", of each of which a post is left out" if crossings["found"] else ""
-    return Facts([*facts, (count(crossings["left"]), "Near-copies across the split", about)])
+    return Facts([*facts, (count(crossings["left"]), "Known near-copies across the split", about)])
 
 
 def training(curves: pd.DataFrame, train: Metrics) -> list[Part]:
