@@ -55,16 +55,14 @@ def main() -> None:
 
 
 def _measure(posts: int, nodes: list[int], again: list[str]) -> dict[str, dict[str, Any]]:
-    from benchmarks.scale.posts import _digest, _prepare
+    from benchmarks.scale.posts import _digest, _is_made, _prepare
 
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}  # no worker waits for other work here
     folder = _prepare(posts, ROOT / ".scale" / f"engines-{posts}")
     held = {stage: by for stage, by in _read().get(str(posts), {}).items() if stage not in again}
     for stage in _stages():
-        if stage in held:
-            continue
-        if stage not in SPREAD:
-            if not (folder / "timings" / f"{stage}.json").exists():
+        if stage in held or stage not in SPREAD:
+            if not _is_made(stage, folder):  # as in a new clone: for its tables alone
                 _run(stage, folder, {"ENGINE": "joblib"})
             continue
         rows: dict[str, Any] = {}
