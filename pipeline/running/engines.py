@@ -354,10 +354,14 @@ def _check(ray: Any) -> None:
         return os.path.exists(path), {name: (held or ["none"])[0] for name, held in found.items()}  # noqa: PTH110
 
     nodes = [node for node in ray.nodes() if node["Alive"]]
+    asked = ray.remote(look)
+    alike = {"env_vars": _environment(1)}  # as for a job: the workers that start for this are those that work
     looks = {
-        node["NodeManagerHostname"] + " " + node["NodeID"][:8]: ray.remote(look)
-        .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
-        .remote(here, list(mine))
+        node["NodeManagerHostname"] + " " + node["NodeID"][:8]: asked.options(
+            num_cpus=0,
+            runtime_env=alike,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+        ).remote(here, list(mine))
         for node in nodes
     }
     for node, reference in looks.items():
