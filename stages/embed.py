@@ -21,12 +21,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.embedding.batches import Array, Beside, image_numbers, sentence_vectors, tokens, told
+from pipeline.embedding.batches import (
+    Array,
+    ImageShard,
+    image_shards,
+    sentence_vectors,
+    shard_numbers,
+    tokens,
+    told,
+)
 from pipeline.embedding.means import chunks
-from pipeline.embedding.model import JointModel, Trained
+from pipeline.embedding.model import Trained
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
-from pipeline.running.engines import spread
+from pipeline.running.engines import Anew, spread
 from pipeline.running.machine import cores
 from pipeline.running.params import load
 from pipeline.tables.embedding import EMBEDDINGS
@@ -46,7 +54,8 @@ log = logging.getLogger("embed")
 
 def main() -> None:
     params = load("embed")
-    trained = load_model(MODEL)
+    load_it = Anew(partial(load_model, MODEL))
+    trained = load_it()
     everything = params.embed.texts == "all"
     asked = None if everything else SETS.read(SETS_PATH, ["post_id"])["post_id"]
     ids, token, said = texts(trained, [TRAIN, VAL, TEST] if everything else [VAL, TEST], asked)
@@ -54,34 +63,33 @@ def main() -> None:
     order = known[pc.array_sort_indices(ids.take(pa.array(known))).to_numpy()]
 
     # Here one piece after the other, by a network that uses all cores; on a cluster a piece is a job of as many.
-    over = partial(spread, shared=(trained.model,), workers=1, cpus=cores(), gpu=True)
-    users = embed_users(trained.model).astype(params.embed.dtype)
+    over = partial(spread, workers=1, cpus=cores(), gpu=True)
+    dtype = params.embed.dtype
+    users = embed_users(trained.model).astype(dtype)
     EMBEDDINGS.write(pa.table({"id": trained.users, "vector": vectors(users)}), USERS)
     with EMBEDDINGS.writer(IMAGES) as images:
-        for found, values in over(embed_shard, image_numbers(IMAGES_PATH)):
-            images.write(pa.table({"id": found, "vector": vectors(values.astype(params.embed.dtype))}))
+        for found, values in over(partial(embed_shard, load_it, dtype), image_shards(IMAGES_PATH)):
+            images.write(pa.table({"id": found, "vector": vectors(values)}))
     with EMBEDDINGS.writer(TEXTS) as written:
         pieces = [order[rows] for rows in chunks(max(1, len(order)), EMBEDDINGS.shard_rows)]
-        for found, values in over(
-            embed_piece, ((ids.take(pa.array(rows)), token[rows], said[rows]) for rows in pieces)
-        ):
-            written.write(pa.table({"id": found, "vector": vectors(values.astype(params.embed.dtype))}))
+        embedded = over(partial(embed_piece, load_it, dtype), ((token[rows], said[rows]) for rows in pieces))
+        for rows, values in zip(pieces, embedded, strict=True):
+            written.write(pa.table({"id": ids.take(pa.array(rows)), "vector": vectors(values)}))
 
     counts = {"users": len(users), "images": images.rows, "texts": len(order)}
     write_metrics({**counts, "posts_without_known_word": len(token) - len(order)}, METRICS)
     log.info("%(users)d users, %(images)d images, %(texts)d texts", counts)
 
 
-def embed_shard(images: tuple[pa.ChunkedArray, Array, Beside], model: JointModel) -> tuple[pa.ChunkedArray, Array]:
-    """The ids of some images, as they came, and their vectors (n, D)."""
-    ids, numbers, _ = images
-    return ids, embed_images(model, numbers)
+def embed_shard(load_it: Anew[Trained], dtype: str, files: ImageShard) -> tuple[pa.ChunkedArray, Array]:
+    """The ids of the images in `files` and their vectors (n, D)."""
+    ids, numbers, _ = shard_numbers(files)
+    return ids, embed_images(load_it().model, numbers).astype(dtype)
 
 
-def embed_piece(posts: tuple[pa.Array, Array, Array], model: JointModel) -> tuple[pa.Array, Array]:
-    """The ids of some texts, as they came, and their vectors (n, D)."""
-    ids, token, said = posts
-    return ids, embed_texts(model, token, said)
+def embed_piece(load_it: Anew[Trained], dtype: str, asked: tuple[Array, Array]) -> Array:
+    """The vectors (n, D) of some texts, by their tokens and sentence vectors."""
+    return embed_texts(load_it().model, *asked).astype(dtype)
 
 
 def texts(trained: Trained, sides: list[Path], asked: pa.ChunkedArray | None) -> tuple[pa.Array, Array, Array]:

@@ -193,6 +193,12 @@ class Beside(NamedTuple):
     style: int = 0
 
 
+ImageShard = tuple[Path | None, ...]
+"""The files of some images' numbers: of their features, and of what is told by the fields of Beside, where it is."""
+Numbers = tuple[pa.ChunkedArray, Array, Beside]
+"""The ids (n,) of images, their numbers (n, D_I), and how many of these stand beside the features."""
+
+
 def told(sentence: Array) -> Array:
     """Which rows of sentence vectors (n, S) are one: they are of unit length, and zeros stand for none."""
     return np.asarray(sentence.any(axis=1))
@@ -225,24 +231,46 @@ def sentence_vectors(tables: Sequence[Path], ids: pa.ChunkedArray, folder: Path 
     return found
 
 
-def image_numbers(images: Path) -> Iterator[tuple[pa.ChunkedArray, Array, Beside]]:
-    """Shard by shard, the ids (n,) of images, their numbers (n, D_I), and how many of these stand beside the features.
+def image_shards(images: Path) -> list[ImageShard]:
+    """For each shard of the images in the folder `images`, its files: of `features`, and of `said` and `style`.
 
-    The folder `images` holds tables of FEATURES of the same images: `features`, `said` and `style`, whose numbers
-    follow each other; the last two are missing, or have no row, where there is no such thing.
+    These are tables of FEATURES of the same images; the last two are missing, or have no row, where there is no such
+    thing, and None stands for them then.
     """
-    features, behind = images / "features", [images / name for name in Beside._fields]
+    tables = _side_by_side(images)
+    return list(zip(*(FEATURES.shards(path) if path else repeat(None) for path in tables), strict=False))
+
+
+def shard_numbers(files: ImageShard) -> Numbers:
+    """The numbers of the images in `files`, one of `image_shards`."""
+    return _joined([path and FEATURES.read(path) for path in files], files)
+
+
+def image_numbers(images: Path) -> Iterator[Numbers]:
+    """The numbers of all images in the folder `images`, shard by shard."""
+    tables = _side_by_side(images)
+    for parts in zip(*(FEATURES.batches(path) if path else repeat(None) for path in tables), strict=False):
+        yield _joined(parts, tables)
+
+
+def _side_by_side(images: Path) -> ImageShard:
+    """The tables whose numbers follow each other, `features` and those of Beside; None for one without rows."""
+    features, *behind = (images / name for name in ("features", *Beside._fields))
     counts = [FEATURES.count(path) if path.exists() else 0 for path in behind]
-    tables = [FEATURES.batches(path) if count else repeat(None) for path, count in zip(behind, counts, strict=True)]
     if any(count not in (0, FEATURES.count(features)) for count in counts):
         raise ValueError(f"{features} and the tables beside it do not hold the same images")
-    for shard, *others in zip(FEATURES.batches(features), *tables, strict=False):
-        ids, values = shard["image_id"], [matrix(shard["vector"])]
-        for path, other in zip(behind, others, strict=True):
-            if other is not None and not other["image_id"].equals(ids):
-                raise ValueError(f"{features} and {path} do not hold the same images")
-            values.append(np.empty((len(ids), 0), values[0].dtype) if other is None else matrix(other["vector"]))
-        yield ids, np.concatenate(values, axis=1), Beside(*(part.shape[1] for part in values[1:]))
+    return features, *(path if count else None for path, count in zip(behind, counts, strict=True))
+
+
+def _joined(parts: Sequence[pa.Table | None], paths: ImageShard) -> Numbers:
+    features, *behind = parts
+    assert features is not None
+    ids, values = features["image_id"], [matrix(features["vector"])]
+    for path, other in zip(paths[1:], behind, strict=True):
+        if other is not None and not other["image_id"].equals(ids):
+            raise ValueError(f"{paths[0]} and {path} do not hold the same images")
+        values.append(np.empty((len(ids), 0), values[0].dtype) if other is None else matrix(other["vector"]))
+    return ids, np.concatenate(values, axis=1), Beside(*(part.shape[1] for part in values[1:]))
 
 
 def image_features(images: Path, folder: Path) -> tuple[pa.Array, Array, Beside]:
