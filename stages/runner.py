@@ -47,7 +47,8 @@ def run(stage: str, main: Callable[[], None]) -> None:
         if sentence is None:
             raise
         sys.exit(f"{stage}: {sentence}")
-    _write_timing(stage, time.perf_counter() - begun)
+    if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun started, the first
+        _write_timing(stage, time.perf_counter() - begun)
 
 
 class Readable(logging.Formatter):

@@ -26,14 +26,15 @@ from pipeline.common.metrics import write_metrics
 from pipeline.common.recipe import by_recipe
 from pipeline.embedding.losses import PAIRS, Objective
 from pipeline.embedding.model import save
-from pipeline.embedding.processes import Processes, launch
+from pipeline.embedding.processes import Processes
 from pipeline.embedding.training import Run
 from pipeline.ranking.retrieval import TASKS
 from pipeline.running.files import write_text
 from pipeline.running.params import load
 from pipeline.running.schema import Params
 from stages.inputs import Inputs
-from stages.runner import resumable, run
+from stages.runner import run
+from stages.several import in_processes
 
 MODEL = Path("data/model")
 METRICS = Path("metrics/train.json")
@@ -44,8 +45,7 @@ log = logging.getLogger("train")
 
 def main() -> None:
     params = by_recipe(load("seed", "lambda1", "lambda2", "recipe", "best", "model", "train"))
-    with resumable("train") as folder:
-        launch(partial(train, params, folder))
+    in_processes("train", partial(train, params))
 
 
 def train(params: Params, folder: Path, processes: Processes) -> None:

@@ -5,8 +5,9 @@ all: so an anchor's negatives are those of the whole batch, as in one process, a
 anchors. The gather is differentiable, so gradients come back to whose vector it was. All hold the same weights, and
 make the same step with the sum of all gradients.
 
-`TRAIN_PROCESSES` in the environment says how many, an engine and no param: the results are those of one process, to
-rounding. On GPUs (nccl) each has its own; else (gloo) they share the cores.
+`TRAIN_PROCESSES` in the environment says how many of this machine, an engine and no param: the results are those of one
+process, to rounding. On GPUs (nccl) each has its own; else (gloo) they share the cores. On several machines torchrun
+starts the processes, and tells each where the others are.
 """
 
 import logging
@@ -96,6 +97,21 @@ class _Gather(torch.autograd.Function):
         return ctx.processes.sum(gradient.clone(memory_format=torch.contiguous_format))[ctx.part.rows], None, None
 
 
+def by_torchrun() -> bool:
+    """Whether this process is one of several that torchrun started, on this machine or on others."""
+    return distributed.is_torchelastic_launched()
+
+
+def join(work: Callable[[Processes], None]) -> None:
+    """Call `work` in this process, which torchrun started, with who it is among all that it started.
+
+    Raises UserError where this machine has fewer GPUs than processes.
+    """
+    beside = int(os.environ["LOCAL_WORLD_SIZE"])
+    _one_a_gpu(beside, "torchrun --nproc-per-node")
+    _enter(work, logging.getLogger().getEffectiveLevel(), max(1, cores() // beside))
+
+
 def launch(work: Callable[[Processes], None]) -> None:
     """Call `work` in as many processes as TRAIN_PROCESSES says, with who they are; in this one where that is one.
 
@@ -124,17 +140,22 @@ def _wanted() -> int:
     text = os.environ.get(WANTED, "") or "1"
     if not text.isdecimal() or int(text) < 1:
         raise UserError(f"{WANTED} is {text!r} in the environment; it is a number of processes, 1 or more.")
-    gpus = torch.cuda.device_count()
-    if gpus and int(text) > gpus:
-        raise UserError(f"{WANTED} is {text} in the environment, and this machine has {gpus} GPU: one process a GPU.")
+    _one_a_gpu(int(text), f"{WANTED} in the environment")
     return int(text)
+
+
+def _one_a_gpu(count: int, setting: str) -> None:
+    gpus = torch.cuda.device_count()
+    if gpus and count > gpus:
+        raise UserError(f"{setting} is {count}, and this machine has {gpus} GPU: one process a GPU.")
 
 
 @record
 def _enter(work: Callable[[Processes], None], level: int, threads: int) -> None:
-    """One process of a training, as the launcher starts it."""
+    """One process of a training, as the launcher or torchrun starts it."""
     own = int(os.environ["RANK"])
-    logging.basicConfig(level=logging.ERROR if own else level, format="%(name)s: %(message)s")
+    logging.basicConfig(format="%(name)s: %(message)s")
+    logging.getLogger().setLevel(logging.ERROR if own else level)
     torch.set_num_threads(threads)
     numba.set_num_threads(min(threads, numba.get_num_threads()))
     on_gpu = torch.cuda.is_available()

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import socket
 import subprocess
 import sys
 from functools import partial
@@ -91,14 +92,15 @@ def test_parts_are_all_rows_in_order(total):
 
 
 @pytest.mark.slow
-def test_the_stage_in_two_processes_writes_what_it_writes_in_one(tmp_path):
+@pytest.mark.parametrize("machines", [1, 2])
+def test_the_stage_in_two_processes_writes_what_it_writes_in_one(tmp_path, machines):
     found = []
-    for count in ("1", "2"):
-        folder = tmp_path / count
+    for count, hosts in ((1, 1), (2, machines)):
+        folder = tmp_path / f"{count}"
         folder.mkdir()
         small(folder)
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), WANTED: count}
-        subprocess.run([sys.executable, "-m", "stages.train"], cwd=folder, env=environment, check=True)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), WANTED: f"{count}"}
+        run_on(hosts, "train", folder, environment)
         assert [path.name for path in (folder / ".checkpoints/train").iterdir()] == ["lock"]
         rows = list(csv.DictReader((folder / "plots/training.csv").open()))
         assert load(folder / "data/model").model.shape.dim == 32
@@ -110,3 +112,18 @@ def test_the_stage_in_two_processes_writes_what_it_writes_in_one(tmp_path):
     assert numbers[0][0] == pytest.approx(numbers[1][0], rel=1e-3)
     losses = [[row[f"loss_{kind}"] for row in of for kind in PAIRS] for of in numbers]
     assert losses[0] == pytest.approx(losses[1], rel=2e-2)
+
+
+def run_on(machines, stage, folder, environment):
+    """A stage; of several machines as torchrun starts it on each, one process a machine, all here."""
+    command = [sys.executable, "-m", f"stages.{stage}"]
+    if machines > 1:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes", str(machines), "--nproc-per-node", "1"]
+        torchrun += ["--master-addr", "127.0.0.1", "--master-port", port]
+        commands = [[*torchrun, "--node-rank", str(own), *command[1:]] for own in range(machines)]
+    else:
+        commands = [command]
+    begun = [subprocess.Popen(one, cwd=folder, env=environment) for one in commands]
+    assert [one.wait() for one in begun] == [0] * machines
