@@ -57,6 +57,7 @@ JSON = (
     Kind("VK, posts or comments", vk.is_item, vk.item),
     Kind("yt-dlp, with comments", youtube.is_info, youtube.info),
     Kind("yt-dlp, a playlist", youtube.is_playlist, youtube.playlist),
+    Kind("YouTube's API, comments", youtube.is_threads, youtube.threads),
     Kind("Discord, a channel", discord.is_channel, discord.channel),
     Kind("Bluesky, events of Tap", bluesky.is_tap, bluesky.tap),
     Kind("Instagram, instagram-scraper", instagram.is_scraped, instagram.scraped),

@@ -155,3 +155,23 @@ def test_a_picture_in_a_record_is_found_by_its_path_and_none_is_lost_silently(im
     (tmp_path / "t.jsonl").write_text(json.dumps({"post_id": "p", "user_id": "u", "text": "x", "image": [image]}))
     _, (post,), _, _ = run(tmp_path, tmp_path / "t.jsonl", [tmp_path / "img"])
     assert (post["image"] is not None) == found and post["missing_images"] == missing
+
+
+def test_replies_that_youtube_gives_below_a_comment_are_posts(tmp_path):
+    def comment(name, author):
+        said = {"authorDisplayName": author, "authorChannelId": {"value": f"UC{author}"},
+                "textOriginal": f"by {author}", "publishedAt": "2024-05-01T10:00:00Z"}  # fmt: skip
+        return {"kind": "youtube#comment", "id": name, "snippet": said}
+
+    thread = {"kind": "youtube#commentThread", "id": "c1", "snippet": {"topLevelComment": comment("c1", "ann")},
+              "replies": {"comments": [comment("c1.r1", "bob"), comment("c1.r2", "eve")]}}  # fmt: skip
+    page = {"kind": "youtube#commentThreadListResponse", "pageInfo": {}, "items": [thread, None]}
+    for held in (page, thread):
+        (tmp_path / "y.json").write_text(json.dumps(held))
+        _, posts, _, rejected = run(tmp_path, tmp_path / "y.json")
+        assert [(post["user_id"], post["text"], post["answers"], post["reply_to"]) for post in posts] == [
+            ("UCann", "by ann", None, None),
+            ("UCbob", "by bob", "c1", "UCann"),
+            ("UCeve", "by eve", "c1", "UCann"),
+        ]
+        assert len(rejected) == ("items" in held)

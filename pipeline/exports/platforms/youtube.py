@@ -1,7 +1,9 @@
-"""YouTube: what yt-dlp writes of a video, with the comments that `--write-comments` adds, and of a playlist (`-J`)."""
+"""YouTube: what yt-dlp writes of a video, with the comments that `--write-comments` adds, and of a playlist (`-J`); and
+threads of comments as the API answers them.
+"""
 
 from pipeline.exports import columns
-from pipeline.exports.posts import Found, Json, Post, each, known, micros
+from pipeline.exports.posts import Found, Json, Post, dig, each, known, micros
 
 
 def is_info(record: Json) -> bool:
@@ -11,8 +13,7 @@ def is_info(record: Json) -> bool:
 
 def info(record: Json) -> Found:
     """The video, and each comment as a post of its author."""
-    video = next(one for one in columns.presets() if one.name == "yt-dlp")
-    yield columns.post(record, video, str(record.get("id")))
+    yield columns.post(record, _preset("yt-dlp"), str(record.get("id")))
     yield from each(record.get("comments") or (), lambda one: _comment(one, str(record.get("id"))))
 
 
@@ -24,6 +25,28 @@ def is_playlist(record: Json) -> bool:
 def playlist(record: Json) -> Found:
     """The videos of a playlist; of those that are gone, or were not asked for, yt-dlp writes none, or an address."""
     yield from each(filter(None, record["entries"]), info)
+
+
+def is_threads(record: Json) -> bool:
+    """An answer of the API with comments and the replies below each, or one such comment."""
+    return record.get("kind") in ("youtube#commentThreadListResponse", "youtube#commentThread")
+
+
+def threads(record: Json) -> Found:
+    """Each comment, and each reply that came with it: the API gives the first five."""
+    yield from each(record.get("items") or [record], _thread)
+
+
+def _thread(thread: Json) -> Found:
+    yield columns.post(thread, _preset("YouTube's API"), str(thread.get("id")))
+    for reply in dig(thread, "replies", "comments") or ():
+        held = {"id": reply["id"], "snippet": {"topLevelComment": reply}}
+        post = columns.post(held, _preset("YouTube's API"), str(reply["id"]))
+        yield post._replace(answers=str(thread["id"])) if isinstance(post, Post) else post
+
+
+def _preset(name: str) -> columns.Mapped:
+    return next(one for one in columns.presets() if one.name == name)
 
 
 def _comment(one: Json, video: str) -> Found:
