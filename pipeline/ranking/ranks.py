@@ -5,9 +5,10 @@ rank = 1 + (candidates that score better) + (other candidates that score the sam
 A tie counts half, so that a model that gives everything one score ranks as chance, (m + 1) / 2, and not as perfect.
 
 The score of a pair is the float64 inner product of its two unit vectors, held in float32; ties are ties of that score.
-Blocks of scores come from a float32 product, for which there is a bound on how far it can be off. A candidate whose
-fast score is further than that from the ground truth's score is better or worse for certain; the few others are settled
-by their own score. So a rank depends neither on the block, nor on the threads, nor on the order of a product's sums.
+Blocks of scores come from a float32 product, for which there is a bound on how far it can be off (`rivals`). A
+candidate whose fast score is further than that from the ground truth's score is better or worse for certain; the few
+others are settled by their own score. So a rank depends neither on the block, nor on the threads, nor on the order of a
+product's sums.
 
 Shapes: n queries, m candidates, d numbers per vector.
 """
@@ -18,6 +19,7 @@ import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from pipeline.ranking.rivals import Rivals
 from pipeline.ranking.vectors import unit
 from pipeline.running.engines import spread
 from pipeline.running.machine import cores
@@ -28,18 +30,19 @@ _BLOCK = 2048
 _CACHED = 128
 
 
-def ranks(queries: Array, candidates: Array, truth: Array, rows: Array | None = None) -> Array:
+def ranks(queries: Array, candidates: Array | Rivals, truth: Array, rows: Array | None = None) -> Array:
     """Rank of each query's ground truth, `candidates[truth]`; 1 is best.
 
     queries (n, d), candidates (m, d): any float type; truth (n,): rows of candidates. Returns float64 (n,).
     A vector of zeros scores 0 with everything. With `rows` (n,), the queries are `queries[rows]`, without a copy of
-    them all. Raises ValueError for numbers that are not finite.
+    them all. Candidates of several calls are given as `Rivals`. Raises ValueError for numbers that are not finite.
     """
     truth = np.ascontiguousarray(truth, np.int64)
     asking = np.arange(len(queries)) if rows is None else rows
-    if len(truth) != len(asking) or (len(truth) and not 0 <= truth.min() <= truth.max() < len(candidates)):
-        raise ValueError(f"truth has to hold a row of {len(candidates)} candidates for each of {len(asking)} queries")
-    rivals = unit(candidates)
+    rivals = candidates if isinstance(candidates, Rivals) else Rivals.of(candidates, len(asking))
+    count = len(rivals.vectors)
+    if len(truth) != len(asking) or (len(truth) and not 0 <= truth.min() <= truth.max() < count):
+        raise ValueError(f"truth has to hold a row of {count} candidates for each of {len(asking)} queries")
     rounds = -(-len(asking) // (_BLOCK * cores()))
     size = max(1, -(-len(asking) // max(1, rounds * cores())))  # at most _BLOCK, and as many for each thread
     blocks = [slice(start, start + size) for start in range(0, len(asking), size)]
@@ -50,18 +53,18 @@ def ranks(queries: Array, candidates: Array, truth: Array, rows: Array | None = 
     return np.concatenate([np.empty(0), *found])
 
 
-def _ranks(asked: tuple[Array, Array], rivals: Array) -> Array:
-    """The ranks of some queries, (vectors, truth), among the unit vectors `rivals`."""
+def _ranks(asked: tuple[Array, Array], rivals: Rivals) -> Array:
+    """The ranks of some queries, (vectors, truth), among `rivals`."""
     queries, truth = unit(asked[0]), asked[1]
-    exact = _scores(queries, rivals, truth)
-    off = _gamma(queries.shape[1])
-    low, high = _keys(exact - off) - 1, _keys(exact + off) + 1
+    asking, count = rivals.asking(queries), len(rivals.vectors)
+    exact = _scores(queries, rivals.vectors, truth)
+    low, high = _keys(exact - rivals.off) - 1, _keys(exact + rivals.off) + 1
     better, equal = np.zeros(len(queries), np.int64), np.zeros(len(queries), np.int64)
-    room = np.empty(len(queries) * min(_BLOCK, len(rivals)), np.float32)
-    for first in range(0, len(rivals), _BLOCK):
-        block = rivals[first : first + _BLOCK]
+    room = np.empty(len(queries) * min(_BLOCK, count), np.float32)
+    for first in range(0, count, _BLOCK):
+        block = rivals.vectors[first : first + _BLOCK]
         scores = room[: len(queries) * len(block)].reshape(len(queries), len(block))
-        np.matmul(queries, block.T, out=scores)
+        np.matmul(asking, rivals.along[first : first + _BLOCK].T, out=scores)
         _count(scores.view(np.int32), low, high, queries, block, truth - first, exact, better, equal)
     found: Array = 1 + better + equal / 2
     return found
@@ -71,13 +74,6 @@ def _keys(scores: Array) -> Array:
     """What `_count` compares with: integers in the order of the scores, rounded as the product rounds."""
     found: Array = _ordered(scores.astype(np.float32).view(np.int32).astype(np.int64))
     return found
-
-
-def _gamma(terms: int) -> float:
-    # In any order of summation a float32 product is off by at most gamma(d) |x| |y|, gamma(d) = d u / (1 - d u),
-    # u = 2**-24 (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). The last factor covers that unit
-    # vectors in float32 are longer than 1 by a rounding, and the float64 score's own.
-    return terms * 2.0**-24 / (1 - terms * 2.0**-24) * (1 + 2.0**-10)
 
 
 @numba.njit(cache=True, nogil=True)

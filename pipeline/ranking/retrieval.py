@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from pipeline.common.metrics import FEWEST
 from pipeline.ranking.bootstrap import interval, resamples, rounded
 from pipeline.ranking.ranks import ranks
+from pipeline.ranking.rivals import Rivals
 from pipeline.ranking.vectors import Vectors
 from pipeline.tables.corpus import pictures_of
 from pipeline.tables.ranking import RANKS
@@ -57,7 +58,10 @@ def _asking(task: str, posts: pa.Table) -> pa.Table:
     return _image_by_image(queries) if task.startswith("image") else queries
 
 
-def _rank(task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors) -> tuple[pa.Table, Left, int]:
+def _rank(
+    task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors, rivals: Rivals | None = None
+) -> tuple[pa.Table, Left, int]:
+    """What `rank_task` finds; `rivals` are its candidates where these are known already."""
     asks, _, wants = task.partition("_to_")
     sides = {
         "text": (positions(queries["post_id"], texts.ids), texts, "post_id", "text_without_known_word"),
@@ -76,7 +80,7 @@ def _rank(task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: 
     scored = asked & (asking >= 0) & (truth >= 0)
     last = asked & (truth < 0)
     rank = np.where(last, (len(values) + count + 1) / 2, (len(values) + 1) / 2)
-    rank[scored] = ranks(vectors.values, values, truth[scored], rows=asking[scored])
+    rank[scored] = ranks(vectors.values, rivals or values, truth[scored], rows=asking[scored])
     chosen = queries.filter(pa.array(asked))
     found = pa.table(
         {
@@ -104,10 +108,11 @@ def rank_users(task: str, queries: pa.Table, users: Vectors, pieces: Iterable[Ve
     nothing = Vectors(pa.array([], pa.string()), np.empty((0, users.values.shape[1]), np.float32))
     named = {"text_to_user": "post_id", "image_to_user": "image_id"}[task]
     asked = waiting = _asking(task, queries)
+    rivals = Rivals.of(users.values, asked.num_rows)
     found = []
     for piece in pieces:
         here = pc.is_in(waiting[named], piece.ids)
-        found.append(_rank(task, waiting.filter(here), users, piece, piece))
+        found.append(_rank(task, waiting.filter(here), users, piece, piece, rivals))
         waiting = waiting.filter(pc.invert(here))
     found.append(_rank(task, waiting, users, nothing, nothing))
     rows = pa.concat_tables(table for table, _, _ in found)
