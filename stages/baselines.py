@@ -101,7 +101,7 @@ def avg_image(inputs: Inputs, test: Queries, seed: int) -> Found:
     """Users as means of image features alone; it can ask image-to-user alone."""
     ids, features = inputs.lookup.users, inputs.features[:, : inputs.features.shape[1] - sum(inputs.beside)]
     users = Vectors(ids, mean_images(inputs.posts, features, len(ids), seed))
-    pieces = (Vectors(found, features[rows].astype(np.float32)) for found, rows in test.pictures())
+    pieces = (Vectors(found, features[rows]) for found, rows in test.pictures())
     task = "image_to_user"
     return users, {task: rank_users(task, test.tasks[task], users, pieces)}, {}
 
@@ -137,7 +137,10 @@ class Training:
             return 0
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        return self.inputs.trainer(trained, objective, self.params, self.val, folder, frozen).run().best_epoch
+        trainer = self.inputs.trainer(
+            trained, objective, self.params, self.val, folder, frozen, tasks=objective.tasks
+        )  # fmt: skip
+        return trainer.run().best_epoch
 
     def _found(self, trained: Trained, told: dict[str, Any]) -> Found:
         users = Vectors(trained.users, embed_users(trained.model))

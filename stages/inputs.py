@@ -19,6 +19,7 @@ from pipeline.embedding.shape import Shape, text_tables
 from pipeline.embedding.starts import discriminants, mean_sentences, starting_rows
 from pipeline.embedding.training import Trainer
 from pipeline.ranking.queries import Queries
+from pipeline.ranking.retrieval import TASKS
 from pipeline.running.schema import Model, Params
 from pipeline.tables.embedding import EMBEDDINGS, LETTERS, VOCABULARY
 from pipeline.tables.images import IMAGE_GROUPS
@@ -122,16 +123,17 @@ class Inputs:
 
     def trainer(
         self, trained: Trained, objective: Objective, params: Params, val: Queries | None, folder: Path,
-        frozen: Collection[str] = (), processes: Processes = ALONE,
+        frozen: Collection[str] = (), processes: Processes = ALONE, tasks: Collection[str] = TASKS,
     ) -> Trainer:  # fmt: skip
         """The training of `trained` on the posts, its epoch chosen by the queries `val`; `folder` keeps checkpoints.
 
-        Of several `processes`, the first alone needs `val`. A model that starts aligned finds users by texts before it
-        is trained, and may be kept as it starts: where texts tell little of their users, training fits noise.
+        `tasks` are those that validation measures, the objective's among them. Of several `processes`, the first alone
+        needs `val`. A model that starts aligned finds users by texts before it is trained, and may be kept as it
+        starts: where texts tell little of their users, training fits noise.
         """
         return Trainer(
             trained.model, objective, self.posts, self.features, params.train, params.seed,
-            validate=lambda model: val.shares(model, trained.users) if val else {}, folder=folder, frozen=frozen,
+            validate=lambda model: val.shares(model, trained.users, tasks) if val else {}, folder=folder, frozen=frozen,
             tune_words=params.model.tune_words, processes=processes, keep_start=params.model.aligned,
             chance=val.chance(trained.users) if val else None,
         )  # fmt: skip

@@ -10,6 +10,7 @@ Array = np.ndarray[Any, Any]
 DISCRIMINANTS = 256
 """Directions of images, and of letters, that tell users apart, at most."""
 _PIECE = 65_536
+_NUMBERS = 1 << 23
 _MOST = 50_000
 
 
@@ -28,14 +29,18 @@ def mean_by_user(vectors: Array | Rows, rows: Array, user: Array, users: int, se
     Who has none gets a random vector with the mean and the spread of the others, number by number (as the paper does
     for Avg-Image): such a user is found by chance.
     """
-    sums, counts = np.zeros((users, vectors.shape[1])), np.bincount(user, minlength=users)
-    for part in chunks(len(rows), _PIECE):
-        np.add.at(sums, user[part], vectors[rows[part]].astype(np.float64))
-    means = sums / np.maximum(1, counts)[:, None]
-    known, without = means[counts > 0], np.flatnonzero(counts == 0)
+    size, counts = vectors.shape[1], np.bincount(user, minlength=users)
+    means = np.zeros((users, size))  # 0.7 GB of the paper's users and images, so of this size there is no other
+    for part in chunks(len(rows), max(1, _NUMBERS // size)):
+        np.add.at(means, user[part], vectors[rows[part]].astype(np.float64))
+    means /= np.maximum(1, counts)[:, None]
+    known, without = counts > 0, np.flatnonzero(counts == 0)
     if len(without):
-        center, spread = (known.mean(0), known.std(0)) if len(known) else (0.0, 1.0)
-        means[without] = np.random.default_rng([seed, 2]).normal(center, spread, (len(without), means.shape[1]))
+        center, spread = np.zeros(size), np.ones(size)
+        for columns in chunks(size if known.any() else 0, max(1, _NUMBERS // users)):
+            values = means[known, columns]
+            center[columns], spread[columns] = values.mean(0), values.std(0)
+        means[without] = np.random.default_rng([seed, 2]).normal(center, spread, (len(without), size))
     return means.astype(np.float32)
 
 

@@ -1,7 +1,7 @@
 """The queries of one side of the split, asked of a model: how training is validated, and baselines are tested."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,29 +32,31 @@ class Queries:
     image_ids: pa.Array
     features: Array
 
-    def texts(self, model: JointModel) -> Iterator[Vectors]:
-        """The texts that can be told, in the joint space, in pieces in order of the posts."""
+    def texts(self, model: JointModel, among: pa.Array | pa.ChunkedArray) -> Iterator[Vectors]:
+        """The texts that can be told of posts `among` these, in the joint space, in pieces in order of the posts."""
         posts = self.posts
-        texts = np.flatnonzero(posts.has_text)
+        texts = np.flatnonzero(posts.has_text & np.asarray(pc.is_in(posts.ids, among)))
         for part in chunks(max(1, len(texts)), AT_ONCE):
             rows = texts[part]
             names = posts.ids.take(pa.array(rows)).combine_chunks()
             yield Vectors(names, embed_texts(model, posts.tokens[rows], posts.said(rows)))
 
-    def images(self, model: JointModel) -> Iterator[Vectors]:
-        """The images of the posts, in the joint space, in pieces."""
-        for ids, rows in self.pictures():
+    def images(self, model: JointModel, among: pa.Array | pa.ChunkedArray) -> Iterator[Vectors]:
+        """The images `among` these of the posts, in the joint space, in pieces."""
+        for ids, rows in self.pictures(among):
             yield Vectors(ids, embed_images(model, self.features[rows]))
 
-    def pictures(self) -> Iterator[tuple[pa.Array, Array]]:
-        """The ids (p,) of the posts' images, and their rows among the features, in pieces."""
+    def pictures(self, among: pa.Array | pa.ChunkedArray | None = None) -> Iterator[tuple[pa.Array, Array]]:
+        """The ids (p,) of the posts' images, of those `among` these, and their rows among the features, in pieces."""
         images = np.unique(self.posts.image)
+        if among is not None:
+            images = images[np.asarray(pc.is_in(self.image_ids.take(pa.array(images)), among))]
         for part in chunks(max(1, len(images)), AT_ONCE):
             yield self.image_ids.take(pa.array(images[part])), images[part]
 
-    def shares(self, model: JointModel, users: pa.Array) -> dict[str, float]:
-        """mean_median_rank / candidates of each task that has a query: what training chooses its epoch by."""
-        found = rank_queries(self, model, users)
+    def shares(self, model: JointModel, users: pa.Array, tasks: Collection[str] = TASKS) -> dict[str, float]:
+        """mean_median_rank / candidates of each of `tasks` that has a query: what training chooses its epoch by."""
+        found = rank_queries(self, model, users, tasks)
         blocks = {task: summarize(rows, candidates) for task, (rows, _, candidates) in found.items()}
         return {
             task: block["mean_median_rank"] / block["candidates"] for task, block in blocks.items() if block["queries"]
@@ -80,34 +82,41 @@ Ranked = dict[str, tuple[pa.Table, Left, int]]
 """By task: rows of RANKS, numbers of queries by `Left`, number of candidates."""
 
 
-def rank_queries(queries: Queries, model: JointModel, users: pa.Array) -> Ranked:
-    """The ranks of all of `queries`, task by task."""
-    people, pairs = Vectors(users, embed_users(model)), queries.tasks["image_to_text"]
-    texts, images = _Kept(pairs["post_id"]), _Kept(pictures_of(pairs)[1])
+def rank_queries(queries: Queries, model: JointModel, users: pa.Array, tasks: Collection[str] = TASKS) -> Ranked:
+    """The ranks of all of `queries`, task by task of `tasks`. What none of these asks for is not embedded."""
+    asked = {task: rows if task in tasks else rows.slice(0, 0) for task, rows in queries.tasks.items()}
+    pairs = asked["image_to_text"]
+    said = pa.concat_tables([pairs, asked["text_to_user"]])["post_id"]
+    seen = pictures_of(pa.concat_tables([pairs, asked["image_to_user"]]))[1]
+    people = Vectors(users, embed_users(model))
+    texts = _Kept(queries.texts(model, said), pairs["post_id"])
+    images = _Kept(queries.images(model, seen), pictures_of(pairs)[1])
     found = {
-        "text_to_user": rank_users(
-            "text_to_user", queries.tasks["text_to_user"], people, texts.passing(queries.texts(model))
-        ),
-        "image_to_user": rank_users(
-            "image_to_user", queries.tasks["image_to_user"], people, images.passing(queries.images(model))
-        ),
+        task: rank_users(task, asked[task], people, kept.passing())
+        for task, kept in (("text_to_user", texts), ("image_to_user", images))
+        if task in tasks
     }
-    found["image_to_text"] = rank_task("image_to_text", pairs, people, images.whole(), texts.whole())
-    return {task: found[task] for task in TASKS}
+    if "image_to_text" in tasks:
+        found["image_to_text"] = rank_task("image_to_text", pairs, people, images.whole(), texts.whole())
+    return {task: found[task] for task in TASKS if task in tasks}
 
 
 class _Kept:
-    """Of pieces that pass by, the vectors of `wanted` ids."""
+    """Of `pieces` that pass by, the vectors of `wanted` ids."""
 
-    def __init__(self, wanted: pa.Array | pa.ChunkedArray) -> None:
-        self._wanted = wanted
+    def __init__(self, pieces: Iterator[Vectors], wanted: pa.Array | pa.ChunkedArray) -> None:
+        self._pieces, self._wanted = pieces, wanted
         self._held: list[Vectors] = []
 
-    def passing(self, pieces: Iterator[Vectors]) -> Iterator[Vectors]:
-        for piece in pieces:
+    def passing(self) -> Iterator[Vectors]:
+        """The pieces that have not passed by yet."""
+        for piece in self._pieces:
             self._held.append(piece.among(self._wanted))
             yield piece
 
     def whole(self) -> Vectors:
+        """The wanted ones of all pieces."""
+        for _ in self.passing():
+            pass
         ids = [chunk for piece in self._held for chunk in pa.chunked_array(piece.ids).chunks]
         return Vectors(pa.chunked_array(ids, pa.string()), np.concatenate([piece.values for piece in self._held]))

@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.embedding import means
 from pipeline.embedding.batches import Posts
 from pipeline.embedding.losses import Objective
+from pipeline.embedding.means import mean_by_user
 from pipeline.evaluation.baselines import mean_images, mean_words
 from pipeline.running.params import validate
 from pipeline.tables.embedding import EMBEDDINGS
@@ -44,6 +46,24 @@ def test_a_user_is_the_mean_of_the_images_and_random_without_one():
     assert (found[[1, 2]] != other[[1, 2]]).all() and (found[1] != found[2]).all()
 
 
+@pytest.mark.parametrize("known", [5, 0])
+def test_means_are_the_same_in_pieces_of_any_size(known, monkeypatch):
+    random = np.random.default_rng(0)
+    features, rows = random.random((40, 6)).astype(np.float16), random.integers(0, 40, 300 if known else 0)
+    user = random.integers(0, 5, len(rows))
+    plain = np.array([features[rows[user == u]].astype(float).mean(0) for u in range(known)]).reshape(known, 6)
+    found = []
+    for numbers in (1 << 23, 7):
+        monkeypatch.setattr(means, "_NUMBERS", numbers)
+        found.append(mean_by_user(features, rows, user, users=2000, seed=1))
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_allclose(found[0][:known], plain, rtol=1e-6)
+    # Users without a picture are drawn around the others, number by number; around 0 where there are none.
+    center, spread = (plain.mean(0), plain.std(0)) if known else (np.zeros(6), np.ones(6))
+    np.testing.assert_allclose((found[0][known:].mean(0) - center) / spread, 0, atol=0.1)
+    np.testing.assert_allclose(found[0][known:].std(0) / spread, 1, atol=0.1)
+
+
 def test_averages_are_of_features_whether_there_is_style_or_not(tmp_path, monkeypatch):
     root, found = Path(__file__).parents[2], []
     for style in (False, True):
@@ -61,7 +81,9 @@ def test_what_no_post_can_train_stays_as_it_starts_and_the_stage_goes_on(tmp_pat
     none, ids = np.full(3, -1), pa.chunked_array([list("abc")])
     texts = Posts.of_one(ids, np.arange(3), none, none, np.ones((3, 1), np.int32))
     trained = []
-    inputs = SimpleNamespace(posts=texts, trainer=lambda model, objective, *_: trained.append(objective) or Once())
+    inputs = SimpleNamespace(
+        posts=texts, trainer=lambda model, objective, *_, **__: trained.append(objective) or Once()
+    )
     training = baselines.Training(None, inputs, None, None, tmp_path)
     text_user, image_text = (Objective(lambdas, "triplet", 0.1) for lambdas in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
     assert [training._train("one", None, one) for one in (text_user, image_text)] == [5, 0]
