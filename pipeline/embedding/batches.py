@@ -158,7 +158,7 @@ class Lookup:
         """
         folder.mkdir(parents=True, exist_ok=True)
         shapes = {"user": (count,), "tokens": (count, length)}
-        arrays = {name: _mapped(folder / f"{name}.npy", np.dtype(np.int32), shape) for name, shape in shapes.items()}
+        arrays = {name: mapped(folder / f"{name}.npy", np.dtype(np.int32), shape) for name, shape in shapes.items()}
         ids: list[pa.Array] = []
         images: list[Array] = [np.empty(0, np.int32)]
         pictures = np.zeros(count + 1, np.int64)
@@ -220,7 +220,7 @@ def sentence_vectors(tables: Sequence[Path], ids: pa.ChunkedArray, folder: Path 
         widths.append(first.shape[1])
         dtype = np.promote_types(dtype, first.dtype)
     shape = len(ids), sum(widths)
-    found = np.zeros(shape, dtype) if folder is None else _mapped(folder / "sentence.npy", dtype, shape)
+    found = np.zeros(shape, dtype) if folder is None else mapped(folder / "sentence.npy", dtype, shape)
     for table, width, end in zip(tables, widths, np.cumsum(widths), strict=True):
         place, begin = positions(ids, TEXT_VECTORS.read(table, ["post_id"])["post_id"]), 0
         for shard in TEXT_VECTORS.batches(table, ["vector"]):
@@ -281,7 +281,7 @@ def image_features(images: Path, folder: Path) -> tuple[pa.Array, Array, Beside]
     values: Array | None = None
     for names, part, found in image_numbers(images):
         if values is None:
-            values = _mapped(folder / "features.npy", part.dtype, (count, part.shape[1]))
+            values = mapped(folder / "features.npy", part.dtype, (count, part.shape[1]))
         values[begin : begin + len(part)] = part
         begin, beside = begin + len(part), found
         ids += names.chunks
@@ -299,14 +299,15 @@ def spread(values: Array, rows: Array) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(scaler.mean_), torch.from_numpy(scaler.scale_)
 
 
-def _mapped(path: Path, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Array:
+def mapped(path: Path, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Array:
+    """A new array at `path`, memory-mapped to be written; its space on the disk is taken."""
     if not all(shape):  # an empty file cannot be mapped
         empty: Array = np.empty(shape, dtype)
         np.save(path, empty)
         return empty
-    mapped = open_memmap(path, "w+", dtype, shape)
+    made = open_memmap(path, "w+", dtype, shape)
     allocate(path)
-    return mapped
+    return made
 
 
 def held(path: Path) -> Array:

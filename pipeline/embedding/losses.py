@@ -113,7 +113,12 @@ class _Hinge(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         anchors, candidates, slopes = ctx.saved_tensors
-        return (slopes @ candidates).mul_(gradient), (slopes.T @ anchors).mul_(gradient), None, None, None
+        there, back = ctx.needs_input_grad[:2]  # not those of a frozen encoder
+        return (
+            (slopes @ candidates).mul_(gradient) if there else None,
+            (slopes.T @ anchors).mul_(gradient) if back else None,
+            None, None, None,
+        )  # fmt: skip
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[misc]

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.embedding.batches import Array, Batch, Posts, cut, shuffled
+from pipeline.embedding.kept import KeptTexts
 from pipeline.embedding.losses import PAIRS, Encoded, Objective
 from pipeline.embedding.model import MODALITIES, JointModel
 from pipeline.embedding.optimizer import Adam, RowAdam
@@ -116,7 +117,7 @@ class Trainer:
         steps = settings.epochs * self.steps_per_epoch
         self.users = RowAdam(model.user_rows, steps) if "user" in learned else None
         self.words = RowAdam(model.word_rows, steps) if tune_words and "text" in learned else None
-        self.loss: nn.Module = _Loss(model, objective, settings.precision, processes)
+        self.loss: nn.Module = _Loss(model, objective, settings.precision, processes, self._kept_texts(frozen, folder))
         if processes.count > 1:
             # Tables, the buffers, start as those of the first process, and `take_step` moves them.
             self.loss = DistributedDataParallel(self.loss, forward_sync_buffers=False)
@@ -160,6 +161,13 @@ class Trainer:
         if self.model.shape.fused:
             self._weigh()
         return self.result
+
+    def _kept_texts(self, frozen: Collection[str], folder: Path) -> KeptTexts | None:
+        """Where to keep the texts' vectors, if the encoder is frozen, drops nothing, and is asked in further epochs."""
+        shape, alone = self.model.shape, self.processes.count == 1
+        if "text" not in frozen or shape.dropout or self.settings.epochs == 1 or not alone:
+            return None
+        return KeptTexts(self.rows, shape.dim, folder / "texts.npy")
 
     def _weigh(self) -> None:
         """Give what stands beside the trained model the weights that validate best, the least of equal ones: first
@@ -321,14 +329,17 @@ class Trainer:
 class _Loss(nn.Module):
     """What a step has a gradient of, as one module: that is what DistributedDataParallel takes."""
 
-    def __init__(self, model: JointModel, objective: Objective, precision: str, processes: Processes) -> None:
+    def __init__(
+        self, model: JointModel, objective: Objective, precision: str, processes: Processes, kept: KeptTexts | None
+    ) -> None:
         super().__init__()
         self.model, self.objective, self.precision, self.processes = model, objective, precision, processes
+        self.kept = kept
 
     def forward(self, batch: Batch, rows: Tensor | None, words: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
         """What this process adds to the loss of `batch`, and to its means by kind of pair."""
         asked = self.objective.modalities
-        encoded = encode(self.model, batch, asked, rows, words, self.precision, self.processes)
+        encoded = encode(self.model, batch, asked, rows, words, self.precision, self.processes, self.kept)
         loss, means = self.objective(encoded, batch, self.processes)
         if self.processes.count > 1:
             # A batch may lack a pair; DistributedDataParallel wants a gradient, if of zeros, of every weight.
@@ -344,18 +355,23 @@ def encode(
     words: Tensor | None = None,
     precision: str = "float32",
     processes: Processes = ALONE,
+    kept: KeptTexts | None = None,
 ) -> Encoded:
     """The batch's texts, images and users as far as `modalities` asks; only posts that have a modality are encoded.
 
     `rows` (r, D_u) and `words` (u, D_w) take the places of the model's own, where these are being trained. Each of
-    several `processes` encodes its part, and has the vectors of all.
+    several `processes` encodes its part, and has the vectors of all. Texts that are `kept` are not encoded anew.
     """
+
+    def texts() -> Tensor:
+        part = processes.part(len(batch.text))
+        own_words, own_text, vectors = _texts(batch, words, processes)
+        return processes.gather(model.text(own_words, own_text, vectors, batch.sentence, part), part.total)
+
     with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         text = image = user = None
         if "text" in modalities:
-            part = processes.part(len(batch.text))
-            own_words, own_text, vectors = _texts(batch, words, processes)
-            text = processes.gather(model.text(own_words, own_text, vectors, batch.sentence, part), part.total)
+            text = texts() if kept is None else kept.of(batch, texts)
         if "image" in modalities:
             part = processes.part(len(batch.image_rows))
             image = processes.gather(model.image(batch.features, part), part.total)

@@ -164,6 +164,21 @@ def test_a_temperature_sharpens_no_further_than_a_hundredth():
     assert float(objective.temperature("text_user")[0].detach().exp()) == pytest.approx(100)
 
 
+@pytest.mark.parametrize("frozen", [IMAGE, TEXT])
+def test_the_gradient_of_one_encoder_is_the_same_where_the_other_is_frozen(frozen):
+    batch = batch_of([BOTH] * 4, [0, 1, 2, 0], [0, 1, 2, 3])
+    objective, gradients = Objective((0.0, 1.0, 0.0), "hinge_both", 0.5), []
+    for learned in ({IMAGE, TEXT}, {IMAGE, TEXT} - {frozen}):
+        encoded, _ = vectors_of(batch)
+        for name in (IMAGE, TEXT):
+            getattr(encoded, name).requires_grad_(name in learned)
+        objective(encoded, batch)[0].backward()
+        gradients.append({name: getattr(encoded, name).grad for name in (IMAGE, TEXT)})
+    whole, part = gradients
+    assert part.pop(frozen) is None and all(torch.equal(whole[name], gradient) for name, gradient in part.items())
+    assert all(gradient.abs().sum() > 0 for gradient in whole.values())
+
+
 def test_a_hinge_loss_worked_by_hand():
     # Angles: text 0 at 0 degrees with its user at 60, the other user at 90; S = 0.5 and 0, so 0.2 - 0.5 + 0 < 0;
     # text 1 at 60 degrees with its user at 90, the other at 60: 0.2 - 0.866 + 1 = 0.334. Two pairs: 0.167.

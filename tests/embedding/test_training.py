@@ -258,6 +258,38 @@ def test_frozen_encoders_and_those_without_a_weight_stay_as_they_were(tmp_path):
     assert moved == {"image_projection"}
 
 
+def test_texts_of_a_frozen_encoder_are_encoded_once_and_training_ends_with_the_same_weights(tmp_path, monkeypatch):
+    encoded, found = [], []
+    whole = JointModel.text
+
+    def counted(self, words, text, *rest):
+        encoded.append(len(text))
+        return whole(self, words, text, *rest)
+
+    monkeypatch.setattr(JointModel, "text", counted)
+    monkeypatch.setitem(globals(), "SHAPE", dataclasses.replace(SHAPE, dropout=0.0))
+    for kept in (True, False):
+        if not kept:
+            monkeypatch.setattr(Trainer, "_kept_texts", lambda *_: None)
+        bridging = trainer(tmp_path, frozen=("text", "user"), lambdas=(0.0, 1.0, 0.0))
+        bridging.run()
+        bridging.checkpoint.unlink()
+        found.append((state(bridging), bridging.result.history, sum(encoded)))
+        encoded.clear()
+    (weights, history, few), (expected, told, many) = found
+    assert all(torch.equal(weights[name], value) for name, value in expected.items()) and history == told
+    assert few == len(bridging.rows) and many == 4 * few
+
+
+@pytest.mark.parametrize("changed", [{"frozen": ()}, {"epochs": 1}])
+def test_texts_that_change_or_are_asked_for_once_are_not_kept(tmp_path, changed, monkeypatch):
+    asked = {"frozen": ("text", "user"), "lambdas": (0.0, 1.0, 0.0)}
+    assert trainer(tmp_path, **asked).loss.kept is None  # of SHAPE, with dropout
+    monkeypatch.setitem(globals(), "SHAPE", dataclasses.replace(SHAPE, dropout=0.0))
+    assert trainer(tmp_path, **asked).loss.kept is not None
+    assert trainer(tmp_path, **{**asked, **changed}).loss.kept is None
+
+
 def test_words_are_tuned_on_demand_and_the_padding_stays_zero(tmp_path):
     tuned = trainer(tmp_path, tune_words=True)
     before = state(tuned)["word_rows"]
