@@ -15,6 +15,7 @@ from pipeline.embedding.losses import Objective
 from pipeline.embedding.means import DISCRIMINANTS
 from pipeline.embedding.model import JointModel, Trained, rarity
 from pipeline.embedding.processes import ALONE, Processes
+from pipeline.embedding.rows import rows_of
 from pipeline.embedding.shape import Shape, text_tables
 from pipeline.embedding.starts import discriminants, mean_sentences, starting_rows
 from pipeline.embedding.training import Trainer
@@ -52,7 +53,8 @@ class Inputs:
     def read(cls, folder: Path, params: Model, processes: Processes = ALONE) -> Self:
         """Read the tables, as the model of `params` needs them.
 
-        What may be large is memory-mapped in `folder`, where the first of `processes` lays it for all.
+        What may be large is in `folder`, where the first of `processes` lays it for all: features are read row by row,
+        the rest is memory-mapped.
         """
         beside = processes.first(lambda: cls._lay(folder, params))
         vocabulary = VOCABULARY.read(VOCABULARY_PATH)
@@ -63,7 +65,7 @@ class Inputs:
             image_group=held(folder / "groups.npy"),
         )
         vectors, counts = matrix(vocabulary["vector"]).astype(np.float32), vocabulary["count"].to_numpy()
-        posts, features = Posts.laid(folder / "train"), held(folder / "features.npy")
+        posts, features = Posts.laid(folder / "train"), rows_of(folder / "features.npy")
         return cls(lookup, posts, features, beside, vectors, counts, _text_tables(params))
 
     @staticmethod

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from pipeline.embedding.means import chunks
 from pipeline.embedding.processes import ALONE, Processes
+from pipeline.embedding.rows import FileRows, rows_of
 from pipeline.running.errors import UserError
 from pipeline.running.files import allocate
 from pipeline.tables.corpus import pictures_of
@@ -274,19 +275,19 @@ def _joined(parts: Sequence[pa.Table | None], paths: ImageShard) -> Numbers:
 
 
 def image_features(images: Path, folder: Path) -> tuple[pa.Array, Array, Beside]:
-    """What `image_numbers` tells, of all images (m,) at once: the numbers (m, D_I) memory-mapped in `folder`."""
+    """What `image_numbers` tells, of all images (m,) at once: the numbers (m, D_I) are rows of a file in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    count, begin, beside = FEATURES.count(images / "features"), 0, Beside()
+    path, count, begin, beside = folder / "features.npy", FEATURES.count(images / "features"), 0, Beside()
     ids: list[pa.Array] = []
-    values: Array | None = None
+    values: FileRows | None = None
     for names, part, found in image_numbers(images):
-        if values is None:
-            values = mapped(folder / "features.npy", part.dtype, (count, part.shape[1]))
+        if values is None:  # a table has at least one shard
+            mapped(path, part.dtype, (count, part.shape[1]))
+            values = FileRows(path, writable=True)
         values[begin : begin + len(part)] = part
         begin, beside = begin + len(part), found
         ids += names.chunks
-    assert values is not None  # a table has at least one shard
-    return pa.chunked_array(ids, pa.string()).combine_chunks(), values, beside
+    return pa.chunked_array(ids, pa.string()).combine_chunks(), rows_of(path), beside
 
 
 def spread(values: Array, rows: Array) -> tuple[Tensor, Tensor]:

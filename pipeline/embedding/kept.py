@@ -8,17 +8,19 @@ import torch
 from torch import Tensor
 
 from pipeline.embedding.batches import Array, Batch, mapped
+from pipeline.embedding.rows import FileRows
 
 
 class KeptTexts:
-    """The vectors x^T (t, D) of the texts of the posts at `rows` (t,), ascending, memory-mapped at `path`.
+    """The vectors x^T (t, D) of the texts of the posts at `rows` (t,), ascending, in a file at `path`.
 
     A text has the same vector in each batch, to the bit, so a training that keeps them ends with the same weights.
     """
 
     def __init__(self, rows: Array, dim: int, path: Path) -> None:
         self._rows = rows
-        self._vectors = mapped(path, np.dtype(np.float32), (len(rows), dim))
+        mapped(path, np.dtype(np.float32), (len(rows), dim))
+        self._vectors = FileRows(path, writable=True)
         self._made = np.zeros(len(rows), bool)
 
     def of(self, batch: Batch, encode: Callable[[], Tensor]) -> Tensor:
