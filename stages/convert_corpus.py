@@ -22,7 +22,7 @@ from pipeline.corpus.listing import places
 from pipeline.corpus.telling import MUCH_OF_PICTURES
 from pipeline.exports.columns import Mapped
 from pipeline.exports.converting import Settings, convert
-from pipeline.exports.posts import ROUNDED, UNKNOWN, UNREADABLE
+from pipeline.exports.posts import PRIVATE, ROUNDED, UNKNOWN, UNREADABLE
 from pipeline.privacy.erased import Tombstones
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_folder
@@ -35,6 +35,7 @@ MUCH_UNREAD = 0.1
 TO_DO = {
     UNKNOWN: "these are of accounts that are gone, or were collected without their authors (X tells them if asked for "
     "tweet.fields=author_id; of 4CAT's data sets take the pseudonymised one, as the anonymous one has REDACTED)",
+    PRIVATE: "what was said in private, or shown to some alone, is always left out",
     ROUNDED: "save the export again with ids as text, or take the file that the tool wrote",
 }
 CONVERTED = Path("data/converted")

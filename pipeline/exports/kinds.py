@@ -51,6 +51,7 @@ JSON = (
     Kind("mastodon-archive", mastodon.is_collection, mastodon.collection),
     Kind("Mastodon, an outbox", mastodon.is_outbox, mastodon.outbox),
     Kind("Telegram, one chat", telegram.is_chat, telegram.chat),
+    Kind("Telegram, an account", telegram.is_account, telegram.account),
     Kind("Telegram, messages of Telethon", telegram.is_message, telegram.message),
     Kind("Telegram, snscrape", telegram.is_scraped, telegram.scraped),
     Kind("VK, answers of the API", vk.is_answer, vk.answer),
@@ -83,6 +84,7 @@ LACKING = {
     "zip, or the folder with statistics.csv",
     ("timestamp", "data"): "if this is of Facebook's download, name the zip, or the folder that it is in",
     ("media",): "if this is of Instagram's download, name the zip, or the folder with personal_information.json",
+    ("participants", "messages", "title"): "messages of Messenger and Instagram are private, and not read",
     ("AuthorID", "Author", "Date", "Content"): "DiscordChatExporter's CSV has no ids of messages; export as JSON",
     ("From User", "Conversation Stream", "snTypeColumn"): "Sprinklr exports what was chosen; choose a column of ids or "
     "links, and say by corpus.columns what holds what",

@@ -30,10 +30,23 @@ def export(tree: Tree) -> Found:
     """The messages of all public chats; `private_channel` and groups are told as private."""
     for name in tree.matching(r"result\.json"):
         held = tree.json(name)
-        folder = name.removesuffix("result.json")
-        chats = held["chats"]["list"] + (held.get("left_chats") or {}).get("list", []) if "chats" in held else [held]
-        for chat in chats:
-            yield from _chat(chat, tree, folder)
+        for chat in _chats(held) if "chats" in held else [held]:
+            yield from _chat(chat, tree, name.removesuffix("result.json"))
+
+
+def is_account(record: Json) -> bool:
+    """All chats of an account, as a file on its own."""
+    return isinstance(dig(record, "chats", "list"), list)
+
+
+def account(record: Json) -> Found:
+    """The messages of its public chats, whose pictures lie elsewhere."""
+    for chat in _chats(record):
+        yield from _chat(chat, None, "")
+
+
+def _chats(record: Json) -> list[Json]:
+    return [*record["chats"]["list"], *(dig(record, "left_chats", "list") or ())]
 
 
 def is_chat(record: Json) -> bool:
@@ -92,7 +105,8 @@ def message(record: Json) -> Found:
 
 def _chat(chat: Json, tree: Tree | None, folder: str) -> Found:
     if chat.get("type") not in OPEN:
-        yield from (Left(f"{chat['id']}-{m.get('id')}", PRIVATE, str(chat.get("type"))) for m in chat["messages"])
+        said = chat.get("messages") or ()
+        yield from (Left(f"{chat.get('id')}-{m.get('id')}", PRIVATE, str(chat.get("type"))) for m in said)
         return
 
     def read(album: list[Json]) -> Found:
