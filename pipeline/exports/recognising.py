@@ -115,10 +115,15 @@ def _parts(path: Path, tree: Tree) -> list[str]:
             raise UserError(f"{path} holds downloads of several people or platforms ({some}): unpack it.")
         return []
     owners |= {name.partition("/")[0] for name in tree.matching(r"result\.json") if "/" in name}
-    own = [one for one in sorted(owners) if any(fits(inside) for inside in [Tree(path / one)] for _, fits, _ in TREES)]
+    own = [folder for folder in sorted(owners) if _is_known(Tree(path / folder))]
     tops = {name.partition("/")[0] for name in tree.names} - {*own}
     beside = any(top.lower().endswith(_OTHERS) for top in tops)
     return own if len(own) > 1 or beside or not tops else []
+
+
+def _is_known(tree: Tree) -> bool:
+    """Whether a folder is, as a whole, of a kind that is known."""
+    return any(fits(tree) for _, fits, _ in TREES)
 
 
 def _of_tree(

@@ -102,3 +102,17 @@ def test_a_column_of_the_settings_that_a_table_lacks_is_told(tmp_path, caplog):
     assert [message.partition(": ")[2] for message in caplog.messages] == [
         "no column day, time, which corpus.columns has for created_at; columns a, b, c"
     ]
+
+
+def test_all_chats_of_an_account_are_read_from_the_file_alone(tmp_path):
+    private = CHAT | {"type": "personal_chat", "id": 6}
+    chats = [CHAT, private, {"name": "odd"}]
+    put(tmp_path, {"export.json": {"chats": {"list": chats}, "left_chats": {"list": [CHAT | {"id": 7}]}}})
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "export.json")
+    assert [post["post_id"] for post in posts] == ["5-1", "7-1"] and (left["id"], left["reason"]) == ("6-1", "private")
+
+
+def test_messages_of_metas_downloads_are_named(tmp_path):
+    said = {"participants": [{"name": "A"}], "messages": [{"sender_name": "A", "content": "x"}], "title": "A"}
+    with pytest.raises(UserError, match="messages of Messenger and Instagram are private, and not read"):
+        run(tmp_path, put(tmp_path / "e", {"messages/inbox/a_1/message_1.json": said}))
