@@ -11,6 +11,7 @@ Methods: avg_text, avg_image, bridging, merged (pipeline.evaluation.baselines).
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipeline.common.recipe import by_recipe
 from pipeline.embedding.losses import MergedObjective, Objective
 from pipeline.embedding.means import chunks
 from pipeline.embedding.model import Trained
+from pipeline.embedding.processes import ALONE, Processes
 from pipeline.embedding.starts import starting_rows
 from pipeline.embedding.vectors import embed_users
 from pipeline.evaluation.baselines import mean_images, mean_words
@@ -36,7 +38,8 @@ from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.table import vectors
 from stages.inputs import Inputs, word_means
-from stages.runner import resumable, run
+from stages.runner import run
+from stages.several import in_processes
 
 BASELINES = Path("data/baselines")
 METRICS = Path("metrics/baselines.json")
@@ -49,37 +52,45 @@ Found = tuple[Vectors, Ranked, dict[str, Any]]
 
 def main() -> None:
     params = by_recipe(load("seed", "recipe", "best", "words.size", "model", "train", "retrieval"))
-    with resumable("baselines") as folder:
-        inputs = Inputs.read(folder, params.model)
-        val, test = inputs.queries("val", folder), inputs.queries("test", folder)
-        train = Training(params, inputs, val, test, folder)
-        methods: dict[str, Callable[[], Found]] = {
-            "avg_text": lambda: avg_text(inputs, test, params.seed, params.words.size),
-            "avg_image": lambda: avg_image(inputs, test, params.seed),
-            "bridging": train.bridging,
-            "merged": train.merged,
-        }
-        posts = np.bincount(inputs.posts.user, minlength=len(inputs.lookup.users))
-        active = dict(zip(inputs.lookup.users.to_pylist(), posts.tolist(), strict=True))
-        metrics = {}
-        with atomic_folder(BASELINES) as target:
-            for name, method in methods.items():
-                users, ranked, told = method()
-                rows = {task: found[0] for task, found in ranked.items()}
-                candidates = {task: found[2] for task, found in ranked.items()}
-                if name != "avg_image" or len(inputs.posts.image):  # else it knows nobody: all are drawn by chance
-                    known = pa.table({"id": users.ids, "vector": vectors(users.values)})
-                    EMBEDDINGS.write(known, target / name / "users")
-                RANKS.write(pa.concat_tables(rows.values()), target / name / "ranks")
-                metrics[name] = {
-                    **told,
-                    **evaluate(
-                        rows, candidates, active, params.retrieval.activity, params.retrieval.bootstrap, params.seed
-                    ),
-                    **left_of({task: found[1] for task, found in ranked.items()}),
-                }
-                log.info("%s: %s", name, {task: metrics[name][task].get("mean_median_rank") for task in rows})
-        write_metrics(metrics, METRICS)
+    in_processes("baselines", partial(baselines, params))
+
+
+def baselines(params: Params, folder: Path, processes: Processes) -> None:
+    """The stage in one of `processes`, which all train; the first does all else."""
+    inputs = Inputs.read(folder, params.model, processes)
+    train = Training(params, inputs, None if processes.own else inputs.queries("val", folder), folder, processes)
+    if processes.own:
+        for training in (train.bridging, train.merged):
+            training()
+        return
+    test = inputs.queries("test", folder)
+    methods: dict[str, Callable[[], Found]] = {
+        "avg_text": lambda: avg_text(inputs, test, params.seed, params.words.size),
+        "avg_image": lambda: avg_image(inputs, test, params.seed),
+        "bridging": lambda: ranked(test, *train.bridging()),
+        "merged": lambda: ranked(test, *train.merged()),
+    }
+    posts = np.bincount(inputs.posts.user, minlength=len(inputs.lookup.users))
+    active = dict(zip(inputs.lookup.users.to_pylist(), posts.tolist(), strict=True))
+    metrics = {}
+    with atomic_folder(BASELINES) as target:
+        for name, method in methods.items():
+            users, ranks, told = method()
+            rows = {task: found[0] for task, found in ranks.items()}
+            candidates = {task: found[2] for task, found in ranks.items()}
+            if name != "avg_image" or len(inputs.posts.image):  # else it knows nobody: all are drawn by chance
+                known = pa.table({"id": users.ids, "vector": vectors(users.values)})
+                EMBEDDINGS.write(known, target / name / "users")
+            RANKS.write(pa.concat_tables(rows.values()), target / name / "ranks")
+            metrics[name] = {
+                **told,
+                **evaluate(
+                    rows, candidates, active, params.retrieval.activity, params.retrieval.bootstrap, params.seed
+                ),
+                **left_of({task: found[1] for task, found in ranks.items()}),
+            }
+            log.info("%s: %s", name, {task: metrics[name][task].get("mean_median_rank") for task in rows})
+    write_metrics(metrics, METRICS)
 
 
 def avg_text(inputs: Inputs, test: Queries, seed: int, size: int) -> Found:
@@ -106,16 +117,25 @@ def avg_image(inputs: Inputs, test: Queries, seed: int) -> Found:
     return users, {task: rank_users(task, test.tasks[task], users, pieces)}, {}
 
 
+def ranked(test: Queries, trained: Trained, told: dict[str, Any]) -> Found:
+    """What a model that was trained finds."""
+    users = Vectors(trained.users, embed_users(trained.model))
+    return users, rank_queries(test, trained.model, trained.users), told
+
+
 class Training:
     """The two baselines that train: same settings, same loss, same choice of the epoch as the model's.
 
-    Epoch 0 is the start: of what no post can train, as the image of posts of text alone.
+    Each gives the model, and the epoch to tell. Epoch 0 is the start: of what no post can train, as the image of posts
+    of text alone. Of several `processes`, the first alone needs `val`.
     """
 
-    def __init__(self, params: Params, inputs: Inputs, val: Queries, test: Queries, folder: Path) -> None:
-        self.params, self.inputs, self.val, self.test, self.folder = params, inputs, val, test, folder
+    def __init__(
+        self, params: Params, inputs: Inputs, val: Queries | None, folder: Path, processes: Processes = ALONE
+    ) -> None:
+        self.params, self.inputs, self.val, self.folder, self.processes = params, inputs, val, folder, processes
 
-    def bridging(self) -> Found:
+    def bridging(self) -> tuple[Trained, dict[str, Any]]:
         """Text and user first; both frozen, the image on the text."""
         params, trained = self.params, self.inputs.new_model(self.params.model, self.params.seed)
         text_user, image_text = (
@@ -123,28 +143,24 @@ class Training:
         )
         first = self._train("bridging-text", trained, text_user)
         second = self._train("bridging-image", trained, image_text, frozen=("text", "user"))
-        return self._found(trained, {"best_epoch": [first, second]})
+        return trained, {"best_epoch": [first, second]}
 
-    def merged(self) -> Found:
+    def merged(self) -> tuple[Trained, dict[str, Any]]:
         """The sum of image and text against the users."""
         params, trained = self.params, self.inputs.new_model(self.params.model, self.params.seed)
         best = self._train("merged", trained, MergedObjective(params.train.loss, params.train.margin))
-        return self._found(trained, {"best_epoch": best})
+        return trained, {"best_epoch": best}
 
     def _train(self, name: str, trained: Trained, objective: Objective, frozen: tuple[str, ...] = ()) -> int:
         if not len(objective.usable(self.inputs.posts)):
             log.warning("%s: no post of train has what it trains on; it stays as it starts", name)
             return 0
         folder = self.folder / name
-        folder.mkdir(exist_ok=True)
+        self.processes.first(lambda: folder.mkdir(exist_ok=True))
         trainer = self.inputs.trainer(
-            trained, objective, self.params, self.val, folder, frozen, tasks=objective.tasks
+            trained, objective, self.params, self.val, folder, frozen, self.processes, objective.tasks
         )  # fmt: skip
         return trainer.run().best_epoch
-
-    def _found(self, trained: Trained, told: dict[str, Any]) -> Found:
-        users = Vectors(trained.users, embed_users(trained.model))
-        return users, rank_queries(self.test, trained.model, trained.users), told
 
 
 if __name__ == "__main__":

@@ -114,6 +114,23 @@ def test_the_stage_in_two_processes_writes_what_it_writes_in_one(tmp_path, machi
     assert losses[0] == pytest.approx(losses[1], rel=2e-2)
 
 
+@pytest.mark.slow
+def test_the_baselines_in_two_processes_rank_as_in_one(tmp_path):
+    found = []
+    for count in ("1", "2"):
+        folder = tmp_path / count
+        folder.mkdir()
+        small(folder)
+        run_on(1, "baselines", folder, {**os.environ, "PYTHONPATH": str(ROOT), WANTED: count})
+        assert [path.name for path in (folder / ".checkpoints/baselines").iterdir()] == ["lock"]
+        found.append(json.loads((folder / "metrics/baselines.json").read_text()))
+    one, other = found
+    assert {name: one[name] for name in ("avg_text", "avg_image")} == {n: other[n] for n in ("avg_text", "avg_image")}
+    for method in ("bridging", "merged"):
+        assert one[method]["joint_performance"] == pytest.approx(other[method]["joint_performance"], rel=0.05)
+        assert one[method]["joint_performance"] < 1.5 / 2  # half of chance
+
+
 def run_on(machines, stage, folder, environment):
     """A stage; of several machines as torchrun starts it on each, one process a machine, all here."""
     command = [sys.executable, "-m", f"stages.{stage}"]

@@ -84,7 +84,7 @@ def test_what_no_post_can_train_stays_as_it_starts_and_the_stage_goes_on(tmp_pat
     inputs = SimpleNamespace(
         posts=texts, trainer=lambda model, objective, *_, **__: trained.append(objective) or Once()
     )
-    training = baselines.Training(None, inputs, None, None, tmp_path)
+    training = baselines.Training(None, inputs, None, tmp_path)
     text_user, image_text = (Objective(lambdas, "triplet", 0.1) for lambdas in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
     assert [training._train("one", None, one) for one in (text_user, image_text)] == [5, 0]
     assert trained == [text_user]
