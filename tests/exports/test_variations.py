@@ -273,3 +273,14 @@ def test_an_outbox_and_records_of_a_repository_without_the_archive_around_them(t
     ]
     (found,) = [one for one in bluesky.listing({"records": held}) if isinstance(one, Post)]
     assert (found.user_id, found.text) == ("did:plc:a", "t1") and bluesky.is_listing({"records": held})
+
+
+def test_the_author_of_an_item_of_instagram_is_known_wherever_it_stands(tmp_path):
+    item = {"code": "C1", "pk": "1", "caption": {"text": "sea"}, "taken_at": 1714557600, "media_type": 1}
+    about = {"source_platform": "instagram.com", "timestamp_collected": 1714557600000, "item_id": "1"}
+    places = ({"user": {"pk": "7"}}, {"user": None, "owner_id": {"pk": "7"}}, {"owner": {"id": "7"}}, {"user": None})
+    lines = [json.dumps({**about, "data": {**item, "code": f"C{at}", **whose}}) for at, whose in enumerate(places)]
+    (tmp_path / "z.ndjson").write_text("\n".join(lines))
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "z.ndjson")
+    assert [(post["post_id"], post["user_id"]) for post in posts] == [("C0", "7"), ("C1", "7"), ("C2", "7")]
+    assert "owner" in left["detail"]

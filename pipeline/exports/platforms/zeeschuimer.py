@@ -71,7 +71,7 @@ def instagram(data: Json) -> Post | Left:
     code, pk = data.get("code") or data.get("shortcode"), data.get("pk") or str(data.get("id", "")).split("_")[0]
     if data.get("_zs_partial") and not data.get("caption"):
         return Left(str(code), PARTIAL, "seen without its caption and time")
-    user = data.get("user") or data["owner"]
+    user = data.get("user") or data.get("owner") or data["owner_id"]  # by itself in lists of a profile, as of 2026
     caption = data.get("caption")
     text = caption.get("text") if isinstance(caption, dict) else caption
     text = text or dig(data, "edge_media_to_caption", "edges", 0, "node", "text")
