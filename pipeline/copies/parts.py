@@ -2,8 +2,9 @@
 
 In a panel its source has a half or a quarter of the pixels that points are looked for in, which flat drawings lack
 first. So the parts of a picture that is cut are looked at as well. It is cut where next to nothing goes on across the
-line through its middle: colours step there and beside it they do not, or it is a gap; and either side shows something.
-The middle is that of the whole picture, with its plain borders: only so are drawings on white divided there.
+line through its middle: colours step there and beside it they do not, or it is a gap beside a picture that fills its
+place, not one between words and a logo. The middle is that of the whole picture, with its plain borders: only so are
+drawings on white divided there.
 """
 
 import numpy as np
@@ -15,8 +16,9 @@ STEPS, GOES_ON = 0.05, 8.0
 """Of the line so much steps, and so many times as much as goes on: is drawn on either side, and the same."""
 ASIDE, BESIDE = (-16, -11, 11, 16), 1.5
 """Pixels from the line to those beside it; it steps so many times as much as they do: not as a mesh, all over."""
-GAP = 0.98
-"""Where less than STEPS steps, of the line so much has one colour, at least."""
+GAP, FILLED = 0.98, 0.7
+"""Where less than STEPS steps so much of the line has one colour, at least, and the farthest of those beside it, on one
+side or the other, so much that has not."""
 SHOWN, AGAIN = 0.05, 0.01
 """Of either side so much differs from the colour of the line, at least; and where a half is cut again."""
 COARSE = 4
@@ -54,9 +56,12 @@ def _cut(rows: Pixels, at: int, shown: float) -> bool:
     if GOES_ON * float((over & under & ~steps).mean()) > share:
         return False
     if share >= STEPS:
-        if share < BESIDE * float(np.mean([_differ(*_sides(rows, at + by)).mean() for by in ASIDE])):
-            return False
-    elif float((over | under).mean()) > 1 - GAP:
+        beside = [float(_differ(*_sides(rows, at + by)).mean()) for by in ASIDE]
+        divided = share >= BESIDE * float(np.mean(beside))
+    else:
+        beyond = [float(_differ(rows[at + by], colour).mean()) for by in (ASIDE[0], ASIDE[-1])]
+        divided = float((over | under).mean()) <= 1 - GAP and max(beyond) >= FILLED
+    if not divided:
         return False
     sides = rows[: at - 3 : COARSE, ::COARSE], rows[at + 3 :: COARSE, ::COARSE]
     return min(float(_differ(side, colour).mean()) for side in sides) >= shown
