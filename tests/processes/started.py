@@ -84,4 +84,7 @@ def _enter(work, given, at, environment, printed):
     os.chdir(at)
     os.environ.clear()
     os.environ.update(environment)
+    if numba := sys.modules.get("numba"):
+        # Of the server it has one thread. It asks the environment again when it compiles, and cannot change then.
+        numba.config.reload_config()
     work(*given)
