@@ -75,7 +75,8 @@ def main() -> None:
 def interests(rows: Mapping[str, Lambdas], settings: Interests, count: int, seed: int) -> dict[str, Any]:
     """Table 3: its rows on one pair are those without the other weights, and all pairs the row of equal weights."""
     wanted = {"text_user": (1.0, 0.0), "image_user": (0.0, 0.0), "all_pairs": (0.333, 0.333)}
-    places = {name: BASELINES / name for name in ("avg_text", "avg_image")}
+    averages = (BASELINES / name for name in ("avg_text", "avg_image"))  # the latter where there are pictures
+    places = {place.name: place for place in averages if (place / "users").exists()}
     for method, weights in wanted.items():
         name = next((name for name, row in rows.items() if (row.lambda1, row.lambda2) == weights), None)
         if name:

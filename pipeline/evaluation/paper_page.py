@@ -30,7 +30,7 @@ def markdown(tables: Mapping[str, Any]) -> str:
         for found in table["claims"]:
             lines.append(f"- **{found['verdict']}**: {found['claim']}")
             lines += [f"  - {evidence}" for evidence in found["evidence"]]
-        if "untrained" in table:
+        if table.get("untrained", {}).get("rows"):  # none without an encoder of sentences
             lines += ["", "### Without training (beyond the paper)", "", *_ranks(table["untrained"]), ""]
             lines += [f"- {difference}" for difference in table["untrained"]["differences"]]
     return "\n".join(lines) + "\n"

@@ -135,6 +135,16 @@ def test_what_needs_no_training_stands_under_a_heading_of_its_own_with_its_diffe
     assert paper.untrained({}, means, CANDIDATES)["differences"] == []
 
 
+def test_a_run_without_pretrained_vectors_has_no_heading_for_them():
+    rows = trained(PAPERS_SHAPE)
+    table = paper.table_4(rows, {}, CANDIDATES) | {"untrained": paper.untrained(rows, {}, CANDIDATES)}
+    assert "Without training" not in markdown(
+        {"about": {"corpus": "made", "candidates": CANDIDATES, "queries": dict.fromkeys(TASKS, 240)},
+         "table_2": paper.table_2(rows, CANDIDATES),
+         "table_3": {"title": "F1", "not_measured": "no labels", "claims": []}, "table_4": table}
+    )  # fmt: skip
+
+
 def test_the_papers_own_figures_stand_beside_its_rows_with_joint_performance_by_its_definition():
     table = paper.table_2(trained(PAPERS_SHAPE), CANDIDATES)
     best = next(row for row in table["rows"] if row.get("lambdas") == [0.1, 0.45, 0.45])
