@@ -48,19 +48,19 @@ def pairs_to_look_at(groups: pa.Table, count: int, seed: int) -> np.ndarray:
     return np.column_stack([representative[code[chosen]], chosen])
 
 
-def sheet(pairs: list[tuple[bytes, bytes]]) -> Image.Image:
-    """The pairs of stored pictures side by side, numbered, COLUMNS to a row."""
-    size = COLUMNS * (2 * CELL + 12), -(-len(pairs) // COLUMNS) * (CELL + 14)
-    whole = Image.new("RGB", size, "grey")
+def sheet(pairs: list[tuple[bytes, bytes]], first: int = 0, cell: int = CELL, columns: int = COLUMNS) -> Image.Image:
+    """The pairs of stored pictures side by side, numbered from `first` on, `columns` to a row, `cell` pixels a side."""
+    size = columns * (2 * cell + 12), -(-len(pairs) // columns) * (cell + 14)
+    whole = Image.new("RGB", size, "grey")  # to see where what is white ends
     pen = ImageDraw.Draw(whole)
-    for number, pair in enumerate(pairs):
-        left, top = number % COLUMNS * (2 * CELL + 12), number // COLUMNS * (CELL + 14)
-        pen.text((left, top), str(number), fill="white")
+    for place, pair in enumerate(pairs):
+        left, top = place % columns * (2 * cell + 12), place // columns * (cell + 14)
+        pen.text((left, top), str(first + place), fill="white")
         for side, stored in enumerate(pair):
             image = to_rgb(stored)
-            scale = CELL / max(image.size)
+            scale = cell / max(image.size)
             small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
-            whole.paste(small, (left + side * (CELL + 2), top + 12))
+            whole.paste(small, (left + side * (cell + 2), top + 12))
     return whole
 
 

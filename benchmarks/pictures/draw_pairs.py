@@ -17,13 +17,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image, ImageDraw
 
 from pipeline.copies.groups import distinct, exact_cosine, near_pairs
 from pipeline.copies.looks import Looks
 from pipeline.copies.points import lie
 from pipeline.copies.votes import voted_pairs
-from pipeline.pictures.storing import to_rgb
 from pipeline.running.checkpoints import made
 from pipeline.running.params import load
 from pipeline.split.audit import AGAINST, SIDES
@@ -35,6 +33,7 @@ from pipeline.tables.corpus import IMAGES, POSTS, pictures_of
 from pipeline.tables.images import COPY, DERIVED, FEATURES
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import matrix, positions
+from tools.contact_sheet import sheet
 
 IMAGES_PATH = Path("data/corpus/images")
 NEAR, MANY = 0.95, 12
@@ -114,23 +113,6 @@ def audited(looks: Looks, vectors: np.ndarray, folder: Path) -> Iterator[tuple[s
     yield "audit, different, others", different[~hard]
 
 
-def sheet(pairs: list[tuple[bytes, bytes]], first: int) -> Image.Image:
-    """The pairs of stored pictures, numbered from `first` on, on grey: to see where what is white ends."""
-    width, height = 2 * CELL + 24, CELL + 22
-    whole = Image.new("RGB", (ACROSS * width, -(-len(pairs) // ACROSS) * height), (150, 150, 150))
-    pen = ImageDraw.Draw(whole)
-    for place, pair in enumerate(pairs):
-        left, top = place % ACROSS * width, place // ACROSS * height
-        pen.rectangle((left, top, left + width - 4, top + 13), fill="black")
-        pen.text((left + 4, top), str(first + place), fill="yellow", font_size=13)
-        for side, stored in enumerate(pair):
-            image = to_rgb(stored)
-            scale = CELL / max(image.size)
-            size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-            whole.paste(image.resize(size), (left + side * (CELL + 6), top + 16))
-    return whole
-
-
 def main() -> None:
     out, chance = Path(sys.argv[1]), np.random.default_rng(1)
     known = {}
@@ -155,7 +137,7 @@ def main() -> None:
     unseen = [drawn[pair][0][:2] for pair in order if pair not in known]
     for begin in range(0, len(unseen), ON_A_SHEET):
         files = [(stored[one].as_py(), stored[other].as_py()) for one, other in unseen[begin : begin + ON_A_SHEET]]
-        sheet(files, begin).save(out / f"{begin // ON_A_SHEET:02}.png")
+        sheet(files, begin, CELL, ACROSS).save(out / f"{begin // ON_A_SHEET:02}.png")
     with (out / "pairs.csv").open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
