@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.embedding.batches import Array, Batch, Posts, cut, shuffled
-from pipeline.embedding.kept import KeptTexts
-from pipeline.embedding.losses import PAIRS, Encoded, Objective
+from pipeline.embedding.losses import PAIRS, Objective
 from pipeline.embedding.model import MODALITIES, JointModel
 from pipeline.embedding.optimizer import Adam, RowAdam
 from pipeline.embedding.processes import ALONE, Processes
+from pipeline.embedding.step import KeptTexts, StepLoss
 from pipeline.running.errors import UserError
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import warn_if_slow
@@ -117,7 +116,9 @@ class Trainer:
         steps = settings.epochs * self.steps_per_epoch
         self.users = RowAdam(model.user_rows, steps) if "user" in learned else None
         self.words = RowAdam(model.word_rows, steps) if tune_words and "text" in learned else None
-        self.loss: nn.Module = _Loss(model, objective, settings.precision, processes, self._kept_texts(frozen, folder))
+        self.loss: nn.Module = StepLoss(
+            model, objective, settings.precision, processes, self._kept_texts(frozen, folder)
+        )
         if processes.count > 1:
             # Tables, the buffers, start as those of the first process, and `take_step` moves them.
             self.loss = DistributedDataParallel(self.loss, forward_sync_buffers=False)
@@ -324,73 +325,6 @@ class Trainer:
         self.result, self.step = Run(**state["result"]), state["step"]
         self.sums, self.first_loss = state["sums"].cpu(), state["first_loss"]
         log.info("going on after step %d of %d", self.step, self.settings.epochs * self.steps_per_epoch)
-
-
-class _Loss(nn.Module):
-    """What a step has a gradient of, as one module: that is what DistributedDataParallel takes."""
-
-    def __init__(
-        self, model: JointModel, objective: Objective, precision: str, processes: Processes, kept: KeptTexts | None
-    ) -> None:
-        super().__init__()
-        self.model, self.objective, self.precision, self.processes = model, objective, precision, processes
-        self.kept = kept
-
-    def forward(self, batch: Batch, rows: Tensor | None, words: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
-        """What this process adds to the loss of `batch`, and to its means by kind of pair."""
-        asked = self.objective.modalities
-        encoded = encode(self.model, batch, asked, rows, words, self.precision, self.processes, self.kept)
-        loss, means = self.objective(encoded, batch, self.processes)
-        if self.processes.count > 1:
-            # A batch may lack a pair; DistributedDataParallel wants a gradient, if of zeros, of every weight.
-            loss = loss + sum(weight.sum() * 0 for weight in self.parameters() if weight.requires_grad)
-        return loss, means
-
-
-def encode(
-    model: JointModel,
-    batch: Batch,
-    modalities: Collection[str],
-    rows: Tensor | None = None,
-    words: Tensor | None = None,
-    precision: str = "float32",
-    processes: Processes = ALONE,
-    kept: KeptTexts | None = None,
-) -> Encoded:
-    """The batch's texts, images and users as far as `modalities` asks; only posts that have a modality are encoded.
-
-    `rows` (r, D_u) and `words` (u, D_w) take the places of the model's own, where these are being trained. Each of
-    several `processes` encodes its part, and has the vectors of all. Texts that are `kept` are not encoded anew.
-    """
-
-    def texts() -> Tensor:
-        part = processes.part(len(batch.text))
-        own_words, own_text, vectors = _texts(batch, words, processes)
-        return processes.gather(model.text(own_words, own_text, vectors, batch.sentence, part), part.total)
-
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        text = image = user = None
-        if "text" in modalities:
-            text = texts() if kept is None else kept.of(batch, texts)
-        if "image" in modalities:
-            part = processes.part(len(batch.image_rows))
-            image = processes.gather(model.image(batch.features, part), part.total)
-        if "user" in modalities:
-            part = processes.part(len(batch.users))
-            own = (model.user_rows[batch.users] if rows is None else rows)[part.rows]
-            users = processes.gather(model.user(own, part), part.total)
-            # Not users[batch.user], whose gradient torch adds up on a CPU in an order that differs from run to run.
-            user = F.embedding(batch.user, users)
-    return Encoded(text, image, user)
-
-
-def _texts(batch: Batch, words: Tensor | None, processes: Processes) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The words of this process's part of the texts, the padding first, the texts as rows of these, their vectors."""
-    if processes.count == 1:
-        return batch.words, batch.text, words
-    own = batch.text[processes.part(len(batch.text)).rows]
-    said, index = torch.unique(torch.cat([own.new_zeros(1), own.flatten()]), return_inverse=True)
-    return batch.words[said], index[1:].view_as(own), None if words is None else F.embedding(said, words)
 
 
 def _shown(row: Mapping[str, float]) -> str:

@@ -14,7 +14,7 @@ from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Trained
 from pipeline.embedding.shape import Shape
-from pipeline.embedding.training import encode
+from pipeline.embedding.step import encode
 from pipeline.running.schema import Loss
 from pipeline.space.new_users import NewUsers
 from tests.embedding.plain_adam import PlainAdam
