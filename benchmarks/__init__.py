@@ -5,6 +5,7 @@ does the same work with this project and with peers in one run, prints a table a
 the figures, each bound and `holds`.
 """
 
+import argparse
 import ctypes
 import gc
 import importlib.util
@@ -21,6 +22,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
+
+
+def options(about: str | None) -> argparse.ArgumentParser:
+    """What reads a benchmark's arguments; to `--help` it says all that the module does, `about`."""
+    return argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def lay_out(folder: Path) -> None:

@@ -14,7 +14,6 @@ Word vectors by other `min_count`, `window` and `usage`, numbers of style, words
 FOLDER/.cache (benchmarks.model.recipe.remade).
 """
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -28,7 +27,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import print_table, result
+from benchmarks import options, print_table, result
 from benchmarks.model.recipe import changed, remade
 from pipeline.embedding.losses import Objective
 from pipeline.evaluation.encoder_means import METHODS, Kind, by_method
@@ -176,25 +175,25 @@ def _shown(gap: Estimate, digits: str) -> str:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("homes", type=Path, nargs="+", help="folders of runs")
-    arguments.add_argument("--epochs", type=int, default=10, help="passes of every trial, the paper's too")
-    arguments.add_argument("--seed", type=int, default=7)
-    arguments.add_argument("--trials", nargs="+", choices=TRIALS, default=list(TRIALS), help="these, beside paper")
-    arguments.add_argument("--kept", type=Path, default=Path(".cache/carry-over"), help="folder of ranks")
-    wanted = arguments.parse_args()
+    parser = options(__doc__)
+    parser.add_argument("homes", type=Path, nargs="+", help="folders of runs")
+    parser.add_argument("--epochs", type=int, default=10, help="passes of every trial, the paper's too")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--trials", nargs="+", choices=TRIALS, default=list(TRIALS), help="these, beside paper")
+    parser.add_argument("--kept", type=Path, default=Path(".cache/carry-over"), help="folder of ranks")
+    given = parser.parse_args()
     drawn, candidates = {}, {}
-    for home in (path.resolve() for path in wanted.homes):
+    for home in (path.resolve() for path in given.homes):
         corpus = Corpus(home, {"text_encoder": "sentence", "letters": True})
         candidates[home.name] = corpus.candidates
-        tables = {name: kept(wanted.kept.resolve(), home, name, TRIALS[name], wanted.seed, wanted.epochs)
-                  for name in dict.fromkeys(("paper", *wanted.trials))}  # fmt: skip
-        drawn[home.name] = estimates(tables | corpus.means(), RESAMPLES, wanted.seed)
+        tables = {name: kept(given.kept.resolve(), home, name, TRIALS[name], given.seed, given.epochs)
+                  for name in dict.fromkeys(("paper", *given.trials))}  # fmt: skip
+        drawn[home.name] = estimates(tables | corpus.means(), RESAMPLES, given.seed)
         figures, choices = judged(drawn, candidates)
     print_table(figures)
     for line in choices:
         print_table([{"": key, line["left out"]: value} for key, value in line.items() if key != "left out"])
-    result({"figures": figures, "choices": choices, "epochs": wanted.epochs, "seed": wanted.seed}, {})
+    result({"figures": figures, "choices": choices, "epochs": given.epochs, "seed": given.seed}, {})
 
 
 if __name__ == "__main__":

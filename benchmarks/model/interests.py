@@ -9,7 +9,6 @@ Bounds: LIBLINEAR finds no lower value of the problem by either solver, and take
 sizes together.
 """
 
-import argparse
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from threadpoolctl import threadpool_limits
 
-from benchmarks import median_seconds, print_table, result
+from benchmarks import median_seconds, options, print_table, result
 from pipeline.evaluation.interests import linear_svm
 
 USERS = 2877
@@ -31,9 +30,9 @@ ITERATIONS = 20_000
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--users", type=int, default=USERS)
-    users = arguments.parse_args().users
+    parser = options(__doc__)
+    parser.add_argument("--users", type=int, default=USERS)
+    users = parser.parse_args().users
     rows = []
     with threadpool_limits(1, "blas"):
         for numbers in NUMBERS:

@@ -8,7 +8,6 @@ with the rows as they start (the mean word vector, not fitted), and by chance.
 Bound: a user is fitted in less than 100 ms from all his or her posts, the median.
 """
 
-import argparse
 import tempfile
 import time
 from dataclasses import replace
@@ -19,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from benchmarks import print_table, result
+from benchmarks import options, print_table, result
 from pipeline.embedding.batches import Posts
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import Trained
@@ -38,9 +37,9 @@ MILLISECONDS = 100
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--folds", type=int, default=FOLDS, help="folds that are run, of ten")
-    wanted = arguments.parse_args()
+    parser = options(__doc__)
+    parser.add_argument("--folds", type=int, default=FOLDS, help="folds that are run, of ten")
+    given = parser.parse_args()
     params = validate()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -48,10 +47,10 @@ def main() -> None:
         val, test = inputs.queries("val", folder), inputs.queries("test", folder)
         fold = np.random.default_rng(params.seed).permutation(len(inputs.lookup.users)) % FOLDS
         trained, _ = train(params, inputs, val, np.zeros(0, int))
-        asked = np.flatnonzero(fold < wanted.folds)
+        asked = np.flatnonzero(fold < given.folds)
         found = {"trained": [of(test, trained, asked)]}
         seconds: dict[int | None, list[float]] = {given: [] for given in GIVEN}
-        for held in (np.flatnonzero(fold == number) for number in range(wanted.folds)):
+        for held in (np.flatnonzero(fold == number) for number in range(given.folds)):
             trained, objective = train(params, inputs, val, held)
             found.setdefault("not fitted", []).append(of(test, trained, held))
             others = at(inputs.posts, np.flatnonzero(~np.isin(inputs.posts.user, held)))

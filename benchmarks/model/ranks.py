@@ -1,4 +1,4 @@
-"""Ranks of 100,000 queries among 40,000 candidates of 1024 numbers, against sorting; `--small` for a quick look.
+"""Ranks of 100,000 queries among 40,000 candidates of 1024 numbers, against sorting.
 
 Peers, on a sample of the same queries, scaled up by their number:
 - vsepp's loop (fartashf/vsepp, evaluation.py, i2t): query by query, numpy.dot, argsort, where
@@ -11,13 +11,12 @@ Bounds of the issue: at least 8 times as fast as vsepp's loop; at least 60 % of 
 the same run; memory under 2 GB above the inputs; ranks identical, to each other and to float64's.
 """
 
-import sys
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from benchmarks import measure, median_seconds, need, print_table, result
+from benchmarks import measure, median_seconds, need, options, print_table, result
 from pipeline.ranking.ranks import ranks
 from pipeline.ranking.vectors import unit
 
@@ -93,8 +92,10 @@ def in_float64(queries: Any, candidates: Any, truth: Any) -> Any:
 
 
 def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--small", action="store_const", const=SMALL, default=SIZE, help="for a quick look")
+    size = parser.parse_args().small
     need("torchmetrics")
-    size = SMALL if "--small" in sys.argv else SIZE
     n, m, d = size
     queries, candidates, truth = data(*size)
     rate = [product_rate(queries, candidates)]

@@ -14,7 +14,6 @@ before sentence vectors, words in pictures and late fusion, so that today's `bes
 The floor: no model ranks better than 1, so the sum over tasks of 1 / candidates is taken off.
 """
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -35,7 +34,7 @@ import torch
 from joblib import Parallel, delayed
 from scipy import stats
 
-from benchmarks import lay_out, print_table, result, write_params
+from benchmarks import lay_out, options, print_table, result, write_params
 from pipeline.common.recipe import with_values
 from pipeline.embedding.losses import Objective
 from pipeline.ranking.queries import Queries, rank_queries
@@ -45,7 +44,7 @@ from pipeline.running.machine import cores
 from pipeline.running.params import validate
 from pipeline.running.progress import progress
 from pipeline.running.schema import Params
-from pipeline.split.sides import TRAIN, assign
+from pipeline.split.sides import TRAIN, Groups, assign
 from pipeline.tables.split import ASSIGNED
 from stages.inputs import Inputs
 
@@ -181,13 +180,21 @@ def fold(home: Path) -> Path:
     def assign_again() -> None:
         posts = ASSIGNED.read(home / "data/split/posts")
         posts = posts.filter(pc.equal(posts["split"], TRAIN))
-        groups = posts["group_id"].combine_chunks().dictionary_encode()
-        counts = np.bincount(groups.indices.to_numpy())
-        side = assign(groups.dictionary.to_pylist(), counts, FOLD, whole.params.split.max_group_share, seed=101).side
-        again = pa.array(side, pa.string()).take(groups.indices)
-        ASSIGNED.write(posts.set_column(2, "split", again), to / "data/split/assigned")
+        side = sides_again(posts["group_id"].combine_chunks(), whole.params.split.max_group_share)
+        ASSIGNED.write(posts.set_column(2, "split", side), to / "data/split/assigned")
 
     return made(to, home, ("words", "split"), {}, ("audit_split", "word2vec"), assign_again)
+
+
+def sides_again(group_ids: pa.Array, max_group_share: float) -> pa.Array:
+    """The side (n,) of each post of a train side by its group; a group past `max_group_share` of them trains."""
+    groups = group_ids.dictionary_encode()
+    number, none = np.arange(len(groups.dictionary)), np.empty(0, np.int64)
+    limit = max_group_share * len(groups)
+    trains = np.bincount(groups.indices.to_numpy()) > limit
+    names = pa.chunked_array([groups.dictionary])
+    side = assign(names, Groups(number, trains, none, none, number, limit), FOLD, seed=101).side
+    return pa.array(side, pa.string()).take(groups.indices)
 
 
 def made(
@@ -359,21 +366,21 @@ def _values(trial: Trial, best: Trial) -> str:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--search", action="store_true", help="the trials on folds")
-    arguments.add_argument("--seeds", type=int, default=3, help="so many, at least 2: the intervals are over them")
-    arguments.add_argument("--synthetic", type=Path, default=Path(".cache/recipe/synthetic"), help="its folder")
-    arguments.add_argument("--results", type=Path, default=RESULTS, help="the JSON file that keeps the trials")
-    wanted = arguments.parse_args()
-    if wanted.seeds < 2:
-        arguments.error("--seeds: one seed has no interval")
-    homes = {"openclipart": Path.cwd(), "synthetic": synthetic(wanted.synthetic).resolve()}
+    parser = options(__doc__)
+    parser.add_argument("--search", action="store_true", help="the trials on folds")
+    parser.add_argument("--seeds", type=int, default=3, help="so many, at least 2: the intervals are over them")
+    parser.add_argument("--synthetic", type=Path, default=Path(".cache/recipe/synthetic"), help="its folder")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file that keeps the trials")
+    given = parser.parse_args()
+    if given.seeds < 2:
+        parser.error("--seeds: one seed has no interval")
+    homes = {"openclipart": Path.cwd(), "synthetic": synthetic(given.synthetic).resolve()}
     best = dict(validate().best)
-    if wanted.search:
+    if given.search:
         folds = {f"{name}, fold": fold(home) for name, home in homes.items()}
-        search(Kept(wanted.results, folds), best)
+        search(Kept(given.results, folds), best)
     else:
-        compare(Kept(wanted.results, homes), best, range(FIRST_SEED, FIRST_SEED + wanted.seeds))
+        compare(Kept(given.results, homes), best, range(FIRST_SEED, FIRST_SEED + given.seeds))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ posts and groups under a limit of memory, and says itself what it asks for.
 `--cut` makes corpora in which everything hangs together instead, and tells how few posts the cut excludes.
 """
 
-import argparse
 import json
 import os
 import re
@@ -23,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import ROOT, lay_out, print_table, result, write_params
+from benchmarks import ROOT, lay_out, options, print_table, result, write_params
 from pipeline.common.groups import components
 from pipeline.running.files import write_text
 from pipeline.split.sides import EXCLUDED, TEST, VAL, assign, content_groups
@@ -39,18 +38,18 @@ PEER_MEMORY = 16 << 30
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--posts", type=int, default=2_000_000)
     parser.add_argument("--users", type=int, default=50_000)
     parser.add_argument("--image-share", type=float, default=0.13)
     parser.add_argument("--cut", action="store_true", help="corpora that hang together, instead")
-    arguments = parser.parse_args()
-    if arguments.cut:
+    given = parser.parse_args()
+    if given.cut:
         _cut()
         return
     with tempfile.TemporaryDirectory(prefix="split-benchmark-") as folder:
         os.chdir(folder)
-        _prepare(arguments.posts, arguments.users, arguments.image_share)
+        _prepare(given.posts, given.users, given.image_share)
         stages = [_stage(name) for name in ("import_corpus", "clean_text")]
         _features_and_planted_groups()
         stages += [_stage(name) for name in ("split", "audit_split")]
@@ -64,8 +63,8 @@ def main() -> None:
     taken = {row["stage"]: row for row in stages}
     result(
         {
-            "posts": arguments.posts,
-            "users": arguments.users,
+            "posts": given.posts,
+            "users": given.users,
             "split_seconds": taken["split"]["seconds"],
             "split_peak_mb": taken["split"]["peak MB"],
             "audit_seconds": taken["audit_split"]["seconds"],

@@ -11,7 +11,6 @@ Bound: in float32 or in bfloat16, a step at least 3 times as fast, and each of 5
 reading's (words by Zipf's law).
 """
 
-import argparse
 import time
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks import median_seconds, print_table, result
+from benchmarks import median_seconds, options, print_table, result
 from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.losses import Objective, Side, pair_loss
 from pipeline.embedding.model import JointModel
@@ -223,9 +222,9 @@ def products(distinct):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--steps", type=int, default=50)
-    steps = arguments.parse_args().steps
+    parser = options(__doc__)
+    parser.add_argument("--steps", type=int, default=50)
+    steps = parser.parse_args().steps
     rows, figures = [], {}
     for words in ("zipf", "uniform"):
         found = compare(steps, uniform=words == "uniform")

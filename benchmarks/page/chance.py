@@ -10,13 +10,12 @@ Bounds: of questions about nothing at most one in ten, at each number of words, 
 where it is.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import print_table, result
+from benchmarks import options, print_table, result
 from pipeline.ranking.vectors import unit
 from pipeline.space.chance import LENGTHS, SHARE, by_things, coherence, nulls, words_drawn
 from pipeline.space.reading import embedded
@@ -26,7 +25,9 @@ DRAWN, MOST, WHOLE = 400, 800, 1 << 20
 
 
 def main() -> None:
-    space = Space.open(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("data"))
+    parser = options(__doc__)
+    parser.add_argument("data", type=Path, nargs="?", default=Path("data"), help="the folder of the tables")
+    space = Space.open(parser.parse_args().data)
     library, people, rng = space.library, space.ids("user").to_pylist(), np.random.default_rng(1)
     names, post, word = library.words
     known = np.isin(names.to_pylist(), space.reader.trained.vocabulary.to_pylist())

@@ -11,7 +11,6 @@ Bounds: a recall of .99 for each kind; the answers to nineteen in twenty questio
 second of this process's CPU time, a start within ten. The whole size takes 17 GB of disk.
 """
 
-import argparse
 import shutil
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import print_table, result
+from benchmarks import options, print_table, result
 from explore.views import Views
 from pipeline.space import index
 from pipeline.space.nearest import Wanted
@@ -37,11 +36,11 @@ DIM, THEMES, ASKED, TOP, BLOCK = 1024, 2000, 40, 12, 32_768
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("share", type=float, nargs="?", default=0.05)
-    asked.add_argument("--flat", type=int, default=60_000, help="texts in FAISS's flat index, in memory")
-    asked.add_argument("--keep", type=Path)
-    given = asked.parse_args()
+    parser = options(__doc__)
+    parser.add_argument("share", type=float, nargs="?", default=0.05)
+    parser.add_argument("--flat", type=int, default=60_000, help="texts in FAISS's flat index, in memory")
+    parser.add_argument("--keep", type=Path)
+    given = parser.parse_args()
     size = {kind: int(given.share * count) for kind, count in SIZE.items()}
     index.MANY = min(index.MANY, size["image"])
     folder = given.keep or Path(tempfile.mkdtemp(prefix="explore-"))

@@ -10,14 +10,13 @@ order of rows. Stage `map` sorts by id before, so another order of the corpus is
 Bound: openTSNE keeps at least as many of the 15 nearest as either, on each kind of each run.
 """
 
-import argparse
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import need, print_table, result
+from benchmarks import need, options, print_table, result
 from pipeline.common.groups import image_groups
 from pipeline.layout.plane import kept, lay_out
 from pipeline.ranking.vectors import Vectors, unit
@@ -45,9 +44,9 @@ def pacmap(values: Array) -> Array:
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("data", type=Path, nargs="+")
-    given = asked.parse_args()
+    parser = options(__doc__)
+    parser.add_argument("data", type=Path, nargs="+")
+    given = parser.parse_args()
     need("umap", "pacmap")
     rows = []
     for data in given.data:

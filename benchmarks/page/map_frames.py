@@ -7,8 +7,6 @@ asked for after each step: 60 by dragging, 60 by the wheel, in and out. Of each:
 (median, 95 %, least), and CPU milliseconds of all of the browser's processes, its own drawing and composing included.
 Names find new places where the map comes to rest, which is measured apart.
 
-    python -m benchmarks.page.map_frames --picture map.png    # and what that looks like, of the last
-
 Bound: a frame takes less than 33 ms of the browser's CPU.
 """
 
@@ -23,7 +21,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
-from benchmarks import ROOT, print_table, result
+from benchmarks import ROOT, options, print_table, result
 from tests.explore.made_map import DRAWN, made
 from tests.processes import browser
 
@@ -57,7 +55,9 @@ REST = """(async () => {
 
 
 def main() -> None:
-    path = browser.find()
+    parser = options(__doc__)
+    parser.add_argument("--picture", type=Path, help="a file for what the last map looks like")
+    picture, path = parser.parse_args().picture, browser.find()
     if path is None:
         sys.exit("map_frames needs Chromium.")
     rows = []
@@ -75,8 +75,8 @@ def main() -> None:
                      "95 %": round(float(np.quantile(frames, 0.95)), 1), "least": min(frames),
                      "browser's CPU ms": round(1000 * whole / STEPS, 1), "at rest ms": rest, "names": names}
                 )  # fmt: skip
-            if "--picture" in sys.argv:
-                tab.picture(Path(sys.argv[-1]))
+            if picture:
+                tab.picture(picture)
     print_table(rows)
     result({"rows": rows}, {"frame": all(row["browser's CPU ms"] < 33 for row in rows)})
 

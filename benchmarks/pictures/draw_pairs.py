@@ -1,6 +1,6 @@
 """Draw pairs of a run's pictures to be labelled by eye: of those bound, of those refused, of those that the audit saw.
 
-    cd RUN; python -m benchmarks.pictures.draw_pairs OUT [pairs.csv that are labelled already]
+    cd RUN; python -m benchmarks.pictures.draw_pairs OUT
 
 RUN holds `data` and `params.yaml` of a run up to `audit_split`. Its pairs are proposed and judged again, as the stages
 do it, and drawn at random in each of STRATA, the difficult ones more densely. OUT gets pairs.csv and sheets of pairs,
@@ -9,7 +9,6 @@ column `label` is filled in, by the rule in docs/copies.md. `benchmarks.pictures
 """
 
 import csv
-import sys
 import tempfile
 from collections.abc import Iterator
 from itertools import chain
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from benchmarks import options
 from pipeline.copies.groups import distinct, exact_cosine, near_pairs
 from pipeline.copies.looks import Looks
 from pipeline.copies.points import lie
@@ -114,10 +114,13 @@ def audited(looks: Looks, vectors: np.ndarray, folder: Path) -> Iterator[tuple[s
 
 
 def main() -> None:
-    out, chance = Path(sys.argv[1]), np.random.default_rng(1)
-    known = {}
-    if len(sys.argv) > 2:
-        with Path(sys.argv[2]).open(newline="") as stream:
+    parser = options(__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("labelled", type=Path, nargs="?", help="pairs.csv of what is labelled already")
+    given = parser.parse_args()
+    out, chance, known = given.out, np.random.default_rng(1), {}
+    if given.labelled:
+        with given.labelled.open(newline="") as stream:
             known = {frozenset((row["image_id"], row["other_id"])): row["label"] for row in csv.DictReader(stream)}
     features = FEATURES.read(Path("data/images/features"))
     vectors, ids = matrix(features["vector"]), features["image_id"].to_pylist()

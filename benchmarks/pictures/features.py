@@ -6,12 +6,9 @@ start-up (model loading, ONNX export) counts for both. Vectors have to be equal 
 
 Then the engines that could run the network, on batches that are ready: torch as it comes, torch.compile, and ONNX
 Runtime, which runs it. Making ready (compilation, export) is told beside.
-
-    python -m benchmarks.pictures.features [data/corpus/images] [number of images]
 """
 
 import logging
-import sys
 import tempfile
 import time
 from functools import partial
@@ -21,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks import median_seconds, print_table, result
+from benchmarks import median_seconds, options, print_table, result
 from pipeline.encoding.encoders import load_encoder
 from pipeline.encoding.features import write_features
 from pipeline.encoding.networks import fitted, from_pixels, in_onnxruntime, in_torch
@@ -109,8 +106,11 @@ def engines(pictures: list[bytes]) -> list[dict[str, object]]:
 
 def main() -> None:
     logging.disable(logging.INFO)
-    source = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("data/corpus/images")
-    number = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+    parser = options(__doc__)
+    parser.add_argument("source", type=Path, nargs="?", default=Path("data/corpus/images"))
+    parser.add_argument("number", type=int, nargs="?", default=1000, help="of images")
+    given = parser.parse_args()
+    source, number = given.source, given.number
     table = IMAGES.read(source).slice(0, number)
     pictures = table["bytes"].to_pylist()
     import torch  # noqa: F401 - both sides need it, so that its import counts for neither

@@ -4,25 +4,20 @@ Pictures are copied in the ways of `pipeline.copies.planted.KINDS`, as held-out 
 those that train. So many are proposed by the features (the nearest, from 0.8 on), by votes of corners, by either; and
 so many are found in the end, where the audit's look at the two has to agree. Two kinds are searched for at a time.
 
-    python -m benchmarks.pictures.image_audit [data, or a folder of pictures] [copied] [among so many] [--show]
-
 `--show` writes what is taken for a copy beyond sources and their groups as image_audit.png, to be looked at.
 """
 
-import sys
 import tempfile
 import time
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from benchmarks import print_table, result
-from benchmarks.pictures.image_copies import MIN_COSINE, NEIGHBOURS, encoded, jpeg, originals
-from pipeline.copies.planted import KINDS, SHOW_OTHERS, one_colour, planted
+from benchmarks.pictures.image_copies import MIN_COSINE, NEIGHBOURS, asked, encoded, jpeg, plant
+from pipeline.copies.planted import KINDS
 from pipeline.encoding.encoders import load_encoder
-from pipeline.pictures.storing import to_rgb
 from pipeline.split.corner_votes import voted
 from pipeline.split.pictures import same
 from pipeline.split.sketches import Sketches
@@ -31,22 +26,10 @@ from tools.contact_sheet import sheet
 
 
 def main() -> None:
-    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-    folder = Path(arguments[0]) if arguments else Path("data")
-    number, among = (int(arguments[k]) if len(arguments) > k else default for k, default in ((1, 24), (2, 600)))
-    random = np.random.default_rng(5)
-    stored, vectors, group = originals(folder, among, random)
-    n = len(stored)
-    drawn = (row for row in random.permutation(n).tolist() if not one_colour(to_rgb(stored[row])))
-    chosen = np.fromiter(islice(drawn, number), np.int64)
-    shown = [np.roll(chosen, -place)[: 1 + SHOW_OTHERS] for place in range(number)]
-    copies = [
-        jpeg(copy)
-        for source, *others in shown
-        for copy in planted(to_rgb(stored[source]), [to_rgb(stored[row]) for row in others], random)
-    ]
+    given = asked(__doc__, 24)
+    stored, vectors, chosen, known, whole = plant(given, 5)
+    n, copies = len(stored), list(map(jpeg, whole))
     source, kind = chosen.repeat(len(KINDS)), np.arange(len(copies)) % len(KINDS)
-    known = [set(np.flatnonzero(np.isin(group, group[rows])).tolist()) for rows in shown]
     cosine = encoded(load_encoder("efficientnet_lite0"), copies) @ vectors.T
     nearest = np.argsort(-cosine, axis=1, kind="stable")[:, :NEIGHBOURS]
     by_features = {(c, int(o)) for c, near in enumerate(nearest) for o in near if cosine[c, o] >= MIN_COSINE}
@@ -85,12 +68,12 @@ def main() -> None:
             {"": name, "all": recall[name], **dict(zip(KINDS, hit.reshape(-1, len(KINDS)).mean(0), strict=True))}
         )
     print_table(rows)
-    beyond = [(c, o) for c, o in pairs if (c, o) in alike and o not in known[c // len(KINDS)]]
+    beyond = [(c, o) for c, o in pairs if (c, o) in alike and not known[c // len(KINDS), o]]
     cost = dict(zip(("sketches", "votes", "pairs"), np.round(np.diff(taken), 1).tolist(), strict=True))
     print(f"\n{len(copies)} copies among {n} pictures; CPU seconds: {cost}")
     print(f"pairs: {len(by_features)} by features, {len(by_corners)} by corners, {len(pairs)} in all")
     print(f"alike beyond the sources: {len(beyond)}")
-    if "--show" in sys.argv and beyond:
+    if given.show and beyond:
         sheet([(copies[c], stored[o]) for c, o in beyond]).save("image_audit.png")
     result(
         {"recall": recall, "pairs": len(pairs), "beyond": len(beyond), "copies": len(copies)},

@@ -9,24 +9,23 @@ group are false; `--show` writes those that are joined as image_copies.png, to b
   0.97, which is chosen with the truth at hand.
 - ours: proposals by features and by points, and the look at each pair, at the limits as they are.
 
-    python -m benchmarks.pictures.image_copies [data, or a folder of pictures] [copied] [among so many] [--show]
-
 Where the data are of a run of openclipart, or of ../shared/corpora/blogs with pictures in full size, pairs that were
 labelled by eye are asked too (`benchmarks.pictures.labelled`): a pair that was not planted may be right.
 """
 
+import argparse
 import io
 import logging
-import sys
 import tempfile
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from benchmarks import need, print_table, result
+from benchmarks import need, options, print_table, result
 from benchmarks.pictures import labelled
 from pipeline.copies.groups import distinct, group_images, near_pairs, ranked, unit
 from pipeline.copies.looks import Looks
@@ -91,6 +90,44 @@ def originals(folder: Path, among: int, random: np.random.Generator) -> tuple[li
     return table["bytes"].take(pa.array(rows)).to_pylist(), vectors, group.indices.to_numpy()[rows]
 
 
+class Planting(NamedTuple):
+    """Copies (c) of some of the n `stored` pictures by KINDS, in turn of the pictures `chosen`; `vectors` (n, d).
+
+    `known` (chosen, n): the pictures of the groups that a chosen one's copies show.
+    """
+
+    stored: list[bytes]
+    vectors: np.ndarray
+    chosen: np.ndarray
+    known: np.ndarray
+    copies: list[Image.Image]
+
+
+def asked(about: str | None, copied: int) -> argparse.Namespace:
+    """The arguments of a benchmark that plants."""
+    parser = options(about)
+    parser.add_argument("data", type=Path, nargs="?", default=Path("data"), help="or a folder of pictures")
+    parser.add_argument("copied", type=int, nargs="?", default=copied)
+    parser.add_argument("among", type=int, nargs="?", default=600)
+    parser.add_argument("--show", action="store_true", help="write what is wrong as a sheet of pictures")
+    return parser.parse_args()
+
+
+def plant(given: argparse.Namespace, seed: int) -> Planting:
+    """What is `asked` for."""
+    random = np.random.default_rng(seed)
+    stored, vectors, group = originals(given.data, given.among, random)
+    drawn = (row for row in random.permutation(len(stored)).tolist() if not one_colour(to_rgb(stored[row])))
+    chosen = np.fromiter(islice(drawn, given.copied), np.int64)
+    shown = [np.roll(chosen, -place)[: 1 + SHOW_OTHERS] for place in range(given.copied)]
+    copies = [
+        copy
+        for source, *others in shown
+        for copy in planted(to_rgb(stored[source]), [to_rgb(stored[row]) for row in others], random)
+    ]
+    return Planting(stored, vectors, chosen, np.stack([np.isin(group, group[rows]) for rows in shown]), copies)
+
+
 def encoded(encoder: object, files: list[bytes]) -> np.ndarray:
     """Unit vectors of stored pictures."""
     inputs = [encoder.prepare(file) for file in files]  # type: ignore[attr-defined]
@@ -123,27 +160,14 @@ def bound(pictures: list[bytes], vectors: np.ndarray, among: int) -> np.ndarray:
 
 
 def main() -> None:
+    given = asked(__doc__, 30)
     need("imagehash", "pdqhash")
     import imagehash
     import pdqhash
 
     logging.disable(logging.INFO)
-    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-    data = Path(arguments[0]) if arguments else Path("data")
-    number, among = (int(arguments[k]) if len(arguments) > k else default for k, default in ((1, 30), (2, 600)))
-    random = np.random.default_rng(11)
-    stored, vectors, group = originals(data, among, random)
-    n = len(stored)
-    drawn = (row for row in random.permutation(n).tolist() if not one_colour(to_rgb(stored[row])))
-    chosen = np.fromiter(islice(drawn, number), np.int64)
-    shown = [np.roll(chosen, -place)[: 1 + SHOW_OTHERS] for place in range(number)]
-    copies = [
-        copy
-        for source, *others in shown
-        for copy in planted(to_rgb(stored[source]), [to_rgb(stored[row]) for row in others], random)
-    ]
-    source = chosen.repeat(len(KINDS))
-    false = ~np.stack([np.isin(group, group[places]) for places in shown]).repeat(len(KINDS), axis=0)
+    stored, vectors, chosen, known, copies = plant(given, 11)
+    n, source, false = len(stored), chosen.repeat(len(KINDS)), ~known.repeat(len(KINDS), axis=0)
 
     files = [png(copy) for copy in copies]
     planted_vectors = encoded(load_encoder("efficientnet_lite0"), files)
@@ -171,9 +195,9 @@ def main() -> None:
         table_rows.append({"method": name, "threshold": limit, "all": float(those.mean()), **by_kind})
         figures[name] = float(those.mean())
     print_table(table_rows)
-    by_eye = labelled.ask(data, hashes) if (data / "images/edges").exists() else {}
+    by_eye = labelled.ask(given.data, hashes) if (given.data / "images/edges").exists() else {}
     print(f"\n{len(copies)} copies among {n} pictures; ours: precision {precision:.4f}, {len(wrong)} wrong")
-    if "--show" in sys.argv and len(wrong):
+    if given.show and len(wrong):
         sheet([(files[other - n], stored[one]) for one, other in wrong.tolist()]).save("image_copies.png")
     best = max(value for name, value in figures.items() if name != "ours")
     result(

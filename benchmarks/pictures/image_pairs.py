@@ -5,12 +5,11 @@ Then 1,000,000 × 512 by this project alone: imagededup holds all cosines at onc
 Peaks of memory are counted above each one's imports and the vectors themselves.
 """
 
-import sys
 from typing import Any
 
 import numpy as np
 
-from benchmarks import measure, need, print_table, result
+from benchmarks import measure, need, options, print_table, result
 
 DIM, MIN_COSINE = 512, 0.9
 
@@ -64,6 +63,9 @@ def imagededup(prepared: Any) -> dict[str, float]:
 
 
 def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--small", action="store_true", help="without the million")
+    small = parser.parse_args().small
     need("imagededup")
     repeats = 3
     runs = {
@@ -80,7 +82,7 @@ def main() -> None:
     }
     recall = recall_of_exact(30_000)
     rows = [{"who": name, "vectors": 30_000, **figures} for name, figures in median.items()]
-    if "--small" not in sys.argv:
+    if not small:
         million = measure(ours, 1_000_000, prepare=prepare_ours)
         figures = {"seconds": million.seconds, "peak_mb": million.peak_mb, **million.value}
         median["this project, a million"] = figures

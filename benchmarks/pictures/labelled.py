@@ -1,9 +1,7 @@
 """What deduplication and the audit decide on pairs labelled by eye, and what that says of all pairs of their runs.
 
-    python -m benchmarks.pictures.labelled [data]
-
-`data` are of a run of the corpus openclipart or of ../shared/corpora/blogs, with pictures in full size. The pairs were
-drawn by `benchmarks.pictures.draw_pairs` from those that the run compared, in strata, and labelled by the rule in
+The data are of a run of openclipart or of ../shared/corpora/blogs with pictures in full size. The pairs were drawn by
+`benchmarks.pictures.draw_pairs` from those that the run compared, in strata, and labelled by the rule in
 docs/copies.md: `same`, `part` (they share a large part), `different`, or `unclear`, which are counted but left out of
 shares. Labels are of pictures, not of decisions: the code as it is decides anew. A pair stands for as many as its
 stratum has for one that is labelled, so shares are of all pairs that the run compared. Intervals are Wilson's (95 %),
@@ -20,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from benchmarks import print_table, result
+from benchmarks import options, print_table, result
 from pipeline.common.groups import components
 from pipeline.copies.aligned import judge
 from pipeline.copies.groups import unit
@@ -166,7 +164,9 @@ def ask(data: Path, hashes: Mapping[str, Callable[[Image.Image], object]]) -> di
 
 
 def main() -> None:
-    figures = ask(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("data"), {})
+    parser = options(__doc__)
+    parser.add_argument("data", type=Path, nargs="?", default=Path("data"))
+    figures = ask(parser.parse_args().data, {})
     if not figures:
         sys.exit("No labelled pairs are of these pictures.")
     result(figures, {})

@@ -10,7 +10,6 @@ split, before and after the audit. Edges between pictures that show nothing of e
 of FOLDER show different things: `--show` draws them as reposts.png, to be looked at, and the pairs that were missed.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -22,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageOps
 
-from benchmarks import ROOT, lay_out, print_table, result, write_params
+from benchmarks import ROOT, lay_out, options, print_table, result, write_params
 from benchmarks.pictures.image_copies import EXTENSIONS
 from benchmarks.pictures.repost_kinds import KINDS, OTHERS
 from pipeline.common.groups import components
@@ -73,24 +72,24 @@ def made(folder: Path, number: int, place: Path) -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("number", type=int, nargs="?", default=108)
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--keep", type=Path, help="a folder for the run, instead of one that is removed")
-    arguments = parser.parse_args()
-    source, here = arguments.folder.resolve(), Path.cwd()
+    given = parser.parse_args()
+    source, here = given.folder.resolve(), Path.cwd()
     with tempfile.TemporaryDirectory(prefix="reposts-") as temporary:
-        place = (arguments.keep or Path(temporary)).resolve()
+        place = (given.keep or Path(temporary)).resolve()
         lay_out(place)
         os.chdir(place)
         mine = {"source": "table", "posts": "mine/posts.parquet", "images": "mine/pictures", "min_posts_per_user": 1}
         write_params(place, {"corpus": mine, "split": {"allow_empty": True, "max_excluded_share": 1.0}})
-        pairs = made(source, arguments.number, place / "mine")
+        pairs = made(source, given.number, place / "mine")
         for stage in STAGES:
             run = [sys.executable, "-m", f"stages.{stage}"]
             subprocess.run(run, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=sys.stderr)
-        _report(pairs, here, arguments.show)
+        _report(pairs, here, given.show)
 
 
 def _sides(table: str, ids: pa.Array) -> np.ndarray:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import stages.dedup_images as stage
+from benchmarks import options
 from pipeline.copies.looks import Looks
 from stages.runner import run
 
@@ -54,6 +55,7 @@ def _held_mb() -> float:
 
 
 def main() -> None:
+    options(__doc__).parse_args()
     Looks.of = timed("looks", Looks.of)  # type: ignore[method-assign]
     for name in STEPS:
         setattr(stage, name, timed(name, getattr(stage, name)))

@@ -11,7 +11,6 @@ share of what more posts cost that more machines divide, and from that, by Amdah
 other input is what each stage took at the paper's size (benchmarks/scale/posts.json), grown by its exponent.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -25,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import ROOT, need, print_table, result
+from benchmarks import ROOT, need, options, print_table, result
 from pipeline.running.files import write_text
 
 RESULTS = ROOT / "benchmarks/scale/engines.json"
@@ -41,19 +40,19 @@ PER_PICTURE = {"import_corpus": 0.017, "image_features": 0.014, "dedup_images": 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("posts", type=int, nargs="?")
     parser.add_argument("--nodes", type=int, nargs="*", default=[2])
     parser.add_argument("--again", nargs="*", default=[], choices=SPREAD)
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--machines", type=int, nargs="*", default=[])
-    arguments = parser.parse_args()
-    if arguments.posts:
+    given = parser.parse_args()
+    if given.posts:
         need("psutil", "ray")
-        measured = _measure(arguments.posts, arguments.nodes, arguments.again, arguments.times)
-        _tell(arguments.posts, measured)
-    if arguments.machines:
-        _reckon(arguments.machines)
+        measured = _measure(given.posts, given.nodes, given.again, given.times)
+        _tell(given.posts, measured)
+    if given.machines:
+        _reckon(given.machines)
 
 
 def _measure(posts: int, nodes: list[int], again: list[str], times: int) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,6 @@ Without a GPU the CPU is held against itself, on fewer steps: that the script ru
     python -m benchmarks.scale.gpu [--steps 30]
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -19,7 +18,7 @@ from copy import deepcopy
 import numpy as np
 import torch
 
-from benchmarks import print_table, result
+from benchmarks import options, print_table, result
 from benchmarks.model.train_step import BATCH, IMAGES, RATE, corpus, distinct_words, products, trainer, untrained
 from pipeline.embedding.batches import Posts, cut
 from pipeline.embedding.model import JointModel
@@ -80,9 +79,9 @@ def off(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--steps", type=int, default=30)
-    steps = arguments.parse_args().steps
+    parser = options(__doc__)
+    parser.add_argument("--steps", type=int, default=30)
+    steps = parser.parse_args().steps
     there = torch.cuda.is_available()
     cpu, device = torch.device("cpu"), torch.device("cuda" if there else "cpu")
     if not there:

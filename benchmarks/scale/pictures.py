@@ -10,7 +10,6 @@ Exponents are of CPU time over pictures, between all sizes and between the two l
 million would take.
 """
 
-import argparse
 import io
 import json
 import math
@@ -24,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFilter
 
-from benchmarks import ROOT, lay_out, print_table, result, write_params
+from benchmarks import ROOT, lay_out, options, print_table, result, write_params
 from benchmarks.scale.posts import _measured
 from pipeline.running.files import atomic_file, write_text
 
@@ -41,17 +40,17 @@ Chance = np.random.Generator
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("pictures", type=int, nargs="+")
     parser.add_argument("--side", type=int, default=1152)
     parser.add_argument("--again", nargs="*", default=[], choices=STAGES)
     parser.add_argument("--until", choices=STAGES, default=STAGES[-1])
-    arguments = parser.parse_args()
-    side = arguments.side
-    for count in arguments.pictures:
+    given = parser.parse_args()
+    side = given.side
+    for count in given.pictures:
         folder = _prepared(count, side)
-        for stage in STAGES[: STAGES.index(arguments.until) + 1]:
-            if stage in _read(side).get(str(count), {}) and stage not in arguments.again:
+        for stage in STAGES[: STAGES.index(given.until) + 1]:
+            if stage in _read(side).get(str(count), {}) and stage not in given.again:
                 continue
             print(f"{count:,} pictures: {stage}", file=sys.stderr, flush=True)
             took = _took(stage, folder)

@@ -17,7 +17,6 @@ which is that of a whole training within a few steps, where hours are not at han
 Users' interests are left out: the paper's Twitter corpus has none, and its interest corpus has 2,900 users.
 """
 
-import argparse
 import hashlib
 import json
 import math
@@ -36,7 +35,7 @@ import numpy as np
 import psutil
 from ruamel.yaml import YAML
 
-from benchmarks import ROOT, lay_out, print_table, result, write_params
+from benchmarks import ROOT, lay_out, options, print_table, result, write_params
 from pipeline.running.files import write_text
 
 RESULTS, PICTURE = ROOT / "benchmarks/scale/posts.json", ROOT / "benchmarks/scale/posts.svg"
@@ -87,31 +86,31 @@ SETTINGS: dict[str, Any] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("posts", type=int, nargs="+")
     parser.add_argument("--again", nargs="*", default=[], choices=STAGES)
     parser.add_argument("--kill", nargs="*", default=[], choices=STAGES)
     parser.add_argument("--steps", type=int)
-    arguments = parser.parse_args()
-    for posts in arguments.posts:
+    given = parser.parse_args()
+    for posts in given.posts:
         folder = _prepare(posts)
-        if arguments.steps:
+        if given.steps:
             write_params(folder, {"words": {"epochs": 1}}, folder / "params.yaml")
-        if arguments.kill:
-            _kill(posts, folder, arguments.kill)
+        if given.kill:
+            _kill(posts, folder, given.kill)
             continue
         held = _read().get(str(posts), {})
-        wanted = [stage for stage in STAGES if stage not in held or stage in arguments.again]
+        wanted = [stage for stage in STAGES if stage not in held or stage in given.again]
         for stage in STAGES[: STAGES.index(wanted[-1]) + 1] if wanted else ():
-            command = _command(stage, folder, arguments.steps)
+            command = _command(stage, folder, given.steps)
             if stage in wanted:
                 print(f"{posts:,} posts: {stage}", file=sys.stderr, flush=True)
-                cut = {"steps": arguments.steps} if arguments.steps and stage in (*TRAINED, "word2vec") else {}
+                cut = {"steps": given.steps} if given.steps and stage in (*TRAINED, "word2vec") else {}
                 _keep(posts, stage, _measured(stage, folder, command) | cut)
             elif not _is_made(stage, folder):
                 print(f"{posts:,} posts: {stage}, for its tables alone", file=sys.stderr, flush=True)
                 _measured(stage, folder, command)
-    if not arguments.kill:
+    if not given.kill:
         _report()
 
 

@@ -8,7 +8,6 @@ are and mirrored, and what all would take is reckoned from that. `before`: cells
 until 2026-11-29, of which a point's search grows as the root too. One thread.
 """
 
-import argparse
 import io
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks import measure, print_table, result
+from benchmarks import measure, options, print_table, result
 from benchmarks.scale.pictures import PAPER_PICTURES, _file
 
 POINTS, SAMPLE, PIECE = 150, 250, 250
@@ -82,25 +81,25 @@ def _ready(pictures: int, before: bool) -> tuple[Any, int, bool]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("pictures", type=int, nargs="+")
-    arguments = parser.parse_args()
+    given = parser.parse_args()
     rows, bounds = [], {}
     for name, before in (("before", True), ("now", False)):
         took = []
-        for pictures in arguments.pictures:
+        for pictures in given.pictures:
             run = measure(_one, pictures, before, prepare=_ready)
             took.append(run.value["cpu_s"])
             rows.append({"who": name, "pictures": pictures, **run.value, "peak MB": run.peak_mb})
             print(rows[-1], flush=True)
         if len(took) > 1:
-            (small, large), (few, many) = arguments.pictures[-2:], took[-2:]
+            (small, large), (few, many) = given.pictures[-2:], took[-2:]
             exponent = float(np.log(many / few) / np.log(large / small))
             rows[-1] |= {"exponent": exponent, "hours for 1.26 M": many * (PAPER_PICTURES / large) ** exponent / 3600}
             if not before:
                 bounds["exponent"] = exponent <= EXPONENT
     print_table([{**dict.fromkeys(rows[-1], ""), **row} for row in rows])
-    result({"pictures": arguments.pictures, "rows": rows}, bounds)
+    result({"pictures": given.pictures, "rows": rows}, bounds)
 
 
 if __name__ == "__main__":

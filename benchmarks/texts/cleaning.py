@@ -9,7 +9,6 @@ core is per second of its own time; that of two, and the minutes, are by the clo
 With `--against` the same shard is cleaned by an earlier commit too, in the same run: its rates are `before`.
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import ROOT, measure, median_seconds, print_table, result
+from benchmarks import ROOT, measure, median_seconds, options, print_table, result
 from pipeline.running.machine import cores
 from pipeline.running.shards import map_shards
 from pipeline.tables.corpus import POSTS
@@ -95,7 +94,7 @@ def earlier(commit: str, shard: Path, guess: bool) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--posts", type=int, default=400_000)
     parser.add_argument("--against", metavar="COMMIT")
     given = parser.parse_args()

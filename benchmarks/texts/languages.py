@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks import ROOT, lay_out, print_table, result, write_params
+from benchmarks import ROOT, lay_out, options, print_table, result, write_params
 from pipeline.common.metrics import read_metrics
 from pipeline.common.recipe import by_recipe
 from pipeline.ranking.bootstrap import interval
@@ -112,7 +112,7 @@ def corpus_of(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("corpus")
     parser.add_argument("--images", type=Path, help="the table's pictures; without, the folder that it is in")
     parser.add_argument("--way", nargs="*", default=list(WAYS), choices=list(WAYS))

@@ -12,7 +12,6 @@ depend on how many there are. Both have their models loaded.
 With `--treebank`, also the share of right lemmas on EWT's test set, in both modes, and how often the two agree.
 """
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -23,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks import ROOT, print_table, result
+from benchmarks import ROOT, options, print_table, result
 from pipeline.tables.table import strings
 from pipeline.text import cleaning as text
 from pipeline.text.lemmas import lemmatize_sentences, lemmatize_words, models
@@ -125,12 +124,12 @@ def accuracy(treebank: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--posts", type=int, default=100_000)
     parser.add_argument("--treebank", type=Path)
-    arguments = parser.parse_args()
+    given = parser.parse_args()
 
-    posts = corpus(arguments.posts)
+    posts = corpus(given.posts)
     column = strings(posts)
     nlp = peer()
     few = posts[:PEER_POSTS]
@@ -149,7 +148,7 @@ def main() -> None:
         "stanza_posts": len(few),
         "stanza_posts_per_second": round(peer_rate, 1),
         "times_stanza": round(ratio, 1),
-        **(accuracy(arguments.treebank) if arguments.treebank else {}),
+        **(accuracy(given.treebank) if given.treebank else {}),
     }
     print_table(
         [
@@ -158,7 +157,7 @@ def main() -> None:
         ]
     )
     bounds = {"at_least_50_times_stanza": ratio >= 50}
-    if arguments.treebank:
+    if given.treebank:
         bounds["word_mode_at_least_970"] = figures["ewt_word_mode"] >= 0.970
     result(figures, bounds)
 

@@ -6,14 +6,13 @@ Texts are words drawn from the paragraph below: what they say costs nothing, how
 as texts run side by side on others. Vectors of kept texts are read by hash (pipeline.encoding.sentences).
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import ROOT, print_table, result
+from benchmarks import ROOT, options, print_table, result
 from pipeline.encoding.encoders import chosen_encoder
 from pipeline.encoding.sentences import encode_texts
 from pipeline.running.params import validate
@@ -26,14 +25,14 @@ PARAGRAPH = (
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--texts", type=int, default=200, help="texts of each length")
-    wanted = arguments.parse_args()
+    parser = options(__doc__)
+    parser.add_argument("--texts", type=int, default=200, help="texts of each length")
+    given = parser.parse_args()
     encoder = chosen_encoder(validate().sentences, ROOT / "models/minilm")
     random, rows = np.random.default_rng(7), []
     with tempfile.TemporaryDirectory() as folder:
         for length in LENGTHS:
-            texts = [" ".join(random.choice(PARAGRAPH.split(), length)) for _ in range(wanted.texts)]
+            texts = [" ".join(random.choice(PARAGRAPH.split(), length)) for _ in range(given.texts)]
             begun = time.process_time()
             for text in texts:
                 encoder.encode([text])
@@ -42,8 +41,8 @@ def main() -> None:
             begun = time.process_time()
             encode_texts(texts, lambda: encoder, Path(folder))
             again = time.process_time() - begun
-            rows.append({"words": length, "texts a second and core": wanted.texts / seconds,
-                         "kept": wanted.texts / again})  # fmt: skip
+            rows.append({"words": length, "texts a second and core": given.texts / seconds,
+                         "kept": given.texts / again})  # fmt: skip
     print_table(rows)
     result({"by_length": rows, "dim": encoder.dim}, {})
 

@@ -11,7 +11,6 @@ posts, beside ours on the same.
 Writes timings/text_join_growth.png.
 """
 
-import argparse
 import statistics
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from benchmarks import Measured, measure, need, print_table, result
+from benchmarks import Measured, measure, need, options, print_table, result
 from pipeline.join.pairs import Pairs, near_pairs, pairs_of_posts
 from pipeline.join.sets import Sets, distinct_sets
 
@@ -182,9 +181,9 @@ def draw(growth: dict[int, float], exponent: float) -> None:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    arguments.add_argument("--posts", type=int, default=1_000_000, help="posts of the largest run")
-    largest = arguments.parse_args().posts
+    parser = options(__doc__)
+    parser.add_argument("--posts", type=int, default=1_000_000, help="posts of the largest run")
+    largest = parser.parse_args().posts
     need("rensa", "datasketch")
     small = min(100_000, largest)
 

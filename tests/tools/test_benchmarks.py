@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import importlib
 import subprocess
 import sys
 import tomllib
@@ -27,11 +28,17 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["option
 LOCKED = {line.partition("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
 MODULES = {"umap-learn": "umap"}
 PEERS = {MODULES.get(name, name) for name in set(EXTRAS["bench"]) - LOCKED}
-COMPARING = [
-    path
-    for path in sorted((ROOT / "benchmarks").glob("*/*.py"))
-    if {module.split(".")[0] for module in rooms.imports(path)} & PEERS
-]
+SCRIPTS = [path for path in sorted((ROOT / "benchmarks").glob("*/*.py")) if "__main__" in path.read_text()]
+COMPARING = [path for path in SCRIPTS if {module.split(".")[0] for module in rooms.imports(path)} & PEERS]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_benchmark_says_what_it_does(path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [str(path), "--help"])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(f"benchmarks.{path.parent.name}.{path.stem}").main()
+    assert not ended.value.code
+    assert ast.get_docstring(ast.parse(path.read_text())) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", COMPARING, ids=lambda path: path.stem)
@@ -108,6 +115,15 @@ def test_tables_are_made_anew_for_each_value_of_best_that_they_follow_from(monke
     images, words = ("style", "read"), set(dict(params.words)) & set(dict(params.best))
     wanted = {name: dict(params.best)[name] for name in (*images, *words, "text_encoder", "letters")}
     assert asked == [{}, wanted]
+
+
+def test_a_fold_of_a_train_side_keeps_groups_whole_and_trains_the_largest():
+    groups = np.random.default_rng(0).integers(0, 300, 1000).astype(str)
+    groups[:200] = "large"
+    side = recipe.sides_again(pa.array(groups), 0.1).to_numpy(zero_copy_only=False)
+    assert all(len(set(side[groups == group])) == 1 for group in np.unique(groups))
+    assert set(side[:200]) == {"train"}
+    assert np.mean(side[200:] == "test") == pytest.approx(recipe.FOLD["test"], abs=0.06)
 
 
 def test_a_labelled_pair_stands_for_as_many_as_its_stratum_has(tmp_path):
