@@ -13,6 +13,7 @@ product's sums.
 Shapes: n queries, m candidates, d numbers per vector.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numba
@@ -37,20 +38,32 @@ def ranks(queries: Array, candidates: Array | Rivals, truth: Array, rows: Array 
     A vector of zeros scores 0 with everything. With `rows` (n,), the queries are `queries[rows]`, without a copy of
     them all. Candidates of several calls are given as `Rivals`. Raises ValueError for numbers that are not finite.
     """
-    truth = np.ascontiguousarray(truth, np.int64)
-    asking = np.arange(len(queries)) if rows is None else rows
-    rivals = candidates if isinstance(candidates, Rivals) else Rivals.of(candidates, len(asking))
-    count = len(rivals.vectors)
-    if len(truth) != len(asking) or (len(truth) and not 0 <= truth.min() <= truth.max() < count):
-        raise ValueError(f"truth has to hold a row of {count} candidates for each of {len(asking)} queries")
-    rounds = -(-len(asking) // (_BLOCK * cores()))
-    size = max(1, -(-len(asking) // max(1, rounds * cores())))  # at most _BLOCK, and as many for each thread
-    blocks = [slice(start, start + size) for start in range(0, len(asking), size)]
-    asked = ((queries[asking[here]], truth[here]) for here in blocks)
+    rivals = candidates if isinstance(candidates, Rivals) else Rivals.of(candidates, len(truth))
+    return rank_pieces([(queries, np.arange(len(queries)) if rows is None else rows, truth)], rivals)
+
+
+def rank_pieces(pieces: Iterable[tuple[Array, Array, Array]], rivals: Rivals) -> Array:
+    """The ranks of all queries of `pieces`, (vectors, rows of these that ask, truth) each, in their order.
+
+    A piece is taken when most of those before it are ranked, so that few are in memory, and yet a thread, or machine of
+    a cluster, finds work while others end a piece.
+    """
+    asked = (block for piece in pieces for block in _blocks(*piece, len(rivals.vectors)))
     # Each thread, or machine, multiplies and counts a block of queries of its own.
     with threadpool_limits(1, "blas"):
         found = list(spread(_ranks, asked, (rivals,), threads=True))
     return np.concatenate([np.empty(0), *found])
+
+
+def _blocks(queries: Array, asking: Array, truth: Array, count: int) -> Iterator[tuple[Array, Array]]:
+    truth = np.ascontiguousarray(truth, np.int64)
+    if len(truth) != len(asking) or (len(truth) and not 0 <= truth.min() <= truth.max() < count):
+        raise ValueError(f"truth has to hold a row of {count} candidates for each of {len(asking)} queries")
+    rounds = -(-len(asking) // (_BLOCK * cores()))
+    size = max(1, -(-len(asking) // max(1, rounds * cores())))  # at most _BLOCK, and as many for each thread
+    for start in range(0, len(asking), size):
+        here = slice(start, start + size)
+        yield queries[asking[here]], truth[here]
 
 
 def _ranks(asked: tuple[Array, Array], rivals: Rivals) -> Array:

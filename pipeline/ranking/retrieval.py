@@ -8,7 +8,8 @@ All methods are asked the same. Where one has no vector of what asks, the rank i
 vector of stands behind all that it has, as it would never be shown. The metrics count how often.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 
 from pipeline.common.metrics import FEWEST
 from pipeline.ranking.bootstrap import interval, resamples, rounded
-from pipeline.ranking.ranks import ranks
+from pipeline.ranking.ranks import rank_pieces, ranks
 from pipeline.ranking.rivals import Rivals
 from pipeline.ranking.vectors import Vectors
 from pipeline.tables.corpus import pictures_of
@@ -49,7 +50,9 @@ def rank_task(
     and a method that tells nothing apart has a mean rank of chance, whatever it knows. An author without posts in train
     is no candidate, and is not asked for. Returns rows of RANKS, the numbers of queries by `Left`, and of candidates.
     """
-    return _rank(task, _asking(task, queries), users, images, texts)
+    prepared, candidates = _prepared(task, _asking(task, queries), users, images, texts)
+    vectors = texts if task.startswith("text") else images
+    return prepared.ranked(ranks(vectors.values, candidates, prepared.truth, rows=prepared.asking))
 
 
 def _asking(task: str, posts: pa.Table) -> pa.Table:
@@ -58,17 +61,37 @@ def _asking(task: str, posts: pa.Table) -> pa.Table:
     return _image_by_image(queries) if task.startswith("image") else queries
 
 
-def _rank(
-    task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors, rivals: Rivals | None = None
-) -> tuple[pa.Table, Left, int]:
-    """What `rank_task` finds; `rivals` are its candidates where these are known already."""
+@dataclass(frozen=True)
+class _Prepared:
+    """Queries to rank: `rows` of RANKS, whose `rank` (n,) is known but where they are `scored` (n,).
+
+    Of those, `asking` and `truth` (s,) are the rows of the vectors that ask, and of the candidates.
+    """
+
+    rows: pa.Table
+    rank: Array
+    scored: Array
+    asking: Array
+    truth: Array
+    left: Left
+    candidates: int
+
+    def ranked(self, found: Array) -> tuple[pa.Table, Left, int]:
+        """What `rank_task` returns, given the ranks (s,) of those that are scored."""
+        rank = self.rank.copy()
+        rank[self.scored] = found
+        return self.rows.append_column("rank", pa.array(rank)).cast(RANKS.schema), self.left, self.candidates
+
+
+def _prepared(task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors) -> tuple[_Prepared, Array]:
+    """What is to be ranked, and among which candidates (m, d)."""
     asks, _, wants = task.partition("_to_")
     sides = {
         "text": (positions(queries["post_id"], texts.ids), texts, "post_id", "text_without_known_word"),
         "image": (positions(queries["image_id"], images.ids), images, "image_id", "image_without_vector"),
         "user": (positions(queries["user_id"], users.ids), users, "user_id", "author_not_in_train"),
     }
-    asking, vectors, _, no_query = sides[asks]
+    asking, _, _, no_query = sides[asks]
     truth, among, truth_column, no_truth = sides[wants]
     asked = truth >= 0 if wants == "user" else np.ones(len(truth), bool)
     values, count = among.values, len(among.values)
@@ -80,7 +103,6 @@ def _rank(
     scored = asked & (asking >= 0) & (truth >= 0)
     last = asked & (truth < 0)
     rank = np.where(last, (len(values) + count + 1) / 2, (len(values) + 1) / 2)
-    rank[scored] = ranks(vectors.values, rivals or values, truth[scored], rows=asking[scored])
     chosen = queries.filter(pa.array(asked))
     found = pa.table(
         {
@@ -88,33 +110,39 @@ def _rank(
             "query_id": chosen["query_id"],
             "truth_id": chosen[truth_column],
             "user_id": chosen["user_id"],
-            "rank": rank[asked],
-        },
-        schema=RANKS.schema,
+        }
     )
     left = {
         "not_asked": {} if wants == "text" else {no_truth: int((~asked).sum())},
         "at_chance": {no_query: int((asked & ~last & (asking < 0)).sum())},
         "ranked_last": {no_truth: int(last.sum())} if wants == "text" else {},
     }
-    return found, left, count
+    return _Prepared(found, rank[asked], scored[asked], asking[scored], truth[scored], left, count), values
 
 
 def rank_users(task: str, queries: pa.Table, users: Vectors, pieces: Iterable[Vectors]) -> tuple[pa.Table, Left, int]:
     """What `rank_task` finds for text_to_user or image_to_user, with the texts or images in `pieces`.
 
-    One piece is taken at a time: memory stays at one.
+    Pieces are taken one by one, as they are ranked: memory stays at a few.
     """
     nothing = Vectors(pa.array([], pa.string()), np.empty((0, users.values.shape[1]), np.float32))
     named = {"text_to_user": "post_id", "image_to_user": "image_id"}[task]
-    asked = waiting = _asking(task, queries)
-    rivals = Rivals.of(users.values, asked.num_rows)
-    found = []
-    for piece in pieces:
-        here = pc.is_in(waiting[named], piece.ids)
-        found.append(_rank(task, waiting.filter(here), users, piece, piece, rivals))
-        waiting = waiting.filter(pc.invert(here))
-    found.append(_rank(task, waiting, users, nothing, nothing))
+    asked = _asking(task, queries)
+    prepared = []
+
+    def asking() -> Iterator[tuple[Array, Array, Array]]:
+        waiting = asked
+        for piece in pieces:
+            here = pc.is_in(waiting[named], piece.ids)
+            one, _ = _prepared(task, waiting.filter(here), users, piece, piece)
+            prepared.append(one)
+            yield piece.values, one.asking, one.truth
+            waiting = waiting.filter(pc.invert(here))
+        prepared.append(_prepared(task, waiting, users, nothing, nothing)[0])
+
+    rank = rank_pieces(asking(), Rivals.of(users.values, asked.num_rows))
+    ends = np.cumsum([len(one.truth) for one in prepared])
+    found = [one.ranked(part) for one, part in zip(prepared, np.split(rank, ends[:-1]), strict=True)]
     rows = pa.concat_tables(table for table, _, _ in found)
     place = positions(asked["query_id"], rows["query_id"])
     left: Left = {

@@ -32,6 +32,8 @@ HEAD = 255
 """Principal axes kept by the first pass over images; with the tail's norm a vector of 256."""
 BLOCK = 4096
 """Rows of a matrix product."""
+TEXTS = 8192
+"""Texts that a job asks with, at most: the more texts, the more jobs, however few cores this machine has."""
 DENSE = 50
 """Where more than one pair in DENSE passes the bound, the whole product is cheaper than pair by pair."""
 ROUNDING = 1e-4
@@ -68,16 +70,17 @@ def search_texts(queries: WordSets, targets: WordSets, threshold: float, floor: 
     sizes = np.searchsorted(np.diff(targets.offsets), np.arange(np.diff(targets.offsets).max(initial=0) + 2))
     asking, asked = (queries.offsets, queries.words), (targets.offsets, targets.words)
     count = len(queries.offsets) - 1
-    edges = np.linspace(0, count, 1 + min(max(1, count), 32 * cores())).astype(np.int64)
+    parts = min(max(1, count), max(32 * cores(), -(-count // TEXTS)))
+    edges = np.linspace(0, count, 1 + parts).astype(np.int64)
 
     given = *asking, *asked, sizes, *lists, threshold, floor
-    parts = []
+    found = []
     with bar("text audit", "texts", total=count) as shown:
         jobs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
         for part in spread(partial(_kept_search, keep), jobs, given, threads=True):
-            parts.append(part)
+            found.append(part)
             shown.update(len(part[3]))
-    query, target, similarity, close, nearest, nearest_similarity = _joined(parts)
+    query, target, similarity, close, nearest, nearest_similarity = _joined(found)
     return Found(query, target, similarity, close, nearest, nearest_similarity)
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from pipeline.ranking import ranks as module
 from pipeline.ranking.ranks import ranks
+from pipeline.ranking.rivals import Rivals
 from pipeline.ranking.vectors import unit
 
 
@@ -62,6 +63,25 @@ def test_neither_blocks_nor_threads_nor_the_order_of_candidates_matter(crowded, 
     order = np.random.default_rng(2).permutation(len(candidates))
     found = ranks(queries, candidates[order], np.argsort(order)[truth])
     np.testing.assert_array_equal(found, expected)
+
+
+def test_jobs_grow_with_the_work_and_none_waits_for_a_piece_to_end(crowded, monkeypatch):
+    queries, candidates, truth = crowded
+    sizes = []
+
+    def at_once(function, jobs, shared, **_):
+        """As workers do of whom there are more than jobs."""
+        jobs = list(jobs)
+        sizes.append([len(vectors) for vectors, _ in jobs])
+        return [function(job, *shared) for job in jobs]
+
+    monkeypatch.setattr(module, "spread", at_once)
+    monkeypatch.setattr(module, "_BLOCK", 4)
+    rows = np.arange(80)
+    pieces = [(queries, rows[at : at + 9], truth[at : at + 9]) for at in range(0, 80, 9)]
+    np.testing.assert_array_equal(module.rank_pieces(pieces, Rivals.of(candidates, 80)), by_sorting(*crowded))
+    (sizes,) = sizes
+    assert sum(sizes) == 80 and max(sizes) <= 4 and len(sizes) >= 20
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.5])

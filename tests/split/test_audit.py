@@ -290,6 +290,7 @@ def test_searches_that_stand_are_not_made_again(tmp_path, monkeypatch):
     random = np.random.default_rng(2)
     sets, _ = word_sets(lists([[f"w{k}" for k in random.integers(0, 40, random.integers(1, 9))] for _ in range(300)]))
     half = np.arange(len(sets.offsets) - 1)
+    monkeypatch.setattr(exact_search, "TEXTS", 1)  # a job, so that there are more of them than the cores ask for
     vectors = random.random((400, 12)).astype(np.float32)
 
     def search(keep):
@@ -299,6 +300,7 @@ def test_searches_that_stand_are_not_made_again(tmp_path, monkeypatch):
         )
 
     whole, first = search(made), search(keep_in(tmp_path))
+    assert len(list(tmp_path.glob("texts-*"))) == len(half[::2])
     monkeypatch.setattr(exact_search, "_search", None)
     monkeypatch.setattr(exact_search, "_among", None)
     again = search(keep_in(tmp_path))
