@@ -209,7 +209,11 @@ _BY_NAMES: tuple[tuple[str, Callable[[str], bool]], ...] = (
         "the column image holds records, such as {'path': 'a.jpg'}: set corpus.source to export, which reads them",
         lambda name: name.startswith("{"),
     ),
-    ("the column image holds pictures, not names of files: write them into files first", _is_picture),
+    (
+        "the column image holds pictures, not names of files: write them into files, or set corpus.source to export, "
+        "which reads them",
+        _is_picture,
+    ),
     ("the column image holds numbers, not names of files", _is_number),
 )
 """Causes that the names tell."""

@@ -35,7 +35,8 @@ class Aside:
             self._zip = zipfile.ZipFile(self.path, "w", zipfile.ZIP_STORED, allowZip64=True)
         ending = next((e for magic, e in _ENDING if data.startswith(magic)), "jpg")
         name = name if name.lower().endswith(ENDINGS) else f"{name}.{ending}"
-        self._zip.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+        if name not in self._zip.NameToInfo:
+            self._zip.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
         if url or post_id:
             self.tell(name, url or name, post_id)
         return f"{self.path}!/{name}"

@@ -125,6 +125,6 @@ def id_of(row: Mapping[str, Any], names: Names) -> str | None:
 
 
 def another_id(row: Mapping[str, Any], names: Names) -> str | None:
-    """Another's id; None where its last digits are lost, as of a column with gaps."""
-    found = id_of(row, names)
-    return None if found is None or found in NOTHING or rounded(found) else found
+    """Another's id, the first that is any; one whose last digits are lost, as of a column with gaps, is none."""
+    ids = (id_of(row, name) for name in listed(names))
+    return next((found for found in ids if found and found not in NOTHING and not rounded(found)), None)

@@ -4,11 +4,13 @@ A table is recognised by its columns, never by its file's name, as names and ver
 the folder presets/: a tool that is not among them needs no code.
 """
 
+import base64
 import contextlib
+import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -54,6 +56,12 @@ from pipeline.exports.resolving import SHORTEST
 PRESETS = Path(__file__).with_name("presets")
 FILES = ("fourcat", "x", "videos", "platforms", "listening", "gallery_dl", "own")
 """The files of presets, in the order in which they are asked."""
+_IN_LETTERS = re.compile(
+    r"(?:data:image/[\w.+-]+;base64,)?((?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)[A-Za-z0-9+/\s]{40,}=*)\s*"
+)
+"""A picture in letters (base64), by how JPEG, PNG, GIF and WebP begin."""
+Keep = Callable[[str, bytes], str]
+"""Sets a picture aside by a name; returns how it is found there (`pipeline.exports.aside`)."""
 _STILL = {"", "photo", "image", "picture", "graphimage", "1"}
 """What tools call the kind of a picture that is no video's."""
 
@@ -157,8 +165,8 @@ def of_platform(platform: str) -> Mapped | None:
     return next((one for one in presets() if one.platform == platform), None)
 
 
-def posts(rows: Iterator[tuple[int, Any]], mapped: Mapped, path: str) -> Found:
-    """The rows of a table, (number, dict by column, or the error) each, as posts."""
+def posts(rows: Iterator[tuple[int, Any]], mapped: Mapped, path: str, keep: Keep | None = None) -> Found:
+    """The rows of a table, (number, dict by column, or the error) each, as posts; `keep` takes pictures in letters."""
     owner = PurePosixPath(path).name.partition(".")[0] if mapped.of_file else None
     for number, row in _inner(rows, mapped.rows) if mapped.rows else rows:
         place = f"row {number} of {path}"
@@ -166,7 +174,7 @@ def posts(rows: Iterator[tuple[int, Any]], mapped: Mapped, path: str) -> Found:
             yield Left(place, UNREADABLE, f"{place}: {row if isinstance(row, Exception) else 'not an object'}")
             continue
         try:
-            yield post(row, mapped, place, owner)
+            yield post(row, mapped, place, owner, keep)
         except ODD as error:
             yield Left(first(row, mapped.post_id) or place, UNREADABLE, f"{place}: {error}")
 
@@ -181,7 +189,9 @@ def _inner(rows: Iterator[tuple[int, Any]], within: str) -> Iterator[tuple[int, 
             yield number if isinstance(found, list) else at, row
 
 
-def post(row: Mapping[str, Any], mapped: Mapped, place: str, owner: str | None = None) -> Post | Left:
+def post(
+    row: Mapping[str, Any], mapped: Mapped, place: str, owner: str | None = None, keep: Keep | None = None
+) -> Post | Left:
     """One row, which lies at `place`, as a post, of `owner` if it does not say whose. Raises one of ODD where it cannot
     be read.
     """
@@ -198,7 +208,7 @@ def post(row: Mapping[str, Any], mapped: Mapped, place: str, owner: str | None =
             return Left(post_id or place, reasons[value], place)
     parts = [_written(value_at(row, name), mapped) for name in listed(mapped.text)]
     video = _any(row, mapped.video)
-    pictures = [one for name in listed(mapped.images) for one in _pictures(value_at(row, name), mapped)]
+    pictures = [one for name in listed(mapped.images) for one in _pictures(value_at(row, name), mapped, keep)]
     kinds = [text_of(kind) for kind in _parts(value_at(row, mapped.kinds), mapped)] if mapped.kinds else []
     kinds += [""] * len(pictures)
     pictures = [
@@ -286,7 +296,7 @@ def _one_language(value: str | None) -> str | None:
 def _written(value: Any, mapped: Mapped) -> str | None:
     if value is None:
         return None
-    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
     if said(text) is None or text == OF_R:
         return None
     if mapped.quoted:
@@ -322,21 +332,33 @@ def _parts(value: Any, mapped: Mapped) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _pictures(value: Any, mapped: Mapped) -> Iterator[Shown]:
-    """The pictures of a cell: addresses, names, media objects of X as JSON, or a picture that the reader set aside."""
+def _pictures(value: Any, mapped: Mapped, keep: Keep | None) -> Iterator[Shown]:
+    """The pictures of a cell: addresses, names, media objects of X as JSON, pictures in letters, or one that the reader
+    set aside.
+    """
+    if isinstance(value, str) and (found := _IN_LETTERS.fullmatch(value)):  # its comma separates nothing
+        value = [{"bytes": found[1]}]
     for one in _parts(value, mapped):
         if isinstance(one, Mapping):
             cover = one.get("thumbnailUrl")
             keys = ("media_url_https", "fullUrl", "full", "url", "preview_image_url", "path", "src")
             url = next(filter(None, (cover, *(one.get(key) for key in keys))), None)
             file = next(filter(None, (one.get(key) for key in ("path", "file_name", "filename"))), None)
-            told = "a picture in the table, in letters" if one.get("bytes") else None  # counted as one that is missing
-            names = ids(one.get("aside"), url, last(url), one.get("media_key"), file, told)
+            letters = _IN_LETTERS.fullmatch(str(one.get("bytes") or ""))
+            aside = _kept(letters[1], keep) if letters and keep else one.get("aside")
+            names = ids(aside, url, last(url), one.get("media_key"), file, one.get("bytes"))
             if names:
                 video = bool(cover) or one.get("type", "photo") not in ("photo", "image")
                 yield Shown(names, video, one.get("alt_text") or one.get("altText"))
-        elif text := text_of(one):
+        elif (text := text_of(one)) and (found := _IN_LETTERS.fullmatch(text)) and keep:
+            yield Shown((_kept(found[1], keep),))
+        elif text:
             yield Shown(ids(text, *(_of_address(text) if "://" in text else ())))
+
+
+def _kept(letters: str, keep: Keep) -> str:
+    data = base64.b64decode(letters)
+    return keep(hashlib.sha256(data).hexdigest(), data)
 
 
 def _of_address(url: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 What leaves, in this order: what is no post; reposts, unless they are asked for; posts of nobody, and of known bots;
 replies to a brand, which would tell the label; posts that have neither a text nor a picture that is on disk; posts that
-their author deleted, and all but the last collected of a post that was seen more than once.
+their author deleted or edited later, and all but the last collected of a post that was seen more than once.
 
 Rows are streamed. Of each, its id and when it was collected are held in memory.
 """
@@ -47,6 +47,7 @@ by; apart from the text, as it tells what the picture shows. reply_to: who is an
 answers: which post. missing_images: listed, and not on disk."""
 REJECTED = pa.schema([(name, pa.string()) for name in ("id", "reason", "detail")])
 DUPLICATE, DELETED = "duplicate of a later collection", "deleted by its author"
+EDITED = "an earlier version of an edited post"
 REPLY, EMPTY, MISSING = "reply to a brand", "no text and no picture", "picture not on disk"
 _PIECE = 20_000
 _OF_PICTURES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -123,7 +124,7 @@ class _Reading:
         self._pictures: Counter[str] = Counter()
         self._rows_in = 0
         self._names: dict[str, str | None] = {}
-        self._deleted: dict[str, str] = {}
+        self._gone: dict[str, tuple[str, str]] = {}
         self._held = _Held()
         self._posts = _Writer(folder / "rows.parquet", POSTS)
         self._rejected = _Writer(folder / "rejected.parquet", REJECTED)
@@ -133,9 +134,12 @@ class _Reading:
         if isinstance(found, Edge):
             self._interests.add(found)
             return
+        if isinstance(found, Deleted) and found.later:  # told by the later version, which is a row of its own
+            self._gone[found.id] = EDITED, f"{found.later} is the later one"
+            return
         self._rows_in += 1
         if isinstance(found, Deleted):
-            self._deleted[found.id] = path
+            self._gone[found.id] = DELETED, path
             found = Left(found.id, NOT_A_POST, f"a deletion, in {path}")
         if isinstance(found, Post):
             row = _row(found, path, self._index, self._interests, self._settings, self._pictures)
@@ -154,10 +158,9 @@ class _Reading:
     def end(self, name: Path) -> dict[str, object]:
         """Write the tables; returns the metrics."""
         self._posts.close()
-        stays, others = self._held.stays(self._deleted)
-        for post_id, reason in others:
-            why = "the one collected last is kept" if reason == DUPLICATE else self._deleted[post_id]
-            self._reject(Left(post_id, reason, why))
+        stays, others = self._held.stays(self._gone)
+        for left in others:
+            self._reject(left)
         for row, post_id, user in self._held.answering():
             if stays[row] and self._interests.brand(user, self._names.get(user)):
                 stays[row] = False
@@ -270,8 +273,8 @@ class _Held:
             if (user := self.authors.get(parent)) is not None:
                 yield row, self._ids[row], user
 
-    def stays(self, deleted: Mapping[str, str]) -> tuple[np.ndarray[Any, Any], list[tuple[str, str]]]:
-        """Which rows stay (n,), and id and reason of the others."""
+    def stays(self, removed: Mapping[str, tuple[str, str]]) -> tuple[np.ndarray[Any, Any], list[Left]]:
+        """Which rows stay (n,), and the others, of which `removed` has reason and detail by id."""
         n = len(self._ids)
         ids = pa.array(self._ids, pa.string())
         numbered = pa.table({"id": ids, "at": pa.array(self._collected, pa.int64()), "row": np.arange(n)})
@@ -283,11 +286,12 @@ class _Held:
         stays = np.zeros(n, bool)
         stays[order[last]] = True
         gone = np.zeros(n, bool)
-        if deleted:
-            gone = pc.is_in(ids, pa.array(sorted(deleted), pa.string())).to_numpy(zero_copy_only=False)
-        reasons = [(self._ids[k], DUPLICATE) for k in np.flatnonzero(~stays & ~gone).tolist()]
-        reasons += [(self._ids[k], DELETED) for k in np.flatnonzero(gone).tolist()]
-        return stays & ~gone, reasons
+        if removed:
+            gone = pc.is_in(ids, pa.array(sorted(removed), pa.string())).to_numpy(zero_copy_only=False)
+        twice = (self._ids[k] for k in np.flatnonzero(~stays & ~gone).tolist())
+        others = [Left(post_id, DUPLICATE, "the one collected last is kept") for post_id in twice]
+        others += [Left(self._ids[k], *removed[self._ids[k]]) for k in np.flatnonzero(gone).tolist()]
+        return stays & ~gone, others
 
     def by_name(self, stays: np.ndarray[Any, Any]) -> int:
         """How many users are known by a name alone, which may change hands."""

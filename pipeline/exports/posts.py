@@ -56,9 +56,10 @@ class Left(NamedTuple):
 
 
 class Deleted(NamedTuple):
-    """A post that its author took back: it goes, wherever in the export it stands."""
+    """A post that its author took back, or wrote anew as `later`: it goes, wherever in the export it stands."""
 
     id: str
+    later: str | None = None
 
 
 class Edge(NamedTuple):
@@ -106,6 +107,12 @@ def each(items: Iterable[Any], read: Callable[[Any], Found]) -> Found:
             held = item if isinstance(item, dict) else {}
             name = held.get("id") or held.get("uri") or "?"
             yield Left(str(name), UNREADABLE, f"item {number} of its list: {type(error).__name__} {error}")
+
+
+def earlier(post_id: str, versions: Iterable[object] | None) -> Iterator[Deleted]:
+    """The versions of a post that its author has edited, oldest first, before the one that is here."""
+    ids = [str(version) for version in versions or ()]
+    yield from (Deleted(one, post_id) for one in ids[: ids.index(post_id) if post_id in ids else 0])
 
 
 def rounded(post_id: str) -> bool:

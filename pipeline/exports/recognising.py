@@ -98,7 +98,7 @@ def _at(
             others = telegram.beside(tree) if read_tree is telegram.export else []
             break
     for inner in others:
-        if path.is_dir() and (inner.lower().endswith(".zip") or path / inner in packed):
+        if path / inner in packed or (path.is_dir() and inner.lower().endswith(".zip")):
             yield from _at(path / inner, mapped, aside, told, packed)
         else:
             yield from _of_tree(tree, inner, path, mapped, aside, told)
@@ -140,7 +140,7 @@ def _of_tree(
     elif what := of_program(PurePosixPath(name).suffix):
         told.append(f"{path}/{inner} is {what}")
     elif name.endswith(".zip"):
-        told.append(f"{path}/{inner} is a zip within a zip: unpack {path.name}, and name the folder")
+        told.append(f"{path}/{inner} is a zip within a zip, and damaged: unpack {path.name}, and name the folder")
     elif not name.endswith((*ENDINGS, *_BESIDE)):
         try:
             yield from _file(tree.open(inner), f"{path}/{inner}", mapped, aside, told)
@@ -206,18 +206,20 @@ def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Asid
         return
     if head[:4] == b"PAR1" or head[:6] == b"ARROW1" or head[:4] == b"\xff\xff\xff\xff":
         names, rows = arrow_rows(plain, path, aside, lambda held: mapped or columns.fitting(held))
-        yield from _table(names, rows, path, mapped, told)
+        yield from _table(names, rows, path, mapped, aside, told)
     elif bluesky.is_car(head):
         yield Export(path, "Bluesky, a repository (CAR)", bluesky.car(plain.read(), path))
     elif head.startswith(facepager.MAGIC) and (nodes := facepager.database(plain, path)):
         yield Export(path, "Facepager, a database", nodes)
     elif begin in (b"{", b"["):
-        yield from _json(plain, path, mapped, told)
+        yield from _json(plain, path, mapped, aside, told)
     else:
-        yield from _of_text(plain, head, path, mapped, told)
+        yield from _of_text(plain, head, path, mapped, aside, told)
 
 
-def _of_text(plain: Any, head: bytes, path: str, mapped: columns.Mapped | None, told: list[str]) -> Iterator[Export]:
+def _of_text(
+    plain: Any, head: bytes, path: str, mapped: columns.Mapped | None, aside: Aside, told: list[str]
+) -> Iterator[Export]:
     top = head.decode("utf-8", "replace").split("\n", 1)[0].rstrip("\r").lstrip("\ufeff")
     flickr = next(p for p in columns.presets() if p.header)
     if not mapped and top.count("\t") == len(flickr.header or ()) - 1 and top.split("\t")[1].isdigit():
@@ -244,7 +246,7 @@ def _of_text(plain: Any, head: bytes, path: str, mapped: columns.Mapped | None, 
         told.append(f"{path}: {lacks}; {held}")
     else:
         _tell_unfound(mapped, how.header, path)
-        yield Export(path, preset.name, columns.posts(table(plain, how), preset, path))
+        yield Export(path, preset.name, columns.posts(table(plain, how), preset, path, aside.keep))
 
 
 def _tell_unfound(mapped: columns.Mapped | None, names: list[str], path: str) -> None:
@@ -262,7 +264,12 @@ def _fits(names: list[str], mapped: columns.Mapped | None) -> bool:
 
 
 def _table(
-    names: list[str], rows: Iterator[tuple[int, Any]], path: str, mapped: columns.Mapped | None, told: list[str]
+    names: list[str],
+    rows: Iterator[tuple[int, Any]],
+    path: str,
+    mapped: columns.Mapped | None,
+    aside: Aside,
+    told: list[str],
 ) -> Iterator[Export]:
     preset = mapped or columns.fitting(names)
     lacks = columns.lacking(mapped, names) if mapped else None
@@ -270,10 +277,12 @@ def _table(
         told.append(f"{path}: {f'{lacks}; ' if lacks else ''}columns {', '.join(names)[:300]}")
     else:
         _tell_unfound(mapped, names, path)
-        yield Export(path, preset.name, columns.posts(rows, preset, path))
+        yield Export(path, preset.name, columns.posts(rows, preset, path, aside.keep))
 
 
-def _json(stream: IO[bytes], path: str, mapped: columns.Mapped | None, told: list[str]) -> Iterator[Export]:
+def _json(
+    stream: IO[bytes], path: str, mapped: columns.Mapped | None, aside: Aside, told: list[str]
+) -> Iterator[Export]:
     rows = ((number, _of_index(record)) for number, record in records(stream, path))
     waiting: list[tuple[int, Any]] = []
     for number, record in rows:
@@ -285,7 +294,7 @@ def _json(stream: IO[bytes], path: str, mapped: columns.Mapped | None, told: lis
             kind = kind_of(record)
             preset = None if kind and not mapped else mapped or columns.fitting(columns.paths(record))
             if preset:
-                yield Export(path, preset.name, columns.posts(_again(waiting, rows), preset, path))
+                yield Export(path, preset.name, columns.posts(_again(waiting, rows), preset, path, aside.keep))
             elif kind:
                 yield Export(path, kind.name, read(_again(waiting, rows), kind, path))
             elif len(waiting) < LOOKED_AT:  # the first answer of an API may be of no post, or an error

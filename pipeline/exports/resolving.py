@@ -5,12 +5,13 @@ as a file's name, as its stem, and as the id that gallery-dl and bdfr put into i
 which address and which posts a file is of. Of several files of one name the one is taken whose folders are called as
 the name has them, and else the one that lies nearest to the post's own file. Where people or cameras count so, in each
 folder anew, the folder has to be the one that is named. A post whose export says nothing of pictures gets the files
-called by its id, with a number behind it or not.
+called by its id, with a number behind it or not. Capitals count where several files differ in them alone.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -140,7 +141,18 @@ class Pictures:
             for key in dict.fromkeys((base, stem, unquote(base), unquote(stem))):
                 if found := self._closest(key, "" if address else path, beside):
                     return found
+            alike = self._alike.get(base.lower(), [])
+            if len(alike) == 1 and base.lower().endswith(ENDINGS):
+                return self._closest(alike[0], "" if address else path, beside)
         return next((self._loose[name] for name in names if name in self._loose), None)
+
+    @cached_property
+    def _alike(self) -> Mapping[str, list[str]]:
+        """Names of files by what they are alike in, whatever their capitals."""
+        found: dict[str, list[str]] = {}
+        for name in self._files:
+            found.setdefault(name.lower(), []).append(name)
+        return found
 
     def _closest(self, key: str, path: str, beside: str) -> str | None:
         """The file that is called `key`; of several the one whose folders are most alike those of `path`.
@@ -167,6 +179,9 @@ class Pictures:
             elif found := self._closest(name, "", beside):
                 yield found
             yield from (place for _, place in sorted(self._numbered.get(name, ())))
+            for one in (name, *(f"{name}_{number}" for number in range(1, 21))):
+                if len(name) >= SHORTEST and one in self._loose:
+                    yield self._loose[one]
 
 
 def _put(held: dict[str, Places], key: str, place: str) -> None:

@@ -55,6 +55,10 @@ class Tree:
         except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
             raise UserError(f"{self.path}: {name} cannot be unpacked ({error}): unpack all into a folder.") from None
 
+    def size(self) -> int:
+        """Bytes of all files of a zip, unpacked."""
+        return sum(entry.file_size for entry in self._zip.infolist()) if self._zip else 0
+
     def json(self, name: str) -> Any:
         """A file of JSON."""
         with self.open(name) as stream:

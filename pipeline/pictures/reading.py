@@ -196,6 +196,8 @@ _OTHERS = {
     b"ii*\0": "TIFF",
     b"mm\0*": "TIFF",
     b"pk\3\4": "a zip",
+    **dict.fromkeys((b"\xff\x0a", b"\0\0\0\x0cjxl "), "JPEG XL"),
+    b"\0\0\0\x0cjp  ": "JPEG 2000",
     b"\x1f\x8b": "packed by gzip",
     **dict.fromkeys((b"data:image/", b"ivborw0kggo", b"/9j/4"), "a picture in letters, base64"),
 }

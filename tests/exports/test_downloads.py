@@ -59,3 +59,26 @@ def test_a_download_of_instagram_gives_what_was_said_on_threads_too(tmp_path):
     _, posts, _, rejected = run(tmp_path, tmp_path / "instagram-ann-2024-01-01-x.zip")
     assert [(post["text"], bool(post["image"]), post["missing_images"]) for post in posts] == [
         ("words", False, 0), ("a picture", True, 0)] and not rejected  # fmt: skip
+
+
+def test_photos_of_albums_on_facebook_that_no_post_shows_are_posts(tmp_path):
+    posts = "your_facebook_activity/posts/"
+    first, second = ({"uri": f"{posts}media/Sea_1/{n}.jpg", "creation_timestamp": 1_600_000_000} for n in (1, 2))
+    said = [{"timestamp": 1_600_000_060, "data": [{"post": "words"}], "attachments": [{"data": [{"media": first}]}]}]
+    album = {"name": "Sea", "photos": [first, second | {"description": "caf\u00c3\u00a9"}], "cover_photo": first}
+    archive(tmp_path / "facebook-annb-2024-01-01-x.zip", {
+        f"{posts}your_posts_1.json": said, f"{posts}album/0.json": album,
+        f"{posts}media/Sea_1/1.jpg": "x", f"{posts}media/Sea_1/2.jpg": "y"})  # fmt: skip
+    _, found, _, rejected = run(tmp_path, tmp_path / "facebook-annb-2024-01-01-x.zip")
+    assert [(post["text"], post["image"][-5:]) for post in found] == [("words", "1.jpg"), ("café", "2.jpg")]
+    assert not rejected
+
+
+def test_linkedins_download_of_2018_is_read(tmp_path):
+    rows = ["Date\tShareLink\tShareCommentary\tSharedURL\tMediaURL\tVisibility",
+            '2018-05-01 10:00:00\thttps://l/s1\t"one, ""two""\nthree"\t\t\tMEMBER_NETWORK']  # fmt: skip
+    with zipfile.ZipFile(tmp_path / "l.zip", "w") as packed:
+        packed.writestr("Profile.csv", "First Name\tLast Name\nAnn\tLee\n".encode("utf-16"))
+        packed.writestr("Shares.csv", "\n".join(rows).encode("utf-16"))
+    _, (post,), _, _ = run(tmp_path, tmp_path / "l.zip")
+    assert (post["user_id"], post["text"]) == ("ann lee", 'one, "two"\nthree')

@@ -1,5 +1,6 @@
 """Folders and zips as people have them: of several people, of several tools, and of what is no export at all."""
 
+import io
 import json
 import zipfile
 
@@ -116,3 +117,26 @@ def test_messages_of_metas_downloads_are_named(tmp_path):
     said = {"participants": [{"name": "A"}], "messages": [{"sender_name": "A", "content": "x"}], "title": "A"}
     with pytest.raises(UserError, match="messages of Messenger and Instagram are private, and not read"):
         run(tmp_path, put(tmp_path / "e", {"messages/inbox/a_1/message_1.json": said}))
+
+
+def zipped(files):
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data if isinstance(data, str | bytes) else json.dumps(data))
+    return held.getvalue()
+
+
+def test_zips_in_a_zip_are_read_and_of_them_pictures_alone_are_kept(tmp_path):
+    donors = {f"donors/{user}.zip": zipped(archive_of_x(user, f"1{user}")) for user in ("ann", "bob")}
+    item = {"code": "C1", "taken_at": 1, "user": {"pk": "7"}, "caption": {"text": "words"}, "media_type": 1,
+            "image_versions2": {"candidates": [{"url": "https://x/p.jpg"}]},
+            "__import_meta": {"source_platform": "instagram.com"}}  # fmt: skip
+    about = {"https://x/p.jpg": {"filename": "1.jpg", "success": True, "post_ids": ["C1"]}}
+    of_4cat = {"a.ndjson": item, "images.zip": zipped({"1.jpg": b"x", ".metadata.json": about}), "odd.zip": b"PK"}
+    (tmp_path / "all.zip").write_bytes(zipped(donors | of_4cat))
+    _, posts, _, _ = run(tmp_path, tmp_path / "all.zip")
+    assert {post["post_id"]: post["user_id"] for post in posts} == {"1ann": "ann", "1bob": "bob", "C1": "7"}
+    (image,) = (post["image"] for post in posts if post["image"])
+    kept = [name for place in (tmp_path / "out").glob("*.zip") for name in zipfile.ZipFile(place).namelist()]
+    assert image.endswith("!/1.jpg") and kept == ["1.jpg"]

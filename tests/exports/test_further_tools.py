@@ -153,6 +153,24 @@ def test_archives_of_bdfr_with_comments_and_those_who_are_gone(tmp_path):
     assert (below["answers"], below["user_id"]) == ("t3_abc12", "bob") and left["reason"] == "author unknown"
 
 
+def test_comments_that_bdfr_archived_by_themselves_and_its_galleries(tmp_path):
+    comment = {"author": "DELETED", "id": "c1abc", "score": 1, "subreddit": "s", "submission": "abc12", "body": "one",
+               "created_utc": 1_600_000_000.0, "parent_id": "t3_abc12", "submission_title": "t"}  # fmt: skip
+    reply = comment | {"author": "bob", "id": "c2abc", "parent_id": "t1_c1abc", "replies": []}
+    album = {"title": "title", "url": "https://www.reddit.com/gallery/abc12", "selftext": "", "upvote_ratio": 1.0,
+             "permalink": "/r/s/1", "id": "abc12", "author": "ann", "created_utc": 1_600_000_000.0, "score": 4,
+             "subreddit": "s", "comments": []}  # fmt: skip
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s/c.json").write_text(json.dumps(comment | {"replies": [reply]}))
+    (tmp_path / "s/ann_my title_abc12.json").write_text(json.dumps(album))
+    for number in (1, 2):
+        (tmp_path / f"s/ann_my title_abc12_{number}.jpg").write_bytes(b"x")
+    _, (post, below), _, (left,) = run(tmp_path, tmp_path / "s")
+    assert post["image"].endswith("_1.jpg") and [name[-6:] for name in post["more_images"]] == ["_2.jpg"]
+    assert (below["user_id"], below["answers"]) == ("bob", "t1_c1abc")
+    assert (left["id"], left["reason"]) == ("t1_c1abc", "author unknown")
+
+
 SHARES = (
     "Date,ShareLink,ShareCommentary,SharedUrl,MediaUrl,Visibility\r\n"
     '2024-01-01 10:00:00,https://l/urn%3A1,"One, said ""she""""\n""""\n""Two","https://e/?a=1,2",,MEMBER_NETWORK\r\n'

@@ -1,5 +1,6 @@
 """Tables whose cells hold what Python printed of objects, and names of files and addresses that need a second look."""
 
+import base64
 import csv
 import io
 import json
@@ -140,12 +141,18 @@ def test_a_playlist_is_its_videos(tmp_path):
     assert [post["post_id"] for post in posts] == ["v1", "v2", "c1"] and left["id"] == "v3"
 
 
+LETTERS = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode()
+
+
 @pytest.mark.parametrize(
     ("image", "found", "missing"),
     [
         ({"url": "https://x.org/1.jpg", "path": "full/abcdef12.jpg"}, True, 0),  # as Scrapy keeps it
         ({"bytes": None, "path": "full/abcdef12.jpg"}, True, 0),
         ({"bytes": "iVBORw0KGgo=", "path": None}, False, 1),
+        ({"bytes": LETTERS, "path": None}, True, 0),
+        (LETTERS, True, 0),
+        (f"data:image/png;base64,{LETTERS}", True, 0),
         (None, False, 0),
     ],
 )

@@ -86,3 +86,8 @@ def test_pictures_in_a_packed_tar_are_read_and_other_archives_told(tmp_path):
     (tmp_path / "images.7z").write_bytes(b"7z")
     with pytest.raises(UserError, match=r"images\.7z is neither a folder nor a zip nor a tar of pictures: unpack it"):
         run(tmp_path, tmp_path / "p.csv", [tmp_path / "images.7z"])
+
+
+def test_capitals_count_where_several_files_differ_in_them_alone(tmp_path):
+    files = ["DSC1.JPG", "abcde.png", "ABCDE.png"]
+    assert pictures(tmp_path, ["dsc1.jpg", "ABCDE.png", "Abcde.png"], files) == ["DSC1.JPG", "ABCDE.png", None]

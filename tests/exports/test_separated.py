@@ -110,7 +110,7 @@ def zipped(path, **files):
             "web pages, such as your_activity/posts_1.html.*as JSON",
         ),
         ({"ChatExport/messages.html": "<html>"}, "web pages, such as ChatExport/messages.html"),
-        ({"inner.zip": "PK"}, r"inner\.zip is a zip within a zip: unpack p\.zip, and name the folder"),
+        ({"inner.zip": "PK"}, r"inner\.zip is a zip within a zip, and damaged: unpack p\.zip, and name the folder"),
         ({"c.csv": "AuthorID,Author,Date,Content,Attachments,Reactions\n"}, "has no ids of messages; export as JSON"),
         ({"s.csv": "From User,Conversation Stream,snTypeColumn\n"}, "say by corpus.columns what holds what"),
     ],

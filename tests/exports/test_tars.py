@@ -34,8 +34,8 @@ def test_a_tar_gives_the_posts_of_the_zip_and_keeps_pictures_alone(tmp_path):
         found.append((metrics["rows_in"], metrics["rejected"], *(comparable(tables[name]) for name in tables)))
     assert found[0] == found[1] and found[0][0] > 40
     kept = folder / "converted"
-    assert len(list(kept.glob("tar-*.zip"))) >= 4
-    for path in kept.glob("tar-*.zip"):
+    assert len(list(kept.glob("within-*.zip"))) >= 4
+    for path in kept.glob("within-*.zip"):
         assert b"outbox.json" not in path.read_bytes()
 
 

@@ -109,6 +109,12 @@ OF_TUMBLR = {"meta": {}, "response": {"posts": [{"id": BIG, "id_string": str(BIG
 BLOG = {"user": {"id": "7", "screen_name": "ann"}, "weibo": [
     {"id": BIG, "user_id": 7, "screen_name": "ann", "text": "words", "pics": f"{photo('p')},{photo('q')}",
      "created_at": WHEN, "attitudes_count": 4}]}  # fmt: skip
+AWEME = {"aweme_id": str(BIG), "desc": "words", "title": "words", "create_time": 1_600_000_000, "creator_hash": "7",
+         "nickname": "a*", "liked_count": "4", "comment_count": "0", "note_download_url": photo("p")}  # fmt: skip
+REMARK = {"comment_id": "c1", "create_time": 1_600_000_000_000, "note_id": "n1", "content": "words", "like_count": 4,
+          "creator_hash": "7", "nickname": "a*", "sub_comment_count": 0, "parent_comment_id": 0}  # fmt: skip
+TIDY = {"tweet_id": BIG, "user_username": "ann", "text": "words", "author_id": 7, "created_at": ISO, "like_count": 4,
+        "lang": "en", "sourcetweet_type": "NA"}  # fmt: skip
 OF_V2 = {"id": BIG, "text": "words", "author_id": 7, "created_at": ISO, "like_count": 4, "image": "p.jpg"}
 
 CASES = {
@@ -139,9 +145,22 @@ CASES = {
     "reddit.csv": (table(SUBMITTED), "Reddit, a table of submissions"),
     "flickr.json": (json.dumps(OF_FLICKR), "Flickr's API"),
     "tumblr.json": (json.dumps(OF_TUMBLR), "Tumblr's API"),
+    "aweme.jsonl": (lines(AWEME), "MediaCrawler, Douyin"),
+    "remarks.csv": (table(REMARK), "MediaCrawler, comments"),
+    "tidy.csv": (table(TIDY, TIDY | {"tweet_id": 5, "sourcetweet_type": "retweeted"}), "academictwitteR, tidy"),
 }  # fmt: skip
 TWO = {"blog.json", "rtweet.csv", "instagram.json", "instagram.csv", "weibo.csv", "tumblr.json"}
-NO_PICTURE = {"tags.csv", "tcat.csv", "comments.csv", "videos.csv", "youtube.json", "dumps.csv", "reddit.csv"}
+NO_PICTURE = {
+    "remarks.csv",
+    "tidy.csv",
+    "tags.csv",
+    "tcat.csv",
+    "comments.csv",
+    "videos.csv",
+    "youtube.json",
+    "dumps.csv",
+    "reddit.csv",
+}
 WITH_VIDEO = {"minet.csv", "snscrape.jsonl", "snscrape-of-2021.jsonl", "twscrape.jsonl", "instagrapi.json",
               "videos.csv", "youtube.json"}  # fmt: skip
 TITLED = {"videos.csv", "youtube.json", "dumps.csv", "reddit.csv", "xhs.csv"}
@@ -149,7 +168,7 @@ NO_LIKES = {"tags.csv", "telethon.jsonl", "flickr.json"}
 KEPT_OUT = {
     "minet.csv": ["only referred to", "repost"], "snscrape.jsonl": ["repost"], "tags.csv": ["repost"],
     "tcat.csv": ["repost"], "tweets.json": ["repost"], "tiktok.json": ["promoted"], "telethon.jsonl": ["private"],
-    "discord.json": ["a known bot", "not a post"],
+    "discord.json": ["a known bot", "not a post"], "tidy.csv": ["repost"],
 }  # fmt: skip
 AUTHORS = {"dumps.csv": "u/ann", "reddit.csv": "t2_7", "rtweet.csv": "x7", "telethon.jsonl": "channel9"}
 """Those other than 7."""
@@ -312,3 +331,30 @@ def test_a_database_of_something_else_is_told_and_a_damaged_one_refused(tmp_path
     (tmp_path / "nodes.db").write_bytes(whole[:-80_000] + b"\xff" * 80_000)
     with pytest.raises(UserError, match="cannot be read to its end"):
         run(tmp_path, tmp_path / "nodes.db")
+
+
+def test_pictures_of_a_wall_of_vk_are_of_one_post_and_long_posts_of_weibo_are_whole(tmp_path):
+    wall = {"category": "vk", "subcategory": "wall", "user": {"id": "-7", "name": "g"}, "date": WHEN,
+            "extension": "jpg", "wall": {"id": "21", "description": "words"}}  # fmt: skip
+    status = {"id": BIG, "text_raw": "cut …", "longText": {"content": "words"}, "user": {"id": 7, "screen_name": "a"}}
+    post = {"category": "weibo", "subcategory": "user", "status": status, "date": WHEN, "num": 1, "extension": "jpg"}
+    records = {f"21_{n}.jpg": wall | {"id": f"45{n}", "num": n} for n in (1, 2)} | {f"{BIG}_01.jpg": post}
+    for name, held in records.items():
+        (tmp_path / "g").mkdir(exist_ok=True)
+        (tmp_path / "g" / name).write_bytes(b"x")
+        (tmp_path / "g" / f"{name}.json").write_text(json.dumps(held))
+    _, posts, _, _ = run(tmp_path, tmp_path / "g")
+    assert {(p["post_id"], p["user_id"], p["text"]) for p in posts} == {("21", "-7", "words"), (str(BIG), "7", "words")}
+    assert [len(p["more_images"] or ()) for p in posts if p["post_id"] == "21"] == [1]
+
+
+def test_what_a_search_on_mastodon_answers_and_reposts_on_threads(tmp_path):
+    status = {"id": "1", "uri": "https://m/1", "content": "<p>words</p>", "media_attachments": [],
+              "visibility": "public", "account": {"acct": "ann", "uri": "https://m/ann"}}  # fmt: skip
+    thread = {"id": "2", "username": "bob", "text": "words", "media_type": "TEXT_POST", "timestamp": ISO}
+    page = {"data": [thread, thread | {"id": "3", "media_type": "REPOST_FACADE"}], "paging": {}}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/m.json").write_text(json.dumps({"accounts": [], "statuses": [status], "hashtags": []}))
+    (tmp_path / "in/t.json").write_text(json.dumps(page))
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "in")
+    assert {post["user_id"] for post in posts} == {"https://m/ann", "bob"} and left["reason"] == "repost"

@@ -284,3 +284,30 @@ def test_the_author_of_an_item_of_instagram_is_known_wherever_it_stands(tmp_path
     _, posts, _, (left,) = run(tmp_path, tmp_path / "z.ndjson")
     assert [(post["post_id"], post["user_id"]) for post in posts] == [("C0", "7"), ("C1", "7"), ("C2", "7")]
     assert "owner" in left["detail"]
+
+
+def edited(post_id, versions, text):
+    return {"id": post_id, "text": text, "author_id": "u", "edit_history_tweet_ids": versions}
+
+
+def of_archive(post_id, versions, text):
+    first = {"editTweetIds": versions}
+    info = {"initial": first} if post_id == versions[0] else {"edit": {"editControlInitial": first}}
+    return tweet(post_id, full_text=text, edit_info=info)
+
+
+def of_page(post_id, versions, text):
+    control = {"edit_tweet_ids": versions}
+    control = control if post_id == versions[0] else {"edit_control_initial": control}
+    legacy = {"full_text": text, "user_id_str": "u", "id_str": post_id}
+    return {"source_platform": "x.com", "data": {"rest_id": post_id, "edit_control": control, "legacy": legacy}}
+
+
+@pytest.mark.parametrize("write", [edited, of_archive, of_page], ids=["v2", "v1.1", "Zeeschuimer"])
+def test_of_a_tweet_that_was_edited_the_last_version_is_the_post(write, tmp_path):
+    versions = ["10", "11", "12"]
+    held = [write("12", versions, "last"), write("10", versions, "frist"), write("20", ["20"], "other")]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, held)))
+    metrics, posts, _, (left,) = run(tmp_path, tmp_path / "t.jsonl")
+    assert [post["text"] for post in posts] == ["last", "other"] and metrics["rows_in"] == 3
+    assert (left["id"], left["reason"]) == ("10", "an earlier version of an edited post")

@@ -13,21 +13,28 @@ from pipeline.exports.posts import NOT_A_POST, Edge, Found, Json, Left, Post, di
 from pipeline.exports.sources import Tree
 
 _POSTS = r"(your_posts(__check_ins__photos_and_videos)?|your_facebook_activity_posts)(_\d+)?\.json"
+_ALBUMS = r"(posts|photos_and_videos)/album/\d+\.json"
 
 
 def is_download(tree: Tree) -> bool:
-    """A person's download with posts."""
-    return bool(tree.matching(_POSTS))
+    """A person's download with posts or albums."""
+    return bool(tree.matching(_POSTS) or tree.matching(_ALBUMS))
 
 
 def download(tree: Tree) -> Found:
     """Posts, by the account of the zip; a post's id is made of its time, and the name of its first picture or, as apps
-    post several in one second, a hash of its words.
+    post several in one second, a hash of its words. A photo of an album that no post shows is one by itself.
     """
     owner = _owner(tree)
+    posted: set[str] = set()
     for name in tree.matching(_POSTS):
         held = tree.json(name)
-        yield from each(held if isinstance(held, list) else [held], lambda post: _post(post, owner, tree))
+        for post in held if isinstance(held, list) else [held]:
+            posted.update(one["uri"] for one in _media(post))
+            yield from each([post], lambda post: _post(post, owner, tree))
+    for name in tree.matching(_ALBUMS):
+        photos = [one for one in tree.json(name).get("photos") or () if one.get("uri") not in posted]
+        yield from each(photos, lambda photo: _post(_of_album(photo), owner, tree))
     for name in tree.matching(r"(pages_you_follow|pages_you've_liked|who_you_follow|following)\.json"):
         for listed in _lists(tree.json(name)):
             yield from (Edge(owner, mended(str(one)) or "", "follow") for one in map(_followed, listed) if one)
@@ -42,8 +49,7 @@ def _followed(item: Json) -> str | None:
 
 
 def _post(post: Json, owner: str, tree: Tree) -> Found:
-    parts = [one for part in post.get("attachments") or () for one in part.get("data") or ()]
-    media = [one["media"] for one in parts if isinstance(one.get("media"), dict) and one["media"].get("uri")]
+    media = _media(post)
     said = next(filter(None, (one.get("post") for one in post.get("data") or ())), None)
     said = said or next(filter(None, (one.get("description") for one in media)), None)
     when = post.get("timestamp")
@@ -54,6 +60,18 @@ def _post(post: Json, owner: str, tree: Tree) -> Found:
     told = media[0]["uri"].rsplit("/", 1)[-1] if media else hashlib.sha256(str(said).encode()).hexdigest()[:8]
     name = "/".join((owner, str(when), told))
     yield Post(name, None, owner, mended(said), micros(when), shown)
+
+
+def _media(post: Any) -> list[Json]:
+    """The pictures and videos that a post shows."""
+    attached = dig(post, "attachments") or ()
+    media = [dig(one, "media") for part in attached for one in dig(part, "data") or ()]
+    return [one for one in media if dig(one, "uri")]
+
+
+def _of_album(photo: Json) -> Json:
+    """A photo of an album as a post that shows it."""
+    return {"timestamp": photo.get("creation_timestamp"), "attachments": [{"data": [{"media": photo}]}]}
 
 
 def _owner(tree: Tree) -> str:

@@ -1,15 +1,15 @@
 r"""LinkedIn: what a person gets of their account, of which Shares.csv has the posts and Comments.csv the comments.
 
 It has no pictures, and no ids but links. Its CSV is none: within a text each line stands in quotes of its own, doubled
-or not, `one"\n"two`. A row therefore begins where a line begins with a time.
+or not, `one"\n"two`. A row therefore begins where a line begins with a time. In 2018 it was UTF-16, with tabs.
 """
 
+import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pipeline.exports.posts import NOT_A_POST, PRIVATE, UNREADABLE, Found, Left, Post, last, micros
-from pipeline.exports.separated import table
-from pipeline.exports.sources import Tree
+from pipeline.exports.sources import Tree, unpacked
 
 _SHARES, _COMMENTS = r"Shares(_\d+)?\.csv", r"Comments(_\d+)?\.csv"
 _ROW = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?(?: UTC)?,)", re.MULTILINE)
@@ -34,18 +34,17 @@ def download(tree: Tree) -> Found:
         if header not in _PARTS:
             yield Left(name, UNREADABLE, f"{tree.path}: {name} has the columns {header[:200]}")
             continue
-        for number, row in enumerate(_rows(tree, name), start=1):
-            parts = re.fullmatch(_PARTS[header], row, re.DOTALL)
-            if parts is None:
+        for number, (row, cells) in enumerate(_rows(tree, name, _PARTS[header]), start=1):
+            if cells is None:
                 yield Left(f"row {number} of {name}", UNREADABLE, f"{tree.path}: row {number} of {name}: {row[:80]!r}")
             else:
-                yield _post(parts, owner)
+                yield _post(cells, owner)
 
 
-def _post(parts: re.Match[str], owner: str) -> Post | Left:
-    when, link, text = parts[1].removesuffix(" UTC"), parts[2].strip('"'), _plain(parts[3])
-    share = parts.re.groups > 3
-    seen = parts[6] if share else ""
+def _post(cells: Sequence[str], owner: str) -> Post | Left:
+    when, link, text = cells[0].removesuffix(" UTC"), cells[1].strip('"'), _plain(cells[2])
+    share = len(cells) > 3
+    seen = cells[5] if share else ""
     name = f"{'share' if share else 'comment'}/{when}/{last(link)}"
     if seen == "CONNECTIONS":
         return Left(name, PRIVATE, "for connections alone")
@@ -67,24 +66,33 @@ def _plain(text: str) -> str:
 
 
 def _lines(tree: Tree, name: str) -> str:
-    with tree.open(name) as stream:
-        return stream.read().decode("utf-8-sig", "replace")
+    with unpacked(tree.open(name)) as stream:
+        return stream.read().decode("utf-8-sig", "replace").lstrip("\ufeff")
 
 
 def _header(tree: Tree, name: str) -> str:
-    return _lines(tree, name).split("\n", 1)[0].strip().lower()
+    return _lines(tree, name).split("\n", 1)[0].strip().lower().replace("\t", ",")
 
 
-def _rows(tree: Tree, name: str) -> Iterator[str]:
-    for row in _ROW.split(_lines(tree, name).partition("\n")[2]):
-        if row.strip():
-            yield row.rstrip("\r\n")
+def _rows(tree: Tree, name: str, parts: str) -> Iterator[tuple[str, Sequence[str] | None]]:
+    """Rows as they stand, and their cells; None for those that cannot be taken apart."""
+    header, _, text = _lines(tree, name).partition("\n")
+    if "\t" in header:
+        columns = header.count("\t") + 1
+        rows = csv.reader(text.splitlines(keepends=True), delimiter="\t")
+        yield from (("\t".join(row), row if len(row) == columns else None) for row in rows if row)
+        return
+    for row in filter(str.strip, _ROW.split(text)):
+        plain = row.rstrip("\r\n")
+        found = re.fullmatch(parts, plain, re.DOTALL)
+        yield plain, found.groups() if found else None
 
 
 def _owner(tree: Tree) -> str:
     """The person's name, else what the zip is called."""
     for name in tree.matching(r"Profile\.csv"):
-        for _, row in table(tree.open(name)):
-            if isinstance(row, dict) and row.get("First Name"):
-                return f"{row['First Name']} {row.get('Last Name', '')}".strip()
+        text = _lines(tree, name)
+        for row in csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in text else ","):
+            if row.get("First Name"):
+                return f"{row['First Name']} {row.get('Last Name') or ''}".strip()
     return tree.path.stem

@@ -62,14 +62,16 @@ def _text(value: Any) -> str | None:
 
 
 def is_collection(record: Json) -> bool:
-    """A file of mastodon-archive."""
-    return isinstance(record.get("statuses"), list) and isinstance(record.get("account"), dict)
+    """A file of mastodon-archive, or what a search answers."""
+    statuses = record.get("statuses")
+    return isinstance(statuses, list) and (isinstance(record.get("account"), dict) or is_status(dig(statuses, 0) or {}))
 
 
 def collection(record: Json) -> Found:
     """The statuses of an account, and whom it follows."""
-    yield from each(record["statuses"], lambda one: status({"account": record["account"], **one}))
-    who = record["account"].get("uri") or record["account"].get("url") or record["account"].get("acct")
+    owner = record.get("account") or {}
+    yield from each(record["statuses"], lambda one: status({"account": owner, **one}))
+    who = owner.get("uri") or owner.get("url") or owner.get("acct")
     yield from (
         Edge(str(who), str(f.get("uri") or f.get("url") or f["acct"]), "follow") for f in record.get("following") or ()
     )

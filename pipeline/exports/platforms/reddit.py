@@ -53,8 +53,8 @@ def thing(record: Json) -> Found:
     link = record.get("permalink")
     yield Post(
         post_id, known(record.get("author_fullname")) if author else None, author, text, micros(record["created_utc"]),
-        _shown(record), (), None, f"https://www.reddit.com{link}" if link else None, count(record.get("score")),
-        count(record.get("num_comments")), None, bool(record.get("crosspost_parent")),
+        _shown(record), (str(record["id"]),), None, f"https://www.reddit.com{link}" if link else None,
+        count(record.get("score")), count(record.get("num_comments")), None, bool(record.get("crosspost_parent")),
         micros(record.get("retrieved_on") or dig(record, "_meta", "retrieved_2nd_on")) or 0, _parent(record),
     )  # fmt: skip
 
@@ -65,8 +65,9 @@ def _written(parts: Iterable[str | None]) -> str | None:
 
 
 def is_archived(record: Json) -> bool:
-    """A submission with its comments, as bdfr archives it; it does not say in which subreddit."""
-    return {"selftext", "permalink", "upvote_ratio"} <= set(record) and isinstance(record.get("comments"), list)
+    """A submission with its comments, as bdfr archives it, or a comment with its replies."""
+    submission = {"selftext", "permalink", "upvote_ratio"} <= set(record) and isinstance(record.get("comments"), list)
+    return submission or ("submission" in record and isinstance(record.get("replies"), list))
 
 
 def archived(record: Json) -> Found:
@@ -105,7 +106,8 @@ def _parent(record: Json) -> str | None:
     return parent if parent.startswith(("t1_", "t3_")) else None
 
 
-def _shown(record: Json) -> tuple[Shown, ...]:
+def _shown(record: Json) -> tuple[Shown, ...] | None:
+    """The pictures of a submission; None where they are not told, as of bdfr's galleries."""
     name = str(record["id"])
     if record.get("is_gallery") or record.get("gallery_data"):
         media = record.get("media_metadata") or {}
@@ -116,6 +118,8 @@ def _shown(record: Json) -> tuple[Shown, ...]:
             for k, one in enumerate(order, start=1)
         )  # fmt: skip
     url = unescaped(record.get("url_overridden_by_dest") or record.get("url")) or ""
+    if "reddit.com/gallery/" in url:
+        return None
     video = bool(record.get("is_video"))
     is_picture = record.get("post_hint") == "image" or any(f"//{h}/" in url for h in HOSTS[:3])
     if video or is_picture or last(url).lower().endswith(PICTURES):

@@ -6,7 +6,7 @@ collection.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.exports.posts import (
@@ -22,6 +22,7 @@ from pipeline.exports.posts import (
     count,
     dig,
     each,
+    earlier,
     ids,
     known,
     last,
@@ -54,6 +55,7 @@ def page(record: Json) -> Found:
             yield Edge(pair[0], pair[1], "follow")
         elif "text" in item:
             yield _v2(item, users.get(item.get("author_id")) or {}, media, collected)
+            yield from earlier(str(item["id"]), item.get("edit_history_tweet_ids"))
         else:
             yield Left(str(item.get("id", "?")), NOT_A_POST, "a user")
 
@@ -71,6 +73,7 @@ def flat(record: Json) -> Found:
     media |= {m.get("media_key"): m for m in dig(record, "attachments", "media_keys") or () if isinstance(m, dict)}
     author = record.get("author") or record.get("author_user") or {}
     yield _v2(record, author, media, micros(dig(record, "__twarc", "retrieved_at")) or 0)
+    yield from earlier(str(record["id"]), record.get("edit_history_tweet_ids"))
 
 
 def _v2(item: Json, author: Json, media: dict[Any, Any], collected: int) -> Post:
@@ -120,6 +123,8 @@ def old(record: Json, owner: Json | None = None) -> Found:
         collected=-1 if record.get("truncated") and longer is record else 0,  # any other copy of it is the better one
         answers=record.get("in_reply_to_status_id_str"),
     )  # fmt: skip
+    edits = dig(record, "edit_info", "initial") or dig(record, "edit_info", "edit", "editControlInitial")
+    yield from earlier(post_id, dig(edits, "editTweetIds"))
 
 
 def is_notice(record: Json) -> bool:
@@ -153,20 +158,23 @@ def archive(tree: Tree) -> Found:
     for name in tree.matching(r"(tweets?|community-tweet)(-part\d+)?\.js"):
         yield from each(
             tree.json(name),
-            lambda item: (_in_archive(post, pictures, notes) for post in _of_archive(item.get("tweet", item), owner)),
+            lambda item: _in_archive(_of_archive(item.get("tweet", item), owner), pictures, notes),
         )
 
 
-def _of_archive(tweet: Json, owner: Json) -> Iterator[Post | Left]:
+def _of_archive(tweet: Json, owner: Json) -> Found:
     if "id_str" not in tweet:
         yield Left(str(tweet.get("id", "?")), UNKNOWN, "no id_str")
         return
-    yield from (post for post in old(tweet, owner) if isinstance(post, Post | Left))
+    yield from old(tweet, owner)
 
 
-def _in_archive(post: Post | Left, pictures: Mapping[str, str], notes: Mapping[str, str]) -> Post | Left:
-    if isinstance(post, Left):
-        return post
+def _in_archive(found: Found, pictures: Mapping[str, str], notes: Mapping[str, str]) -> Found:
+    for one in found:
+        yield _whole(one, pictures, notes) if isinstance(one, Post) else one
+
+
+def _whole(post: Post, pictures: Mapping[str, str], notes: Mapping[str, str]) -> Post:
     shown = tuple(s._replace(names=ids(*map(pictures.get, s.names), *s.names)) for s in post.shown or ())
     cut = "…" in (post.text or "")[_BEGIN:]  # a note that does not say whose it is begins as the tweet that was cut
     text = notes.get(post.post_id) or (notes.get((post.text or "")[:_BEGIN]) if cut else None)

@@ -24,6 +24,7 @@ from pipeline.exports.posts import (
     Shown,
     count,
     dig,
+    earlier,
     ids,
     known,
     last,
@@ -64,6 +65,10 @@ def item(record: Json) -> Found:
         except ODD as error:
             found = Left(name, UNREADABLE, f"an item of {platform}: {type(error).__name__} {error}")
         yield found._replace(collected=collected) if isinstance(found, Post) else found
+        edits = dig(data, "edit_control") or dig(data, "tweet", "edit_control")
+        if isinstance(found, Post) and edits:
+            versions = edits.get("edit_tweet_ids") or dig(edits, "edit_control_initial", "edit_tweet_ids")
+            yield from earlier(found.post_id, versions)
 
 
 def instagram(data: Json) -> Post | Left:
