@@ -10,12 +10,18 @@ process, to rounding. On GPUs (nccl) each has its own; else (gloo) they share th
 starts the processes, and tells each where the others are.
 """
 
+import json
 import logging
 import os
+import re
+import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
@@ -30,6 +36,11 @@ from pipeline.running.machine import cores
 WANTED = "TRAIN_PROCESSES"
 _PATIENCE = timedelta(days=2)
 """How long a process waits for the others, as while the first reads or validates; one that died is seen at once."""
+
+_LOST = re.compile("gloo|NCCL|[Cc]onnection|[Bb]roken pipe")
+"""What torch says where another process of the group no longer answers."""
+_ANSWER_S = 4
+"""Seconds that processes have to say that they are left, when one has ended."""
 
 Made = TypeVar("Made")
 
@@ -105,11 +116,62 @@ def by_torchrun() -> bool:
 def join(work: Callable[[Processes], None]) -> None:
     """Call `work` in this process, which torchrun started, with who it is among all that it started.
 
-    Raises UserError where this machine has fewer GPUs than processes.
+    Raises UserError as `work` does, where this machine has fewer GPUs than processes, and where another process has
+    ended. torchrun's report then says the same.
     """
     beside = int(os.environ["LOCAL_WORLD_SIZE"])
     _one_a_gpu(beside, "torchrun --nproc-per-node")
-    _enter(work, logging.getLogger().getEffectiveLevel(), max(1, cores() // beside))
+    machines: list[str] = []
+    try:
+        _enter(partial(_named, work, machines), logging.getLogger().getEffectiveLevel(), max(1, cores() // beside))
+    except RuntimeError as error:
+        if not machines or not _LOST.search(str(error)):
+            raise
+        _reported(UserError("another process of the training has ended."))  # to wait is to be ended by torchrun, perhaps
+        _reported(told := _ended(machines))
+        raise told from None
+    except UserError as error:
+        _reported(error)
+        raise
+
+
+def _named(work: Callable[[Processes], None], machines: list[str], processes: Processes) -> None:
+    """`work`, when each process has told the others the name of its machine."""
+    found = [""] * processes.count
+    distributed.all_gather_object(found, socket.gethostname())
+    machines += found
+    work(processes)
+
+
+def _reported(error: UserError) -> None:
+    """Have torchrun's report, the last that it prints, say what `error` does, and not where in the code it was."""
+    about = {"message": str(error), "extraInfo": {"py_callstack": str(error), "timestamp": str(int(time.time()))}}
+    Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps({"message": about}))
+
+
+def _ended(machines: list[str]) -> UserError:
+    """Which of the processes, on these `machines`, have ended: those that do not say within seconds that they are left.
+
+    They say so in the store by which torchrun's processes find each other; the first machine has it, and waits longer.
+    """
+    names, gone = [f"left {own}" for own in range(len(machines))], [0]
+    until = time.monotonic() + _ANSWER_S * (1 if int(os.environ["GROUP_RANK"]) else 2)
+    with suppress(RuntimeError):  # else the first machine has ended, and the store with it
+        store = distributed.TCPStore(  # type: ignore[attr-defined]
+            os.environ["MASTER_ADDR"],
+            int(os.environ["MASTER_PORT"]),
+            is_master=False,
+            timeout=timedelta(seconds=_ANSWER_S),
+        )
+        store.set(names[int(os.environ["RANK"])], "")
+        while time.monotonic() < until:
+            gone = [own for own, name in enumerate(names) if not store.check([name])] or gone
+            time.sleep(0.2)
+    who = ", ".join(f"number {own} on {machines[own]}" for own in gone)
+    return UserError(
+        f"another process of the training has ended, so all have to: of {len(machines)}, {who}. What was printed there "
+        "last says why. Start torchrun again on each machine: training goes on from its checkpoint."
+    )
 
 
 def launch(work: Callable[[Processes], None]) -> None:

@@ -3,9 +3,11 @@
 import csv
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from functools import partial
 
 import pytest
@@ -131,7 +133,25 @@ def test_the_baselines_in_two_processes_rank_as_in_one(tmp_path):
         assert one[method]["joint_performance"] < 1.5 / 2  # half of chance
 
 
-def run_on(machines, stage, folder, environment):
+@pytest.mark.slow
+def test_the_other_machine_is_told_in_a_sentence_which_process_has_ended(tmp_path):
+    small(tmp_path, epochs=1000)
+    logs = [tmp_path / "first", tmp_path / "second"]
+    with logs[0].open("w") as first, logs[1].open("w") as second:
+        begun = begin_on(2, "train", tmp_path, {**os.environ, "PYTHONPATH": str(ROOT)}, (first, second))
+    while "posts/s, epoch" not in logs[0].read_text():
+        assert [one.poll() for one in begun] == [None, None], [log.read_text() for log in logs]
+        time.sleep(0.2)
+    (killed,) = subprocess.run(["pgrep", "-P", str(begun[1].pid)], capture_output=True, check=True).stdout.split()
+    os.kill(int(killed), signal.SIGKILL)
+    assert [one.wait() for one in begun] == [1, 1]
+    first, second = (log.read_text() for log in logs)
+    sentence = f"another process of the training has ended, so all have to: of 2, number 1 on {socket.gethostname()}. "
+    assert f"train: {sentence}" in first and f"traceback : {sentence}" in first and "gloo" not in first
+    assert "SIGKILL" in second
+
+
+def begin_on(machines, stage, folder, environment, logs=None):
     """A stage; of several machines as torchrun starts it on each, one process a machine, all here."""
     command = [sys.executable, "-m", f"stages.{stage}"]
     if machines > 1:
@@ -142,5 +162,12 @@ def run_on(machines, stage, folder, environment):
         commands = [[*torchrun, "--node-rank", str(own), *command[1:]] for own in range(machines)]
     else:
         commands = [command]
-    begun = [subprocess.Popen(one, cwd=folder, env=environment) for one in commands]
-    assert [one.wait() for one in begun] == [0] * machines
+    logs = logs or [None] * machines
+    return [
+        subprocess.Popen(one, cwd=folder, env=environment, stdout=log, stderr=log)
+        for one, log in zip(commands, logs, strict=True)
+    ]
+
+
+def run_on(machines, stage, folder, environment):
+    assert [one.wait() for one in begin_on(machines, stage, folder, environment)] == [0] * machines

@@ -111,7 +111,7 @@ def _write_sentences(texts, user, topic, folder, seed, size=20):
     )
 
 
-def small(folder, style=False, said=False):
+def small(folder, style=False, said=False, epochs=10):
     """A folder in which the stages can run: planted tables, small parameters, the code."""
     write_tables(folder, style=style, said=said)
     for name in ("stages", "pipeline"):
@@ -119,4 +119,7 @@ def small(folder, style=False, said=False):
     (folder / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
     (folder / "data/checked").write_text("params.yaml is valid\n")
     model = {"dim": 32, "filters": [16, 16, 16]}
-    write_params(folder, {"model": model, "train": {"batch_size": 50, "epochs": 10, "learning_rate": 5.0e-3}})
+    write_params(
+        folder,
+        {"model": model, "train": {"batch_size": 50, "epochs": epochs, "patience": epochs, "learning_rate": 5.0e-3}},
+    )
