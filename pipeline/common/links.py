@@ -43,9 +43,11 @@ LINK = re.compile(
 )
 """One pattern for links and addresses, so that neither leaves a part of the other."""
 MENTION = re.compile(
-    rf"(?:(?<![{_LATIN}@])|(?<=(?<![{_LATIN}])rt))@+(?:[{_LATIN}]+(?:[.@][{_LATIN}]+)*|\w+(?:[.@]\w+)*)", re.IGNORECASE
+    rf"(?:(?<![{_LATIN}@])|(?<=(?<![{_LATIN}])rt))@+(?:[{_LATIN}]+(?:[.@-][{_LATIN}]+)*|\w+(?:[.@-]\w+)*)",
+    re.IGNORECASE,
 )
-"""A handle of Latin letters ends where they do; one of other letters, where letters do."""
+"""A handle of Latin letters ends where they do; one of other letters, where letters do. It may have dots and hyphens,
+as on Mastodon, Bluesky and Reddit."""
 _WITH_ENDING = re.compile(rf"(?:{MENTION.pattern})(?:['’]s(?![{_LATIN}]))?", re.IGNORECASE)
 CUT = re.compile(
     rf"(?<![{_LATIN}])(?:ht?|htt|https?)(?:…|\.\.\.+)|(?<![{_LATIN}.:/@'’-])htt\s*$"

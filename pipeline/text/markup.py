@@ -3,13 +3,18 @@
 Some platforms give a post as HTML (Mastodon, WordPress, Tumblr), some exports escape it once more. A text is HTML where
 a tag of HTML stands in it as the standard writes one; where it came escaped, only a pair of tags is, since people write
 <b> when they mean it. Elements that begin a line part words; others do not: #<span>bridge</span> is a hashtag. Scripts,
-styles and comments are not shown. Where a text has backslashes of JSON alone, a program escaped it once more. What
-Slack and Discord write as <#C02ABCDEF9|general>, and VK as [id1|Ann], is a name, of an emoji, a time or an address
-too; an address's label stays, and so does what stands between the tags of forums (BBCode).
+styles and comments are not shown. Where a text has backslashes of JSON alone, a program escaped it once more; subjects
+of mail (=?UTF-8?…) and what was quoted for an address as a whole (a%20b) are read as meant. What Slack and Discord
+write as <#C02ABCDEF9|general>, and VK as [id1|Ann], is a name, of an emoji, a time or an address too; an address's
+label stays, and so does what stands between the tags of forums (BBCode).
 """
 
+import contextlib
 import html
 import re
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from urllib.parse import unquote
 
 import ftfy
 from ftfy.badness import is_bad
@@ -42,6 +47,9 @@ CHAT = re.compile(
 FORUM = re.compile(
     r"\[/?(?:b|i|u|s|url|img|quote|code|color|size|font|center|list|spoiler)(?:=[^][]{0,2000})?\]", re.IGNORECASE
 )
+# Of headers of mail, and what was quoted for an address as a whole.
+MAIL = re.compile(r"(?:=\?[\w-]{2,20}\?[bq]\?[!->@-~]{0,400}\?=\s*)+", re.IGNORECASE)
+QUOTED = re.compile(r"\S*%20\S*")
 
 
 def shown(text: str) -> str:
@@ -50,6 +58,10 @@ def shown(text: str) -> str:
     """
     if "\\" in text and not NO_ESCAPE.search(text):
         text = ESCAPED.sub(lambda found: _letters(found[1]) if found[1] else " ", text)
+    if "=?" in text:
+        text = MAIL.sub(lambda found: _of_mail(found[0]), text)
+    if "%20" in text and "://" not in text and QUOTED.fullmatch(text.strip()):
+        text = unquote(text)
     if "_x00" in text or "\x1b" in text:
         text = CONTROLS.sub(" ", text)
     text = CHAT.sub(" ", text)
@@ -64,6 +76,13 @@ def shown(text: str) -> str:
                 text = _without_tags(text)
     # ftfy looks at nothing that does not look broken, but takes ten times as long to say so.
     return ftfy.fix_encoding(text) if not text.isascii() and is_bad(text) else text
+
+
+def _of_mail(encoded: str) -> str:
+    """What a header of mail says in letters that it has none for; as it is where that cannot be told."""
+    with contextlib.suppress(HeaderParseError, LookupError, ValueError):
+        return f"{make_header(decode_header(encoded))} "
+    return encoded
 
 
 def _letters(escaped: str) -> str:

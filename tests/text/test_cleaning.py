@@ -31,6 +31,7 @@ AWKWARD = [
     ("https://medium.com/@ann/post https://user@host.org/p ftp://x.y", ""),
     ("ｈｔｔｐ：／／example.com ＠bob ｗｉｄｅ", "wide"),
     ("\u2068@bob\u2069 \u200f@ann", ""),
+    ("@ann-lee @bob-9.bsky.social, @eve--far -@ida sea", "far sea"),
     ("@ann's boat @bob’s @eve'sea", "boat sea"),
     ("and/or 10:30 3.5km v2.0 e.g. foo.svg", "10 30 3 5km v2 0 e g foo svg"),
     # … beside letters of any script, cut off, or in a script of their own
@@ -54,6 +55,9 @@ AWKWARD = [
     # escaped once more by a program, and what is no such text; as Slack and Discord write names
     ("caf\\u00e9\\nsea \\ud83d\\ude00\\ud83d cut\\r\\nbay", "café sea cut bay"),
     ("sea\\train\\nbay", "sea train nbay"),
+    ("=?UTF-8?B?R3LDvMOfZQ==?= =?utf-8?q?_Stra=C3=9Fe?= sea =?x?b?%?=", "grüße straße sea x b"),
+    ("sch%C3%B6ne%20Gr%C3%BC%C3%9Fe", "schöne grüße"),
+    ("100%20 of it https://x.org/a%20b", "100 20"),
     ("C:\\Docs\\new alpha\\u00e9 \\o/", "c docs new alpha u00e9 o"),
     ("<@U02ABCDEF9> sea <#C02ABCDEF9|general> <https://x.org/a|blue sky> a <b|c>", "sea blue sky b c"),
     ("<@!123456789012345678> sea <:smile:123456789012345678> <#winter>", "sea winter"),
