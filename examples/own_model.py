@@ -47,7 +47,7 @@ def rank(folder: Path) -> pa.Table:
         )
     queries = asked("test", CONTENT.read(SPLIT / "test"))
     ranked = [rank_task(task, queries[task], users.among(candidates), images, texts) for task in TASKS]
-    return pa.concat_tables(rows for rows, _, _ in ranked)
+    return pa.concat_tables(found.rows for found in ranked)
 
 
 def compare(folder: Path) -> list[str]:

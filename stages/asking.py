@@ -23,6 +23,12 @@ def authors(train: Path) -> pa.Array:
     return users.take(pc.array_sort_indices(users))
 
 
+def active(train: Path) -> dict[str, int]:
+    """How many posts in train each user has, of those who have some."""
+    counted = CONTENT.read(train, ["user_id"])["user_id"].value_counts()
+    return dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
+
+
 def asked(split: str, content: pa.Table) -> dict[str, pa.Table]:
     """The rows of `content` that each task of `split` asks with."""
     sets = SETS.read(SETS_PATH)

@@ -27,9 +27,8 @@ from pipeline.embedding.processes import ALONE, Processes
 from pipeline.embedding.starts import starting_rows
 from pipeline.embedding.vectors import embed_users
 from pipeline.evaluation.baselines import mean_images, mean_words
-from pipeline.ranking.queries import AT_ONCE, Queries, Ranked, rank_queries
-from pipeline.ranking.retrieval import evaluate, rank_users
-from pipeline.ranking.retrieval import told as left_of
+from pipeline.ranking.queries import AT_ONCE, Queries, rank_queries
+from pipeline.ranking.retrieval import Ranked, evaluate, left_out, rank_users
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.files import atomic_folder
 from pipeline.running.params import load
@@ -37,6 +36,7 @@ from pipeline.running.schema import Params
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.table import vectors
+from stages.asking import SPLIT, active
 from stages.inputs import Inputs, word_means
 from stages.runner import run
 from stages.several import in_processes
@@ -46,7 +46,7 @@ METRICS = Path("metrics/baselines.json")
 
 log = logging.getLogger("baselines")
 
-Found = tuple[Vectors, Ranked, dict[str, Any]]
+Found = tuple[Vectors, dict[str, Ranked], dict[str, Any]]
 """A method's users, its ranks by task, and what else to tell of it."""
 
 
@@ -70,26 +70,16 @@ def baselines(params: Params, folder: Path, processes: Processes) -> None:
         "bridging": lambda: ranked(test, *train.bridging()),
         "merged": lambda: ranked(test, *train.merged()),
     }
-    posts = np.bincount(inputs.posts.user, minlength=len(inputs.lookup.users))
-    active = dict(zip(inputs.lookup.users.to_pylist(), posts.tolist(), strict=True))
-    metrics = {}
+    posts, metrics = active(SPLIT / "train"), {}
     with atomic_folder(BASELINES) as target:
         for name, method in methods.items():
             users, ranks, told = method()
-            rows = {task: found[0] for task, found in ranks.items()}
-            candidates = {task: found[2] for task, found in ranks.items()}
             if name != "avg_image" or len(inputs.posts.image):  # else it knows nobody: all are drawn by chance
                 known = pa.table({"id": users.ids, "vector": vectors(users.values)})
                 EMBEDDINGS.write(known, target / name / "users")
-            RANKS.write(pa.concat_tables(rows.values()), target / name / "ranks")
-            metrics[name] = {
-                **told,
-                **evaluate(
-                    rows, candidates, active, params.retrieval.activity, params.retrieval.bootstrap, params.seed
-                ),
-                **left_of({task: found[1] for task, found in ranks.items()}),
-            }
-            log.info("%s: %s", name, {task: metrics[name][task].get("mean_median_rank") for task in rows})
+            RANKS.write(pa.concat_tables(found.rows for found in ranks.values()), target / name / "ranks")
+            metrics[name] = told | evaluate(ranks, posts, params.retrieval, params.seed) | left_out(ranks)
+            log.info("%s: %s", name, {task: metrics[name][task].get("mean_median_rank") for task in ranks})
     write_metrics(metrics, METRICS)
 
 

@@ -38,11 +38,10 @@ from pipeline.tables.ranking import RANKS
 from pipeline.tables.split import CONTENT
 from pipeline.tables.table import Table, matrix, positions, vectors
 from pipeline.tables.text import TEXT_VECTORS
-from stages.asking import asked, authors
+from stages.asking import SPLIT, active, asked, authors
 from stages.runner import run
 from stages.text_letters import lettered
 
-SPLIT = Path("data/split")
 TEXTS, IMAGES = Path("data/text/vectors"), Path("data/images/features")
 POSTS_PATH = Path("data/corpus/posts")
 MODEL_RANKS = Path("data/evaluation/ranks")
@@ -68,9 +67,7 @@ def main() -> None:
     }
     queries = asked("test", CONTENT.read(SPLIT / "test"))
     users = authors(SPLIT / "train")
-    posts = np.bincount(positions(content["train"]["user_id"], users), minlength=len(users))
-    active = dict(zip(users.to_pylist(), posts.tolist(), strict=True))
-
+    posts = active(SPLIT / "train")
     together = one_space(
         (params.images.encoder, params.images.weights_sha256),
         (params.sentences.encoder, params.sentences.weights_sha256),
@@ -101,13 +98,9 @@ def main() -> None:
             if together and len(posted) > 1:
                 task = "image_to_text"
                 found[task] = rank_task(task, queries[task], people, posted["image"], posted["text"])
-            ranked[method] = pa.concat_tables([rows for rows, _, _ in found.values()])
+            ranked[method] = pa.concat_tables(part.rows for part in found.values())
             RANKS.write(ranked[method], target / method / "ranks")
-            metrics[method] = evaluate(
-                {task: rows for task, (rows, _, _) in found.items()},
-                {task: count for task, (_, _, count) in found.items()},
-                active, params.retrieval.activity, params.retrieval.bootstrap, params.seed,
-            )  # fmt: skip
+            metrics[method] = evaluate(found, posts, params.retrieval, params.seed)
             log.info("%s: %s", method, {task: metrics[method][task].get("mean_median_rank") for task in found})
     figures = estimates(ranked, params.retrieval.bootstrap, params.seed)
     metrics["model_less"] = {

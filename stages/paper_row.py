@@ -12,7 +12,6 @@ import logging
 import sys
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline.common.metrics import write_metrics
@@ -20,12 +19,13 @@ from pipeline.common.recipe import by_recipe
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.vectors import embed_users
 from pipeline.ranking.queries import rank_queries
-from pipeline.ranking.retrieval import evaluate, told
+from pipeline.ranking.retrieval import evaluate, left_out
 from pipeline.running.files import atomic_folder
 from pipeline.running.params import load, paper_rows
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.table import vectors
+from stages.asking import SPLIT, active
 from stages.inputs import Inputs
 from stages.runner import resumable, run
 
@@ -47,26 +47,16 @@ def main() -> None:
         result = inputs.trainer(trained, objective, params, val, folder).run()
 
         ranked = rank_queries(test, trained.model, trained.users)
-        found = {task: rows for task, (rows, _, _) in ranked.items()}
-        candidates = {task: count for task, (_, _, count) in ranked.items()}
-        posts = np.bincount(inputs.posts.user, minlength=len(trained.users))
-        active = dict(zip(trained.users.to_pylist(), posts.tolist(), strict=True))
-        settings = params.retrieval
-        metrics = evaluate(found, candidates, active, settings.activity, settings.bootstrap, params.seed)
+        metrics = evaluate(ranked, active(SPLIT / "train"), params.retrieval, params.seed)
         with atomic_folder(ROWS / name) as target:
             users = pa.table({"id": trained.users, "vector": vectors(embed_users(trained.model))})
             EMBEDDINGS.write(users, target / "users")
-            RANKS.write(pa.concat_tables(found.values()), target / "ranks")
+            RANKS.write(pa.concat_tables(found.rows for found in ranked.values()), target / "ranks")
         write_metrics(
-            {
-                "lambdas": row.lambdas,
-                **result.metrics(),
-                **metrics,
-                **told({task: left for task, (_, left, _) in ranked.items()}),
-            },
+            {"lambdas": row.lambdas, **result.metrics(), **metrics, **left_out(ranked)},
             METRICS / f"{name}.json",
         )
-    log.info("%s: %s", name, {task: metrics[task].get("mean_median_rank") for task in found})
+    log.info("%s: %s", name, {task: metrics[task].get("mean_median_rank") for task in ranked})
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class Corpus:
         objective = Objective(params.lambdas, params.train.loss, params.train.margin)
         with tempfile.TemporaryDirectory() as folder:
             self.inputs.trainer(trained, objective, params, self.val, Path(folder)).run()
-        return pa.concat_tables(rows for rows, _, _ in rank_queries(self.test, trained.model, trained.users).values())
+        return pa.concat_tables(part.rows for part in rank_queries(self.test, trained.model, trained.users).values())
 
     @property
     def candidates(self) -> dict[str, int]:
@@ -120,7 +120,7 @@ class Corpus:
             for kind, (means, values) in compared.items():
                 task, ids = f"{kind}_to_user", asking[kind]
                 vectors = Vectors(ids, values[len(values) - len(ids) :])
-                parts.append(rank_task(task, test.tasks[task], Vectors(users, means), vectors, vectors)[0])
+                parts.append(rank_task(task, test.tasks[task], Vectors(users, means), vectors, vectors).rows)
             found[method] = pa.concat_tables(parts)
         return found
 

@@ -118,7 +118,7 @@ def of(test: Queries, trained: Trained, users: np.ndarray) -> pa.Table:
     """Ranks of the test queries of `users`, in the tasks that look for users."""
     names = trained.users.take(pa.array(users))
     found = rank_queries(test, trained.model, trained.users)
-    every = pa.concat_tables([found[task][0] for task in TASKS])
+    every = pa.concat_tables([found[task].rows for task in TASKS])
     return every.filter(pc.is_in(every["user_id"], names))
 
 

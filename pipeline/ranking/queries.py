@@ -12,7 +12,7 @@ from pipeline.embedding.batches import Array, Posts
 from pipeline.embedding.means import chunks
 from pipeline.embedding.model import JointModel
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
-from pipeline.ranking.retrieval import TASKS, Left, rank_task, rank_users, summarize
+from pipeline.ranking.retrieval import TASKS, Ranked, rank_task, rank_users, summarize
 from pipeline.ranking.vectors import Vectors
 from pipeline.tables.corpus import pictures_of
 
@@ -78,11 +78,9 @@ class Queries:
         return {task: 0.5 - 1.96 / math.sqrt(12 * max(1, count)) for task, count in counts.items()}
 
 
-Ranked = dict[str, tuple[pa.Table, Left, int]]
-"""By task: rows of RANKS, numbers of queries by `Left`, number of candidates."""
-
-
-def rank_queries(queries: Queries, model: JointModel, users: pa.Array, tasks: Collection[str] = TASKS) -> Ranked:
+def rank_queries(
+    queries: Queries, model: JointModel, users: pa.Array, tasks: Collection[str] = TASKS
+) -> dict[str, Ranked]:
     """The ranks of all of `queries`, task by task of `tasks`. What none of these asks for is not embedded."""
     asked = {task: rows if task in tasks else rows.slice(0, 0) for task, rows in queries.tasks.items()}
     pairs = asked["image_to_text"]

@@ -10,7 +10,7 @@ vector of stands behind all that it has, as it would never be shown. The metrics
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -23,6 +23,7 @@ from pipeline.ranking.bootstrap import interval, resamples, rounded
 from pipeline.ranking.ranks import rank_pieces, ranks
 from pipeline.ranking.rivals import Rivals
 from pipeline.ranking.vectors import Vectors
+from pipeline.running.schema import Retrieval
 from pipeline.tables.corpus import pictures_of
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.table import positions, strings
@@ -39,16 +40,22 @@ Left = dict[str, dict[str, int]]
 those whose truth is `ranked_last`, as it has nothing to find it by."""
 
 
-def rank_task(
-    task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors
-) -> tuple[pa.Table, Left, int]:
+class Ranked(NamedTuple):
+    """What one task found: rows of RANKS, numbers of queries by `Left`, and of candidates."""
+
+    rows: pa.Table
+    left: Left
+    candidates: int
+
+
+def rank_task(task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors) -> Ranked:
     """Rank the ground truth of each of `queries`, rows with post_id, user_id and images, in one of TASKS.
 
     Each image of a post is a query of its own. Texts are looked up by post_id. Every method is asked the same. Of m
     candidates u are texts without a vector: they stand behind the others and tie, at rank m - (u - 1) / 2. Asked with a
     text or an image without one, the others tie, at (m - u + 1) / 2. So the first ranks are what a person would see,
     and a method that tells nothing apart has a mean rank of chance, whatever it knows. An author without posts in train
-    is no candidate, and is not asked for. Returns rows of RANKS, the numbers of queries by `Left`, and of candidates.
+    is no candidate, and is not asked for.
     """
     prepared, candidates = _prepared(task, _asking(task, queries), users, images, texts)
     vectors = texts if task.startswith("text") else images
@@ -76,11 +83,12 @@ class _Prepared:
     left: Left
     candidates: int
 
-    def ranked(self, found: Array) -> tuple[pa.Table, Left, int]:
+    def ranked(self, found: Array) -> Ranked:
         """What `rank_task` returns, given the ranks (s,) of those that are scored."""
         rank = self.rank.copy()
         rank[self.scored] = found
-        return self.rows.append_column("rank", pa.array(rank)).cast(RANKS.schema), self.left, self.candidates
+        rows = self.rows.append_column("rank", pa.array(rank)).cast(RANKS.schema)
+        return Ranked(rows, self.left, self.candidates)
 
 
 def _prepared(task: str, queries: pa.Table, users: Vectors, images: Vectors, texts: Vectors) -> tuple[_Prepared, Array]:
@@ -120,7 +128,7 @@ def _prepared(task: str, queries: pa.Table, users: Vectors, images: Vectors, tex
     return _Prepared(found, rank[asked], scored[asked], asking[scored], truth[scored], left, count), values
 
 
-def rank_users(task: str, queries: pa.Table, users: Vectors, pieces: Iterable[Vectors]) -> tuple[pa.Table, Left, int]:
+def rank_users(task: str, queries: pa.Table, users: Vectors, pieces: Iterable[Vectors]) -> Ranked:
     """What `rank_task` finds for text_to_user or image_to_user, with the texts or images in `pieces`.
 
     Pieces are taken one by one, as they are ranked: memory stays at a few.
@@ -143,18 +151,18 @@ def rank_users(task: str, queries: pa.Table, users: Vectors, pieces: Iterable[Ve
     rank = rank_pieces(asking(), Rivals.of(users.values, asked.num_rows))
     ends = np.cumsum([len(one.truth) for one in prepared])
     found = [one.ranked(part) for one, part in zip(prepared, np.split(rank, ends[:-1]), strict=True)]
-    rows = pa.concat_tables(table for table, _, _ in found)
+    rows = pa.concat_tables(part.rows for part in found)
     place = positions(asked["query_id"], rows["query_id"])
     left: Left = {
-        what: {reason: sum(of[what][reason] for _, of, _ in found) for reason in reasons}
-        for what, reasons in found[0][1].items()
+        what: {reason: sum(part.left[what][reason] for part in found) for reason in reasons}
+        for what, reasons in found[0].left.items()
     }
-    return rows.take(pa.array(place[place >= 0])), left, found[0][2]
+    return Ranked(rows.take(pa.array(place[place >= 0])), left, found[0].candidates)
 
 
-def told(left: Mapping[str, Left]) -> dict[str, dict[str, dict[str, int]]]:
-    """What `rank_task` left, as metrics have it: each of `Left`, by task."""
-    return {what: {task: found[what] for task, found in left.items()} for what in LEFT}
+def left_out(ranked: Mapping[str, Ranked]) -> dict[str, dict[str, dict[str, int]]]:
+    """Each of `Left`, by task, as metrics have it."""
+    return {what: {task: found.left[what] for task, found in ranked.items()} for what in LEFT}
 
 
 def _image_by_image(posts: pa.Table) -> pa.Table:
@@ -182,7 +190,7 @@ def summarize(found: pa.Table, candidates: int) -> dict[str, float]:
         return {**counts}
     rank = found["rank"].to_numpy()
     return {
-        "mean_median_rank": mean_median(rank, pd.factorize(found["truth_id"].to_pandas())[0]),
+        "mean_median_rank": _mean_median(found),
         "median_rank": float(np.median(rank)),
         "mean_rank": float(rank.mean()),
         "mean_reciprocal_rank": float((1 / rank).mean()),
@@ -192,9 +200,10 @@ def summarize(found: pa.Table, candidates: int) -> dict[str, float]:
     }
 
 
-def mean_median(rank: Array, truth: Array) -> float:
-    """The mean over ground truths of the median rank of each one's queries; rank, truth (n,)."""
-    return float(pd.Series(rank).groupby(truth).median().mean())
+def _mean_median(found: pa.Table) -> float:
+    """The mean over ground truths of the median rank of each one's queries, of rows of RANKS."""
+    truth = pd.factorize(found["truth_id"].to_pandas())[0]
+    return float(pd.Series(found["rank"].to_numpy()).groupby(truth).median().mean())
 
 
 def joint_performance(blocks: Mapping[str, Mapping[str, float]]) -> float:
@@ -208,49 +217,41 @@ def joint_performance(blocks: Mapping[str, Mapping[str, float]]) -> float:
     return sum(block["mean_median_rank"] / block["candidates"] for block in measured)
 
 
-def evaluate(
-    found: Mapping[str, pa.Table],
-    candidates: Mapping[str, int],
-    posts: Mapping[str, int],
-    activity: Sequence[int],
-    count: int,
-    seed: int,
-) -> dict[str, Any]:
-    """The metrics of `found`, rows of RANKS per task, with 95 % intervals over `count` resamples of users.
+def evaluate(ranked: Mapping[str, Ranked], posts: Mapping[str, int], settings: Retrieval, seed: int) -> dict[str, Any]:
+    """The metrics of what is `ranked`, by task, with 95 % intervals over resamples of users.
 
     Per task what `summarize` gives, `interval_95` of each metric, and `by_activity` the mean_median_rank of users with
-    few posts in train, some (from activity[0] on) and many (from activity[1] on), but of fewer than FEWEST users how
-    many they are and no more; `posts` are these per user. All tasks share the resamples, so that joint_performance has
-    an interval too. A number keeps the digits that its interval supports.
+    few posts in train, some and many, by the bounds `settings.activity`, but of fewer than FEWEST users how many they
+    are and no more; `posts` are these per user. All tasks share the resamples, so that joint_performance has an
+    interval too. A number keeps the digits that its interval supports.
     """
+    found = {task: rows for task, (rows, _, _) in ranked.items()}
     groups = {
-        (task, name): rows.filter(pa.array(_activity(rows, posts, activity) == i))
+        (task, name): rows.filter(pa.array(_activity(rows, posts, settings.activity) == i))
         for task, rows in found.items()
         for i, name in enumerate(ACTIVITY)
     }
-    drawn = _resampled({**found, **groups}, count, seed)
-    blocks = {task: summarize(rows, candidates[task]) for task, rows in found.items()}
+    drawn = _resampled({**found, **groups}, settings.bootstrap, seed)
+    blocks = {task: summarize(rows, candidates) for task, (rows, _, candidates) in ranked.items()}
     metrics: dict[str, Any] = {}
     measured = [task for task in found if found[task].num_rows]
     if measured:
-        joint = np.sum([drawn[task]["mean_median_rank"] / candidates[task] for task in measured], axis=0)
+        joint = np.sum([drawn[task]["mean_median_rank"] / ranked[task].candidates for task in measured], axis=0)
         metrics |= _with_interval({"joint_performance": joint_performance(blocks)}, {"joint_performance": joint})
     for task, block in blocks.items():
         metrics[task] = _with_interval(block, drawn.get(task, {}))
         metrics[task]["by_activity"] = {
-            name: _of_group(rows, candidates[task], drawn[task, name])
-            for name in ACTIVITY
-            if (rows := groups[task, name]).num_rows
+            name: _of_group(rows, drawn[task, name]) for name in ACTIVITY if (rows := groups[task, name]).num_rows
         }
     return metrics
 
 
-def _of_group(rows: pa.Table, candidates: int, drawn: Mapping[str, Array]) -> dict[str, Any]:
+def _of_group(rows: pa.Table, drawn: Mapping[str, Array]) -> dict[str, Any]:
     """What is told of a group of users: of fewer than FEWEST how many they are, as metrics are in Git."""
     users = len(rows["user_id"].unique())
     if users < FEWEST:
         return {"users": users}
-    block = {k: v for k, v in summarize(rows, candidates).items() if k == "mean_median_rank"}
+    block = {"mean_median_rank": _mean_median(rows)}
     return {"users": users, "queries": rows.num_rows, **_with_interval(block, drawn)}
 
 
@@ -334,16 +335,16 @@ def _weighted_medians(rank: Array, user: Array, drawn: Array) -> Array:
     return result
 
 
-def cumulative(found: Mapping[str, pa.Table], candidates: Mapping[str, int]) -> pd.DataFrame:
+def cumulative(ranked: Mapping[str, Ranked]) -> pd.DataFrame:
     """Share of each task's queries whose ground truth ranks within a share of the candidates, beside chance.
 
     Columns: share_of_candidates, one per task, random. Steps are finer below 0.1, where models differ.
     """
     shares = np.concatenate([np.arange(0, 100) / 1000, np.arange(10, 101) / 100])
     curves = {
-        task: np.searchsorted(np.sort(rows["rank"].to_numpy()), shares * candidates[task] + 1e-9, side="right")
+        task: np.searchsorted(np.sort(rows["rank"].to_numpy()), shares * candidates + 1e-9, side="right")
         / rows.num_rows
-        for task, rows in found.items()
+        for task, (rows, _, candidates) in ranked.items()
         if rows.num_rows
     }
     return pd.DataFrame({"share_of_candidates": shares, **curves, "random": shares})

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipeline.evaluation import paper
 from pipeline.evaluation.interests import Predictions
 from pipeline.evaluation.paper_page import markdown
 from pipeline.ranking.estimates import Estimate, estimates
-from pipeline.ranking.retrieval import TASKS, evaluate
+from pipeline.ranking.retrieval import TASKS, Ranked, evaluate
 from pipeline.running.errors import UserError
 from pipeline.running.params import PAPER, paper_rows
+from pipeline.running.schema import Retrieval
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.table import strings
 from stages.runner import declared
@@ -56,8 +58,9 @@ def verdicts(claims):
 
 def test_estimates_are_those_of_the_evaluation_and_share_its_resamples():
     rows = made((9, 4, 12), 0)
-    by_task = {task: rows.filter(pa.array([t == task for t in rows["task"].to_pylist()])) for task in TASKS}
-    wanted = evaluate(by_task, CANDIDATES, {}, [2, 5], 500, seed=3)
+    by_task = {task: rows.filter(pc.equal(rows["task"], task)) for task in TASKS}
+    ranked = {task: Ranked(found, {}, CANDIDATES[task]) for task, found in by_task.items()}
+    wanted = evaluate(ranked, {}, Retrieval(bootstrap=500, activity=[2, 5]), seed=3)
     found = estimates({"row": rows}, 500, seed=3)["row"]
     for task in TASKS:
         assert found[task].shown()["value"] == wanted[task]["mean_median_rank"]

@@ -13,8 +13,9 @@ from pipeline.evaluation.encoder_means import ENCODED
 from pipeline.evaluation.encoder_means import METHODS as UNTRAINED
 from pipeline.evaluation.neighbours import interests_of
 from pipeline.ranking.estimates import estimates
-from pipeline.ranking.retrieval import TASKS, cumulative, evaluate
+from pipeline.ranking.retrieval import TASKS, Ranked, cumulative, evaluate, left_out
 from pipeline.ranking.vectors import Vectors
+from pipeline.running.schema import Retrieval
 from pipeline.tables.evaluation import CLUSTER_IMAGES, CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.ranking import RANKS
@@ -39,11 +40,12 @@ def measure(made: Made, root: Path) -> None:
 def _ranks(made: Made, root: Path) -> None:
     """The three tasks, of the model, the baselines and the pretrained means: the worse, the further from the model."""
     posts, users, author = made.posts, made.users, made.author
+    told = {"not_asked": {"author_not_in_train": 0}, "at_chance": {"text_without_known_word": 1}, "ranked_last": {}}
     ranks = {}
     for task in TASKS:
         asked = [i for i in range(COUNT) if made.side[i] == "test" and (task == "text_to_user" or made.image_of[i])]
         best = np.maximum(1, made.rng.geometric(0.3, len(asked))).clip(1, PEOPLE).astype(float)
-        ranks[task] = RANKS._conform(
+        rows = RANKS._conform(
             pa.table(
                 {
                     "task": [task] * len(asked),
@@ -54,31 +56,31 @@ def _ranks(made: Made, root: Path) -> None:
                 }
             )
         )
-    RANKS.write(pa.concat_tables(ranks.values()), root / "data/evaluation/ranks")
+        ranks[task] = Ranked(rows, told, PEOPLE)
+    whole = pa.concat_tables(found.rows for found in ranks.values())
+    RANKS.write(whole, root / "data/evaluation/ranks")
     active = {u: int((author[made.train] == i).sum()) for i, u in enumerate(users)}
-    candidates = dict.fromkeys(TASKS, PEOPLE)
-    told = {"not_asked": {"author_not_in_train": 0}, "at_chance": {"text_without_known_word": 1}, "ranked_last": {}}
-    measured = {what: dict.fromkeys(TASKS, found) for what, found in told.items()}
-    measured |= evaluate(ranks, candidates, active, [6, 8], 100, 1)
+    settings = Retrieval(bootstrap=100, activity=[6, 8])
+    measured = left_out(ranks) | evaluate(ranks, active, settings, 1)
     write_metrics(measured, root / "metrics/retrieval.json")
-    cumulative(ranks, candidates).to_csv(root / "plots/ranks.csv", index=False)
+    cumulative(ranks).to_csv(root / "plots/ranks.csv", index=False)
     worse = {
-        task: rows.set_column(4, "rank", pa.array(np.minimum(PEOPLE, rows["rank"].to_numpy() * 2 + 1)))
-        for task, rows in ranks.items()
+        task: found._replace(
+            rows=found.rows.set_column(4, "rank", pa.array(np.minimum(PEOPLE, found.rows["rank"].to_numpy() * 2 + 1)))
+        )
+        for task, found in ranks.items()
     }
     write_metrics(
-        {
-            name: evaluate({t: worse[t] for t in asks}, candidates, active, [6, 8], 100, 1)
-            for name, asks in BASELINES.items()
-        },
+        {name: evaluate({t: worse[t] for t in asks}, active, settings, 1) for name, asks in BASELINES.items()},
         root / "metrics/baselines.json",
     )
     apart = {t: worse[t] for t in ("text_to_user", "image_to_user")}
-    figures = estimates({"model": pa.concat_tables(ranks.values()), "mean": pa.concat_tables(apart.values())}, 100, 1)
+    mean = pa.concat_tables(found.rows for found in apart.values())
+    figures = estimates({"model": whole, "mean": mean}, 100, 1)
     gaps = {task: (figures["model"][task] - figures["mean"][task]).shown() for task in apart}
     of_texts = {"text_to_user": apart["text_to_user"]}
-    means = dict.fromkeys(ENCODED, evaluate(apart, candidates, active, [6, 8], 100, 1))
-    means |= dict.fromkeys(UNTRAINED[3:], evaluate(of_texts, candidates, active, [6, 8], 100, 1))
+    means = dict.fromkeys(ENCODED, evaluate(apart, active, settings, 1))
+    means |= dict.fromkeys(UNTRAINED[3:], evaluate(of_texts, active, settings, 1))
     less = {name: {task: gaps[task] for task in gaps if task in means[name]} for name in UNTRAINED}
     write_metrics({**means, "model_less": less}, root / "metrics/encoder_means.json")
 

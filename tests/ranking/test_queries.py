@@ -63,6 +63,9 @@ def test_some_tasks_alone_rank_as_all_together_and_no_other_content_is_embedded(
     asked, tasks, texts, images, monkeypatch
 ):
     whole, shares = rank_queries(*asked), asked[0].shares(*asked[1:])
+    for task, (rows, _, candidates) in whole.items():
+        medians = rows.to_pandas().groupby("truth_id")["rank"].median()
+        assert shares[task] == pytest.approx(medians.mean() / candidates)
     counts = embedded(monkeypatch)
     found = rank_queries(*asked, tasks)
     assert list(found) == list(tasks)

@@ -6,9 +6,20 @@ import pytest
 
 from pipeline.ranking.bootstrap import resamples
 from pipeline.ranking.queries import Queries
-from pipeline.ranking.retrieval import TASKS, cumulative, evaluate, joint_performance, rank_task, rank_users, summarize
+from pipeline.ranking.retrieval import (
+    TASKS,
+    Ranked,
+    _weighted_medians,
+    cumulative,
+    evaluate,
+    joint_performance,
+    rank_task,
+    rank_users,
+    summarize,
+)
 from pipeline.ranking.vectors import Stored, Vectors
 from pipeline.running.errors import UserError
+from pipeline.running.schema import Retrieval
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.table import vectors as vector_column
@@ -145,6 +156,9 @@ def test_joint_performance_of_the_papers_table_4():
         joint_performance({"none": {"queries": 0, "candidates": 9}})
 
 
+SETTINGS = Retrieval(bootstrap=300, activity=[10, 50])
+
+
 def asked(ranks, users, truths=None, task="t"):
     ids = [f"{i:04}" for i in range(len(ranks))]
     columns = {"task": [task] * len(ranks), "query_id": ids, "truth_id": truths or users, "user_id": users}
@@ -156,7 +170,7 @@ def test_intervals_agree_with_resampling_the_rows_themselves():
     users = [f"u{i}" for i in rng.integers(0, 8, 60)]
     rows = asked(rng.integers(1, 40, 60), users)
     posts = dict.fromkeys(users, 20)
-    metrics = evaluate({"t": rows}, {"t": 40}, posts, [10, 50], count=300, seed=3)["t"]
+    metrics = evaluate({"t": Ranked(rows, {}, 40)}, posts, SETTINGS, seed=3)["t"]
 
     names = sorted(set(users))
     drawn = []
@@ -178,29 +192,37 @@ def test_intervals_agree_with_resampling_the_rows_themselves():
     assert set(metrics["interval_95"]) == set(summarize(rows, 40)) - {"queries", "candidates", "random"}
 
 
+def test_medians_of_resamples_are_those_of_queries_taken_as_often_as_their_user():
+    rank, user = np.array([1.0, 2.0, 2.5, 7.0, 9.0, 30.0]), np.array([0, 1, 2, 0, 3, 1])
+    drawn = np.array([[1, 1, 1, 1], [2, 1, 0, 1], [0, 0, 0, 4], [3, 1, 0, 0], [0, 2, 1, 1], [0, 0, 0, 0]])
+    wanted = [np.median(np.repeat(rank, weights[user])) if weights.any() else np.nan for weights in drawn]
+    np.testing.assert_array_equal(_weighted_medians(rank, user, drawn), wanted)
+
+
 def test_users_fall_into_few_some_and_many_by_their_posts_in_train():
     users = ["new", "few", "fewer", "some", "more", "most", "many", "very many"]
     rows = asked([1, 2, 3, 4, 5, 6, 7, 8], users)
     posts = {"few": 9, "fewer": 1, "some": 10, "more": 30, "most": 49, "many": 50, "very many": 900}
-    found = evaluate({"t": rows}, {"t": 9}, posts, [10, 50], count=100, seed=1)["t"]["by_activity"]
+    found = evaluate({"t": Ranked(rows, {}, 9)}, posts, SETTINGS, seed=1)["t"]["by_activity"]
     told = [(found[name]["users"], found[name]["queries"], found[name]["mean_median_rank"]) for name in ("few", "some")]
     assert told == [(3, 3, pytest.approx(2)), (3, 3, pytest.approx(5))]
     assert found["many"] == {"users": 2}  # their rank would tell of them
 
 
 def test_joint_performance_has_an_interval_and_a_task_without_queries_says_so():
-    tasks = {"a": asked([1, 3, 5], ["x", "y", "z"], task="a"), "b": asked([], [], task="b")}
-    metrics = evaluate(tasks, {"a": 10, "b": 0}, {}, [10, 50], count=200, seed=1)
+    none = {"b": Ranked(asked([], [], task="b"), {}, 0)}
+    tasks = {"a": Ranked(asked([1, 3, 5], ["x", "y", "z"], task="a"), {}, 10), **none}
+    metrics = evaluate(tasks, {}, SETTINGS, seed=1)
     assert metrics["joint_performance"] == pytest.approx(0.3)
     low, high = metrics["interval_95"]["joint_performance"]
     assert low < 0.3 < high
     assert metrics["b"] == {"queries": 0, "candidates": 0, "interval_95": {}, "by_activity": {}}
-    nothing = evaluate({"b": tasks["b"]}, {"b": 0}, {}, [10, 50], count=200, seed=1)
-    assert "joint_performance" not in nothing
+    assert "joint_performance" not in evaluate(none, {}, SETTINGS, seed=1)
 
 
 def test_the_distribution_of_ranks_rises_to_one_and_random_is_a_line():
-    curve = cumulative({"t": asked([1, 2, 10, 100], list("abcd")), "none": asked([], [])}, {"t": 100, "none": 0})
+    found = {"t": Ranked(asked([1, 2, 10, 100], list("abcd")), {}, 100), "none": Ranked(asked([], []), {}, 0)}
+    curve = cumulative(found)
     at = curve.set_index("share_of_candidates")
     assert list(curve.columns) == ["share_of_candidates", "t", "random"]
     assert [at.t.loc[x] for x in (0.0, 0.009, 0.01, 0.02, 0.1, 0.99, 1.0)] == [0, 0, 0.25, 0.5, 0.75, 0.75, 1]
