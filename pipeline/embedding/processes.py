@@ -127,7 +127,8 @@ def join(work: Callable[[Processes], None]) -> None:
     except RuntimeError as error:
         if not machines or not _LOST.search(str(error)):
             raise
-        _reported(UserError("another process of the training has ended."))  # to wait is to be ended by torchrun, perhaps
+        # First, as to wait for the names may be to be ended by torchrun.
+        _reported(UserError("another process of the training has ended."))
         _reported(told := _ended(machines))
         raise told from None
     except UserError as error:
