@@ -159,13 +159,17 @@ class Pages:
         """Take in a picture, as the import does, and go on to what it finds."""
         short(request, MOST_BYTES)
         async with request.form(max_files=1, max_fields=30) as form:
-            file = form.get("picture")
+            file = form.get("file")
             data = await file.read() if isinstance(file, UploadFile) else b""
-            kept = [(name, str(value)) for name, value in form.multi_items() if isinstance(value, str) and value]
+            kept = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and value]
+        if data:
+            kept = [(name, value) for name, value in kept if name != "picture"]
+            kept.append(("picture", hashlib.sha256(data).hexdigest()))
+        # As if it had been asked so: a page that refuses the picture keeps the rest of the question.
+        request.scope["query_string"] = urlencode(kept).encode()
         if data:
             await run_in_threadpool(self._keep, data)
-            kept.append(("picture", hashlib.sha256(data).hexdigest()))
-        return RedirectResponse("/search?" + urlencode(kept), 303)
+        return RedirectResponse(f"/search?{request.url.query}", 303)
 
     def _keep(self, data: bytes) -> None:
         self.space.ask("", data)  # refuses what is no picture
@@ -239,11 +243,10 @@ class Pages:
             rows = [whole(row, 0, 0, 10**8) for row in query["rows"].split(",")[:400]]
             return self._shown(request, "map_rows", self.plane.map_rows(kind, rows), "json")
         if form == "html":
-            count = len(self.plane.map(kind)["x"])
-            return self._shown(
-                request, "map", {"kind": kind, "points": count, "held": self._counts()[f"{kind}s"]}, form
-            )
-        return self._shown(request, "map", self.plane.map(kind), form)
+            data = {"kind": kind, "points": len(self.plane.points(kind)), "held": self._counts()[f"{kind}s"]}
+        else:  # a row of CSV is told by its id, a row of JSON by ?rows
+            data = self.plane.map(kind) | ({"id": self.plane.public_ids(kind)} if form == "csv" else {})
+        return self._shown(request, "map", data, form)
 
     async def mark(self, request: Request) -> Response:
         """Put a thing into a collection, or take it out, and go back."""

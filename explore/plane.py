@@ -21,7 +21,7 @@ class Plane:
 
     def __init__(self, views: Views) -> None:
         self.views = views
-        self._points = lru_cache(None)(self._read)
+        self.points = lru_cache(None)(self._read)
 
     def _read(self, kind: str) -> pa.Table:
         """The points of a kind; where people are not shown, users in no order that tells of their ids.
@@ -37,14 +37,18 @@ class Plane:
 
     def ids(self, kind: str, rows: Sequence[int]) -> list[str]:
         """The ids of what lies at some rows of the map; rows that it does not have are left out."""
-        ids = self._points(kind)["id"]
+        ids = self.points(kind)["id"]
         return [ids[row].as_py() for row in rows if 0 <= row < len(ids)]
+
+    def public_ids(self, kind: str) -> list[str]:
+        """What stands for the id of each point."""
+        return [self.views.people.public(kind, name) for name in self.points(kind)["id"].to_pylist()]
 
     def map(self, kind: str) -> Data:
         """The points of a kind row by row, at whole numbers from 0 to 65535; names where clusters are densest, those
         with most points first.
         """
-        table, people = self._points(kind), self.views.people
+        table = self.points(kind)
         x, y = (table[name].to_numpy() for name in ("x", "y"))
         of = table["cluster"].to_numpy()
         names = []
@@ -57,7 +61,6 @@ class Plane:
         names.sort(key=lambda one: (-one["points"], one["cluster"]))
         return {
             "kind": kind,
-            "id": [people.public(kind, name) for name in table["id"].to_pylist()],
             "x": ((x + 1) / 2 * 65535).astype(int).tolist(),
             "y": ((y + 1) / 2 * 65535).astype(int).tolist(),
             "cluster": of.tolist(),
@@ -66,7 +69,7 @@ class Plane:
 
     def map_rows(self, kind: str, rows: Sequence[int]) -> Data:
         """What lies at some rows of the map."""
-        ids = self._points(kind)["id"]
+        ids = self.points(kind)["id"]
         views, library = self.views, self.views.library
         told, of = (views.person, library.row_of_user) if kind == "user" else (views.image, library.row_of_image)
         return {"things": [told(of(ids[row].as_py())) | {"row": row} for row in rows if 0 <= row < len(ids)]}

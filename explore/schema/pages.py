@@ -198,10 +198,9 @@ class Named(Data):
 
 
 class Map(Data):
-    """/map.json: points row by row, from 0 to 65535."""
+    """/map.json: points row by row, from 0 to 65535. /map.json?rows=1,2 tells what they are, /map.csv has all by id."""
 
     kind: Literal["user", "image"]
-    id: list[str]
     x: list[Annotated[int, Field(ge=0, le=65535)]]
     y: list[Annotated[int, Field(ge=0, le=65535)]]
     cluster: list[int]

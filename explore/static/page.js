@@ -5,16 +5,17 @@ document.addEventListener("keydown", (event) => {
   const field = document.getElementById("q") || document.getElementById("begins");
   if (event.key === "/" && !typing && field) { event.preventDefault(); field.focus(); field.select(); }
 });
-for (const form of document.querySelectorAll("form.own")) {
-  const file = form.querySelector("input[type=file]");
-  const over = (on) => (event) => { event.preventDefault(); form.classList.toggle("over", on); };
-  form.addEventListener("dragover", over(true));
-  form.addEventListener("dragleave", over(false));
-  form.addEventListener("drop", (event) => {
+for (const own of document.querySelectorAll(".own")) {
+  const file = own.querySelector("input"), search = () => { if (file.files.length) file.form.requestSubmit(own.querySelector("button")); };
+  const over = (on) => (event) => { event.preventDefault(); own.classList.toggle("over", on); };
+  own.addEventListener("dragover", over(true));
+  own.addEventListener("dragleave", over(false));
+  own.addEventListener("drop", (event) => {
     over(false)(event);
-    if (event.dataTransfer.files.length) { file.files = event.dataTransfer.files; form.submit(); }
+    file.files = event.dataTransfer.files;
+    search();
   });
-  file.addEventListener("change", () => { if (file.files.length) form.submit(); });
+  file.addEventListener("change", search);
 }
 // An address to share holds what was asked, not every field that was left as it was.
 for (const form of document.querySelectorAll("form[role=search]")) {

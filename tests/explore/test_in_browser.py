@@ -10,6 +10,7 @@ pytest.importorskip("starlette")
 
 from pipeline.running.files import write_text
 from pipeline.running.machine import cache_folder
+from pipeline.tables.corpus import IMAGES
 from tests.explore.serving import pages
 
 
@@ -75,6 +76,34 @@ def test_by_keyboard_alone_one_asks_and_opens_an_answer(served, tab):
             break
     tab.await_load(lambda: tab.press("Enter"))
     assert tab.evaluate("location.pathname") == where
+
+
+def test_what_was_typed_stays_with_a_picture_whether_it_is_taken_or_refused(served, tab, run, tmp_path):
+    stored = IMAGES.read(run / "data/corpus/images")["bytes"]
+    for name, data in (
+        ("other.png", stored[9].as_py()),
+        ("mine.png", stored[8].as_py()),
+        ("no.png", b"GIF89a" + b"0" * 40),
+    ):
+        (tmp_path / name).write_bytes(data)
+    tab.open(served.url("/"), 1440)
+    fill = (
+        "document.getElementById('q').value = %r; document.querySelector('[name=side][value=train]').checked = true; 0"
+    )
+    asked = "[...new URLSearchParams(location.search).keys()].join() + document.getElementById('q').value"
+    for question, name, keys in (
+        ("tiger", "no.png", ""),
+        ("zebra", "mine.png", "q,side,picture"),
+        ("lion", "other.png", "q,side,picture"),
+    ):
+        tab.evaluate(fill % question)
+        tab.await_load(lambda name=name: tab.choose("#file", tmp_path / name))
+        assert tab.evaluate(asked) == keys + question
+        assert tab.evaluate("document.querySelector('[name=side][value=train]').checked")
+    held = "new URLSearchParams(location.search).get('picture')"
+    first = tab.evaluate(held)
+    tab.await_load(lambda: tab.evaluate("document.querySelector('.line button').click()"))
+    assert tab.evaluate(held) == first != "", "it stays with another question"
 
 
 @pytest.fixture(scope="module")
