@@ -30,6 +30,7 @@ from explore.forms import (
     as_csv,
     flat,
     listed,
+    reworded,
     rows_of,
     short,
     suffix,
@@ -76,7 +77,7 @@ class Pages:
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._templates.filters |= {"clip": cards.clip, "count": wording.count, "plural": wording.plural,
-                                    "percent": wording.percent, "number": wording.number,
+                                    "percent": wording.percent, "number": wording.number, "reworded": reworded,
                                     "day": without_midnight}  # fmt: skip
         self._templates.globals |= {"address": address, "with_query": with_query, "kinds": KINDS,
                                     "flat": flat, "listed": listed}  # fmt: skip
@@ -160,14 +161,14 @@ class Pages:
         short(request, MOST_BYTES)
         async with request.form(max_files=1, max_fields=30) as form:
             file = form.get("file")
-            data = await file.read() if isinstance(file, UploadFile) else b""
+            data = await file.read() if isinstance(file, UploadFile) and file.filename else None
             kept = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and value]
-        if data:
+        if data is not None:
             kept = [(name, value) for name, value in kept if name != "picture"]
             kept.append(("picture", hashlib.sha256(data).hexdigest()))
         # As if it had been asked so: a page that refuses the picture keeps the rest of the question.
         request.scope["query_string"] = urlencode(kept).encode()
-        if data:
+        if data is not None:
             await run_in_threadpool(self._keep, data)
         return RedirectResponse(f"/search?{request.url.query}", 303)
 

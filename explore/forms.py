@@ -33,6 +33,14 @@ def listed(query: Mapping[str, Any], name: str) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
+def reworded(question: str, words: Mapping[str, Sequence[str]]) -> str:
+    """`question` with the first of the other words, if any, for each of `words`, however that is capitalised."""
+    for word, others in words.items():
+        if others:
+            question = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", lambda _, new=others[0]: new, question, flags=re.I)
+    return question
+
+
 def suffix(request: Request) -> str:
     """html, json or csv, by how the address ends."""
     end = request.url.path.rpartition(".")[2]
@@ -171,7 +179,7 @@ def short(request: Request, most: int) -> None:
     """Raises Wrong for a body of more than `most` bytes, or of unknown length."""
     length = request.headers.get("content-length", "")
     if not length.isdigit() or int(length) > most:
-        raise Wrong(f"At most {most >> 10:,} kB can be sent.")
+        raise Wrong(f"At most {most >> 20} MB can be sent.")
 
 
 def whole(text: str | None, otherwise: int, least: int, most: int) -> int:

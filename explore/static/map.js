@@ -52,7 +52,7 @@ async function start() {
   // Names stay where they are while the map moves, and find new places once it rests.
   function moved() {
     clearTimeout(settling);
-    settling = setTimeout(() => { placed = false; keep(); redraw(); }, SETTLED);
+    settling = setTimeout(() => { placed = false; keep(); draw(); rest(); }, SETTLED);
     redraw();
   }
 
@@ -83,8 +83,13 @@ async function start() {
     if (!shown.complete || !shown.naturalWidth) return;
     const a = (points.x[i] - view.left) * view.scale * view.width, b = (points.y[i] - view.top) * view.scale * view.height;
     const side = Math.min(56, 24 + 4 * view.scale), k = side / Math.max(shown.naturalWidth, shown.naturalHeight);
-    ink.globalAlpha = chosen && !chosen[i] ? 0.2 : 1;
-    ink.drawImage(shown, a - shown.naturalWidth * k / 2, b - shown.naturalHeight * k / 2, shown.naturalWidth * k, shown.naturalHeight * k);
+    const wide = shown.naturalWidth * k, high = shown.naturalHeight * k, frame = [a - wide / 2, b - high / 2, wide, high];
+    const apart = pointed || chosen;
+    ink.globalAlpha = apart && !apart[i] ? 0.2 : 1;
+    ink.drawImage(shown, ...frame);
+    ink.strokeStyle = colour(points.cluster[i]);
+    ink.lineWidth = 2;
+    ink.strokeRect(...frame);
     ink.globalAlpha = 1;
   }
 
@@ -104,7 +109,9 @@ async function start() {
 
   const said = (thing) => (kind === "user" ? thing.name : thing.text || "no text").slice(0, 120);
   const number = (many) => many.toLocaleString("en");
-  const rest = () => { tip.textContent = chosen ? `${number(rows.length)} selected, listed below` : ""; };
+  const rest = () => {
+    tip.textContent = chosen ? `${number(rows.length)} selected, listed below` : points.shown.length ? "" : "Nothing lies here; “Whole map” leads back.";
+  };
   const tiles = section.querySelector("ul"), further = document.getElementById("further");
 
   // Choose what lies within an outline. It is kept in the address, so that it is there again after a look at one of them.
@@ -264,6 +271,7 @@ async function start() {
     redraw();
   };
   fit();
+  moved();
   new ResizeObserver(fit).observe(canvas);
   if (outline.length >= 6 && outline.every(Number.isFinite)) list(Array.from({ length: outline.length >> 1 }, (_, k) => outline.slice(2 * k, 2 * k + 2)), false);
   dark.addEventListener("change", () => { recolour(); redraw(); });

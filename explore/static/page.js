@@ -19,13 +19,18 @@ for (const own of document.querySelectorAll(".own")) {
 }
 // An address to share holds what was asked, not every field that was left as it was.
 for (const form of document.querySelectorAll("form[role=search]")) {
-  form.addEventListener("submit", () => {
-    const kinds = [...form.querySelectorAll("input[name=kind]")];
-    const all = kinds.every((box) => box.checked);
+  form.addEventListener("submit", ({ submitter: button }) => {
+    const all = [...form.querySelectorAll("input[name=kind]")].every((box) => box.checked);
     for (const field of form.elements) {
       const plain = !field.value || (field.name === "top" && field.value === "12") || (field.name === "kind" && all);
       if (field.name && field.name !== "q" && plain) field.disabled = true;
+      if (field.type === "file" && button?.formMethod !== "post") field.disabled = true;
     }
     setTimeout(() => { for (const field of form.elements) field.disabled = false; });
+    if (!button || !form.elements.q) return;
+    // The first text, and the first picture, wait for the model to be loaded.
+    const name = button.textContent, busy = (on) => { button.textContent = on ? "Searching …" : name; button.ariaBusy = on; };
+    busy(true);
+    addEventListener("pageshow", () => busy(false), { once: true });  // one came back
   });
 }

@@ -66,7 +66,7 @@ export class Points {
     return best;
   }
 
-  // 1 for each point inside a polygon of places on the plane.
+  // 1 for each point that a line of places on the plane goes around, also more than once.
   inside(corners) {
     const { x, y } = this, within = new Uint8Array(x.length);
     let least = Infinity, most = -Infinity, low = Infinity, high = -Infinity;
@@ -74,12 +74,12 @@ export class Points {
     for (let i = 0; i < x.length; i++) {
       const a = x[i], b = y[i];
       if (a < least || a > most || b < low || b > high) continue;
-      let odd = 0;
+      let around = 0;
       for (let k = 0, m = corners.length - 1; k < corners.length; m = k++) {
         const [xk, yk] = corners[k], [xm, ym] = corners[m];
-        if ((yk > b) !== (ym > b) && a < (xm - xk) * (b - yk) / (ym - yk) + xk) odd ^= 1;
+        if ((yk > b) !== (ym > b) && a < (xm - xk) * (b - yk) / (ym - yk) + xk) around += yk > b ? 1 : -1;
       }
-      within[i] = odd;
+      within[i] = around !== 0;
     }
     return within;
   }

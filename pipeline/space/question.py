@@ -24,7 +24,7 @@ class Term(NamedTuple):
 def parse(question: str) -> list[Term]:
     """The terms of `question`, in order; none where nothing was typed. Raises ValueError for one too long to be one."""
     if len(question) > _LONGEST:
-        raise ValueError(f"a question of {len(question)} characters; at most {_LONGEST}")
+        raise ValueError(f"A question of {len(question):,} characters cannot be asked; at most {_LONGEST:,} can.")
     terms: list[Term] = []
     sign, words = 1, ""
 

@@ -186,6 +186,21 @@ def test_several_words_that_are_spelled_wrong_are_mended_at_once(served):
     page = served.get("/search?q=tigr+zebrra&top=3")[2].decode()
     assert "Did you mean" in page and 'href="/search?q=tiger+zebra&amp;top=3"' in page
     assert "Did you mean" not in served.get("/search?q=tigr+zebra")[2].decode()
+    page = served.get("/search?q=Tigr+zebrra+Tigress")[2].decode()
+    assert 'href="/search?q=tiger+zebra+Tigress"' in page, "however it is capitalised, and no part of another word"
+    page = served.get("/search?q=tiger+rises")[2].decode()
+    assert "“rise”, the basic form of a word of yours; similar words that it knows: rose." in page
+
+
+def test_terms_that_cancel_each_other_out_and_a_page_behind_the_last_say_so(served):
+    assert b"cancel each other out" in served.get("/search?q=tiger+-+tiger")[2]
+    assert b"cancel" not in served.get("/search?q=xyzzy+-+zyxxy")[2]
+    assert b'rel="prev" href="/users?page=1"' in served.get("/users?page=9")[2]
+
+
+def test_that_chance_cannot_be_told_of_a_single_word_is_said(served):
+    told = [b"cannot be told" in served.get(f"/search?q={words}")[2] for words in ("tiger", "tiger+paw")]
+    assert told == [True, False]
 
 
 def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
@@ -229,6 +244,7 @@ def test_a_picture_of_ones_own_finds_itself_and_no_picture_is_refused(served, ru
     status, _, page = upload(served, b"GIF89a" + b"\x00" * 40, "tiger & paw")
     assert status == 422 and b"cannot be read" in page and b'value="tiger &amp; paw"' in page
     assert served.get("/search?picture=" + "0" * 64)[0] == 404
+    assert upload(served, b"", "tiger")[0] == 422, "an empty file is no picture"
     huge = served.get("/search", "POST", b"", Origin=f"http://127.0.0.1:{served.port}", Content_Length="999999999")
     assert huge[0] == 400
 

@@ -67,7 +67,10 @@ def test_by_keyboard_alone_one_asks_and_opens_an_answer(served, tab):
     assert tab.evaluate("document.activeElement.id") == "q"
     for letter in "tiger":
         tab.press(letter)
+    told = "localStorage.setItem('told', document.querySelector('.line button').textContent)"
+    tab.evaluate(f"addEventListener('pagehide', () => {told}); 0")
     tab.await_load(lambda: tab.press("Enter"))
+    assert tab.evaluate("localStorage.getItem('told')") == "Searching …"  # the first waits for the model
     assert tab.evaluate("location.search") == "?q=tiger"  # what was left as it was is no part of the address
     for _ in range(60):
         tab.press("Tab")

@@ -203,9 +203,19 @@ def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab)
             const at = (kind, x, y) => c.dispatchEvent(new PointerEvent(kind,
                 {clientX: b.left + x * b.width, clientY: b.top + y * b.height, pointerId: 1}));
             at('pointerdown', -.01, -.01);
-            for (const [x, y] of [[.5, -.01], [.5, .5], [-.01, .5]]) at('pointermove', x, y);
-            at('pointerup', -.01, .5);
+            for (let round = 0; round < 2; round++)
+                for (const [x, y] of [[.5, -.01], [.5, .5], [-.01, .5], [-.01, -.01]]) at('pointermove', x, y);
+            at('pointerup', -.01, -.01);
         })()"""
+        frame = """(async () => {
+            const c = document.getElementById('map'), half = 14, x = .03 * c.clientWidth, y = .03 * c.clientHeight;
+            const own = getComputedStyle(document.querySelector('[data-cluster="%d"]')).getPropertyValue('--cluster');
+            const seen = () => [...c.getContext('2d').getImageData(x - half, y, 1, 1).data].slice(0, 3).join(' ');
+            for (let i = 0; i < 60 && own !== `rgb(${seen()})`; i++) await new Promise((r) => setTimeout(r, 50));
+            return [own, `rgb(${seen()})`];
+        })()"""
+        own, seen = tab.evaluate(frame % library.cluster[0])
+        assert own == seen, "a picture is framed in the colour of its cluster"
         half = [f"/user/user-{i:02d}" for i in range(12)]
         tab.evaluate(lasso)
         assert tab.evaluate(LISTED) == half
@@ -234,7 +244,8 @@ def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab)
         )
         assert tab.evaluate("location.pathname") == "/user/user-00", "a click opens, with the lasso too"
 
-        tab.open(served.url("/map#5,5,1"), 1440)  # where nothing lies
+        tab.open(served.url("/map#5,5,1"), 1440)
         tab.evaluate(DRAWN)
+        assert "Whole map" in tab.evaluate(SAID.replace("'The'", "'Nothing lies here'"))
     tab.evaluate("document.getElementById('whole').click()")  # and the server has ended
     assert "does not answer" in tab.evaluate(SAID)
