@@ -32,6 +32,7 @@ from pipeline.exports.cells import (
     value_at,
 )
 from pipeline.exports.posts import (
+    NO_ID,
     ODD,
     ROUNDED,
     UNREADABLE,
@@ -206,6 +207,8 @@ def post(
     for column, reasons in mapped.leave_out.items():
         if (value := text_of(value_at(row, column))) in reasons:
             return Left(post_id or place, reasons[value], place)
+    if not post_id:
+        return Left(place, NO_ID, place)
     parts = [_written(value_at(row, name), mapped) for name in listed(mapped.text)]
     video = _any(row, mapped.video)
     pictures = [one for name in listed(mapped.images) for one in _pictures(value_at(row, name), mapped, keep)]

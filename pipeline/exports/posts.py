@@ -75,7 +75,8 @@ Found = Iterator[Post | Left | Deleted | Edge]
 ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What a reader raises at a record that is not as its tool writes it."""
 UNREADABLE, REPOST, UNKNOWN = "unreadable row", "repost", "author unknown"
-PRIVATE, NOT_A_POST, ROUNDED = "private", "not a post", "id was rounded by a spreadsheet"
+PRIVATE, NOT_A_POST, NO_ID = "private", "not a post", "no id of a post"
+ROUNDED = "id was rounded by a spreadsheet"
 NOBODY = {"", "[deleted]", "[removed]", "redacted", "none", "null", "deleted account"}
 """What exports call an author who is no longer there; as one user they would be the largest."""
 BOTS = {"automoderator"}

@@ -82,3 +82,22 @@ def test_linkedins_download_of_2018_is_read(tmp_path):
         packed.writestr("Shares.csv", "\n".join(rows).encode("utf-16"))
     _, (post,), _, _ = run(tmp_path, tmp_path / "l.zip")
     assert (post["user_id"], post["text"]) == ("ann lee", 'one, "two"\nthree')
+
+
+def test_notes_on_facebook_are_posts_with_their_pictures(tmp_path):
+    note = {"title": "Sea", "text": "a long day", "media": [{"uri": "posts/media/1.jpg", "creation_timestamp": 1}]}
+    held = [{"timestamp": 1_600_000_000, "attachments": [{"data": [{"note": note}]}], "data": []}]
+    archive(tmp_path / "facebook-annb.zip", {"posts/your_posts_1.json": held, "posts/media/1.jpg": "x"})
+    _, (post,), _, _ = run(tmp_path, tmp_path / "facebook-annb.zip")
+    assert post["text"] == "Sea\na long day" and post["image"].endswith("1.jpg")
+
+
+def test_the_account_of_an_instagram_download_is_known_in_the_language_of_its_app(tmp_path):
+    held = {"media": [{"uri": "media/posts/1.jpg", "creation_timestamp": 1_600_000_000, "title": "words"}]}
+    for label in ("Username", "Benutzername", "Nom d\u00e2\u0080\u0099utilisateur"):
+        about = {"profile_user": [{"string_map_data": {"Name": {"value": "Ann B"}, label: {"value": "ann"}}}]}
+        archive(tmp_path / "download.zip", {
+            "personal_information/personal_information.json": about, "media/posts_1.json": [held],
+            "media/posts/1.jpg": "x"})  # fmt: skip
+        _, (post,), _, _ = run(tmp_path, tmp_path / "download.zip")
+        assert post["user_id"] == "ann"

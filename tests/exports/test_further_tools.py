@@ -249,3 +249,34 @@ def test_sizes_as_vk_called_them_before(tmp_path):
     (tmp_path / "q.jpg").write_bytes(b"x")
     _, (post,), _, _ = run(tmp_path, tmp_path / "wall.json", [tmp_path])
     assert post["image"].endswith("p.jpg")
+
+
+def test_items_of_gab_are_read_in_both_of_their_forms(tmp_path):
+    short = {"i": "1", "c": "words", "ca": ISO, "fbc": 4, "author_info": {"i": "7", "un": "ann"},
+             "image_info": [{"t": "image", "u": "https://x/p"}, {"t": "video", "u": "https://x/v"}]}  # fmt: skip
+    found = {"id": "2", "c": "words", "content": "<p>words</p>", "created_at": ISO, "favourites_count": 4,
+             "account": {"id": "7", "username": "ann"}, "media_attachments": []}  # fmt: skip
+    items = [{"source_platform": "gab.com", "data": data} for data in (short, found)]
+    (tmp_path / "g.ndjson").write_text("\n".join(map(json.dumps, items)))
+    _, posts, _, _ = run(tmp_path, tmp_path / "g.ndjson")
+    assert [(p["post_id"], p["user_id"], p["text"], p["likes"]) for p in posts] == [
+        ("1", "7", "words", 4), ("2", "7", "words", 4)]  # fmt: skip
+    assert [(p["missing_images"], p["videos"]) for p in posts] == [(1, 1), (0, 0)]
+
+
+def test_walls_of_vk_count_their_posts_anew_and_a_row_without_an_id_is_told(tmp_path):
+    header = "id,link,body,author_id,author_screen_name,unix_timestamp\n"
+    walls = [f"5,https://vk.com/wall-{n}_5,words {n},-{n},club{n},1600000000\n" for n in (1, 2)]
+    (tmp_path / "vk.csv").write_text(header + "".join(walls) + ",,words,-3,club3,1600000000\n")
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "vk.csv")
+    assert [(p["post_id"], p["text"]) for p in posts] == [("wall-1_5", "words 1"), ("wall-2_5", "words 2")]
+    assert left["reason"] == "no id of a post" and left["detail"].startswith("row 4 of ")
+
+
+def test_likes_that_instagram_hides_are_no_number(tmp_path):
+    item = {"source_platform": "instagram.com", "data": {
+        "code": "C1", "media_type": 1, "taken_at": 1, "user": {"pk": "7"}, "like_count": 3,
+        "caption": {"text": "words"}, "like_and_view_counts_disabled": True}}  # fmt: skip
+    (tmp_path / "i.ndjson").write_text(json.dumps(item))
+    _, (post,), _, _ = run(tmp_path, tmp_path / "i.ndjson")
+    assert (post["text"], post["likes"]) == ("words", None)

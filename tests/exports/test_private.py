@@ -77,11 +77,12 @@ def test_what_is_whatsapps_own_is_no_text():
         "12/24/19, 11:25 - Ann: POLL:", "Which day?", "OPTION: Monday (1 vote)", "OPTION: Sunday (2 votes)",
         "12/24/19, 11:26 - Ann: [10/05/20, 12:03] Bob: pasted",
         "12/24/19, 11:26 - Ann: I <3 this <This message was edited>",
+        "12/24/19, 11:26 - Ann: so <Diese Nachricht wurde bearbeitet.>",
         "12/24/19, 11:27 - Ann: an image omitted by hand",
         "12/24/19, 11:28 - Ann: see <the old house>", "there",
     )  # fmt: skip
     assert [text for _, text, _ in posts] == [
-        "Which day?", "[10/05/20, 12:03] Bob: pasted", "I <3 this", "an image omitted by hand",
+        "Which day?", "[10/05/20, 12:03] Bob: pasted", "I <3 this", "so", "an image omitted by hand",
         "see <the old house>\nthere"]  # fmt: skip
     _, posts = said(
         f"[24.12.19, 11:23:01] Family: {MARK}Nachrichten und Anrufe sind Ende-zu-Ende-verschlüsselt.",

@@ -115,6 +115,17 @@ REMARK = {"comment_id": "c1", "create_time": 1_600_000_000_000, "note_id": "n1",
           "creator_hash": "7", "nickname": "a*", "sub_comment_count": 0, "parent_comment_id": 0}  # fmt: skip
 TIDY = {"tweet_id": BIG, "user_username": "ann", "text": "words", "author_id": 7, "created_at": ISO, "like_count": 4,
         "lang": "en", "sourcetweet_type": "NA"}  # fmt: skip
+SAID_OF = {"id": "c1", "postUrl": "https://i/p/C1/", "ownerUsername": "ann", "text": "words", "timestamp": ISO,
+           "repliesCount": 0, "likesCount": 4, "owner": {"id": "7"}}  # fmt: skip
+SAID_BELOW = {"cid": "c1", "videoWebUrl": "https://t/1", "text": "words", "uniqueId": "ann", "uid": "7", "diggCount": 4,
+              "createTimeISO": ISO}  # fmt: skip
+SAID_ON = {"id": "c1", "facebookUrl": "https://f/1", "text": "words", "date": ISO, "profileId": "7",
+           "profileName": "Ann", "likesCount": "4"}  # fmt: skip
+SAID_TO = {"pk": "c1", "text": "words", "user": {"pk": "7", "username": "ann"}, "created_at_utc": ISO, "like_count": 4}
+OF_REDDIT = {"_type": "snscrape.modules.reddit.Submission", "author": "ann", "date": ISO, "id": "t3_abc12",
+             "subreddit": "s", "title": "title", "selftext": "words", "url": "https://r/1", "link": None}  # fmt: skip
+TOOT = {"_type": "snscrape.modules.mastodon.Toot", "url": "https://m/@ann/1", "user": {"account": "@ann@m"},
+        "date": ISO, "text": "words", "spoilerText": None, "attachments": [{"url": photo("p")}]}  # fmt: skip
 OF_V2 = {"id": BIG, "text": "words", "author_id": 7, "created_at": ISO, "like_count": 4, "image": "p.jpg"}
 
 CASES = {
@@ -145,12 +156,23 @@ CASES = {
     "reddit.csv": (table(SUBMITTED), "Reddit, a table of submissions"),
     "flickr.json": (json.dumps(OF_FLICKR), "Flickr's API"),
     "tumblr.json": (json.dumps(OF_TUMBLR), "Tumblr's API"),
+    "of-instagram.json": (json.dumps([SAID_OF]), "Apify, comments on Instagram"),
+    "of-tiktok.json": (json.dumps([SAID_BELOW]), "Apify, comments on TikTok"),
+    "of-facebook.json": (json.dumps([SAID_ON]), "Apify, comments on Facebook"),
+    "of-instagrapi.json": (json.dumps([SAID_TO]), "instagrapi, comments"),
+    "of-reddit.jsonl": (lines(OF_REDDIT), "snscrape, Reddit"),
+    "toots.jsonl": (lines(TOOT), "snscrape, Mastodon"),
     "aweme.jsonl": (lines(AWEME), "MediaCrawler, Douyin"),
     "remarks.csv": (table(REMARK), "MediaCrawler, comments"),
     "tidy.csv": (table(TIDY, TIDY | {"tweet_id": 5, "sourcetweet_type": "retweeted"}), "academictwitteR, tidy"),
 }  # fmt: skip
 TWO = {"blog.json", "rtweet.csv", "instagram.json", "instagram.csv", "weibo.csv", "tumblr.json"}
 NO_PICTURE = {
+    "of-instagram.json",
+    "of-tiktok.json",
+    "of-facebook.json",
+    "of-instagrapi.json",
+    "of-reddit.jsonl",
     "remarks.csv",
     "tidy.csv",
     "tags.csv",
@@ -163,14 +185,15 @@ NO_PICTURE = {
 }
 WITH_VIDEO = {"minet.csv", "snscrape.jsonl", "snscrape-of-2021.jsonl", "twscrape.jsonl", "instagrapi.json",
               "videos.csv", "youtube.json"}  # fmt: skip
-TITLED = {"videos.csv", "youtube.json", "dumps.csv", "reddit.csv", "xhs.csv"}
-NO_LIKES = {"tags.csv", "telethon.jsonl", "flickr.json"}
+TITLED = {"of-reddit.jsonl", "videos.csv", "youtube.json", "dumps.csv", "reddit.csv", "xhs.csv"}
+NO_LIKES = {"of-reddit.jsonl", "toots.jsonl", "tags.csv", "telethon.jsonl", "flickr.json"}
 KEPT_OUT = {
     "minet.csv": ["only referred to", "repost"], "snscrape.jsonl": ["repost"], "tags.csv": ["repost"],
     "tcat.csv": ["repost"], "tweets.json": ["repost"], "tiktok.json": ["promoted"], "telethon.jsonl": ["private"],
     "discord.json": ["a known bot", "not a post"], "tidy.csv": ["repost"],
 }  # fmt: skip
-AUTHORS = {"dumps.csv": "u/ann", "reddit.csv": "t2_7", "rtweet.csv": "x7", "telethon.jsonl": "channel9"}
+AUTHORS = {"dumps.csv": "u/ann", "reddit.csv": "t2_7", "rtweet.csv": "x7", "telethon.jsonl": "channel9",
+           "of-reddit.jsonl": "ann", "toots.jsonl": "ann@m"}  # fmt: skip
 """Those other than 7."""
 PICTURED = {"telethon.jsonl": ["9_5.jpg"], "discord.json": ["p-5F.jpg"]}
 

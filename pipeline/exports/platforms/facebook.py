@@ -50,7 +50,10 @@ def _followed(item: Json) -> str | None:
 
 def _post(post: Json, owner: str, tree: Tree) -> Found:
     media = _media(post)
+    notes = [note for attached in post.get("attachments") or () for one in attached.get("data") or ()
+             if (note := one.get("note"))]  # fmt: skip
     said = next(filter(None, (one.get("post") for one in post.get("data") or ())), None)
+    said = said or "\n".join(filter(None, (dig(notes, 0, "title"), dig(notes, 0, "text")))) or None
     said = said or next(filter(None, (one.get("description") for one in media)), None)
     when = post.get("timestamp")
     if not said and not media:
@@ -64,8 +67,8 @@ def _post(post: Json, owner: str, tree: Tree) -> Found:
 
 def _media(post: Any) -> list[Json]:
     """The pictures and videos that a post shows."""
-    attached = dig(post, "attachments") or ()
-    media = [dig(one, "media") for part in attached for one in dig(part, "data") or ()]
+    attached = [one for part in dig(post, "attachments") or () for one in dig(part, "data") or ()]
+    media = [one for part in attached for one in (dig(part, "media"), *(dig(part, "note", "media") or ()))]
     return [one for one in media if dig(one, "uri")]
 
 

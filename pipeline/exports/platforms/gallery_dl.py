@@ -98,8 +98,7 @@ def _one(held: Json, place: str) -> Post | Left:
     preset = columns.fitting(columns.paths(held))
     if preset is None or not preset.name.startswith("gallery-dl"):
         preset = next(one for one in columns.presets() if one.name == "gallery-dl, another site")
-    found = columns.post(held, preset, place)
-    return Left(place, NOT_A_POST, f"{place}: no id") if isinstance(found, Post) and not found.post_id else found
+    return columns.post(held, preset, place)
 
 
 def _shown(held: Json, post_id: str, file: str | None, url: object) -> Shown | None:

@@ -26,6 +26,12 @@ from pipeline.exports.sources import Tree, document
 META = r"[^/]+\.json(\.xz)?"
 PICTURE = r"\.(jpe?g|webp|png|heic)"
 _POSTS = r"(posts_\d+|media)\.json"
+_USERNAME = {
+    "username", "benutzername", "nom d'utilisateur", "nombre de usuario", "nome utente", "nome de usuário",
+    "gebruikersnaam", "nazwa użytkownika", "имя пользователя", "användarnamn", "brugernavn", "brukernavn",
+    "kullanıcı adı", "uživatelské jméno", "käyttäjätunnus", "ユーザーネーム", "用户名", "使用者名稱", "사용자 이름",
+}  # fmt: skip
+"""What a download calls the name of its account, in the language that the app had."""
 _THREADS = r"threads_and_replies\.json"
 
 
@@ -185,7 +191,8 @@ def _owner(tree: Tree) -> str:
     for name in tree.matching(r"(personal_information|profile)\.json"):
         held = tree.json(name)
         data = dig(held, "profile_user", 0, "string_map_data") or {}
-        found = dig(data, "Username", "value") or held.get("username") if isinstance(held, dict) else None
+        labels = [label for label in data if (mended(label) or "").lower().replace("’", "'") in _USERNAME]
+        found = dig(data, *labels[:1], "value") or held.get("username") if isinstance(held, dict) else None
         if found:
             return str(found)
     return re.sub(r"^instagram-|-\d{4}-\d\d-\d\d.*$", "", tree.path.stem)

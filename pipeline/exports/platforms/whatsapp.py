@@ -55,7 +55,10 @@ _STICKER = re.compile(r"STK-|.*-STICKER-")
 _VIDEOS = (".mp4", ".mov", ".3gp", ".webm")
 _LEFT_OUT = re.compile(rf"\A[{_MARKS}]*<[^<>:.\n]{{4,40}}>{_S}(?:\n|$)")
 """`<Media omitted>`, in whatever language: Android's export without media; what was written below a picture follows."""
-_EDITED = re.compile(r"\u200e<[^<>:\n]{1,80}>$|<This message was edited>$")
+_EDITED = re.compile(
+    r"\u200e<[^<>:\n]{1,80}>$"
+    r"|<[^<>:\n]{0,40}(?:was edited|bearbeitet|editó|editad[oa]|modifié|modificato|bewerkt|изменено|düzenlendi)\.?>$"
+)
 _POLL = re.compile(
     rf"[{_MARKS}]*[^\W\d_]{{3,14}}:\n(?P<text>[^\n]+)(?:\n[{_MARKS}]*[^\W\d_]{{3,14}}: [^\n]*\(\d+ [^\n]+\))+"
 )

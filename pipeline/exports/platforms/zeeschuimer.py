@@ -1,7 +1,7 @@
 """Zeeschuimer's NDJSON, and 4CAT's, the same unwrapped: items as the sites have them.
 
-Items of Instagram, Threads, X and TikTok are read here, those of Truth Social and Gab as Mastodon's, and those of other
-sites by a preset (presets/fourcat.toml).
+Items of Instagram, Threads, X and TikTok are read here, those of Truth Social as Mastodon's, and those of other sites
+by a preset (presets/fourcat.toml).
 
 These are the sites' private formats, which change: what is read is few paths, and an item without them is told. A
 picture is found by a file called by the id or shortcode of its post, with the picture's number behind it, or by the
@@ -49,12 +49,12 @@ def item(record: Json) -> Found:
     readers = {"instagram.com": instagram, "twitter.com": x, "x.com": x, "tiktok.com": tiktok,
                "tiktok-comments": tiktok_comment, "threads.net": threads, "threads.com": threads}  # fmt: skip
     name = str(about.get("item_id") or data.get("id") or "?")
-    if platform not in readers and mastodon.is_status(data):  # Truth Social, Gab
-        yield from (found._replace(collected=collected) if isinstance(found, Post) else found
-                    for found in mastodon.status(data))  # fmt: skip
-    elif platform not in readers and (mapped := columns.of_platform(platform)):
+    if platform not in readers and (mapped := columns.of_platform(platform)):
         one = columns.post(data, mapped, name)
         yield one._replace(collected=collected) if isinstance(one, Post) else one
+    elif platform not in readers and mastodon.is_status(data):  # Truth Social
+        yield from (found._replace(collected=collected) if isinstance(found, Post) else found
+                    for found in mastodon.status(data))  # fmt: skip
     elif platform not in readers:
         yield Left(name, NOT_A_POST, f"items of {platform or 'no platform'} are not read")
     elif data.get("promoted") or data.get("isAd") or data.get("product_type") == "ad":
@@ -85,7 +85,8 @@ def instagram(data: Json) -> Post | Left:
         _instagram_picture(child, ids(code, pk, data.get("id")), k if children else None)
         for k, child in enumerate(children or [data], start=1)
     )
-    likes = data.get("like_count", dig(data, "edge_media_preview_like", "count"))
+    hidden = data.get("like_and_view_counts_disabled")  # what stands there then is no number of likes
+    likes = None if hidden else data.get("like_count", dig(data, "edge_media_preview_like", "count"))
     replies = data.get("comment_count", dig(data, "edge_media_to_comment", "count") or data.get("comments"))
     return Post(
         str(code or pk), known(user.get("pk") or user.get("id")), user.get("username"), text or None,
