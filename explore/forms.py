@@ -37,7 +37,8 @@ def reworded(question: str, words: Mapping[str, Sequence[str]]) -> str:
     """`question` with the first of the other words, if any, for each of `words`, however that is capitalised."""
     for word, others in words.items():
         if others:
-            question = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", lambda _, new=others[0]: new, question, flags=re.I)
+            parts = re.split(rf"(?<!\w){re.escape(word)}(?!\w)", question, flags=re.IGNORECASE)
+            question = others[0].join(parts)
     return question
 
 
