@@ -5,7 +5,8 @@ Reads   data/corpus/images      one row per image: image_id, bytes, width, heigh
 Writes  data/images/groups      one row per image: image_id, group_id (the smallest image_id of the group),
                                 representative (the largest picture of the group), similarity (highest cosine to
                                 another member; 1 in a group of one)
-        data/images/edges       one row per confirmed pair: image_id, other_id, kind (copy, derived), evidence, score
+        data/images/edges       one row per confirmed pair: image_id, other_id, kind (copy, derived, related), evidence,
+                                score
         metrics/images.json     images, groups, their sizes, pairs per step, what a bound cut off, and the recall audit
 """
 

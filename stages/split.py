@@ -5,7 +5,7 @@ Reads   data/corpus/posts      a post: post_id, user_id, image_id, more_images
         data/text/duplicates   a removed copy: post_id; it binds what it is a copy of, and has no side itself
         data/text/edges        a pair of posts with like texts: post_id, other_id, overlap
         data/images/groups     an image: image_id, group_id
-        data/images/edges      a pair of images, one derived from the other: image_id, other_id
+        data/images/edges      a pair of images that share much of what they show: image_id, other_id
 Writes  data/split/assigned    a post with words or an image: post_id, group_id, split (train, val, test, or excluded
                                where its group was cut and it is bound to two sides), reason
         data/split/largest     the largest groups, and how they were cut

@@ -30,7 +30,7 @@ from pipeline.split.exact_search import search_images, unit
 from pipeline.split.pictures import confirm
 from pipeline.split.sketches import Sketches
 from pipeline.tables.corpus import IMAGES, POSTS, pictures_of
-from pipeline.tables.images import COPY, DERIVED, FEATURES
+from pipeline.tables.images import COPY, DERIVED, FEATURES, RELATED
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import matrix, positions
 from tools.contact_sheet import sheet
@@ -41,6 +41,7 @@ NEAR, MANY = 0.95, 12
 STRATA = {
     "copy": 60,
     "derived": 100,
+    "related": 60,
     "refused, difficult": 90,
     "refused, others": 100,
     "audit, copy": 60,
@@ -80,6 +81,7 @@ def deduplicated(looks: Looks, vectors: np.ndarray) -> Iterator[tuple[str, Rows]
     kind = np.array([verdict.kind if verdict else "" for verdict in looks.judge(*pairs.T)])
     yield COPY, pairs[kind == COPY]
     yield DERIVED, pairs[kind == DERIVED]
+    yield RELATED, pairs[kind == RELATED]
     refused = pairs[kind == ""]
     hard = difficult(looks, exact_cosine(vectors, *refused.T), refused)
     yield "refused, difficult", refused[hard]

@@ -35,7 +35,7 @@ from pipeline.encoding.encoders import load_encoder
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.checkpoints import made
 from pipeline.tables.corpus import IMAGES
-from pipeline.tables.images import FEATURES, IMAGE_GROUPS
+from pipeline.tables.images import FEATURES, IMAGE_GROUPS, RELATED
 from pipeline.tables.table import matrix
 from tools.contact_sheet import sheet
 
@@ -155,7 +155,9 @@ def bound(pictures: list[bytes], vectors: np.ndarray, among: int) -> np.ndarray:
             left, right, _ = voted_pairs(looks, NEIGHBOURS, 7, made)
             keys = distinct(np.concatenate([near.left * n + near.right, left * n + right]))
             keys = keys[(keys // n < among) & (keys % n >= among)]  # an original and a copy: others are not asked for
-            edges.append(rows[group_images(n, ranked(vectors[rows], *np.divmod(keys, n)), looks.judge).edges])
+            groups = group_images(n, ranked(vectors[rows], *np.divmod(keys, n)), looks.judge)
+            more = np.array([verdict.kind != RELATED for verdict in groups.verdicts], bool)
+            edges.append(rows[groups.edges[more]])
     return np.concatenate(edges)
 
 

@@ -1,11 +1,12 @@
-"""What deduplication and the audit decide on pairs labelled by eye, and what that says of all pairs of their runs.
+"""What deduplication, the split and the audit make of pairs labelled by eye, and what that says of all pairs of a run.
 
 The data are of a run of openclipart or of ../shared/corpora/blogs with pictures in full size. The pairs were drawn by
 `benchmarks.pictures.draw_pairs` from those that the run compared, in strata, and labelled by the rule in
 docs/copies.md: `same`, `part` (they share a large part), `different`, or `unclear`, which are counted but left out of
-shares. Labels are of pictures, not of decisions: the code as it is decides anew. A pair stands for as many as its
-stratum has for one that is labelled, so shares are of all pairs that the run compared. Intervals are Wilson's (95 %),
-for the effective number of pairs (Kish: the square of the sum of weights, by the sum of their squares).
+shares. Labels are of pictures, not of decisions: the code as it is decides anew; but on which sides of the split the
+two stand is read from the run. A pair stands for as many as its stratum has for one that is labelled, so shares are of
+all pairs that the run compared, and `all` is how many of these. Intervals are Wilson's (95 %), for the effective number
+of pairs (Kish: the square of the sum of weights, by the sum of their squares).
 """
 
 import csv
@@ -20,14 +21,16 @@ from PIL import Image
 
 from benchmarks import options, print_table, result
 from pipeline.common.groups import components
-from pipeline.copies.aligned import judge
+from pipeline.copies.aligned import bond
 from pipeline.copies.groups import unit
 from pipeline.copies.look import look_of
 from pipeline.pictures.storing import to_rgb
 from pipeline.split.pictures import same
+from pipeline.split.sides import EXCLUDED
 from pipeline.split.sketches import sketch
-from pipeline.tables.corpus import IMAGES
-from pipeline.tables.images import COPY, FEATURES, IMAGE_EDGES
+from pipeline.tables.corpus import IMAGES, POSTS, pictures_of
+from pipeline.tables.images import COPY, DERIVED, FEATURES, IMAGE_EDGES, RELATED
+from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import matrix, positions
 
 FILES = ("openclipart_pairs.csv", "blogs_pairs.csv")
@@ -85,22 +88,67 @@ def row(what: str, pairs: Labelled, of: np.ndarray, hit: np.ndarray) -> dict[str
     clear = of & (pairs.label != UNCLEAR)
     part, low, high = share(hit[clear], pairs.weight[clear])
     counts = {"labelled": int(clear.sum()), "of them": int((hit & clear).sum()), "unclear": int((of & ~clear).sum())}
-    return {"": what, **counts, "share": part, "from": low, "to": high}
+    return {"": what, **counts, "all": round(pairs.weight[hit & clear].sum()), "share": part, "from": low, "to": high}
 
 
 def of_deduplication(pairs: Labelled, kind: np.ndarray, together: np.ndarray) -> list[dict[str, object]]:
     """What of the pairs bound as `kind` (p,) ("": not) is right, and what of the alike is bound, or `together` (p,)."""
-    copy, bound, identical = kind == COPY, kind != "", pairs.label == SAME
+    copy, derived, bound, identical = kind == COPY, kind == DERIVED, kind != "", pairs.label == SAME
     return [
         row("copies: the same", pairs, copy, identical),
         row("copies: alike", pairs, copy, pairs.alike),
-        row("derived: alike", pairs, bound & ~copy, pairs.alike),
-        row("copies and derived: alike", pairs, bound, pairs.alike),
+        row("derived: alike", pairs, derived, pairs.alike),
+        row("copies and derived: alike", pairs, copy | derived, pairs.alike),
+        row("related: alike", pairs, kind == RELATED, pairs.alike),
         row("refused: alike", pairs, ~bound, pairs.alike),
         row("the same: bound", pairs, identical, bound),
         row("alike: bound", pairs, pairs.alike, bound),
         row("alike: in one component", pairs, pairs.alike, together),
     ]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where pairs of pictures (p,) stand in a split: each a mask (p,).
+
+    `out`: one of the two is shown on no side; `together`: both by posts of one group; `apart`: by posts on two sides.
+    """
+
+    out: np.ndarray
+    together: np.ndarray
+    apart: np.ndarray
+
+    @classmethod
+    def of(cls, pairs: Labelled, ids: pa.ChunkedArray, posts: pa.Table, split: pa.Table) -> "Places":
+        """From the corpus's `posts`, and a table of the split: a post's side and its group."""
+        post_of, image_ids = pictures_of(posts)
+        at = positions(posts["post_id"].take(pa.array(post_of)), split["post_id"])
+        groups: list[set[str]] = [set() for _ in ids]
+        sides: list[set[str]] = [set() for _ in ids]
+        placed = split.select(["group_id", "split"]).take(pa.array(at[at >= 0]))
+        for image, group, side in zip(positions(image_ids, ids)[at >= 0], *placed.to_pydict().values(), strict=True):
+            if side != EXCLUDED:
+                groups[image].add(group)
+                sides[image].add(side)
+        ends = list(zip(pairs.one.tolist(), pairs.other.tolist(), strict=True))
+        return cls(
+            np.array([not (sides[i] and sides[j]) for i, j in ends], bool),
+            np.array([bool(groups[i] & groups[j]) for i, j in ends], bool),
+            np.array([bool(sides[i] and sides[j]) and len(sides[i] | sides[j]) > 1 for i, j in ends], bool),
+        )
+
+
+def of_split(pairs: Labelled, before: Places, after: Places) -> list[dict[str, object]]:
+    """Where the alike and the same stand, `before` the audit and `after` it."""
+    told = []
+    for name, those in (("alike", pairs.alike), ("the same", pairs.label == SAME)):
+        told += [
+            row(f"{name}: in one group of the split", pairs, those, before.together),
+            row(f"{name}: on two sides, before the audit", pairs, those, before.apart),
+            row(f"{name}: one of the two left out", pairs, those, after.out),
+            row(f"{name}: on two sides", pairs, those, after.apart),
+        ]
+    return told
 
 
 def of_audit(pairs: Labelled, taken: np.ndarray) -> list[dict[str, object]]:
@@ -145,11 +193,15 @@ def ask(data: Path, hashes: Mapping[str, Callable[[Image.Image], object]]) -> di
 
     pairs = everything.of(~audits)
     sides = [[to_rgb(one) for one in stored.take(pa.array(end)).to_pylist()] for end in (pairs.one, pairs.other)]
-    verdicts = [judge(look_of(a), look_of(b)) for a, b in zip(*sides, strict=True)]
+    verdicts = [bond(look_of(a), look_of(b)) for a, b in zip(*sides, strict=True)]
     edges = IMAGE_EDGES.read(data / "images/edges")
     component = components(len(ids), *(positions(edges[end], ids) for end in ("image_id", "other_id")))
     kind = np.array([verdict.kind if verdict else "" for verdict in verdicts])
     told = of_deduplication(pairs, kind, component[pairs.one] == component[pairs.other])
+    if (data / "split/posts").exists():
+        posts = POSTS.read(data / "corpus/posts", ["post_id", "image_id", "more_images"])
+        splits = (ASSIGNED.read(data / "split" / name) for name in ("assigned", "posts"))
+        told += of_split(pairs, *(Places.of(pairs, ids, posts, split) for split in splits))
 
     vectors = matrix(FEATURES.read(data / "images/features")["vector"])
     scores = {"imagededup CNN (cosine)": (unit(vectors[pairs.one]) * unit(vectors[pairs.other])).sum(axis=1)}

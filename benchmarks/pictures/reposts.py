@@ -5,9 +5,10 @@
 Each of so many pictures is reposted in WAYS different kinds, so that every kind comes equally often. They are not the
 kinds of `pipeline.copies.planted`, on which limits were chosen. Stages run from the import to the audit, as in a run of
 one's own. A repost shows its source, and in some kinds another picture: each is a true pair. By kind the table tells
-which share of the pairs an edge binds, which are in one component over edges, and how many are on two sides of the
-split, before and after the audit. Edges between pictures that show nothing of each other are wrong, as far as the files
-of FOLDER show different things: `--show` draws them as reposts.png, to be looked at, and the pairs that were missed.
+which share of the pairs are bound as copies or derived, which are in one component over all edges, and how many are on
+two sides of the split, before and after the audit. Edges of these two kinds between pictures that show nothing of each
+other are wrong, as far as the files of FOLDER show different things: `--show` draws them as reposts.png, to be looked
+at, and the pairs that were missed.
 """
 
 import os
@@ -26,7 +27,7 @@ from benchmarks.pictures.image_copies import EXTENSIONS
 from benchmarks.pictures.repost_kinds import KINDS, OTHERS
 from pipeline.common.groups import components
 from pipeline.tables.corpus import IMAGES, POSTS
-from pipeline.tables.images import IMAGE_EDGES
+from pipeline.tables.images import COPY, IMAGE_EDGES, RELATED
 from pipeline.tables.split import ASSIGNED
 from pipeline.tables.table import positions
 from tools.contact_sheet import sheet
@@ -114,9 +115,11 @@ def _report(pairs: list[tuple[str, str, str]], here: Path, show: bool) -> None:
     one, other = (positions(posts["image_id"].take(pa.array(positions(end, posts["post_id"]))), images["image_id"])
                   for end in ends)  # fmt: skip
     left, right = (positions(edges[name], images["image_id"]) for name in ("image_id", "other_id"))
+    component, truth = components(n, left, right), components(n, one, other)
+    more = edges["kind"].to_numpy(zero_copy_only=False) != RELATED
+    related, left, right = int((~more).sum()), left[more], right[more]
     bound = np.isin(np.minimum(one, other) * n + np.maximum(one, other),
                     np.minimum(left, right) * n + np.maximum(left, right)) | (one == other)  # fmt: skip
-    component, truth = components(n, left, right), components(n, one, other)
     together = component[one] == component[other]
     before, after = _crossing("assigned", ends), _crossing("posts", ends)
     kind, rows = np.array([pair[0] for pair in pairs]), []
@@ -135,9 +138,11 @@ def _report(pairs: list[tuple[str, str, str]], here: Path, show: bool) -> None:
             )
     print_table(rows)
     wrong = np.flatnonzero(truth[left] != truth[right])
-    copies = int((edges["kind"].take(pa.array(wrong)).to_numpy(zero_copy_only=False) == "copy").sum())
+    copies = int(
+        (edges["kind"].filter(pa.array(more)).take(pa.array(wrong)).to_numpy(zero_copy_only=False) == COPY).sum()
+    )
     print(f"\n{n} pictures, {len(left)} edges, {len(wrong)} beyond what was reposted, {copies} of them copies; "
-          f"largest component {np.bincount(component).max()}")  # fmt: skip
+          f"{related} pairs related; largest component {np.bincount(component).max()}")  # fmt: skip
     if show:
         stored = images["bytes"]
         beyond = [(stored[int(left[row])].as_py(), stored[int(right[row])].as_py()) for row in wrong]

@@ -18,6 +18,9 @@ a collage, and what a crop left, is a rectangle in which nearly all lies alike, 
 PANEL points on, nothing else is asked (`pipeline.copies.panel`). Nor where all but what lies over one of them agrees
 pixel by pixel (`pipeline.copies.covered`).
 
+Two are *related* where points lay one on the other, and of what is drawn in either about half lies alike, however much
+beside it does not: a figure with other signal flags, a folder with another emblem. It binds them for the split alone.
+
 What agrees only by a further look, at what lies under bright letters (`pipeline.copies.letters`) or at a part of a
 picture that is cut (`pipeline.copies.parts`), is derived; what they share has to go across both. Two parts are not
 compared: two flags have one canton.
@@ -41,7 +44,7 @@ from pipeline.copies.detail import by_pixels, differ
 from pipeline.copies.look import SIDE, THUMB, Look, Pixels, mean_product, square
 from pipeline.copies.panel import panel
 from pipeline.copies.points import LEAST, Lie, Move, Places, lie
-from pipeline.tables.images import COPY, DERIVED
+from pipeline.tables.images import COPY, DERIVED, RELATED
 
 MIN_CORRELATION = 0.97
 MAX_DIFFERENCE = 0.09
@@ -79,6 +82,9 @@ OVER_FEW, SHARED_FEW = 0.9, 0.6
 """In the place of OVER and SHARED, and of all that is asked of the points, where these are few."""
 SHARED, SHARED_LEAST = 0.45, 0.06
 """Of what is drawn in the one and in the other picture, the shares that lie alike, at least."""
+RELATED_POINTS, HALF = 12, 0.5
+"""Points from which on two are related that share SHARED of both; of what is drawn between the points, or wherever the
+two lie on each other, the share that lies alike."""
 ACROSS = 0.85
 """Of the height or the width of either picture, where one of the looks is a further one: a panel shows its source from
 side to side, or from top to bottom; a flag's canton is one quarter of it.
@@ -90,7 +96,7 @@ correlation of two that are alike."""
 
 @dataclass(frozen=True)
 class Verdict:
-    """`kind` COPY or DERIVED, by `evidence` pixels (score: their correlation) or points (score: how many)."""
+    """`kind` COPY, DERIVED or RELATED, by `evidence` pixels (score: their correlation) or points (score: how many)."""
 
     kind: str
     evidence: str
@@ -98,13 +104,22 @@ class Verdict:
 
 
 def judge(one: Look, other: Look) -> Verdict | None:
-    """What `one` is to `other`; None: nothing."""
+    """What `one` is to `other`, a copy or derived; None: neither."""
+    found = bond(one, other)
+    return found if found and found.kind != RELATED else None
+
+
+def bond(one: Look, other: Look) -> Verdict | None:
+    """The same, or that they are no more than related; None: nothing binds them."""
     found = _judged(one, other)
+    if found and found.kind != RELATED:
+        return found
     for left, right in product((one, *one.further), (other, *other.further)):
         further = left is not one or right is not other
-        if found is None and further and not (left.part and right.part):
-            found = _judged(left, right, further)
-            found = found and replace(found, kind=DERIVED)
+        if further and not (left.part and right.part):
+            told = _judged(left, right, further)
+            if told and told.kind != RELATED:
+                return replace(told, kind=DERIVED)
     return found
 
 
@@ -117,13 +132,16 @@ def _judged(one: Look, other: Look, further: bool = False) -> Verdict | None:
             same = not mirrored and _alike_in_colour(one.square, other.square)
             same = same and not differ(one.detail, other.detail, _whole(one, other))
             return Verdict(COPY if same else DERIVED, "pixels", correlation)
+    related = None
     for mirrored in ways:
         found = lie(one.points.mirrored if mirrored else one.points, other.points)
         if found is not None and found.points >= LEAST:
             kind = _laid(one, other, found, mirrored, further)
-            if kind is not None:
-                return Verdict(kind, "points", float(found.points))
-    return None
+            told = Verdict(kind, "points", float(found.points)) if kind else None
+            if told and kind != RELATED:
+                return told
+            related = related or told
+    return related
 
 
 def _wholes(one: Look, other: Look, mirrored: bool) -> float | None:
@@ -196,7 +214,7 @@ def _laid(one: Look, other: Look, lie: Lie, mirrored: bool, further: bool) -> st
         return DERIVED
     if further and not _across(inside, height, width):
         return None
-    return DERIVED if _share(laid, small, other.content, inside, marks, few) else None
+    return _shared(laid, small, other.content, inside, marks, lie.points)
 
 
 def _across(inside: NDArray[np.bool_], height: int, width: int) -> bool:
@@ -244,15 +262,15 @@ def _agreeing_overlap(
     return (overlap, _alike_in_colour(one, other)) if agreed else (0.0, False)
 
 
-def _share(
+def _shared(
     laid: NDArray[np.uint8],
     small: NDArray[np.uint8],
     under: NDArray[np.uint8],
     inside: NDArray[np.bool_],
     marks: Places,
-    few: bool,
-) -> bool:
-    """Whether the two share enough of what is drawn, `inside` each other and between the `marks`."""
+    points: int,
+) -> str | None:
+    """DERIVED or RELATED, by what of what is drawn the two share `inside` each other and between the `marks`."""
     one, other = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) for pixels in (laid, under))
 
     def mean(values: Any) -> Any:
@@ -273,20 +291,25 @@ def _share(
     drawn = max(1, int(own.sum())), max(1, int(theirs.sum()))
     shares = [int(alike.sum()) / one for one in drawn]
     if min(shares) < SHARED_LEAST:
-        return False
+        return None
     if len(marks) >= PANEL and max(shares) >= SHARED:
         held = panel(alike, textured, own, theirs)
         if held >= SHARED * min(drawn) and held >= SHARED_LEAST * max(drawn):
-            return True
-    if few:
-        return max(shares) >= SHARED_FEW and agreeing(within) >= OVER_FEW
-    between = _between(marks, alike) & inside
+            return DERIVED
     if max(shares) < SHARED:
-        return False
-    wide = bool(between.sum() >= WIDE * small.shape[0] * small.shape[1])
-    if agreeing(between) >= BETWEEN and (wide or agreeing(within) >= OVER):
-        return True
-    return len(marks) >= MANY and covered(one, other, alike, textured, inside, marks, between)
+        return None
+    between = _between(marks, alike) & inside
+    held_between, held_within = agreeing(between), agreeing(within)
+    if points < MIN_POINTS:
+        derived = max(shares) >= SHARED_FEW and held_within >= OVER_FEW
+    else:
+        wide = bool(between.sum() >= WIDE * small.shape[0] * small.shape[1])
+        derived = held_between >= BETWEEN and (wide or held_within >= OVER)
+        derived = derived or (len(marks) >= MANY and covered(one, other, alike, textured, inside, marks, between))
+    if derived:
+        return DERIVED
+    half = points >= RELATED_POINTS and min(shares) >= SHARED and max(held_between, held_within) >= HALF
+    return RELATED if half else None
 
 
 def _between(marks: Places, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pipeline.copies.aligned import Verdict, judge
+from pipeline.copies.aligned import Verdict, bond
 from pipeline.copies.detail import PACKED
 from pipeline.copies.look import THUMB, Look, look_of
 from pipeline.copies.points import POINTS, Points
@@ -155,7 +155,7 @@ class Looks:
             yield looks + len(self), numbers
 
     def judge(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> list[Verdict | None]:
-        """What the pictures of each pair of rows (p,) are to each other."""
+        """What the pictures of each pair of rows (p,) are to each other, the related among them."""
         order = np.lexsort((right, left))  # one picture's pairs are looked at together
         jobs = (order[begin : begin + PAIRS] for begin in range(0, len(order), PAIRS))
         told: list[Verdict | None] = [None] * len(order)
@@ -171,7 +171,7 @@ def _judged(pairs: tuple[NDArray[np.int64], NDArray[np.int64]], looks: Looks) ->
 
     def of(i: int, j: int) -> Verdict | None:
         one, other = held(i), held(j)
-        return MADE if one is None or other is None else judge(one, other)
+        return MADE if one is None or other is None else bond(one, other)
 
     with threadpool_limits(1):  # products of small matrices
         return [of(i, j) for i, j in zip(*(rows.tolist() for rows in pairs), strict=True)]

@@ -1,8 +1,8 @@
 """What binds posts to one side of the split: the pictures that they show, their texts, and what is like either.
 
 An *item* is what posts share whole: a group of copies of a picture, or a text, which for the model is its set of
-words. A *link* joins two items that are not the same and still may not stand on two sides: pictures of which one is
-derived from the other, texts that are near-copies. A content group is a connected component of posts over both.
+words. A *link* joins two items that are not the same and still may not stand on two sides: pictures that are derived
+or related, texts that are near-copies. A content group is a connected component of posts over both.
 
 Shapes: n posts, k items; a post holds an item in m places.
 """

@@ -11,12 +11,12 @@ IMAGE_GROUPS = Table(
     schema(("image_id", TEXT), ("group_id", TEXT), ("representative", pa.bool_()), ("similarity", pa.float32())),
     ("image_id",),
 )
-COPY, DERIVED = "copy", "derived"
+COPY, DERIVED, RELATED = "copy", "derived", "related"
 IMAGE_EDGES = Table(
     "images/edges",
     schema(("image_id", TEXT), ("other_id", TEXT), ("kind", TEXT), ("evidence", TEXT), ("score", pa.float32())),
     ("image_id", "other_id"),
 )
-"""Confirmed pairs, image_id < other_id. kind: `copy`, the same picture (IMAGE_GROUPS are made of these), or `derived`,
-one shows a large part of the other (recoloured, captioned, collage); the split binds both. evidence: what confirmed it;
-score: its number, the more the surer."""
+"""Confirmed pairs, image_id < other_id. kind: `copy`, the same picture (IMAGE_GROUPS are made of these), `derived`, one
+shows a large part of the other (recoloured, captioned, collage), or `related`, they share about half of what both draw;
+the split binds all three. evidence: what confirmed it; score: its number, the more the surer."""

@@ -20,7 +20,7 @@ from pipeline.copies.votes import voted_pairs
 from pipeline.corpus.sources.drawing import CHANGES, Hand, draw
 from pipeline.running.checkpoints import made
 from pipeline.tables.corpus import IMAGES
-from pipeline.tables.images import COPY, DERIVED
+from pipeline.tables.images import COPY, DERIVED, RELATED
 
 
 def scene(seed: int, side: int = 400) -> Image.Image:
@@ -147,6 +147,18 @@ def shown_by_an_application(image: Image.Image) -> Image.Image:
 def test_what_stands_around_two_pictures_does_not_bind_them(around) -> None:
     assert kind(around(scene(1)), around(scene(2))) is None
     assert kind(around(scene(1)), scene(1)) is not None
+
+
+def test_pictures_that_share_about_half_are_related_and_bound_for_the_split_alone(tmp_path: Path) -> None:
+    pictures = [stored(around(scene(seed))) for around in (in_a_thick_frame, framed, watermarked) for seed in (1, 2)]
+    sides = np.full(6, 400, np.int32)
+    rows = {"image_id": list("abcdef"), "bytes": pictures, "width": sides, "height": sides}
+    IMAGES.write(pa.table(rows), tmp_path / "images")
+    looks = Looks.of(tmp_path / "images", tmp_path / "looks")
+    told = looks.judge(np.array([0, 2, 4]), np.array([1, 3, 5]))
+    assert [verdict and verdict.kind for verdict in told] == [RELATED, None, None]
+    one, other = looks.look(0), looks.look(1)
+    assert one is not None and other is not None and judge(one, other) is None
 
 
 def with_a_saying(image: Image.Image) -> Image.Image:

@@ -21,6 +21,7 @@ from benchmarks.pictures.image_pairs import recall_of_exact
 from pipeline.evaluation.encoder_means import METHODS
 from pipeline.ranking.estimates import Estimate
 from pipeline.running.params import validate
+from pipeline.tables.split import ASSIGNED
 from tools import rooms
 
 ROOT = Path(__file__).parents[2]
@@ -139,6 +140,20 @@ def test_a_labelled_pair_stands_for_as_many_as_its_stratum_has(tmp_path):
     assert (found["labelled"], found["of them"], found["unclear"]) == (3, 2, 1)
     assert found["share"] == pytest.approx(101 / 102)
     assert labelled.read(file, ids.slice(1)) is None
+
+
+def test_labelled_pairs_are_found_where_their_posts_stand():
+    ids = pa.chunked_array([list("abcde")])
+    columns = {"post_id": list("123456"), "image_id": list("abcdea")}
+    posts = pa.table(columns | {"more_images": pa.nulls(6, pa.list_(pa.string()))})
+    sides = ["train", "train", "test", "val", "excluded", "test"]  # the first picture is in train and in test
+    split = ASSIGNED.of([(str(n + 1), "g" if n < 2 else f"g{n}", side, None) for n, side in enumerate(sides)])
+    one, other = np.array([0, 1, 2, 0]), np.array([1, 2, 3, 4])
+    text = np.full(4, "part")
+    places = labelled.Places.of(labelled.Labelled(one, other, text, text, np.ones(4)), ids, posts, split)
+    assert places.together.tolist() == [True, False, False, False]
+    assert places.apart.tolist() == [True, True, True, False]
+    assert places.out.tolist() == [False, False, False, True]
 
 
 def test_intervals_of_shares_are_wilsons():
