@@ -150,15 +150,33 @@ def _cross_entropy(side: Side, scale: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A batch's vectors x^T (t, D), x^I (i, D) and x^U (b, D), of any length; None for what was not asked for."""
+    """A batch's vectors x^T (t, D), x^I (i, D) and x^U (b, D), of any length; None for what was not asked for.
+
+    With `axes` (D, d), W_U, a user is told by d numbers, of the row U_e: `user` (b, d), and x^U = W_U U_e. Its cosine
+    with x is then a product of d numbers, W_U' x with U_e over the length of x^U.
+    """
 
     text: Tensor | None
     image: Tensor | None
     user: Tensor | None
+    axes: Tensor | None = None
 
     def unit(self) -> "Encoded":
         """The same, of unit length: the cosine of Eq. 3 is then a product."""
-        return Encoded(*(None if x is None else F.normalize(x) for x in (self.text, self.image, self.user)))
+        text, image = (None if x is None else F.normalize(x) for x in (self.text, self.image))
+        return Encoded(text, image, None if self.user is None else self.unit_users(), self.axes)
+
+    def unit_users(self) -> Tensor:
+        """`user`, of unit length in the joint space."""
+        assert self.user is not None
+        if self.axes is None:
+            return F.normalize(self.user)
+        square = (self.user @ (self.axes.T @ self.axes) * self.user).sum(1, keepdim=True)
+        return self.user * square.clamp(min=1e-24).rsqrt()
+
+    def seen_by_users(self, vectors: Tensor) -> Tensor:
+        """What `user` are multiplied with for their cosines with unit `vectors` (n, D)."""
+        return vectors if self.axes is None else vectors @ self.axes
 
 
 def sides(kind: str, unit: Encoded, batch: Batch, processes: Processes = ALONE) -> tuple[Side, Side, int]:
@@ -184,6 +202,8 @@ def sides(kind: str, unit: Encoded, batch: Batch, processes: Processes = ALONE) 
         user = batch.user
         same, same_back = (user[post].unsqueeze(1) == user[others].unsqueeze(0) for others in (back, there))
     vectors, partners = getattr(unit, anchor), getattr(unit, partner)
+    if partner == "user":
+        vectors = unit.seen_by_users(vectors)
     return (
         Side(vectors if len(rows) == len(vectors) else vectors[rows], partners, own, same),
         Side(partners if _all_once(own, len(partners)) else partners[own], vectors, rows, same_back),
@@ -280,16 +300,15 @@ class MergedObjective(Objective):
 
     def forward(self, encoded: Encoded, batch: Batch, processes: Processes = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch, or what one of `processes` adds to it; it stands under text_user."""
-        text, image, user = encoded.text, encoded.image, encoded.user
-        assert text is not None and image is not None and user is not None
+        text, image = encoded.text, encoded.image
+        assert text is not None and image is not None
         # Of several images their mean, so that a post of many is no more image than another.
         shown = torch.bincount(batch.image_rows, minlength=len(batch))[batch.image_rows].unsqueeze(1)
-        merged = (
-            torch.zeros_like(user).index_add(0, batch.text_rows, text).index_add(0, batch.image_rows, image / shown)
-        )
-        posts, users = F.normalize(merged), F.normalize(user)
+        merged = text.new_zeros(len(batch), text.shape[1])
+        merged = merged.index_add(0, batch.text_rows, text).index_add(0, batch.image_rows, image / shown)
+        posts, users = encoded.seen_by_users(F.normalize(merged)), encoded.unit_users()
         part = processes.part(len(batch)).rows
-        own = torch.arange(len(batch), device=user.device)[part]
+        own = torch.arange(len(batch), device=users.device)[part]
         same = batch.user[part].unsqueeze(1) == batch.user.unsqueeze(0)
         sides = Side(posts[part], users, own, same), Side(users[part], posts, own, same)
         loss = self._pair_loss(0, *sides) / len(batch)

@@ -261,11 +261,20 @@ class JointModel(nn.Module):
     def user(self, rows: Tensor, part: Part | None = None) -> Tensor:
         """x^U (r, D) of users' rows U_e (r, D_u)."""
         own = self.user_projection.shape[1]
-        trained = F.linear(self._drop(rows[:, :own], self.shape.dropout, part), self.user_projection).float()
+        trained = F.linear(self.told_users(rows, part), self.user_projection).float()
         if not self.fuses:
             return trained
         sizes = [self.shape.sentence, self.shape.fused, self.shape.written]
         return self._fused(trained, *torch.split(rows[:, own:], sizes, 1))
+
+    def told_users(self, rows: Tensor, part: Part | None = None) -> Tensor:
+        """What W_U is given of users' rows U_e (r, D_u)."""
+        return self._drop(rows[:, : self.user_projection.shape[1]], self.shape.dropout, part)
+
+    def user_axes(self, posts: int) -> Tensor | None:
+        """W_U (D, D_u), where cosines of so many `posts` with users cost less by the numbers before it than after."""
+        wide, narrow = self.user_projection.shape
+        return self.user_projection if 2 * narrow <= min(wide, posts) else None
 
     def _drop(self, x: Tensor, share: float, part: Part | None) -> Tensor:
         if not share:

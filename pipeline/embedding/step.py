@@ -81,19 +81,23 @@ def encode(
         return processes.gather(model.text(own_words, own_text, vectors, batch.sentence, part), part.total)
 
     with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        text = image = user = None
+        text = image = user = axes = None
         if "text" in modalities:
             text = texts() if kept is None else kept.of(batch, texts)
         if "image" in modalities:
             part = processes.part(len(batch.image_rows))
             image = processes.gather(model.image(batch.features, part), part.total)
         if "user" in modalities:
-            part = processes.part(len(batch.users))
-            own = (model.user_rows[batch.users] if rows is None else rows)[part.rows]
-            users = processes.gather(model.user(own, part), part.total)
+            rows = model.user_rows[batch.users] if rows is None else rows
+            axes = model.user_axes(len(batch))
+            if axes is None:
+                part = processes.part(len(batch.users))
+                users = processes.gather(model.user(rows[part.rows], part), part.total)
+            else:
+                users = model.told_users(rows)
             # Not users[batch.user], whose gradient torch adds up on a CPU in an order that differs from run to run.
             user = F.embedding(batch.user, users)
-    return Encoded(text, image, user)
+    return Encoded(text, image, user, axes)
 
 
 def _texts(batch: Batch, words: Tensor | None, processes: Processes) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -32,6 +32,7 @@ CASES = {
     "sentences beside words, dropout": {"sentence": 6, "dropout": 0.2},
     "merged": {"merged": True, "loss": "infonce"},
     "frozen, one pair alone": {"frozen": ("text", "user"), "lambdas": (0.0, 1.0, 0.0)},
+    "users of fewer numbers than the space, dropout": {"dim": 32, "dropout": 0.2, "batch_size": 60},
     "two posts a batch": {"batch_size": 2, "epochs": 1},
 }  # fmt: skip
 
@@ -52,11 +53,11 @@ def posts_of(sentence, count=60, users=7, images=25, seed=0):
 
 def trainer(folder, processes, lambdas=(0.1, 0.5, 0.4), loss="hinge", merged=False, frozen=(), tune_words=False,
             windows=(2, 3), filters=(6, 5), word_mean=False, dropout=0.0, image_dropout=0.0, sentence=0,
-            **changed):  # fmt: skip
+            dim=8, **changed):  # fmt: skip
     """The trainer of one of `processes`; validation tells something that depends on the weights."""
     # Numbers enough that dropout leaves a row more than one: of one alone the cosine has no gradient but for rounding,
     # and Adam's first steps are of full length whatever the gradient's.
-    shape = Shape(dim=8, image=6, word=16, text_length=5, windows=windows, filters=filters, dropout=dropout,
+    shape = Shape(dim=dim, image=6, word=16, text_length=5, windows=windows, filters=filters, dropout=dropout,
                   image_dropout=image_dropout, word_mean=word_mean, sentence=sentence)  # fmt: skip
     random = torch.Generator().manual_seed(5)
     words, users = (torch.randn(*size, generator=random) for size in ((20, 16), (7, shape.user)))

@@ -136,6 +136,25 @@ def test_values_and_gradients_are_those_of_plain_loops(loss, name):
 
 
 @pytest.mark.parametrize("name", ["mixed", "several_images"])
+@pytest.mark.parametrize("merged", [False, True])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_users_told_by_fewer_numbers_have_the_loss_and_the_gradients_of_their_vectors(loss, merged, name):
+    batch, random = BATCHES[name], torch.Generator().manual_seed(1)
+    objective = (MergedObjective(loss, MARGIN) if merged else Objective((0.1, 0.5, 0.4), loss, MARGIN)).double()
+    encoded, _ = vectors_of(batch)
+    rows, axes = (
+        torch.randn(*size, generator=random, dtype=torch.float64).requires_grad_()
+        for size in ((len(batch.users), 3), (DIM, 3))
+    )
+    leaves = [encoded.text, encoded.image, rows, axes]
+    users = ((rows @ axes.T)[batch.user], None), (rows[batch.user], axes)
+    (whole, _), (told, _) = (objective(Encoded(encoded.text, encoded.image, *one), batch) for one in users)
+    torch.testing.assert_close(told, whole)
+    for one, other in zip(torch.autograd.grad(told, leaves), torch.autograd.grad(whole, leaves), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("name", ["mixed", "several_images"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_merged_is_one_loss_of_the_sum_of_what_a_post_has(loss, name):
     batch = BATCHES[name]
