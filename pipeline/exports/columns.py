@@ -228,8 +228,9 @@ def post(
         alts = [first(row, mapped.alt) or ""]
     alts += [""] * len(shown)
     shown = tuple(one._replace(alt=alt or one.alt) for one, alt in zip(shown, alts, strict=False))
+    text = "\n".join(dict.fromkeys(filter(None, parts)))  # a description may repeat the title
     return Post(
-        own, known(user_id), _name(known(id_of(row, mapped.handle))), "\n".join(p for p in parts if p) or None,
+        own, known(user_id), _name(known(id_of(row, mapped.handle))), text or None,
         micros(first(row, mapped.created_at)), shown or (None if not mapped.images or mapped.names else ()),
         names, _one_language(first(row, mapped.language)),
         first(row, mapped.url), count(first(row, mapped.likes)), count(first(row, mapped.replies)),

@@ -82,6 +82,8 @@ LACKING = {
     "folder with Profile.csv",
     ("id", "permalink", "gildings", "body"): "reddit's posts.csv and comments.csv do not say whose they are; name the "
     "zip, or the folder with statistics.csv",
+    ("tweet_id", "retweeted_status_user_id", "expanded_urls"): "X's archives of before 2018 do not say whose they are; "
+    "call the file by its owner, and say by corpus.columns what holds what, with of_file: true",
     ("timestamp", "data"): "if this is of Facebook's download, name the zip, or the folder that it is in",
     ("media",): "if this is of Instagram's download, name the zip, or the folder with personal_information.json",
     ("participants", "messages", "title"): "messages of Messenger and Instagram are private, and not read",

@@ -101,3 +101,19 @@ def test_the_account_of_an_instagram_download_is_known_in_the_language_of_its_ap
             "media/posts/1.jpg": "x"})  # fmt: skip
         _, (post,), _, _ = run(tmp_path, tmp_path / "download.zip")
         assert post["user_id"] == "ann"
+
+
+def test_words_of_reels_and_photos_of_no_album_come_too(tmp_path):
+    reel = {"media": [{"uri": "media/reels/2.mp4", "creation_timestamp": 1_600_000_000, "title": "a reel"}]}
+    hidden = {"media": [{"uri": "media/other/3.jpg", "creation_timestamp": 1_600_000_000, "title": "hidden"}]}
+    archive(tmp_path / "instagram-ann-2025-01-01-x.zip", {
+        "your_instagram_activity/media/reels.json": {"ig_reels_media": [reel]},
+        "your_instagram_activity/media/archived_posts.json": {"ig_archived_post_media": [hidden]}})  # fmt: skip
+    _, (post,), _, _ = run(tmp_path, tmp_path / "instagram-ann-2025-01-01-x.zip")
+    assert (post["user_id"], post["text"], post["videos"]) == ("ann", "a reel", 1)
+    photo = {"uri": "posts/media/1.jpg", "creation_timestamp": 1_600_000_000, "description": "a lake"}
+    archive(tmp_path / "facebook-ann-2024-01-01-x.zip", {
+        "posts/your_posts_1.json": [{"timestamp": 1_600_000_000, "data": [{"post": "words"}]}],
+        "posts/your_uncategorized_photos.json": {"other_photos_v2": [photo]}, "posts/media/1.jpg": "x"})  # fmt: skip
+    _, posts, _, _ = run(tmp_path, tmp_path / "facebook-ann-2024-01-01-x.zip")
+    assert [(post["text"], bool(post["image"])) for post in posts] == [("words", False), ("a lake", True)]

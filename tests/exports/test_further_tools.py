@@ -280,3 +280,11 @@ def test_likes_that_instagram_hides_are_no_number(tmp_path):
     (tmp_path / "i.ndjson").write_text(json.dumps(item))
     _, (post,), _, _ = run(tmp_path, tmp_path / "i.ndjson")
     assert (post["text"], post["likes"]) == ("words", None)
+
+
+def test_a_title_that_the_text_repeats_is_said_once(tmp_path):
+    info = {"id": "7", "title": "words", "description": "words", "extractor": "TikTok", "webpage_url": "https://x/7",
+            "uploader": "ann", "upload_date": "20200913"}  # fmt: skip
+    (tmp_path / "7.info.json").write_text(json.dumps(info))
+    _, (post,), _, _ = run(tmp_path, tmp_path / "7.info.json")
+    assert post["text"] == "words"

@@ -87,7 +87,8 @@ def test_posts_of_a_page_that_is_asked_for_them_are_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("header", "name"),
     [
-        ("date,username,to,replies,retweets,favorites,text,geo,mentions,hashtags,id,permalink", "GetOldTweets3"),
+        ("date,username,to,replies,retweets,favorites,text,geo,mentions,hashtags,id,permalink", "GetOldTweets"),
+        ("username,date,retweets,favorites,text,geo,mentions,hashtags,id,permalink", "GetOldTweets"),
         ("screen_name,username,user_id,tweet_id,tweet_url,timestamp,timestamp_epochs,text,img_urls", "twitterscraper"),
         ("coordinates,created_at,hashtags,media,id,retweet_id,text,tweet_url,user_id,user_screen_name", "Hydrator"),
     ],

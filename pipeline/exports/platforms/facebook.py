@@ -13,7 +13,7 @@ from pipeline.exports.posts import NOT_A_POST, Edge, Found, Json, Left, Post, di
 from pipeline.exports.sources import Tree
 
 _POSTS = r"(your_posts(__check_ins__photos_and_videos)?|your_facebook_activity_posts)(_\d+)?\.json"
-_ALBUMS = r"(posts|photos_and_videos)/album/\d+\.json"
+_ALBUMS = r"((posts|photos_and_videos)/album/\d+|your_uncategorized_photos)\.json"
 
 
 def is_download(tree: Tree) -> bool:
@@ -33,7 +33,8 @@ def download(tree: Tree) -> Found:
             posted.update(one["uri"] for one in _media(post))
             yield from each([post], lambda post: _post(post, owner, tree))
     for name in tree.matching(_ALBUMS):
-        photos = [one for one in tree.json(name).get("photos") or () if one.get("uri") not in posted]
+        listed = [one for held in _lists(tree.json(name)) for one in held]
+        photos = [one for one in listed if one.get("uri") and one["uri"] not in posted]
         yield from each(photos, lambda photo: _post(_of_album(photo), owner, tree))
     for name in tree.matching(r"(pages_you_follow|pages_you've_liked|who_you_follow|following)\.json"):
         for listed in _lists(tree.json(name)):

@@ -25,7 +25,7 @@ from pipeline.exports.sources import Tree, document
 
 META = r"[^/]+\.json(\.xz)?"
 PICTURE = r"\.(jpe?g|webp|png|heic)"
-_POSTS = r"(posts_\d+|media)\.json"
+_POSTS, _VIDEOS = r"(posts_\d+|media)\.json", r"(reels|igtv_videos)\.json"
 _USERNAME = {
     "username", "benutzername", "nom d'utilisateur", "nombre de usuario", "nome utente", "nome de usuário",
     "gebruikersnaam", "nazwa użytkownika", "имя пользователя", "användarnamn", "brugernavn", "brukernavn",
@@ -137,7 +137,7 @@ def _named(node: Json) -> Json:
 
 def is_download(tree: Tree) -> bool:
     """A person's download, in JSON."""
-    names = tree.matching(_POSTS)
+    names = tree.matching(_POSTS) + tree.matching(_VIDEOS)
     beside = r"(personal_information|account_information|profile|connections)[^/]*.*"
     # Of an archive in parts, one may hold the posts and another who it is of.
     if tree.matching(_THREADS):
@@ -156,6 +156,9 @@ def download(tree: Tree) -> Found:
             held = [{"media": [dict(p, uri=p["path"], title=p.get("caption"), creation_timestamp=p.get("taken_at"))]}
                     for p in held.get("photos") or ()]  # fmt: skip
         yield from each(held, lambda post: _own_post(post, owner, tree))
+    for name in tree.matching(_VIDEOS):
+        for listed in tree.json(name).values():
+            yield from each(listed, lambda post: _own_post(post, owner, tree))
     for name in tree.matching(_THREADS):
         yield from each(
             dig(tree.json(name), "text_post_app_text_posts") or (), lambda post: _own_post(post, owner, tree)
