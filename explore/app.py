@@ -114,7 +114,9 @@ class Pages:
     @cached_property
     def _told(self) -> set[str]:
         """What the source told of any post: the filters that there are for it."""
-        return {name for name in TOLD if self.space.library.detail(name).null_count < len(self.space.library.post_ids)}
+        library = self.space.library
+        timed = {"created_at"} if library.posts["created_at"].null_count < len(library.post_ids) else set()
+        return timed | {name for name in TOLD if library.detail(name).null_count < len(library.post_ids)}
 
     @cached_property
     def _clusters(self) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ import fcntl
 import gc
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -157,6 +159,26 @@ def tab() -> Iterator["Page"]:
         pytest.skip(f"no browser on this machine: none of {', '.join(browser.NAMES)} is on the PATH")
     with browser.browser(path) as page:
         yield page
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core 4, fetched once and kept beside other downloads."""
+    from pipeline.running.files import write_text
+    from pipeline.running.machine import cache_folder
+
+    kept = cache_folder("axe") / "axe.min.js"
+    if not kept.exists() and (npm := shutil.which("npm")):
+        folder = tmp_path_factory.mktemp("axe")
+        subprocess.run(
+            [npm, "install", "--no-save", "--silent", "--prefix", str(folder), "axe-core@4"],
+            capture_output=True, timeout=90, check=False,
+        )  # fmt: skip
+        for fetched in folder.glob("node_modules/axe-core/axe.min.js"):
+            write_text(fetched.read_text(encoding="utf-8"), kept)
+    if not kept.exists():
+        pytest.skip("axe-core cannot be had: no npm, or no registry within reach")
+    return kept.read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 import csv
 import io
 import shutil
+from datetime import datetime
 
+import pyarrow as pa
 import pytest
 
 pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
@@ -12,6 +14,7 @@ pytest.importorskip("starlette")
 from lxml import html
 
 from pipeline.space.space import Space
+from pipeline.tables.corpus import POSTS
 from tests.explore.serving import details, serving
 
 
@@ -88,6 +91,24 @@ def test_the_form_has_the_filters_that_the_source_tells_of_and_keeps_what_was_ch
     assert form.xpath(".//details[@open]")
     plain = html.fromstring(served.get("/posts")[2])
     assert not (names - {"language"}) & set(plain.xpath("//form//@name")) and not plain.xpath("//details[@open]")
+    assert form.xpath(".//select[@name='order']/option/text()") == [
+        "by their ids",
+        "most likes first",
+        "most replies first",
+    ]
+
+
+def test_days_are_asked_for_where_any_post_has_one(served, run_copy):
+    _, folder = run_copy
+    posts = POSTS.read(folder / "data/corpus/posts")
+    times = pa.array([None] * (len(posts) - 1) + [datetime(2024, 5, 1)], posts["created_at"].type)
+    posts = posts.set_column(posts.column_names.index("created_at"), "created_at", times)
+    POSTS.write(posts, folder / "data/corpus/posts")
+    with serving(folder) as dated:
+        for one, offered in (served, set()), (dated, {"from", "to", "order"}):
+            assert {"from", "to", "order"} & set(
+                html.fromstring(one.get("/posts")[2]).xpath("//form//@name")
+            ) == offered
 
 
 def test_a_search_without_a_question_leads_to_the_posts(told):

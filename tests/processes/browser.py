@@ -65,6 +65,14 @@ class Page:
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
+    def faults(self, axe: str, options: str = "{}") -> list[str]:
+        """What axe-core, by its source, finds at fault: each rule, and where."""
+        found: list[str] = self.evaluate(
+            f"{axe}; axe.run({{resultTypes: ['violations'], ...{options}}}).then(r => r.violations"
+            ".map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).slice(0, 3).join(', ')))"
+        )
+        return found
+
     def press(self, key: str) -> None:
         """One key, as a person presses it: Tab, Enter, or a character."""
         code = {"Tab": 9, "Enter": 13}.get(key, 0)

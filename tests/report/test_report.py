@@ -316,6 +316,13 @@ def test_in_a_browser_nothing_is_asked_for_logged_or_cut_off(tab, page, fabricat
     assert [url for url in tab.requests if not url.startswith("data:")] == [file.resolve().as_uri()]
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_axe_finds_no_fault(tab, page, fabricated, axe, width):
+    tab.open(fabricated / "report/index.html", width, dark=width == 390)
+    tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert tab.faults(axe) == []
+
+
 def test_dark_and_light_differ(tab, page, fabricated):
     colours = []
     for dark in (False, True):
