@@ -18,7 +18,7 @@ Writes  data/split/posts         the same posts; a near-copy of held-out content
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,7 @@ from pipeline.split.word_sets import word_sets
 from pipeline.tables.corpus import POSTS, pictures_of
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.split import ASSIGNED, CLOSE, CONTENT, NEAR_COPY, SETS
-from pipeline.tables.table import Table, matrix, positions
+from pipeline.tables.table import matrix, positions, stacked
 from pipeline.tables.text import WORDS
 from stages.runner import resumable, run
 
@@ -152,8 +152,8 @@ def _written(rows: np.ndarray, chosen: pa.ChunkedArray) -> Iterator[pa.Array]:
     (n,), say nothing to the model.
     """
     begin = 0
-    for texts, here in _shards(POSTS, POSTS_PATH, "text", rows):
-        yield from written_words(texts.take(pa.array(here)), chosen.slice(begin, len(here)))
+    for shard, here in POSTS.at(POSTS_PATH, rows, ["text"]):
+        yield from written_words(shard["text"].take(pa.array(here)), chosen.slice(begin, len(here)))
         begin += len(here)
 
 
@@ -209,37 +209,15 @@ def _cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _gathered(rows: np.ndarray, changed: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
     """These rows, ascending, of the features, as (r, d), `changed` piece by piece: none is in memory twice."""
-    pieces = map(changed, _vectors(rows))
-    first = next(pieces)
-    gathered, filled = np.empty((len(rows), first.shape[1]), first.dtype), 0
-    for piece in chain([first], pieces):
-        gathered[filled : filled + len(piece)] = piece
-        filled += len(piece)
-    return gathered
+    return stacked(map(changed, _vectors(rows)), len(rows))
 
 
 def _vectors(rows: np.ndarray) -> Iterator[np.ndarray]:
     """These rows, ascending, of the features, shard by shard and of each BLOCK at a time."""
-    for column, here in _shards(FEATURES, FEATURES_PATH, "vector", rows):
-        starts = np.cumsum([0, *map(len, column.chunks)])
+    for shard, here in FEATURES.at(FEATURES_PATH, rows, ["vector"]):
+        values = matrix(shard["vector"])
         for begin in range(0, max(1, len(here)), BLOCK):
-            piece = here[begin : begin + BLOCK]
-            edges = np.searchsorted(piece, starts)
-            found = [
-                matrix(chunk)[piece[low:high] - start]
-                for chunk, start, low, high in zip(column.chunks, starts, edges[:-1], edges[1:], strict=False)
-                if low < high
-            ]
-            yield np.concatenate(found) if found else matrix(column.slice(0, 0))
-
-
-def _shards(table: Table, path: Path, column: str, rows: np.ndarray) -> Iterator[tuple[pa.ChunkedArray, np.ndarray]]:
-    """A column of each shard, and which of these rows, ascending, are in it, counted from its first."""
-    begin = 0
-    for shard in table.batches(path, [column]):
-        low, high = np.searchsorted(rows, [begin, begin + shard.num_rows])
-        yield shard[column], rows[low:high] - begin
-        begin += shard.num_rows
+            yield values[here[begin : begin + BLOCK]]
 
 
 def _write(content: pa.Table, chosen: np.ndarray, path: Path) -> None:

@@ -36,7 +36,7 @@ from pipeline.running.checkpoints import keep_in
 from pipeline.running.params import load
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES, IMAGE_EDGES, IMAGE_GROUPS
-from pipeline.tables.table import matrix
+from pipeline.tables.table import matrix, stacked
 from stages.runner import resumable, run
 
 IMAGES_PATH = Path("data/corpus/images")
@@ -57,7 +57,7 @@ def main() -> None:
     about = IMAGES.read(IMAGES_PATH, ["image_id", "width", "height"])
     if not about["image_id"].equals(ids):
         raise ValueError(f"{FEATURES_PATH} and {IMAGES_PATH} do not hold the same images")
-    vectors = _features(len(ids))
+    vectors = stacked((matrix(part["vector"]) for part in FEATURES.batches(FEATURES_PATH, ["vector"])), len(ids))
     pixels = about["width"].to_numpy().astype(np.int64) * about["height"].to_numpy()
 
     with resumable("dedup_images") as folder:
@@ -127,18 +127,6 @@ def facts_of(groups: Groups) -> dict[str, Any]:
             "already_in_one_group": groups.joined,
         },
     }
-
-
-def _features(count: int) -> np.ndarray:
-    """The vectors (m, D_I) of the `count` images, in memory once and a shard."""
-    found, begin = np.empty((0, 0), np.float32), 0
-    for part in FEATURES.batches(FEATURES_PATH, ["vector"]):
-        values = matrix(part["vector"])
-        if not begin:
-            found = np.empty((count, values.shape[1]), values.dtype)
-        found[begin : begin + len(values)] = values
-        begin += len(values)
-    return found
 
 
 if __name__ == "__main__":

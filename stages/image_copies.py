@@ -12,7 +12,7 @@ With the second check means as `dedup_images` finds them: proposed by features o
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.common.metrics import write_metrics
 from pipeline.copies.aligned import judge
@@ -109,10 +108,8 @@ def main() -> None:
 
 def _pictures(rows: np.ndarray) -> list[bytes]:
     """The stored pictures at `rows`, ascending."""
-    found: list[bytes] = []
-    for shard, here in _by_shard(IMAGES.shards(IMAGES_PATH), rows):
-        found += IMAGES.read(shard, ["bytes"])["bytes"].take(pa.array(here)).to_pylist()
-    return found
+    shards = IMAGES.at(IMAGES_PATH, rows, ["bytes"])
+    return [stored for shard, here in shards for stored in shard["bytes"].take(pa.array(here)).to_pylist()]
 
 
 def _each(look: Callable[[Any], Look], pictures: list[Any]) -> list[Look]:
@@ -122,22 +119,8 @@ def _each(look: Callable[[Any], Look], pictures: list[Any]) -> list[Look]:
 
 def _vectors(rows: np.ndarray) -> np.ndarray:
     """The features at `rows`, ascending."""
-    parts = [
-        matrix(FEATURES.read(shard, ["vector"])["vector"])[here]
-        for shard, here in _by_shard(FEATURES.shards(FEATURES_PATH), rows)
-    ]
-    return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
-
-
-def _by_shard(shards: list[Path], rows: np.ndarray) -> Iterator[tuple[Path, np.ndarray]]:
-    """Those of `shards` that hold some of `rows`, ascending, and their rows there; no other shard is read."""
-    begin = 0
-    for shard in shards:
-        end = begin + pq.read_metadata(shard).num_rows
-        low, high = np.searchsorted(rows, [begin, end])
-        if high > low:
-            yield shard, rows[low:high] - begin
-        begin = end
+    shards = FEATURES.at(FEATURES_PATH, rows, ["vector"])
+    return np.concatenate([matrix(shard["vector"])[here] for shard, here in shards])
 
 
 def _encoded(encoder: Encoder, images: list) -> np.ndarray:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline.running.errors import UserError
 from pipeline.tables.embedding import EMBEDDINGS
-from pipeline.tables.table import matrix
+from pipeline.tables.table import matrix, stacked
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -98,17 +98,10 @@ class Vectors:
     @classmethod
     def read(cls, path: Path, among: pa.Array | pa.ChunkedArray | None = None) -> Self:
         """The table of EMBEDDINGS at `path`, or its rows whose id is `among` these, in memory once and a shard."""
-        chosen = [_rows_among(shard["id"], among) for shard in EMBEDDINGS.batches(path, ["id"])]
-        ids: list[pa.ChunkedArray] = []
-        values, begin = np.empty((0, 0), np.float32), 0
-        for shard, rows in zip(EMBEDDINGS.batches(path), chosen, strict=True):
-            part = matrix(shard["vector"])
-            if not begin:
-                values = np.empty((sum(map(len, chosen)), part.shape[1]), part.dtype)
-            values[begin : begin + len(rows)] = part[rows]
-            begin += len(rows)
-            ids += shard["id"].take(pa.array(rows)).chunks
-        return cls(pa.chunked_array(ids, pa.string()).combine_chunks(), values)
+        ids = EMBEDDINGS.read(path, ["id"])["id"]
+        rows = _rows_among(ids, among)
+        pieces = (matrix(shard["vector"])[here] for shard, here in EMBEDDINGS.at(path, rows, ["vector"]))
+        return cls(ids.take(pa.array(rows)).combine_chunks(), stacked(pieces, len(rows)))
 
 
 def _rows_among(ids: pa.ChunkedArray, among: pa.Array | pa.ChunkedArray | None) -> Array:

@@ -32,6 +32,7 @@ SHARD_BYTES = 512 << 20
 """Bytes of text and pictures with which a shard ends, however few its rows: that bounds what a writer holds."""
 VECTOR = pa.list_(pa.float32())
 """Declares a vector column: in the file a fixed-size list of float16 or float32, of any length but one per table."""
+Array = np.ndarray[Any, Any]
 _OF_BYTES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
 
 
@@ -106,6 +107,19 @@ class Table:
                 rows = self.read(shard, columns).filter(here).to_pylist()
                 found |= dict(zip(held.filter(here).to_pylist(), rows, strict=True))
         return found
+
+    def at(self, path: Path, rows: Array, columns: Sequence[str]) -> Iterator[tuple[pa.Table, Array]]:
+        """`columns` of each shard that holds some of `rows`, ascending, and their rows there; no other shard is read.
+
+        The first is told where no row is asked for, so that there is always one.
+        """
+        begin = 0
+        for shard in self.shards(path):
+            end = begin + _rows(shard)
+            low, high = np.searchsorted(rows, [begin, end])
+            if low < high or not (begin or len(rows)):
+                yield self.read(shard, columns), rows[low:high] - begin
+            begin = end
 
     def count(self, path: Path) -> int:
         """The number of rows, from the files' footers alone."""
@@ -289,16 +303,27 @@ def _is_vector(kind: pa.DataType) -> bool:
     return pa.types.is_fixed_size_list(kind) and kind.value_type in (pa.float16(), pa.float32())
 
 
-def matrix(column: pa.ChunkedArray | pa.Array) -> np.ndarray[Any, Any]:
+def matrix(column: pa.ChunkedArray | pa.Array) -> Array:
     """A vector column as an (n, d) array of float16 or float32, without a copy where it is one chunk."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):  # combine_chunks of an empty column
         return np.empty((0, column.type.list_size), column.type.value_type.to_pandas_dtype())
-    flat: np.ndarray[Any, Any] = array.flatten().to_numpy(zero_copy_only=False)
+    flat: Array = array.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(len(array), array.type.list_size)
 
 
-def vectors(values: np.ndarray[Any, Any]) -> pa.FixedSizeListArray:
+def stacked(pieces: Iterable[Array], count: int) -> Array:
+    """The `count` rows of all `pieces` (., d), of which there is one at least: in memory once, and a piece."""
+    found, begin = np.empty(0), 0
+    for piece in pieces:
+        if not begin:
+            found = np.empty((count, piece.shape[1]), piece.dtype)
+        found[begin : begin + len(piece)] = piece
+        begin += len(piece)
+    return found
+
+
+def vectors(values: Array) -> pa.FixedSizeListArray:
     """An (n, d) array of float16 or float32 as a vector column."""
     flat = np.ascontiguousarray(values).reshape(-1)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.from_numpy_dtype(flat.dtype)), values.shape[1])
@@ -334,7 +359,7 @@ def positions(
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """For each of `ids`, its row in `among` (each id there once); -1 where it is null or not there."""
     among = among.combine_chunks() if isinstance(among, pa.ChunkedArray) else among
-    found: np.ndarray[Any, Any] = pc.fill_null(pc.index_in(ids, value_set=among), -1).to_numpy()
+    found: Array = pc.fill_null(pc.index_in(ids, value_set=among), -1).to_numpy()
     return found.astype(np.int64)
 
 

@@ -184,6 +184,13 @@ def test_another_image_keeps_a_copy_and_the_group_binds_it():
     np.testing.assert_array_equal(reposts.duplicate_of, [-1] * 5)
 
 
+def test_posts_of_the_same_words_as_written_are_bound_whatever_is_cleaned_of_them():
+    cleaned, written = (distinct_sets(*flat(posts)) for posts in ([[1, 2], [2, 3], [4], [1, 2]], [[7], [7], [8], [9]]))
+    edges = edges_of_posts(cleaned, near_pairs(cleaned, 0.9), written)
+    found = dict(zip(zip(edges.post.tolist(), edges.other.tolist(), strict=True), edges.overlap, strict=True))
+    assert found == {(1, 0): pytest.approx(1 / 3), (3, 0): 1.0}
+
+
 def test_no_posts_at_all():
     sets, pairs = joined([], 0.8)
     none = np.empty(0, np.int64)

@@ -43,6 +43,13 @@ def test_the_plane_keeps_neighbours_and_does_not_depend_on_the_order_of_rows(thi
     assert table["neighbors"][5].as_py()["ids"] == near[5, :3].tolist()
 
 
+def test_neighbours_in_a_plane_that_shows_all_are_all_kept():
+    angle = np.random.default_rng(0).uniform(0, 6, 50)
+    points = np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+    assert kept(points * 3, points, 5) == 1
+    assert kept(points, points[::-1], 5) < 0.5
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 6])
 def test_few_things_have_a_place_too(things, count):
     points, *_ = lay_out(things.values[:count], 30, seed=1)

@@ -1,16 +1,17 @@
 """Tables: one schema, key and order each; equal content, equal bytes; nothing half-written."""
 
-from itertools import pairwise
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline.running.errors import UserError
+from pipeline.running.errors import Damaged, UserError
 from pipeline.tables import table as table_of
+from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.images import FEATURES
-from pipeline.tables.table import TEXT, WORD_LIST, Table, content_bytes, matrix, positions, schema, vectors
+from pipeline.tables.table import TEXT, WORD_LIST, Table, content_bytes, matrix, positions, schema, stacked, vectors
 
 SMALL = Table("small", schema(("post_id", TEXT), ("group_id", TEXT)), ("post_id",), shard_rows=3)
 
@@ -106,11 +107,11 @@ def test_a_shard_ends_with_the_row_that_brings_its_text_to_the_bound_however_it_
         }
     )
     kind.write(rows, tmp_path / "whole")
-    for name, cuts in (("single", range(61)), ("some", [0, 1, 30, 31, 33, 60])):
-        with kind.writer(tmp_path / name) as writer:
-            for begin, end in pairwise(cuts):
-                writer.write(rows.slice(begin, end - begin))
-        assert contents(tmp_path / name) == contents(tmp_path / "whole")
+    for size in (1, 2, 3, 5, 30):
+        with kind.writer(tmp_path / f"by {size}") as writer:
+            for begin in range(0, 60, size):
+                writer.write(rows.slice(begin, size))
+        assert contents(tmp_path / f"by {size}") == contents(tmp_path / "whole")
     assert kind.read(tmp_path / "whole").equals(rows.cast(kind.schema))
     shards = [kind.read(shard) for shard in kind.shards(tmp_path / "whole")]
     assert 10 < len(shards) < 60 and max(shard.num_rows for shard in shards) == 7
@@ -125,3 +126,17 @@ def test_bytes_of_rows_are_those_of_what_a_dictionary_repeats():
     nothing = pa.array([None] * 4, pa.string()).dictionary_encode()
     rows = pa.table({"text": repeated, "none": nothing, "number": range(4), "data": [b"", b"xy", None, b"z"]})
     assert content_bytes(rows).tolist() == [1, 2, 3, 2] and content_bytes(rows.slice(1, 2)).tolist() == [2, 3]
+
+
+def test_rows_are_found_in_their_shards_and_no_other_is_read(tmp_path):
+    table, path = replace(EMBEDDINGS, shard_rows=3), tmp_path / "t"
+    values = np.arange(16, dtype=np.float32).reshape(8, 2)
+    table.write(pa.table({"id": list("abcdefgh"), "vector": vectors(values)}), path)
+    (path / "part-00001.parquet").write_bytes(b"")
+    with pytest.raises(Damaged):
+        list(table.at(path, np.array([0, 7]), ["vector"]))
+    table.write(pa.table({"id": list("abcdefgh"), "vector": vectors(values)}), path)
+    for rows in ([0, 2, 6], [7], list(range(8)), []):
+        pieces = [matrix(shard["vector"])[here] for shard, here in table.at(path, np.array(rows, int), ["vector"])]
+        assert len(pieces) == max(1, len({row // 3 for row in rows}))
+        np.testing.assert_array_equal(stacked(pieces, len(rows)), values[rows])
