@@ -13,8 +13,7 @@ from pipeline.corpus.rounded import ROUNDED, rounded
 from pipeline.corpus.rows import CANDIDATES, PIECE, Rejects, joined, rejected_rows
 from pipeline.corpus.spill import Spill
 from pipeline.pictures.below import SEVERAL
-from pipeline.pictures.finding import MISSING
-from pipeline.pictures.reading import UNKNOWN, VIDEO
+from pipeline.pictures.reading import MISSING, UNKNOWN, VIDEO
 from pipeline.tables.corpus import pictures_of
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]

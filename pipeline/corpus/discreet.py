@@ -23,8 +23,7 @@ import pyarrow.compute as pc
 from pipeline.common.links import LINK, MENTION
 from pipeline.corpus.names import folded
 from pipeline.corpus.rows import CANDIDATES, Source, rejected_rows
-from pipeline.pictures.finding import MISSING
-from pipeline.pictures.reading import Picture, Rejected
+from pipeline.pictures.reading import MISSING, Picture, Rejected
 from pipeline.privacy import erased, texts
 from pipeline.privacy.erased import Tombstones
 from pipeline.privacy.guard import guarded

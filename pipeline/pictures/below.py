@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.pictures import spelling
-from pipeline.pictures.reading import Rejected
+from pipeline.pictures.reading import MISSING, Rejected
 
 SEVERAL = "several files of that name"
 """The reason of a name that fits files of more than one folder."""
@@ -35,8 +35,8 @@ class Below:
         wanted = [spelling.alike(step) for step in steps[:-1]]
         return sorted(one for one in named if not wanted or spelling.alike(one).split("/")[-len(wanted) :] == wanted)
 
-    def found(self, name: str) -> str | Rejected | None:
-        """The path of the one file that `name` may mean; why it is none of several; None where there is none."""
+    def found(self, name: str) -> str | Rejected:
+        """The path of the one file that `name` may mean; why there is none."""
         for form in spelling.spellings(name):
             steps = spelling.steps(form)
             if not steps or ".." in steps or spelling.is_absolute(form):
@@ -47,7 +47,7 @@ class Below:
                 return Rejected(SEVERAL, f"{name} lies in {told}")
             if folders:
                 return "/".join(filter(None, (folders[0], steps[-1])))
-        return None
+        return Rejected(MISSING, name)
 
 
 def files_below(folder: bytes) -> Iterator[tuple[str, str]]:

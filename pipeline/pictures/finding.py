@@ -22,19 +22,17 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self
 
 from pipeline.pictures import spelling
 from pipeline.pictures.below import Below, files_below, in_archive
 from pipeline.pictures.odd_zips import TolerantFile
-from pipeline.pictures.reading import MAX_BYTES, Rejected
+from pipeline.pictures.reading import MAX_BYTES, MISSING, Rejected
 from pipeline.running.errors import UserError
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
-MISSING = "missing"
-"""The reason of a name that leads to no file."""
-
 _ZIP_DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
     *(RuntimeError, NotImplementedError, ValueError, OverflowError, LookupError, TypeError),
@@ -86,7 +84,6 @@ class Folder:
         self._own = spelling.steps(str(path.absolute()))
         self._listed: dict[bytes, dict[str, list[bytes]]] = {}
         self._wrapper: list[bytes] | None = None
-        self._below: Below | None = None
         with contextlib.suppress(PermissionError), os.scandir(path) as entries:
             if inner := _archives_alone(entry.name + "/" * entry.is_dir() for entry in entries):
                 raise UserError(f"{path} holds archives alone, such as {inner}: unpack them there.")
@@ -120,13 +117,14 @@ class Folder:
             found = self._stat(name, parts)
             if found is not None:
                 return found
-        if not outside:
-            self._below = self._below or Below(files_below(self._path))
-            below = self._below.found(name)
-            if isinstance(below, str):
-                return self._stat(name, below.split("/")) or Rejected(MISSING, name)
-            return below or Rejected(MISSING, name)
-        return Rejected("outside the folder", name)
+        if outside:
+            return Rejected("outside the folder", name)
+        below = self._below.found(name)
+        return below if isinstance(below, Rejected) else self._stat(name, below.split("/")) or Rejected(MISSING, name)
+
+    @cached_property
+    def _below(self) -> Below:
+        return Below(files_below(self._path))
 
     def _places(self, name: str) -> Iterator[list[str]]:
         for form in spelling.spellings(name):
@@ -226,7 +224,6 @@ class Archive:
         self._alike = {name: found[0] for name, found in alike.items() if len(found) == 1}
         tops = {raw.partition(b"/")[0] for raw in self._entries if not spelling.junk(os.fsdecode(raw))}
         self._top = tops.pop() if len(tops) == 1 else None
-        self._below: Below | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -266,11 +263,12 @@ class Archive:
             for tried in (parts, inner, [os.fsdecode(self._top), *parts] if self._top else None):
                 if tried and (entry := self._entry("/".join(tried))):
                     return entry
-        self._below = self._below or Below(in_archive(self._entries))
         below = self._below.found(name)
-        if isinstance(below, str):
-            return self._entry(below) or Rejected(MISSING, name)
-        return below or Rejected(MISSING, name)
+        return below if isinstance(below, Rejected) else self._entry(below) or Rejected(MISSING, name)
+
+    @cached_property
+    def _below(self) -> Below:
+        return Below(in_archive(self._entries))
 
     def _entry(self, path: str) -> zipfile.ZipInfo | None:
         """The entry at `path`, by the bytes that it may have, else the one that is alike."""

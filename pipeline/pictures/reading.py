@@ -34,7 +34,8 @@ from pipeline.pictures.storing import DAMAGE, plain_picture
 from pipeline.running.engines import chosen, spread
 from pipeline.running.machine import cores
 
-UNKNOWN, VIDEO = "not an image of a known format", "a video"
+MISSING, UNKNOWN, VIDEO = "missing", "not an image of a known format", "a video"
+"""Reasons of a name that leads to no file, and of files that are no pictures."""
 MAX_BYTES = 256 << 20
 """Larger files are not read: an uncompressed picture of the largest size allowed is about as large as this."""
 MAX_SECONDS = 60
