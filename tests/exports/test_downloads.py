@@ -75,13 +75,16 @@ def test_photos_of_albums_on_facebook_that_no_post_shows_are_posts(tmp_path):
 
 
 def test_linkedins_download_of_2018_is_read(tmp_path):
-    rows = ["Date\tShareLink\tShareCommentary\tSharedURL\tMediaURL\tVisibility",
-            '2018-05-01 10:00:00\thttps://l/s1\t"one, ""two""\nthree"\t\t\tMEMBER_NETWORK']  # fmt: skip
+    columns = ("Date", "Share Title", "Share Description", "Share Link", "Share Commentary", "Shared URL", "Media URL",
+               "Type", "Visibility")  # fmt: skip
+    said = ("2018/05/01 10:00:00 UTC", "", "", "https://l/s1", 'one, ""two""\nthree', "", "", "DISCUSSION")
+    rows = ["\t".join(f'"{cell}"' for cell in row) for row in (columns, (*said, "PUBLIC"), (*said, "CONNECTIONS"))]
     with zipfile.ZipFile(tmp_path / "l.zip", "w") as packed:
-        packed.writestr("Profile.csv", "First Name\tLast Name\nAnn\tLee\n".encode("utf-16"))
+        packed.writestr("Profile.csv", "First Name,Last Name\nAnn,Lee\n")
         packed.writestr("Shares.csv", "\n".join(rows).encode("utf-16"))
-    _, (post,), _, _ = run(tmp_path, tmp_path / "l.zip")
+    _, (post,), _, (left,) = run(tmp_path, tmp_path / "l.zip")
     assert (post["user_id"], post["text"]) == ("ann lee", 'one, "two"\nthree')
+    assert post["created_at"].isoformat() == "2018-05-01T10:00:00" and left["reason"] == "private"
 
 
 def test_notes_on_facebook_are_posts_with_their_pictures(tmp_path):

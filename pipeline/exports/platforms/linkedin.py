@@ -1,7 +1,8 @@
 r"""LinkedIn: what a person gets of their account, of which Shares.csv has the posts and Comments.csv the comments.
 
 It has no pictures, and no ids but links. Its CSV is none: within a text each line stands in quotes of its own, doubled
-or not, `one"\n"two`. A row therefore begins where a line begins with a time. In 2018 it was UTF-16, with tabs.
+or not, `one"\n"two`. A row therefore begins where a line begins with a time. In 2018 it was a table, of UTF-16 with
+tabs and more columns.
 """
 
 import csv
@@ -19,22 +20,23 @@ _PARTS = {
     "date,link,message": rf"([^,]*),{_CELL},(.*)",
 }
 """Of each header, whose letters were capital ones in other years, how a row is taken apart."""
+_NEEDED = {name: set(name.split(",")) - {"sharedurl", "mediaurl"} for name in _PARTS}
 
 
 def is_download(tree: Tree) -> bool:
     """A person's download that holds posts or comments."""
-    return any(_header(tree, name) in _PARTS for name in tree.matching(_SHARES) + tree.matching(_COMMENTS))
+    return any(_form(tree, name) for name in tree.matching(_SHARES) + tree.matching(_COMMENTS))
 
 
 def download(tree: Tree) -> Found:
     """What the person posted for all members, or everybody, and what they commented."""
     owner = _owner(tree)
     for name in tree.matching(_SHARES) + tree.matching(_COMMENTS):
-        header = _header(tree, name)
-        if header not in _PARTS:
-            yield Left(name, UNREADABLE, f"{tree.path}: {name} has the columns {header[:200]}")
+        form = _form(tree, name)
+        if form is None:
+            yield Left(name, UNREADABLE, f"{tree.path}: {name} has the columns {','.join(_header(tree, name))[:200]}")
             continue
-        for number, (row, cells) in enumerate(_rows(tree, name, _PARTS[header]), start=1):
+        for number, (row, cells) in enumerate(_rows(tree, name, form), start=1):
             if cells is None:
                 yield Left(f"row {number} of {name}", UNREADABLE, f"{tree.path}: row {number} of {name}: {row[:80]!r}")
             else:
@@ -70,21 +72,34 @@ def _lines(tree: Tree, name: str) -> str:
         return stream.read().decode("utf-8-sig", "replace").lstrip("\ufeff")
 
 
-def _header(tree: Tree, name: str) -> str:
-    return _lines(tree, name).split("\n", 1)[0].strip().lower().replace("\t", ",")
+def _header(tree: Tree, name: str) -> list[str]:
+    """The columns of a file, in small letters without blanks."""
+    first = re.sub('[ "]', "", _lines(tree, name).split("\n", 1)[0].strip().lower())
+    return re.split("[,\t]", first)
 
 
-def _rows(tree: Tree, name: str, parts: str) -> Iterator[tuple[str, Sequence[str] | None]]:
-    """Rows as they stand, and their cells; None for those that cannot be taken apart."""
+def _form(tree: Tree, name: str) -> str | None:
+    """Which of _PARTS a file has, or, as in 2018, more than those; None where it has not."""
+    header = _header(tree, name)
+    tabs = "\t" in _lines(tree, name).split("\n", 1)[0]
+    return next((one for one in _PARTS if ",".join(header) == one or (tabs and _NEEDED[one] <= set(header))), None)
+
+
+def _rows(tree: Tree, name: str, form: str) -> Iterator[tuple[str, Sequence[str] | None]]:
+    """Rows as they stand, and their cells, by `form`; None for those that cannot be taken apart."""
     header, _, text = _lines(tree, name).partition("\n")
     if "\t" in header:
-        columns = header.count("\t") + 1
-        rows = csv.reader(text.splitlines(keepends=True), delimiter="\t")
-        yield from (("\t".join(row), row if len(row) == columns else None) for row in rows if row)
+        columns = _header(tree, name)
+        for cells in csv.reader(text.splitlines(keepends=True), delimiter="\t"):
+            held = dict(zip(columns, cells, strict=False))
+            yield (
+                "\t".join(cells),
+                [held.get(one, "") for one in form.split(",")] if len(held) == len(columns) else None,
+            )
         return
     for row in filter(str.strip, _ROW.split(text)):
         plain = row.rstrip("\r\n")
-        found = re.fullmatch(parts, plain, re.DOTALL)
+        found = re.fullmatch(_PARTS[form], plain, re.DOTALL)
         yield plain, found.groups() if found else None
 
 
