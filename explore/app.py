@@ -39,7 +39,7 @@ from explore.forms import (
 )  # fmt: skip
 from explore.guard import Guard
 from explore.lists import Lists
-from explore.marks import Mark, Marks, how_well_told, more_like
+from explore.marks import Mark, Marks, collected
 from explore.plane import Plane
 from explore.views import PAGE, NotFound, Views, address
 from pipeline.pictures.reading import Rejected
@@ -47,7 +47,6 @@ from pipeline.pictures.storing import to_rgb
 from pipeline.report import cards, wording
 from pipeline.report.pictures import blurred
 from pipeline.running.errors import UserError
-from pipeline.space.filters import ALL_POSTS
 from pipeline.space.space import KINDS, Asked, Space
 from pipeline.tables.details import TOLD
 
@@ -288,29 +287,14 @@ class Pages:
         return self._shown(request, "marks", {"marks": rows}, suffix(request))
 
     def collection(self, request: Request) -> Response:
-        """A collection, and more like what is in it; ?tell=1 says how well its users can be told."""
+        """A collection, more like it, what parts it from another (?with=NAME), how well its users are told (?tell)."""
         name, form = request.path_params["name"], "html"
         held = self.marks.collections()
         if name not in held and name.endswith((".json", ".csv")):
             name, _, form = name.rpartition(".")
-        if name not in held:
-            raise NotFound(f"There is no collection {name}.")
-        views, library = self.views, self.space.library
-        of = {"user": library.row_of_user, "image": library.row_of_image, "post": library.row_of_post}
-        show: dict[str, Any] = {"user": views.person, "image": views.image, "post": views.post}
-        members = []
-        for mark in held[name]:
-            row = of[mark.kind](mark.id)
-            told = show[mark.kind](row) if row >= 0 else {"href": None}
-            members.append({"kind": mark.kind, "id": self.people.public(mark.kind, mark.id), **told})
-        asked = more_like(self.space, held[name])
-        top = whole(request.query_params.get("top"), 12, 1, 1000)
-        data = {
-            "collection": name,
-            "members": members,
-            "more": views.answers(asked, top, ALL_POSTS),
-            "told": dict(how_well_told(self.space, held[name])) if request.query_params.get("tell") else None,
-        }
+        query = request.query_params
+        top = whole(query.get("top"), 12, 1, 1000)
+        data = collected(self.views, held, name, query.get("with") or None, top, bool(query.get("tell")))
         return self._shown(request, "collection", data, form)
 
     # ------------------------------------------------------------ files

@@ -55,6 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
             name = row["id"][:12] if row["kind"] == "image" else row["name" if kind == "users" else "id"]
             told = f"  ({', '.join(remarks)})" if remarks else ""
             sys.stdout.write(f"  {row['cosine']:6.2f}  {name}  {said}{told}\n")
+    every = [row for rows in found["answers"].values() for row in rows]
+    if every and all(row["chance"] is None for row in every):
+        sys.stdout.write("\nWhich answers may be chance cannot be told for a single word or a post.\n")
     return int(not found["answered"])
 
 

@@ -78,7 +78,7 @@ class Lists:
         asked = Asked((), centre, "user")
         matching = self._matching(filters)
         order = order[matching[order] > 0]
-        inside = np.isin(library.author, members) & self.space.posts_taken(filters)
+        posts = library.cluster[library.author] == number
         others = sorted(
             (other for other in self.views.described if other != number),
             key=lambda other: -float(self.views.centres[other] @ centre),
@@ -90,12 +90,13 @@ class Lists:
                 for r in order
             ],
             "nearest": self.views.answers(asked, 18, ALL_POSTS, ("image", "text")),
-            "months": _months(library.times[inside]),
+            "months": _months(library.times[posts & self.space.posts_taken(filters)]),
             "neighbours": [
                 self.views.cluster_in_short(other)
                 | {"cosine": round(float(self.views.centres[other] @ centre), 4)}
-                | dict(zip(("here", "there"), self.views.telling.parting_words(number, other), strict=True))
+                | dict(zip(("here", "there"), words, strict=True))
                 for other in others
+                for words in [self.views.telling.parting_words(posts, library.cluster[library.author] == other)]
             ],
         }
 

@@ -1,4 +1,5 @@
 """Named collections of users, images and posts: a CSV beside the corpus's tables, `data/marks.csv`, never in Git.
+Their pages tell what is in one, what is like it, and what parts it from another.
 
 It has a row per marked thing: collection, kind (user, image or post), id; sorted, so that equal marks are equal bytes.
 """
@@ -12,8 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from explore.forms import Data
+from explore.views import NotFound, Views
+from explore.words import MOST
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
+from pipeline.space.filters import ALL_POSTS
+from pipeline.space.library import Library
 from pipeline.space.question import Term
 from pipeline.space.space import Asked, Space
 
@@ -77,6 +83,57 @@ class Marks:
         for mark in self.read():
             found.setdefault(mark.collection, []).append(mark)
         return found
+
+
+def collected(
+    views: Views, held: Mapping[str, Sequence[Mark]], name: str, other: str | None, top: int, tell: bool
+) -> Data:
+    """What is in the collection `name` of those `held`, more like it, and what parts it from an `other`.
+
+    With `tell`, how well its users can be told from all others. Raises NotFound for a collection that is not there.
+    """
+    if missing := next((one for one in (name, other) if one is not None and one not in held), None):
+        raise NotFound(f"There is no collection {missing[:LONGEST]}.")
+    space, library = views.space, views.library
+    of = {"user": library.row_of_user, "image": library.row_of_image, "post": library.row_of_post}
+    show: dict[str, Any] = {"user": views.person, "image": views.image, "post": views.post}
+    members = []
+    for mark in held[name]:
+        row = of[mark.kind](mark.id)
+        told = show[mark.kind](row) if row >= 0 else {"href": None}
+        members.append({"kind": mark.kind, "id": views.people.public(mark.kind, mark.id), **told})
+    return {
+        "collection": name,
+        "members": members,
+        "words": views.telling.words_of(posts_of(library, held[name])),
+        "compared": None if other is None else {"other": other} | parted(views, held[name], held[other]),
+        "more": views.answers(more_like(space, held[name]), top, ALL_POSTS),
+        "told": dict(how_well_told(space, held[name])) if tell else None,
+    }
+
+
+def posts_of(library: Library, marks: Sequence[Mark]) -> Any:
+    """Which posts (n,) are marked, are by a marked user, or show a marked image."""
+    found = np.zeros(len(library.post_ids), bool)
+    for kind, name in (mark[1:] for mark in marks):
+        if kind == "user" and (row := library.row_of_user(name)) >= 0:
+            found[library.by_user.rows(row)] = True
+        elif kind == "image" and (row := library.row_of_image(name)) >= 0:
+            found[library.posts_of_image(row)] = True
+        elif kind == "post" and (row := library.row_of_post(name)) >= 0:
+            found[row] = True
+    return found
+
+
+def parted(views: Views, here: Sequence[Mark], there: Sequence[Mark]) -> Data:
+    """How near two collections are to each other, what is in both, and the words that part them."""
+    one, other = (more_like(views.space, marks).vector for marks in (here, there))
+    words = views.telling.parting_words(posts_of(views.library, here), posts_of(views.library, there), MOST)
+    return {
+        "cosine": None if one is None or other is None else round(float(one @ other), 4),
+        "in_both": len({mark[1:] for mark in here} & {mark[1:] for mark in there}),
+        **dict(zip(("here", "there"), words, strict=True)),
+    }
 
 
 def more_like(space: Space, marks: Sequence[Mark]) -> Asked:

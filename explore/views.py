@@ -199,11 +199,11 @@ class Views:
         times = library.times[rows]
         rows = rows[np.lexsort((rows, times, np.isnat(times)))]
         listed = rows[self.space.posts_taken(filters)[rows]] if filters.of_posts else rows
-        vector = self.space.vector("user", name)
+        vector, own = self.space.vector("user", name), library.author == row
         asked = Asked((Term(1, "user", name),), vector, "user")
         found = self.answers(asked, NEIGHBOURS, ALL_POSTS, ("user", "image"))
         for near in found["users"]:
-            near["shared_words"] = self.telling.shared_words(row, self.row("user", near["id"]))
+            near["shared_words"] = self.telling.shared_words(own, library.author == self.row("user", near["id"]))
         interests, cluster = library.interests.get(name, []), self.described_as(int(library.cluster[row]))
         return {
             "user_id": self.people.public("user", name),
@@ -214,7 +214,7 @@ class Views:
             "held_out": int(np.isin(library.side[rows], HELD_OUT).sum()),
             "from": _day(times.min()) if len(times) and not np.isnat(times).any() else None,
             "to": _day(times.max()) if len(times) and not np.isnat(times).any() else None,
-            "words": self.telling.words_of(row),
+            "words": self.telling.words_of(own),
             "interests": list(interests),
             "predicted": self.predicted(asked),
             "cluster": self.cluster_in_short(cluster) if cluster is not None else None,

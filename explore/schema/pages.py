@@ -281,11 +281,23 @@ class NotMeasured(Data):
     not_measured: str
 
 
+class Compared(Data):
+    """How a collection differs from another: the cosine of their means, how many things are in both, typical words."""
+
+    other: str
+    cosine: float | None
+    in_both: Count
+    here: list[str]
+    there: list[str]
+
+
 class Collection(Data):
-    """/marks/NAME.json; `told` with ?tell=1"""
+    """/marks/NAME.json; `told` with ?tell=1, `compared` with ?with=NAME"""
 
     collection: str
     members: list[Marked]
+    words: list[str]
+    compared: Compared | None
     more: Answers
     told: Told | NotMeasured | None
 

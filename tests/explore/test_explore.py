@@ -19,10 +19,12 @@ from explore.__main__ import main as serve_command
 from explore.forms import as_csv
 from explore.guard import HEADERS
 from explore.views import Views, address
+from pipeline.ranking.vectors import unit
 from pipeline.space.chance import Nothing
 from pipeline.space.space import Space
 from pipeline.tables.corpus import IMAGES
 from tests.explore.serving import POST, USER, form, pages, read, serving
+from tests.made.corpus import TOPICS
 
 
 def test_a_post_has_what_its_source_tells_and_no_address_that_is_none(hostile):
@@ -198,9 +200,12 @@ def test_terms_that_cancel_each_other_out_and_a_page_behind_the_last_say_so(serv
     assert b'rel="prev" href="/users?page=1"' in served.get("/users?page=9")[2]
 
 
-def test_that_chance_cannot_be_told_of_a_single_word_is_said(served):
+def test_that_chance_cannot_be_told_of_a_single_word_is_said(served, capsys):
     told = [b"cannot be told" in served.get(f"/search?q={words}")[2] for words in ("tiger", "tiger+paw")]
     assert told == [True, False]
+    for words in ("tiger", "tiger paw"):
+        assert ask.main([words, "--data", str(served.space.data)]) == 0
+        assert ("cannot be told" in capsys.readouterr().out) == (words == "tiger")
 
 
 def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
@@ -296,6 +301,31 @@ def test_marks_become_a_table_more_like_these_and_an_interest(run, tmp_path):
         assert served.get("/marks")[0] == served.get("/marks/odd")[0] == served.get("/marks.csv")[0] == 200
         (folder / "data/marks.csv").write_text("a,b\n1,2\n")
         assert b"has columns" in served.get("/marks.json")[2]
+
+
+def test_two_collections_are_compared_by_their_means_and_the_words_that_part_them(run_copy):
+    library, folder = run_copy
+    with serving(folder) as served:
+        cats, screens = (library.users.to_pylist()[topic::4] for topic in (0, 3))
+        held = {"cats": ("user", cats), "cats & screens": ("user", [cats[0], *screens])}
+        images = [int(library.images_of_post(row)[0]) for row in (1, 5, 9)]
+        held["seen"] = ("image", [library.images[image].as_py() for image in images])
+        for name, (kind, ids) in held.items():
+            for one in ids:
+                form(served, "/marks", collection=name, kind=kind, id=one)
+        found = served.json("/marks/cats.json?with=cats+%26+screens")
+        compared = found["compared"]
+        own, other = (set(TOPICS[topic].split()) for topic in (0, 3))
+        assert set(found["words"]) == set(compared["here"]) == own and set(compared["there"]) == other
+        assert compared["in_both"] == 1 and compared["other"] == "cats & screens"
+        vectors = [[served.space.vector("user", user) for user in ids] for kind, ids in held.values() if kind == "user"]
+        means = [unit(np.mean(one, 0)[None])[0] for one in vectors]
+        assert compared["cosine"] == pytest.approx(float(means[0] @ means[1]), abs=1e-4)
+        assert set(served.json("/marks/seen.json")["words"]) <= set(TOPICS[1].split())
+        page = served.get("/marks/cats?with=cats+%26+screens")[2].decode()
+        assert "Typical of cats &amp; screens, not of cats<" in page and "<option selected>cats &amp; screens<" in page
+        status, _, page = served.get("/marks/cats?with=dogs")
+        assert status == 404 and b"no collection dogs" in page
 
 
 def test_an_empty_frame_stands_for_a_picture_only_beside_people_who_have_some(run, monkeypatch):
