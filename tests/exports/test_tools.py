@@ -381,3 +381,32 @@ def test_what_a_search_on_mastodon_answers_and_reposts_on_threads(tmp_path):
     (tmp_path / "in/t.json").write_text(json.dumps(page))
     _, posts, _, (left,) = run(tmp_path, tmp_path / "in")
     assert {post["user_id"] for post in posts} == {"https://m/ann", "bob"} and left["reason"] == "repost"
+
+
+def test_pictures_of_a_forum_and_of_a_blog_are_of_their_posts(tmp_path):
+    forum = {
+        "category": "xenforo",
+        "subcategory": "thread",
+        "extension": "jpg",
+        "filename": "a",
+        "type": "inline",
+        "post": {"id": "51", "author": "ann", "author_id": "7", "content": "<p>words</p>", "date": WHEN},
+    }
+    blog = {
+        "category": "blogspot",
+        "subcategory": "post",
+        "extension": "jpg",
+        "filename": "b",
+        "blog": {"id": "3"},
+        "post": {"id": "61", "author": {"displayName": "bob"}, "title": "title", "content": "words", "date": WHEN},
+    }
+    note = {"category": "misskey", "subcategory": "note", "extension": "jpg", "filename": "c", "id": "71",
+            "text": "words", "user": {"id": "9", "username": "eve"}, "date": WHEN}  # fmt: skip
+    records = {"a1": forum | {"id": 1}, "a2": forum | {"id": 2}, "b": blog | {"num": 1}, "c": note}
+    (tmp_path / "g").mkdir()
+    for name, held in records.items():
+        (tmp_path / "g" / f"{name}.jpg").write_bytes(b"x")
+        (tmp_path / "g" / f"{name}.jpg.json").write_text(json.dumps(held))
+    _, posts, _, _ = run(tmp_path, tmp_path / "g")
+    assert [(p["post_id"], p["user_id"], p["text"], len(p["more_images"] or ())) for p in posts] == [
+        ("51", "7", "words", 1), ("61", "bob", "title\nwords", 0), ("71", "9", "words", 0)]  # fmt: skip
