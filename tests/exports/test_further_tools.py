@@ -288,3 +288,14 @@ def test_a_title_that_the_text_repeats_is_said_once(tmp_path):
     (tmp_path / "7.info.json").write_text(json.dumps(info))
     _, (post,), _, _ = run(tmp_path, tmp_path / "7.info.json")
     assert post["text"] == "words"
+
+
+def test_of_4cats_telegram_bots_are_left_out_and_voices_and_previews_are_no_pictures(tmp_path):
+    header = (
+        "id,thread_id,body,author,author_username,author_is_bot,unix_timestamp,attachment_type,attachment_filename\n"
+    )
+    rows = [f"c-{n},c,words {n},7,ann,{bot},1600000000,{kind},f{n}.jpeg\n" for n, (bot, kind) in enumerate(
+        [("no", "photo"), ("no", "image"), ("no", "audio"), ("no", "url"), ("yes", "")])]  # fmt: skip
+    (tmp_path / "t.csv").write_text(header + "".join(rows))
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "t.csv")
+    assert [post["missing_images"] for post in posts] == [1, 1, 0, 0] and left["reason"] == "a known bot"
