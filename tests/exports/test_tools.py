@@ -108,7 +108,8 @@ OF_TUMBLR = {"meta": {}, "response": {"posts": [{"id": BIG, "id_string": str(BIG
 
 BLOG = {"user": {"id": "7", "screen_name": "ann"}, "weibo": [
     {"id": BIG, "user_id": 7, "screen_name": "ann", "text": "words", "pics": f"{photo('p')},{photo('q')}",
-     "created_at": WHEN, "attitudes_count": 4}]}  # fmt: skip
+     "created_at": WHEN[:10], "full_created_at": WHEN, "attitudes_count": 4},
+    {"id": 5, "user_id": 7, "screen_name": "ann", "text": "shared", "created_at": WHEN, "retweet": {"id": 6}}]}  # fmt: skip
 AWEME = {"aweme_id": str(BIG), "desc": "words", "title": "words", "create_time": 1_600_000_000, "creator_hash": "7",
          "nickname": "a*", "liked_count": "4", "comment_count": "0", "note_download_url": photo("p")}  # fmt: skip
 REMARK = {"comment_id": "c1", "create_time": 1_600_000_000_000, "note_id": "n1", "content": "words", "like_count": 4,
@@ -190,7 +191,7 @@ NO_LIKES = {"of-reddit.jsonl", "toots.jsonl", "tags.csv", "telethon.jsonl", "fli
 KEPT_OUT = {
     "minet.csv": ["only referred to", "repost"], "snscrape.jsonl": ["repost"], "tags.csv": ["repost"],
     "tcat.csv": ["repost"], "tweets.json": ["repost"], "tiktok.json": ["promoted"], "telethon.jsonl": ["private"],
-    "discord.json": ["a known bot", "not a post"], "tidy.csv": ["repost"],
+    "discord.json": ["a known bot", "not a post"], "tidy.csv": ["repost"], "blog.json": ["repost"],
 }  # fmt: skip
 AUTHORS = {"dumps.csv": "u/ann", "reddit.csv": "t2_7", "rtweet.csv": "x7", "telethon.jsonl": "channel9",
            "of-reddit.jsonl": "ann", "toots.jsonl": "ann@m"}  # fmt: skip
