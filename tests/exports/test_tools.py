@@ -109,7 +109,7 @@ OF_TUMBLR = {"meta": {}, "response": {"posts": [{"id": BIG, "id_string": str(BIG
 BLOG = {"user": {"id": "7", "screen_name": "ann"}, "weibo": [
     {"id": BIG, "user_id": 7, "screen_name": "ann", "text": "words", "pics": f"{photo('p')},{photo('q')}",
      "created_at": WHEN[:10], "full_created_at": WHEN, "attitudes_count": 4},
-    {"id": 5, "user_id": 7, "screen_name": "ann", "text": "shared", "created_at": WHEN, "retweet": {"id": 6}}]}  # fmt: skip
+    {"id": 5, "user_id": 7, "screen_name": "ann", "text": "x", "created_at": WHEN, "retweet": {"id": 6}}]}  # fmt: skip
 AWEME = {"aweme_id": str(BIG), "desc": "words", "title": "words", "create_time": 1_600_000_000, "creator_hash": "7",
          "nickname": "a*", "liked_count": "4", "comment_count": "0", "note_download_url": photo("p")}  # fmt: skip
 REMARK = {"comment_id": "c1", "create_time": 1_600_000_000_000, "note_id": "n1", "content": "words", "like_count": 4,
