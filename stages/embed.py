@@ -25,10 +25,10 @@ from pipeline.embedding.batches import (
     Array,
     ImageShard,
     image_shards,
+    present,
     sentence_vectors,
     shard_numbers,
     tokens,
-    told,
 )
 from pipeline.embedding.means import chunks
 from pipeline.embedding.model import Trained
@@ -59,7 +59,7 @@ def main() -> None:
     everything = params.embed.texts == "all"
     asked = None if everything else SETS.read(SETS_PATH, ["post_id"])["post_id"]
     ids, token, said = texts(trained, [TRAIN, VAL, TEST] if everything else [VAL, TEST], asked)
-    known = np.flatnonzero((token[:, 0] > 0) | told(said))
+    known = np.flatnonzero((token[:, 0] > 0) | present(said))
     order = known[pc.array_sort_indices(ids.take(pa.array(known))).to_numpy()]
 
     # Here one piece after the other, by a network that uses all cores; on a cluster a piece is a job of as many.

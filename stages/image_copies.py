@@ -51,15 +51,8 @@ AMONG = 300
 
 
 def main() -> None:
-    params = load(
-        "seed",
-        "images.encoder",
-        "images.weights",
-        "images.weights_sha256",
-        "images.precision",
-        "images.min_cosine",
-        "images.neighbours",
-    )
+    params = load("seed", "images.encoder", "images.weights", "images.weights_sha256", "images.precision",
+                  "images.min_cosine", "images.neighbours")  # fmt: skip
     images = params.images
     with_pixels = np.concatenate([part["width"].to_numpy() > 0 for part in IMAGES.batches(IMAGES_PATH, ["width"])])
     random = np.random.default_rng(params.seed)

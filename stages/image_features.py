@@ -20,14 +20,8 @@ METRICS = Path("metrics/features.json")
 
 
 def main() -> None:
-    params = load(
-        "images.encoder",
-        "images.weights",
-        "images.weights_sha256",
-        "images.precision",
-        "images.dtype",
-        "images.batch_size",
-    )
+    params = load("images.encoder", "images.weights", "images.weights_sha256", "images.precision", "images.dtype",
+                  "images.batch_size")  # fmt: skip
     images = params.images
     weights = Path(images.weights) if images.weights is not None else None
     with resumable("image_features") as finished:

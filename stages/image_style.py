@@ -27,17 +27,8 @@ log = logging.getLogger("image_style")
 
 
 def main() -> None:
-    params = by_recipe(
-        load(
-            "recipe",
-            "best.style",
-            "images.encoder",
-            "images.style",
-            "images.precision",
-            "images.dtype",
-            "images.batch_size",
-        )
-    )
+    params = by_recipe(load("recipe", "best.style", "images.encoder", "images.style", "images.precision",
+                            "images.dtype", "images.batch_size"))  # fmt: skip
     images = params.images
     if images.style and images.encoder != "stored":
         with resumable("image_style") as finished:

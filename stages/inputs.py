@@ -10,12 +10,12 @@ import pyarrow as pa
 import torch
 
 from pipeline.common.groups import image_groups
-from pipeline.embedding.batches import Array, Beside, Lookup, Posts, held, held_ids, image_features, keep_ids, spread
+from pipeline.embedding.batches import Array, Beside, Lookup, Posts, held, held_ids, image_features, keep_ids, moments
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.means import DISCRIMINANTS
 from pipeline.embedding.model import JointModel, Trained, rarity
 from pipeline.embedding.processes import ALONE, Processes
-from pipeline.embedding.rows import rows_of
+from pipeline.embedding.rows import on_disk
 from pipeline.embedding.shape import Shape, text_tables
 from pipeline.embedding.starts import discriminants, mean_sentences, starting_rows
 from pipeline.embedding.training import Trainer
@@ -65,7 +65,7 @@ class Inputs:
             image_group=held(folder / "groups.npy"),
         )
         vectors, counts = matrix(vocabulary["vector"]).astype(np.float32), vocabulary["count"].to_numpy()
-        posts, features = Posts.laid(folder / "train"), rows_of(folder / "features.npy")
+        posts, features = Posts.laid(folder / "train"), on_disk(folder / "features.npy")
         return cls(lookup, posts, features, beside, vectors, counts, _text_tables(params))
 
     @staticmethod
@@ -117,7 +117,7 @@ class Inputs:
                 model.user_rows[:, end - shape.sentence : end] = model.sentences(means)
         if self.beside.style:
             shown = np.unique(self.posts.image)
-            model.standardize(*spread(self.features[:, -self.beside.style :], shown))
+            model.standardize(*moments(self.features[:, -self.beside.style :], shown))
         if shape.discriminant or shape.fused:
             discriminants(model, self.posts, self.features, len(users), seed)
         device = "cuda" if torch.cuda.is_available() else "cpu"

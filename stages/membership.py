@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.common.hashing import unit_hash
 from pipeline.common.metrics import write_metrics
-from pipeline.embedding.batches import Array, sentence_vectors, tokens, told
+from pipeline.embedding.batches import Array, present, sentence_vectors, tokens
 from pipeline.embedding.model import Trained
 from pipeline.embedding.model import load as load_model
 from pipeline.embedding.vectors import embed_texts
@@ -78,7 +78,7 @@ def _side(path: Path, trained: Trained, users: Vectors, seed: int) -> Side:
     author = positions(rows["user_id"], users.ids)
     token = tokens(rows["words"], trained.vocabulary, trained.model.shape.text_length)
     sentence = sentence_vectors(trained.model.shape.text_tables(), rows["post_id"])
-    said = np.flatnonzero((token[:, 0] > 0) | told(sentence))
+    said = np.flatnonzero((token[:, 0] > 0) | present(sentence))
     shown = np.flatnonzero(rows["image_id"].is_valid().to_numpy())
     asked = rows["image_id"].take(pa.array(shown))
     images = Vectors.read(IMAGES, asked)

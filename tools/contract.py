@@ -16,13 +16,13 @@ import ast
 import re
 import sys
 import textwrap
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from pipeline.running.utf8 import entry
+from tools.rooms import imports
 
 FIRST_PARTY = ("pipeline", "stages")
 DVC_FILES = (Path("dvc.yaml"), Path("paper/dvc.yaml"))
@@ -39,10 +39,10 @@ RUNNING = ("pipeline/running", "stages/runner.py")
 CHECKS_PARAMS = {"check_params": {"pipeline/running/params.py", "pipeline/running/schema.py"}}
 
 
-def code_deps(script: Path, root: Path = Path()) -> set[str]:
+def code_deps(script: Path) -> set[str]:
     """The code deps of the stage whose script is `script`: rooms and files, as the module docstring tells."""
     deps = set(CHECKS_PARAMS.get(script.stem, ()))
-    for name in imported_files(script, root):
+    for name in imported_files(script):
         if not _within(name, RUNNING):
             deps.add(next((room for room in ROOMS if _within(name, (room,))), name))
     return deps
@@ -52,7 +52,7 @@ def _within(name: str, places: tuple[str, ...]) -> bool:
     return any(name == place or name.startswith(f"{place}/") for place in places)
 
 
-def imported_files(script: Path, root: Path = Path()) -> set[str]:
+def imported_files(script: Path) -> set[str]:
     """Paths of `script` and of all first-party modules that it imports, transitively, function-level imports included.
 
     Packages' `__init__.py` are left out: they hold a docstring alone, but for that of `stages`, which imports of
@@ -62,28 +62,18 @@ def imported_files(script: Path, root: Path = Path()) -> set[str]:
     waiting = [script]
     while waiting:
         path = waiting.pop()
-        name = path.relative_to(root).as_posix()
-        if name not in found:
-            found.add(name)
-            waiting += [root / f"{module.replace('.', '/')}.py" for module in _imports(path, root)]
+        if path.as_posix() not in found:
+            found.add(path.as_posix())
+            waiting += [file for name in imports(path) if (file := _file(name))]
     return found
 
 
-def _imports(path: Path, root: Path) -> set[str]:
-    names = _named(path.read_text(encoding="utf-8"))
-    return {name for name in names if (root / f"{name.replace('.', '/')}.py").is_file()}
-
-
-@cache  # by the code, as most modules are imported by most stages
-def _named(code: str) -> frozenset[str]:
-    """First-party modules that `code` imports, and what it imports from them, which may be modules too."""
-    found: list[str] = []
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return frozenset(name for name in found if name.split(".")[0] in FIRST_PARTY)
+def _file(name: str) -> Path | None:
+    """The file of a first-party module, or of the one that holds what is so named; None of another name."""
+    if name.split(".")[0] not in FIRST_PARTY:
+        return None
+    whole = Path(name.replace(".", "/"))
+    return next((file for file in (whole.with_suffix(".py"), whole.parent.with_suffix(".py")) if file.is_file()), None)
 
 
 def loaded_keys(script: Path) -> set[str]:

@@ -3,12 +3,11 @@
 tests/tools/test_readme.py holds the README to the metrics that are committed with it.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from pipeline.running.utf8 import entry
-from tools.blocks import put
+from tools.blocks import shown
 from tools.results import METHODS, METRICS, TASKS, Metrics, read
 
 PAGE = Path("README.md")
@@ -85,11 +84,7 @@ def _shown(value: Any) -> str:
 
 def main() -> int:
     """Print the block; with --fix, put it into the README."""
-    written = block()
-    if "--fix" in sys.argv:
-        put(PAGE, OPEN, CLOSE, written)
-    sys.stdout.write(written)
-    return 0
+    return shown(block(), PAGE, OPEN, CLOSE)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@ tests/tools/test_rooms.py holds both.
 """
 
 import ast
-import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from pipeline.running.utf8 import entry
-from tools.blocks import put
+from tools.blocks import shown
 
 EVERYWHERE = {"common", "running", "tables"}
 """What every room may use: `common` and `tables` what results rest on, `running` how work runs."""
@@ -56,13 +55,20 @@ def arrows(root: Path = Path()) -> dict[str, set[str]]:
     return found
 
 
-def imports(path: Path) -> Iterator[str]:
+def imports(path: Path) -> frozenset[str]:
     """Dotted names of the modules that a file imports; `from a import b` is `a.b`, as b may be a module."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    return _named(path.read_text(encoding="utf-8"))
+
+
+@cache  # by the code, as the check of dvc.yaml asks of most modules for most stages
+def _named(code: str) -> frozenset[str]:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return frozenset(found)
 
 
 def drawing(root: Path = Path()) -> str:
@@ -84,11 +90,7 @@ def _is_room(folder: Path) -> bool:
 
 def main() -> int:
     """Print the drawing; with --fix, put it into PAGE."""
-    drawn = drawing()
-    if "--fix" in sys.argv:
-        put(PAGE, OPEN, CLOSE, drawn)
-    sys.stdout.write(drawn)
-    return 0
+    return shown(drawing(), PAGE, OPEN, CLOSE)
 
 
 if __name__ == "__main__":

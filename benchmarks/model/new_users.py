@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 import torch
 
 from benchmarks import options, print_table, result
-from pipeline.embedding.batches import Posts
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import Trained
 from pipeline.ranking.estimates import Estimate, estimates
@@ -39,7 +38,7 @@ MILLISECONDS = 100
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--folds", type=int, default=FOLDS, help="folds that are run, of ten")
-    given = parser.parse_args()
+    folds = parser.parse_args().folds
     params = validate()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -47,19 +46,19 @@ def main() -> None:
         val, test = inputs.queries("val", folder), inputs.queries("test", folder)
         fold = np.random.default_rng(params.seed).permutation(len(inputs.lookup.users)) % FOLDS
         trained, _ = train(params, inputs, val, np.zeros(0, int))
-        asked = np.flatnonzero(fold < given.folds)
+        asked = np.flatnonzero(fold < folds)
         found = {"trained": [of(test, trained, asked)]}
         seconds: dict[int | None, list[float]] = {given: [] for given in GIVEN}
-        for held in (np.flatnonzero(fold == number) for number in range(given.folds)):
+        for held in (np.flatnonzero(fold == number) for number in range(folds)):
             trained, objective = train(params, inputs, val, held)
             found.setdefault("not fitted", []).append(of(test, trained, held))
-            others = at(inputs.posts, np.flatnonzero(~np.isin(inputs.posts.user, held)))
+            others = inputs.posts.take(np.flatnonzero(~np.isin(inputs.posts.user, held)))
             newcomers = NewUsers(trained, objective, others, inputs.features, params.train.batch_size, params.seed)
             starts = trained.model.user_rows[held].numpy().copy()
             for given in GIVEN:
                 for place, user in enumerate(held):
                     own = np.flatnonzero(inputs.posts.user == user)[:given]
-                    posts = replace(at(inputs.posts, own), user=np.zeros(len(own), np.int32))
+                    posts = replace(inputs.posts.take(own), user=np.zeros(len(own), np.int32))
                     begun = time.perf_counter()
                     row = newcomers.fit(posts, inputs.features, starts[[place]])
                     seconds[given].append(time.perf_counter() - begun)
@@ -98,7 +97,7 @@ def train(params: Params, inputs: Inputs, val: Queries, held: np.ndarray) -> tup
     known = {task: rows.filter(pc.invert(pc.is_in(rows["user_id"], names))) for task, rows in val.tasks.items()}
     seen = replace(val, tasks=known)
     with tempfile.TemporaryDirectory() as folder:
-        posts = at(inputs.posts, np.flatnonzero(~np.isin(inputs.posts.user, held)))
+        posts = inputs.posts.take(np.flatnonzero(~np.isin(inputs.posts.user, held)))
         replace(inputs, posts=posts).trainer(trained, objective, params, seen, Path(folder)).run()
     return trained, objective
 
@@ -107,11 +106,6 @@ def _shown(rank: Estimate) -> str:
     shown = rank.shown()
     low, high = shown["interval_95"]
     return f"{shown['value']:g} ({low:g} to {high:g})"
-
-
-def at(posts: Posts, rows: np.ndarray) -> Posts:
-    """The posts at `rows`."""
-    return posts.take(rows)
 
 
 def of(test: Queries, trained: Trained, users: np.ndarray) -> pa.Table:

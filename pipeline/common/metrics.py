@@ -11,16 +11,17 @@ import numpy as np
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 
+DIGITS = 4
 FEWEST = 3
 """Users of a group, below which nothing is told of it but how many they are: it would be one's own."""
 
 
-def write_metrics(values: Mapping[str, object], path: Path, digits: int = 4) -> None:
-    """Write `values` as indented JSON, a list of numbers on one line, floats rounded to `digits` significant digits.
+def write_metrics(values: Mapping[str, object], path: Path) -> None:
+    """Write `values` as indented JSON, a list of numbers on one line, floats rounded to DIGITS significant digits.
 
     Raises ValueError, naming the key, for a number that is not finite: JSON has none, and such a metric is a bug.
     """
-    write_text(_laid_out(_plain(values, digits, path.name), "") + "\n", path)
+    write_text(_laid_out(_plain(values, path.name), "") + "\n", path)
 
 
 def _laid_out(value: object, indent: str) -> str:
@@ -54,11 +55,11 @@ def read_metrics(path: Path) -> dict[str, Any]:
     return found
 
 
-def _plain(value: object, digits: int, key: str) -> object:
+def _plain(value: object, key: str) -> object:
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner, digits, f"{key}: {name}") for name, inner in value.items()}
+        return {str(name): _plain(inner, f"{key}: {name}") for name, inner in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(inner, digits, key) for inner in value]
+        return [_plain(inner, key) for inner in value]
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):
@@ -66,5 +67,5 @@ def _plain(value: object, digits: int, key: str) -> object:
     if isinstance(value, float | np.floating):
         if not math.isfinite(value):
             raise ValueError(f"{key} is {value}; a metric has to be a finite number")
-        return float(f"{value:.{digits}g}")
+        return float(f"{value:.{DIGITS}g}")
     return value

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from pipeline.embedding.means import chunks
 from pipeline.embedding.processes import ALONE, Processes
-from pipeline.embedding.rows import FileRows, rows_of
+from pipeline.embedding.rows import FileRows, on_disk
 from pipeline.running.errors import UserError
 from pipeline.running.files import allocate
 from pipeline.tables.corpus import pictures_of
@@ -132,7 +132,7 @@ class Posts:
     def has_sentence(self) -> Array:
         """Whether each post has a sentence vector (n,)."""
         assert self.sentence is not None
-        return told(self.sentence)
+        return present(self.sentence)
 
     @property
     def has_image(self) -> Array:
@@ -200,7 +200,7 @@ Numbers = tuple[pa.ChunkedArray, Array, Beside]
 """The ids (n,) of images, their numbers (n, D_I), and how many of these stand beside the features."""
 
 
-def told(sentence: Array) -> Array:
+def present(sentence: Array) -> Array:
     """Which rows of sentence vectors (n, S) are one: they are of unit length, and zeros stand for none."""
     return np.asarray(sentence.any(axis=1))
 
@@ -287,10 +287,10 @@ def image_features(images: Path, folder: Path) -> tuple[pa.Array, Array, Beside]
         values[begin : begin + len(part)] = part
         begin, beside = begin + len(part), found
         ids += names.chunks
-    return pa.chunked_array(ids, pa.string()).combine_chunks(), rows_of(path), beside
+    return pa.chunked_array(ids, pa.string()).combine_chunks(), on_disk(path), beside
 
 
-def spread(values: Array, rows: Array) -> tuple[Tensor, Tensor]:
+def moments(values: Array, rows: Array) -> tuple[Tensor, Tensor]:
     """The mean and the standard deviation (d,) of `values` (n, d) over `rows`, read in pieces; of a constant, 1."""
     from sklearn.preprocessing import StandardScaler  # a second, which most that import this module need not wait
 
@@ -364,7 +364,7 @@ def cut(posts: Posts, features: Array, rows: Array, processes: Processes = ALONE
     rows = np.sort(rows)
     token = posts.tokens[rows]
     said = np.empty((len(rows), 0)) if posts.sentence is None else posts.sentence[rows]
-    text_rows = np.flatnonzero((token[:, 0] > 0) | told(said))
+    text_rows = np.flatnonzero((token[:, 0] > 0) | present(said))
     image_rows, picture = posts.pictures(rows)
     users, user = np.unique(posts.user[rows].astype(np.int64), return_inverse=True)
     words, text = distinct(token[text_rows])

@@ -67,7 +67,7 @@ class FileRows:
         return key.tolist()  # type: ignore[no-any-return]
 
 
-def rows_of(path: Path) -> Array:
+def on_disk(path: Path) -> Array:
     """The array that was saved at `path`, as `FileRows`, which takes the place of an array."""
     rows = FileRows(path)
     return cast(Array, rows) if all(rows.shape) else np.empty(rows.shape, rows.dtype)

@@ -23,7 +23,7 @@ from pipeline.tables.table import positions
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _ITERATIONS, _STARTS = 50, 5
-_SILHOUETTE_USERS = 10_000
+_SILHOUETTE_USERS, _SHUFFLES = 10_000, 100
 
 
 def clusters_of(users: int) -> int:
@@ -146,10 +146,10 @@ def _purity(clusters: Array, user: Array, label: Array) -> float:
     return float(counts.max(axis=1).sum() / len(np.unique(user)))
 
 
-def purity_by_chance(clusters: Array, interests: Sequence[Sequence[str]], seed: int, shuffles: int = 100) -> float:
+def purity_by_chance(clusters: Array, interests: Sequence[Sequence[str]], seed: int) -> float:
     """Mean purity when users change clusters at random: small clusters are pure by chance, so compare with this."""
     rng, held = np.random.default_rng(seed), _held(interests)
-    return float(np.mean([_purity(rng.permutation(clusters), *held) for _ in range(shuffles)]))
+    return float(np.mean([_purity(rng.permutation(clusters), *held) for _ in range(_SHUFFLES)]))
 
 
 def coherence(values: Array, clusters: Array, interests: Sequence[Sequence[str]], seed: int) -> dict[str, float]:

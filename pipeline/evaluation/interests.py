@@ -209,29 +209,21 @@ def linear_svm(rows: Array, positive: Array, c: float) -> tuple[Array, bool]:
 
 def counts(found: Predictions) -> pa.Table:
     """Rows of INTERESTS: right and wrong per method, label, repetition and fold."""
-    folds = range(int(found.fold.max()) + 1)
-    cases = [
-        (s, i, r, f)
-        for s in range(len(found.methods))
-        for i in range(len(found.labels))
-        for r in range(found.fold.shape[1])
-        for f in folds
-    ]
-    inside = [found.fold[i, r] == f for _, i, r, f in cases]
-    said = [found.said[s, i, r] for s, i, r, _ in cases]
-    true = [found.truth[i] for _, i, _, _ in cases]
-    return pa.table(
-        {
-            "method": strings(found.methods[s] for s, *_ in cases),
-            "label": strings(found.labels[i] for _, i, *_ in cases),
-            "repeat": [r for *_, r, _ in cases],
-            "fold": [f for *_, f in cases],
-            "true_positives": [int((x & a & b).sum()) for x, a, b in zip(inside, said, true, strict=True)],
-            "false_positives": [int((x & a & ~b).sum()) for x, a, b in zip(inside, said, true, strict=True)],
-            "false_negatives": [int((x & ~a & b).sum()) for x, a, b in zip(inside, said, true, strict=True)],
-        },
-        schema=INTERESTS.schema,
-    )
+    right_and_wrong = _by_fold(found)
+    method, label, repeat, fold = (index.ravel() for index in np.indices(right_and_wrong[0].shape, np.int32))
+    names = strings(found.methods).take(pa.array(method)), strings(found.labels).take(pa.array(label))
+    return pa.table([*names, repeat, fold, *(np.ravel(told) for told in right_and_wrong)], schema=INTERESTS.schema)
+
+
+def _by_fold(found: Predictions) -> tuple[Array, Array, Array]:
+    """True and false positives, and false negatives, each (s, l, r, f)."""
+    true, parts = found.truth[:, None], []
+    for fold in range(int(found.fold.max()) + 1):
+        held = found.fold == fold
+        hits, said = (found.said & held & true).sum(-1), (found.said & held).sum(-1)
+        parts.append((hits, said - hits, (held & true).sum(-1) - hits))
+    hits, wrong, missed = (np.stack(part, -1).astype(np.int32) for part in zip(*parts, strict=True))
+    return hits, wrong, missed
 
 
 def f1(true_positives: Array, false_positives: Array, false_negatives: Array) -> Array:
@@ -279,13 +271,8 @@ def corrected_t_test(differences: Array, folds: int) -> tuple[float, float]:
 
 def macro_by_fold(found: Predictions) -> Array:
     """Macro-averaged F1 of each fold alone (s, r * f): what the significance test is made of."""
-    rows = counts(found)
-    shape = (len(found.methods), len(found.labels), -1)
-    hits, wrong, missed = (
-        rows[name].to_numpy().reshape(shape) for name in ("true_positives", "false_positives", "false_negatives")
-    )
-    result: Array = f1(hits, wrong, missed).mean(axis=1)
-    return result
+    result: Array = f1(*_by_fold(found)).mean(axis=1)
+    return result.reshape(len(result), -1)
 
 
 def evaluate(found: Predictions, resampled: int, seed: int) -> dict[str, Any]:

@@ -62,11 +62,11 @@ def embedded(trained: "Trained", words: pa.ListArray, said: Array | None) -> Arr
     """The vectors (n, D) of lists of words, and sentence vectors (n, S) where the model reads these; zeros where it
     knows nothing of one.
     """
-    from pipeline.embedding.batches import tokens, told
+    from pipeline.embedding.batches import present, tokens
     from pipeline.embedding.vectors import embed_texts
 
     token = tokens(words, trained.vocabulary, trained.model.shape.text_length)
-    known = (token[:, :1] > 0) | (said is not None and told(said)[:, None])
+    known = (token[:, :1] > 0) | (said is not None and present(said)[:, None])
     return np.where(known, embed_texts(trained.model, token, said), 0)
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from pipeline.common.groups import image_groups
 from pipeline.embedding import model as models
-from pipeline.embedding.batches import Lookup, cut, distinct, image_features, image_numbers, shuffled, spread, tokens
+from pipeline.embedding.batches import Lookup, cut, distinct, image_features, image_numbers, moments, shuffled, tokens
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Trained
 from pipeline.embedding.shape import Shape
@@ -159,7 +159,7 @@ def test_style_is_standardised_and_features_are_not():
     numbers = np.random.default_rng(0).normal(3, 5, (70, 9)).astype(np.float16)
     numbers[:, 8] = 2  # a channel that is the same everywhere
     chosen = np.arange(0, 70, 2)
-    model.standardize(*spread(numbers[:, 5:], chosen))
+    model.standardize(*moments(numbers[:, 5:], chosen))
     train = numbers[chosen, 5:].astype(np.float64)
     deviation = np.where(train.std(0) > 0, train.std(0), 1)
     whole = np.concatenate([numbers[:, :5], (numbers[:, 5:] - train.mean(0)) / deviation], axis=1)

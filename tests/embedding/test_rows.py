@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.embedding.rows import FileRows, rows_of
+from pipeline.embedding.rows import FileRows, on_disk
 
 RANDOM = np.random.default_rng(0)
 
@@ -19,7 +19,7 @@ def saved(tmp_path):
 
 def test_rows_and_columns_are_those_of_the_array(saved):
     values, path = saved
-    rows = rows_of(path)
+    rows = on_disk(path)
     assert rows.shape == values.shape and len(rows) == 50 and rows.dtype == values.dtype
     places = np.array([3, 49, 0, 3], np.int32)
     for found, expected in (
@@ -43,11 +43,11 @@ def test_what_is_written_is_read_and_the_rest_stays(saved):
 @pytest.mark.parametrize("place", [50, -1])
 def test_a_row_that_there_is_not_fails(saved, place):
     with pytest.raises(IndexError, match="50"):
-        rows_of(saved[1])[np.array([place])]
+        on_disk(saved[1])[np.array([place])]
 
 
 def test_a_file_that_ends_early_fails(saved):
-    rows = rows_of(saved[1])
+    rows = on_disk(saved[1])
     with saved[1].open("r+b") as stream:
         stream.truncate(saved[1].stat().st_size - 1)
     assert len(rows[:49]) == 49
@@ -58,12 +58,12 @@ def test_a_file_that_ends_early_fails(saved):
 @pytest.mark.parametrize("shape", [(0, 7), (7, 0)])
 def test_of_an_empty_array_there_are_none(tmp_path, shape):
     np.save(tmp_path / "none.npy", np.empty(shape, np.float16))
-    assert rows_of(tmp_path / "none.npy")[:].shape == shape
+    assert on_disk(tmp_path / "none.npy")[:].shape == shape
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell what is mapped")
 def test_no_part_of_the_file_stays_in_memory(tmp_path):
     np.save(tmp_path / "large.npy", np.zeros((4096, 1024), np.float32))
-    rows = rows_of(tmp_path / "large.npy")
+    rows = on_disk(tmp_path / "large.npy")
     rows[np.arange(0, 4096, 3)]
     assert "large.npy" not in Path("/proc/self/smaps").read_text()
