@@ -299,3 +299,16 @@ def test_of_4cats_telegram_bots_are_left_out_and_voices_and_previews_are_no_pict
     (tmp_path / "t.csv").write_text(header + "".join(rows))
     _, posts, _, (left,) = run(tmp_path, tmp_path / "t.csv")
     assert [post["missing_images"] for post in posts] == [1, 1, 0, 0] and left["reason"] == "a known bot"
+
+
+def test_pictures_of_instagram_and_x_are_found_wherever_their_address_stands(tmp_path):
+    seen = {"__typename": "XIGPolarisPhotoMedia", "code": "C1", "id": "1", "user": {"id": "7", "username": "ann"},
+            "caption": {"text": "words"}, "display_uri": "https://x/abcde.jpg?stp=1"}  # fmt: skip
+    media = [{"type": "photo", "media_url_https": "https://x/fghij.jpg"}]
+    tweet = {"rest_id": "9", "legacy": {"full_text": "words", "user_id_str": "7", "entities": {"media": media}}}
+    items = [{"source_platform": "instagram.com", "data": seen}, {"source_platform": "x.com", "data": tweet}]
+    (tmp_path / "z.ndjson").write_text("\n".join(map(json.dumps, items)))
+    for name in ("abcde", "fghij"):
+        (tmp_path / f"{name}.jpg").write_bytes(b"x")
+    _, posts, _, _ = run(tmp_path, tmp_path / "z.ndjson", [tmp_path])
+    assert [post["image"][-9:] for post in posts] == ["abcde.jpg", "fghij.jpg"]

@@ -97,7 +97,7 @@ def instagram(data: Json) -> Post | Left:
 
 def _instagram_picture(media: Json, names: tuple[str, ...], number: int | None) -> Shown:
     video = media.get("media_type") == 2 or bool(media.get("is_video")) or "Video" in str(media.get("__typename"))
-    url = dig(media, "image_versions2", "candidates", 0, "url") or media.get("display_url")
+    url = dig(media, "image_versions2", "candidates", 0, "url") or media.get("display_url") or media.get("display_uri")
     behind = ids(*(f"{n}_{number}" for n in names)) if number else ()
     own = ids(media.get("code"), media.get("pk"), media.get("id")) if number else ()
     return Shown((*behind, *own, *(() if number and number > 1 else names), *ids(last(url), url)), video,
@@ -128,7 +128,7 @@ def x(data: Json) -> Post | Left:
     result = dig(data, "core", "user_results", "result") or {}
     handle = dig(result, "core", "screen_name") or dig(result, "legacy", "screen_name")
     text = dig(data, "note_tweet", "note_tweet_results", "result", "text") or legacy["full_text"]
-    media = dig(legacy, "extended_entities", "media") or ()
+    media = dig(legacy, "extended_entities", "media") or dig(legacy, "entities", "media") or ()
     shown = tuple(
         Shown(ids(f"{post_id}-{last(m.get('media_url_https'))}", last(m.get("media_url_https")), f"{post_id}_{k}",
                   post_id if k == 1 else None, m.get("media_url_https")),
