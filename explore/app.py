@@ -76,8 +76,8 @@ class Pages:
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._templates.filters |= {"clip": cards.clip, "count": wording.count, "plural": wording.plural,
-                                    "percent": wording.percent, "number": wording.number, "reworded": reworded,
-                                    "day": without_midnight}  # fmt: skip
+                                    "percent": wording.percent, "number": wording.number, "cosine": wording.cosine,
+                                    "reworded": reworded, "day": without_midnight}  # fmt: skip
         self._templates.globals |= {"address": address, "with_query": with_query, "kinds": KINDS,
                                     "flat": flat, "listed": listed}  # fmt: skip
         self._asked = lru_cache(256)(self._ask)
@@ -96,6 +96,7 @@ class Pages:
             "languages": self.space.library.languages, "clusters": self._clusters, "posts_listed": data.get("posts"),
             "marked": self._marked(), "shown": self.people.shown, "told": self._told,
             "narrowed": any(query.get(name) for name in NARROWING), "examples": self._examples,
+            "some_texts": self._some_texts,
             "interests_named": any(self.space.library.interests.values()),
         }  # fmt: skip
         text = self._templates.get_template(f"{page}.html").render(
@@ -116,6 +117,13 @@ class Pages:
         library = self.space.library
         timed = {"created_at"} if library.posts["created_at"].null_count < len(library.post_ids) else set()
         return timed | {name for name in TOLD if library.detail(name).null_count < len(library.post_ids)}
+
+    @cached_property
+    def _some_texts(self) -> tuple[int, int] | None:
+        """How many texts can be found, of how many, where that is not all that can be read."""
+        texts = self.space.library.posts["text"]
+        some = self.space.reader.params.embed.texts == "sets"
+        return (len(self.space.ids("text")), len(texts) - texts.null_count) if some else None
 
     @cached_property
     def _clusters(self) -> list[dict[str, Any]]:

@@ -49,8 +49,8 @@ def suffix(request: Request) -> str:
 
 
 NARROWING = (
-    "side", "cluster", "language", "from", "to", "by", "link", "likes", "replies", "answering", "answers", "described",
-    "least",
+    "contains", "side", "cluster", "language", "from", "to", "by", "link", "likes", "replies", "answering", "answers",
+    "described", "least",
 )  # fmt: skip
 """What in an address chooses among posts, and `least`, among answers."""
 
@@ -66,6 +66,7 @@ def filters_of(query: Any) -> Filters:
         since=_date(query, "from"),
         until=_date(query, "to"),
         user=query.get("by") or None,
+        contains=query.get("contains") or None,
         link=query.get("link") or None,
         likes=_range(query, "likes"),
         replies=_range(query, "replies"),

@@ -1,8 +1,8 @@
-// Nothing here is needed: / puts the cursor into the question, a picture can be dropped anywhere on the form.
+// Nothing here is needed: / puts the cursor into the field to search in, a picture can be dropped anywhere on the form.
 "use strict";
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, select, textarea");
-  const field = document.getElementById("q") || document.getElementById("begins");
+  const field = document.querySelector("input[type=search]");
   if (event.key === "/" && !typing && field) { event.preventDefault(); field.focus(); field.select(); }
 });
 for (const own of document.querySelectorAll(".own")) {

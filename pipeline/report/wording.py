@@ -71,8 +71,8 @@ METHODS = {
 
 
 def cosine(value: float) -> str:
-    """0.4 is 0.40: those in a list stand under one another."""
-    return f"{value:.2f}".replace("-", "−")
+    """0.4 is 0.40: those in a list stand under one another. What rounds to zero has no sign."""
+    return f"{round(value, 2) + 0:.2f}".replace("-", "−")
 
 
 def reasons(counts: Mapping[str, int], none: str = "–") -> str:

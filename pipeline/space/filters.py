@@ -31,6 +31,8 @@ class Filters:
     since: date | None = None
     until: date | None = None
     user: str | None = None
+    contains: str | None = None
+    """What stands in the text, also within a word, however it is capitalised."""
     link: str | None = None
     """A host (`example.org`, with those under it), or how an address begins (`https://example.org/a/`)."""
     likes: Range | None = None
@@ -73,6 +75,8 @@ def _by_the_run(library: Library, filters: Filters) -> Iterator[Array]:
         yield _spoken(library, filters.languages)
     if filters.user is not None:
         yield library.author == library.row_of_user(filters.user)
+    if filters.contains is not None:
+        yield _bools(pc.match_substring(library.posts["text"], filters.contains, ignore_case=True))
     if filters.since is not None:  # a comparison with NaT is false
         yield library.times >= np.datetime64(filters.since)
     if filters.until is not None:

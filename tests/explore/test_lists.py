@@ -111,6 +111,34 @@ def test_days_are_asked_for_where_any_post_has_one(served, run_copy):
             ) == offered
 
 
+def test_what_is_typed_finds_posts_by_their_text_and_users_by_name_and_text(told):
+    library = told.space.library
+    texts = dict(zip(library.post_ids.to_pylist(), library.posts["text"].to_pylist(), strict=True))
+    wanted = {name for name, text in texts.items() if "tiger" in text.lower()}
+    assert {row["post_id"] for row in told.json("/posts.json?contains=TIGER&top=1000")["posts"]} == wanted
+    authors = {row["user_id"] for row in told.json("/users.json?contains=tiger&begins=user-0")["users"]}
+    assert authors == {"user-00", "user-04", "user-08"}
+    page = html.fromstring(told.get("/users?contains=tiger&begins=user-0")[2])
+    (form,) = page.xpath("//form")
+    assert form.xpath(".//input[@name='begins']/@value") == ["user-0"], "one form keeps both"
+    assert form.xpath(".//input[@name='contains']/@value") == ["tiger"]
+    (form,) = html.fromstring(told.get("/posts?contains=tiger")[2]).xpath("//form")
+    assert form.xpath(".//input[@name='contains']/@type") == ["search"]
+
+
+def test_a_search_shows_more_of_a_kind_and_which_texts_it_searches(told, run_copy):
+    page = html.fromstring(told.get("/search?q=tiger&side=train")[2])
+    assert "/search?q=tiger&side=train&top=24#images" in page.xpath("//section[@id='images']//a/@href")
+    assert not html.fromstring(told.get("/search?q=tiger&top=100&kind=user")[2]).xpath("//a[contains(., 'Show more')]")
+    assert b"can be found here" in told.get("/search?q=tiger")[2]
+    _, folder = run_copy
+    params = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").unlink()
+    (folder / "params.yaml").write_text(params.replace("  texts: sets", "  texts: all"))
+    with serving(folder) as served:
+        assert b"can be found here" not in served.get("/search?q=tiger")[2]
+
+
 def test_a_search_without_a_question_leads_to_the_posts(told):
     page = told.get("/search?q=&likes=30&kind=text")[2].decode()
     assert 'href="/posts?likes=30"' in page

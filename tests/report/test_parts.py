@@ -65,7 +65,7 @@ def test_numbers_bear_the_digits_they_are_given():
 def test_what_was_left_out_is_told_by_reason_and_cosines_stand_under_one_another():
     assert reasons({"no_text": 3, "other": 0, "has_image": 1234}) == "no text (3), has image (1,234)"
     assert reasons({"other": 0}) == "–" and reasons({}, "none") == "none"
-    assert [cosine(value) for value in (0.4, -0.456, 1)] == ["0.40", "−0.46", "1.00"]
+    assert [cosine(value) for value in (0.4, -0.456, 1, -0.001)] == ["0.40", "−0.46", "1.00", "0.00"]
 
 
 def test_a_text_is_cut_at_a_word_and_loses_what_no_page_may_hold():

@@ -22,6 +22,7 @@ TOLD = [
 ]  # fmt: skip
 """d and e have no row: nothing is told of them."""
 FOUND = {"b": "de", "c": "und", "d": "en"}
+SAID = {"a": "A tree.", "b": "ÉTÉ (1.", "c": "streets"}
 TIMES = {"a": datetime(2020, 5, 1), "b": datetime(2020, 5, 2, 23, 59), "c": datetime(2020, 5, 3)}
 
 
@@ -30,7 +31,7 @@ def library(tmp_path_factory):
     data = tmp_path_factory.mktemp("filters")
     ids = list("abcde")
     POSTS.write(
-        POSTS.of([(name, "ann" if name < "c" else "bea", name, None, TIMES.get(name), None) for name in ids]),
+        POSTS.of([(name, "ann" if name < "c" else "bea", SAID.get(name), None, TIMES.get(name), None) for name in ids]),
         data / "corpus/posts",
     )
     DETAILS.write(pa.Table.from_pylist(TOLD, DETAILS.schema), data / "corpus/details")
@@ -66,6 +67,9 @@ def library(tmp_path_factory):
         (Filters(user="bea"), "cde"),
         (Filters(user="nobody"), ""),
         (Filters(user="ann", likes=(1, None)), "b"),
+        (Filters(contains="tree"), "ac"),
+        (Filters(contains="été (1."), "b"),
+        (Filters(contains="."), "ab"),
         (Filters(until=date(2020, 5, 2)), "ab"),  # the day included; of d and e nobody knows when
         (Filters(since=date(2020, 5, 2)), "bc"),
         (Filters(since=date(2020, 5, 2), until=date(2020, 5, 2)), "b"),
