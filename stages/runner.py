@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.running.checkpoints import checkpoint_folder, fingerprint
-from pipeline.running.engines import check, rest, took
+from pipeline.running.engines import check, collect_again, rest, took
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 from pipeline.running.utf8 import in_utf8
@@ -30,6 +30,7 @@ _CUT = re.compile(r"\d+ requested and \d+ written$")
 
 def run(stage: str, main: Callable[[], None]) -> None:
     """Run `main` as the stage `stage`; exits with status 1 and one sentence where the user can mend what is wrong."""
+    collect_again()
     in_utf8()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Readable("%(name)s: %(message)s"))

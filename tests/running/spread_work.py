@@ -1,5 +1,6 @@
 """Jobs to spread: functions that another process, on this machine or in a cluster, can import."""
 
+import gc
 import os
 import signal
 import time
@@ -23,6 +24,11 @@ def noted(job: int, folder: Path) -> int:
 def worker(job: int) -> int:
     """The process that does it."""
     return os.getpid()
+
+
+def collecting(job: int) -> tuple[bool, bool]:
+    """Whether garbage is looked for, and not in what was loaded."""
+    return gc.isenabled(), gc.get_freeze_count() > 0
 
 
 def refuses(job: int) -> int:
@@ -78,10 +84,10 @@ def with_killed_workers(stage: str, noted: Path) -> None:
     """Run a stage on a cluster. The first job to begin is killed with -9 at work; the next, when it has done its work
     and nobody knows; each leaves a file in `noted`.
     """
-    from pipeline.running import engines
+    from pipeline.running import cluster
     from tests.processes.started import stages
 
-    plain = engines._task
+    plain = cluster._task
 
     def deadly():
         task = plain()
@@ -109,5 +115,5 @@ def with_killed_workers(stage: str, noted: Path) -> None:
 
         return deadly_task
 
-    engines._task = deadly
+    cluster._task = deadly
     stages(stage)

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from pipeline.copies.looks import Looks
-from pipeline.running import engines
+from pipeline.running import cluster, engines
 from pipeline.running.engines import spread
 from pipeline.running.errors import UserError
 from pipeline.running.shards import map_shards
 from pipeline.tables.corpus import IMAGES
-from tests.running.spread_work import dies, dies_once, large, noted, refuses, scaled, shouted, slow, threads
+from tests.running.spread_work import collecting, dies, dies_once, large, noted, refuses, scaled, shouted, slow, threads
 
 ray = pytest.importorskip("ray", reason="needs the extra `cluster`: make test-cluster")
 
@@ -73,6 +73,10 @@ def test_an_error_is_the_same_sentence_as_here(run):
 def test_a_worker_has_the_threads_of_its_task_and_the_folder_of_the_run(run):
     for cpus in (1, 2):
         assert list(spread(threads, range(2), cpus=cpus)) == [[str(cpus), str(cpus), cpus, "serial", str(run)]] * 2
+
+
+def test_a_worker_looks_for_garbage_but_not_in_what_it_loaded(run):
+    assert list(spread(collecting, range(4))) == [(True, True)] * 4
 
 
 def test_a_job_asks_no_more_cores_than_the_largest_machine_has(run):
@@ -150,8 +154,8 @@ def test_a_node_is_lost_and_one_joins_while_it_runs(run, nodes):
 
 
 def test_a_machine_that_does_not_see_the_folder_is_named(run, monkeypatch):
-    monkeypatch.setattr(engines, "_token", lambda root: ".checkpoints/.shared-elsewhere")
+    monkeypatch.setattr(cluster, "_token", lambda root: ".checkpoints/.shared-elsewhere")
     with pytest.raises(UserError, match=r"does not see .*\.shared-elsewhere: a cluster needs the folder"):
         list(spread(noted, range(2), (run,)))
     with pytest.raises(UserError, match="at the same path on each machine"):
-        engines._check(ray)
+        cluster._check(ray)

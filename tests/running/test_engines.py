@@ -10,11 +10,11 @@ import numpy as np
 import psutil
 import pytest
 
-from pipeline.running import engines
+from pipeline.running import cluster, engines
 from pipeline.running.engines import in_order, spread
 from pipeline.running.errors import Damaged, UserError
 from stages import runner
-from tests.running.spread_work import damaged, refuses, scaled, worker
+from tests.running.spread_work import collecting, damaged, refuses, scaled, worker
 
 ENGINES = pytest.mark.parametrize(
     ("engine", "threads"), [("serial", False), ("joblib", False), ("joblib", True)], ids=["serial", "joblib", "threads"]
@@ -37,6 +37,11 @@ def test_workers_at_rest_are_gone_and_come_back(monkeypatch):
     engines.rest()
     assert not any(psutil.pid_exists(one) for one in first)
     assert len(list(spread(worker, range(4), workers=2))) == 4
+
+
+def test_a_worker_looks_for_garbage_but_not_in_what_it_loaded(monkeypatch):
+    monkeypatch.setenv("ENGINE", "joblib")
+    assert list(spread(collecting, range(4), workers=2)) == [(True, True)] * 4
 
 
 @ENGINES
@@ -89,11 +94,11 @@ def test_without_ray_one_is_told_what_to_install(monkeypatch):
 def test_an_address_of_another_kind_is_refused(monkeypatch, address, told):
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(UserError, match=f"RAY_ADDRESS is {address}.*{told}"):
-        engines._connect(None)
+        cluster._connect(None)
 
 
 def test_an_address_where_nothing_answers_is_told_within_seconds(monkeypatch, listening):
-    monkeypatch.setattr(engines, "ANSWER_S", 0.3)
+    monkeypatch.setattr(cluster, "ANSWER_S", 0.3)
     monkeypatch.setenv("ENGINE", "ray")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     cases = {
@@ -166,6 +171,6 @@ def test_a_cluster_that_does_not_answer_is_told(monkeypatch):
             raise ConnectionError("Failed to connect")
 
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
-    monkeypatch.setattr(engines, "_reach", lambda address: None)
+    monkeypatch.setattr(cluster, "_reach", lambda address: None)
     with pytest.raises(UserError, match=r"no Ray cluster answers at RAY_ADDRESS head:6379 \(Failed to connect\)"):
-        engines._connect(Silent)
+        cluster._connect(Silent)

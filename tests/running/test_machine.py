@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.running.engines import _environment
+from pipeline.running.cluster import _environment
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")

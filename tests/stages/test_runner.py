@@ -1,7 +1,10 @@
 import errno
 import json
 import logging
+import os
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -19,6 +22,19 @@ def refused(error):
     with pytest.raises(SystemExit) as told:
         runner.run("split", main)
     return str(told.value)
+
+
+def test_a_stage_that_starts_looks_for_garbage_only_when_its_libraries_are_loaded(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, gc\nlooked = []\n"
+        "gc.callbacks.append(lambda phase, _: looked.append(gc.get_freeze_count() > 0))\n"
+        "atexit.register(lambda: print(gc.isenabled(), looked.count(False), flush=True))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
+    command = [sys.executable, "-m", "stages.check_params"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    enabled, before = done.stdout.split()
+    assert "params.yaml" in done.stderr and enabled == "True" and int(before) < 50  # by default some 300
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
