@@ -189,9 +189,10 @@ class Pages:
                 self.own.popitem(last=False)
 
     def user(self, request: Request) -> Response:
-        """A user."""
-        page, filters = self._page(request), self.views.filters(request.query_params)
-        return self._thing(request, "user", lambda name: self.views.user(name, page, filters))
+        """A user; ?with=NAME: what parts them from another."""
+        query = request.query_params
+        page, filters, other = self._page(request), self.views.filters(query), query.get("with", "").strip() or None
+        return self._thing(request, "user", lambda name: self.views.user(name, page, filters, other))
 
     def image(self, request: Request) -> Response:
         """An image."""
@@ -363,6 +364,10 @@ def application(space: Space, metrics: Path, token: str | None = None) -> Any:
 
         return answer
 
+    async def broken(request: Request, _: Exception) -> Response:
+        why = "This page failed, for a fault of ours: the terminal in which the server runs has the details."
+        return await run_in_threadpool(pages.wrong, request, 500, why)
+
     async def nowhere(request: Request, _: Exception) -> Response:
         return await run_in_threadpool(pages.wrong, request, 404, "There is no such page.")
 
@@ -380,6 +385,7 @@ def application(space: Space, metrics: Path, token: str | None = None) -> Any:
     ]
     handlers: Any = {
         404: nowhere,
+        500: broken,
         NotFound: failed(404),
         UserError: failed(422),
         Wrong: failed(400),

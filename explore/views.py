@@ -62,7 +62,7 @@ class Views:
         name = self.people.find(kind, public)
         row = -1 if name is None else of(name)
         if row < 0:
-            raise NotFound(f"There is no {kind} {public}.")
+            raise NotFound(f"There is no {kind} {public}.{self._similar(public) if kind == 'user' else ''}")
         return row
 
     def _author(self, user_id: str) -> Data:
@@ -151,9 +151,7 @@ class Views:
         """
         found = filters_of(query)
         if found.user is not None and self.library.row_of_user(self.people.find("user", found.user) or "\0") < 0:
-            alike = self._alike(found.user)
-            similar = f" Similar names: {', '.join(alike)}." if alike else ""
-            raise Wrong(f"by={found.user[:60]} is no user of the corpus.{similar}")
+            raise Wrong(f"by={found.user[:60]} is no user of the corpus.{self._similar(found.user)}")
         if found.link is not None and not self.people.shown:
             raise Wrong("link is no filter here: it tells who posted, and people are not shown (report.people).")
         names = {"user": found.user, "answered_user": found.answered_user, "answered_post": found.answered_post}
@@ -170,6 +168,10 @@ class Views:
         if term.kind == "user" and (alike := self._alike(term.value)):
             told += f" Similar names: {', '.join(spelled('user', name) for name in alike)}."
         return told
+
+    def _similar(self, user: str) -> str:
+        alike = self._alike(user)
+        return f" Similar names: {', '.join(alike)}." if alike else ""
 
     def _alike(self, user: str) -> list[str]:
         """Who is called nearly so, where people are shown."""
@@ -191,8 +193,11 @@ class Views:
             "answers": self.answers(asked, top, filters, kinds),
         }
 
-    def user(self, public: str, page: int, filters: Filters = ALL_POSTS) -> Data:
-        """A user: words, neighbours, cluster, interests, posts by time, of those that the filters let through."""
+    def user(self, public: str, page: int, filters: Filters = ALL_POSTS, other: str | None = None) -> Data:
+        """A user: words, neighbours, cluster, interests, posts by time, of those that the filters let through.
+
+        And, with an `other` user, how the two differ.
+        """
         library, row = self.library, self.row("user", public)
         name = library.users[row].as_py()
         rows = library.by_user.rows(row)
@@ -219,9 +224,22 @@ class Views:
             "predicted": self.predicted(asked),
             "cluster": self.cluster_in_short(cluster) if cluster is not None else None,
             "has_vector": vector is not None,
+            "compared": None if other is None else self._compared(asked, row, other),
             "nearest": found,
             "posts": [self.post(int(r)) for r in paged(listed, page)],
             **pages(len(listed), page),
+        }
+
+    def _compared(self, asked: Asked, row: int, public: str) -> Data:
+        """Another user, as an answer to the one at `row` who asks, and the words that part them."""
+        library, other = self.library, self.row("user", public)
+        name, (here, there) = library.users[other].as_py(), (library.author == one for one in (row, other))
+        words = self.telling.parting_words(here, there, MOST)
+        found = [self.answer(answer) for answer in self.space.nearest(asked, "user", 1, Filters(user=name))]
+        return {
+            "name": self.people.name(name),
+            "as_answer": found[0] | {"shared_words": self.telling.shared_words(here, there)} if found else None,
+            **dict(zip(("here", "there"), words, strict=True)),
         }
 
     def image_page(self, name: str) -> Data:

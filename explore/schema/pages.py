@@ -65,8 +65,17 @@ class NearUsers(Data):
     images: list[ImageAnswer]
 
 
+class ComparedUser(Data):
+    """Another user, as an answer to the one of the page (null without a vector), and what parts them in words."""
+
+    name: str
+    as_answer: NearUser | None
+    here: list[str]
+    there: list[str]
+
+
 class User(Pages):
-    """/user/ID.json"""
+    """/user/ID.json; `compared` with ?with=NAME"""
 
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
     user_id: str
@@ -82,6 +91,7 @@ class User(Pages):
     predicted: list[Predicted]
     cluster: ClusterInShort | None
     has_vector: bool
+    compared: ComparedUser | None
     nearest: NearUsers
     posts: list[Post]
 

@@ -223,10 +223,25 @@ def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
 
 
 def test_two_users_are_compared(served):
-    assert b'name="by" required' in served.get("/user/user-00")[2]
-    (other,) = served.json("/search.json?q=user:user-00&kind=user&by=user-05")["answers"]["users"]
+    found = served.json("/user/user-00.json?with=user-05")["compared"]
+    other, (one, another) = found["as_answer"], (set(TOPICS[topic].split()) for topic in (0, 1))
     cosine = served.space.vector("user", "user-00") @ served.space.vector("user", "user-05")
     assert other["id"] == "user-05" and other["because"] and abs(other["cosine"] - cosine) < 1e-4
+    assert set(found["here"]) <= one and set(found["there"]) <= another and found["here"] and found["there"]
+    page = served.get("/user/user-00?with=user-05")[2].decode()
+    assert "Typical of user-00, not of user-05" in page and 'name="with" value="user-05"' in page
+    assert b"Similar names: user-" in served.get("/user/user-00?with=user-5")[2]
+    assert served.json("/user/user-00.json?with=user-00")["compared"]["as_answer"] is None
+
+
+def test_a_fault_of_ours_is_told_in_a_sentence(run, monkeypatch):
+    def fails(self):
+        raise RuntimeError("no words for it")
+
+    with serving(run) as served:
+        monkeypatch.setattr(type(served.app.app.state.pages.lists), "about", fails)
+        status, _, page = served.get("/about")
+        assert status == 500 and b"a fault of ours" in page and b"no words for it" not in page
 
 
 def upload(served, data, question=""):
