@@ -60,23 +60,21 @@ def load_style_encoder(precision: str = "float32") -> Encoder:
     quarter, lines are twice as wide; on folds of both corpora that is better than the whole picture.
     """
     import torch
-    from torchvision.models.feature_extraction import create_feature_extractor
-
-    body = _lite0()
-    widths = [block._project_conv.out_channels for block in body._blocks]
-    last = [at for at, width in enumerate(widths) if widths[at + 1 : at + 2] != [width]]
 
     class Style(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.blocks = create_feature_extractor(body, [f"_blocks.{at}" for at in last], suppress_diff_warning=True)
+            self.body = _lite0()
+            widths = [block._project_conv.out_channels for block in self.body._blocks]
+            self.last = {at for at, width in enumerate(widths) if widths[at + 1 : at + 2] != [width]}
 
         def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-            found = [
-                statistic
-                for block in map(torch.Tensor.float, self.blocks(pictures).values())
-                for statistic in (block.mean((2, 3)), block.var((2, 3), unbiased=False).sqrt())
-            ]
+            x, found = self.body._swish(self.body._bn0(self.body._conv_stem(pictures))), []
+            for at, block in enumerate(self.body._blocks):
+                x = block(x)
+                if at in self.last:
+                    values = x.float()
+                    found += [values.mean((2, 3)), values.var((2, 3), unbiased=False).sqrt()]
             return torch.cat(found, 1)
 
     return QuartersEncoder(Style().eval(), *_LITE0_INPUT, precision)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,10 +141,15 @@ def test_the_stage_writes_style_where_it_is_asked_for_and_there_are_pictures(
         np.testing.assert_array_equal(matrix(table["vector"]), expected.astype(np.float16))
 
 
-def test_bfloat16_is_close_to_float32(lite0: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["lite0", "style"])
+def test_bfloat16_is_close_to_float32(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(machine, "_seconds", lambda work: (work(), 1.0)[1])  # once: emulated, bfloat16 takes long
-    inputs = [lite0.prepare(picture) for picture in noise(2)]
-    exact, rough = lite0.encode(inputs), load_encoder("efficientnet_lite0", precision="bfloat16").encode(inputs)
+    loaders = {"lite0": partial(load_encoder, "efficientnet_lite0"), "style": load_style_encoder}
+    ours, low = request.getfixturevalue(name), loaders[name](precision="bfloat16")
+    inputs = [ours.prepare(picture) for picture in noise(2)]
+    exact, rough = ours.encode(inputs), low.encode(inputs)
     cosine = (exact * rough).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rough, axis=1)
     assert (cosine > 0.998).all()
 
