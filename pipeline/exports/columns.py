@@ -129,7 +129,7 @@ def presets() -> list[Mapped]:
 def fitting(columns: Sequence[str]) -> Mapped | None:
     """The preset of a table with these columns; None where there is none. A `/` in them is as good as a dot."""
     held = {*columns, *(one.replace("/", ".") for one in columns)}
-    return next((one for one in presets() if one.needs and set(one.needs) <= held), None)
+    return next((one for one in presets() if one.needs and all(held & set(n.split("|")) for n in one.needs)), None)
 
 
 def lacking(mapped: Mapped, columns: Sequence[str]) -> str | None:

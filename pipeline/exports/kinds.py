@@ -62,6 +62,7 @@ JSON = (
     Kind("Discord, a channel", discord.is_channel, discord.channel),
     Kind("Bluesky, events of Tap", bluesky.is_tap, bluesky.tap),
     Kind("Instagram, instagram-scraper", instagram.is_scraped, instagram.scraped),
+    Kind("Instagram, posts of its web", instagram.is_graph, instagram.graph),
     Kind("TikTok, a person's download", tiktok.is_download, tiktok.download),
 )
 TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] = (

@@ -21,6 +21,7 @@ from pipeline.exports.posts import UNREADABLE, Found, Left
 from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.separated import HEAD, headless, layout, table
 from pipeline.exports.sources import Packed, Tree, records, unpacked
+from pipeline.exports.within import within
 from pipeline.running.errors import GIT_LFS, OF_GIT_LFS, UserError, of_program
 
 log = logging.getLogger("convert_corpus")
@@ -283,7 +284,7 @@ def _table(
 def _json(
     stream: IO[bytes], path: str, mapped: columns.Mapped | None, aside: Aside, told: list[str]
 ) -> Iterator[Export]:
-    rows = ((number, _of_index(record)) for number, record in records(stream, path))
+    rows = ((number, one) for number, record in records(stream, path) for one in within(record))
     waiting: list[tuple[int, Any]] = []
     for number, record in rows:
         waiting.append((number, record))
@@ -305,13 +306,6 @@ def _json(
     unknown = next((record for _, record in waiting if isinstance(record, Mapping)), None)
     if unknown is not None:
         told.append(f"{path}: keys {', '.join(unknown)[:300]}{lacking(unknown)}")
-
-
-def _of_index(record: Any) -> Any:
-    """A record; of what was dumped from Elasticsearch, the document, whose id stands beside it."""
-    if isinstance(record, Mapping) and "_index" in record and isinstance(record.get("_source"), Mapping):
-        return {"id": record.get("_id"), **record["_source"]}
-    return record
 
 
 def _again(waiting: list[tuple[int, Any]], rows: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:

@@ -72,14 +72,6 @@ def test_a_cell_that_begins_as_something_nested_costs_nothing_else(cell, tmp_pat
     assert post["text"] == f"words {BIG}" and post["reply_to"] is None
 
 
-def test_what_was_dumped_from_elasticsearch_is_what_was_put_in(tmp_path):
-    held = {"text": "words", "author_id": "7", "created_at": ISO}
-    dumped = [{"_index": "tweets", "_type": "_doc", "_id": str(number), "_source": held} for number in (BIG, 5)]
-    (tmp_path / "dump.json").write_text(lines(*dumped))
-    _, posts, *_ = run(tmp_path, tmp_path / "dump.json")
-    assert {(p["post_id"], p["user_id"], p["text"]) for p in posts} == {(str(BIG), "7", "words"), ("5", "7", "words")}
-
-
 def test_a_picture_on_bluesky_is_one_whatever_kind_its_app_gave_it(tmp_path):
     kinds = {"a.jpg": "image/jpeg", "b": "*/*", "c": "text/html; charset=utf-8", "d.m3u8": "*/*", "e.gif": "video/gif"}
     row = {"uri": "at://did:plc:a/app.bsky.feed.post/1", "user_did": "did:plc:a", "timestamp_utc": "1600000000",

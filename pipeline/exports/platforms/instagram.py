@@ -135,6 +135,30 @@ def _named(node: Json) -> Json:
     return {"username": node.get("username"), **(node.get("owner") or {})}
 
 
+def _graph(record: Json) -> Json:
+    """The post that an answer of Instagram's web is about."""
+    inner = dig(record, "graphql", "shortcode_media") or dig(record, "data", "xdt_shortcode_media")
+    found: Json = inner or dig(record, "data", "shortcode_media") or record.get("node") or record
+    return found
+
+
+def is_graph(record: Json) -> bool:
+    """A post as Instagram's web had it, by itself or in the answer."""
+    node = _graph(record)
+    return isinstance(node, dict) and "shortcode" in node and {"edge_media_to_caption", "owner"} <= node.keys()
+
+
+def graph(record: Json) -> Found:
+    """The post. A data set of influencers calls pictures by its author and their ids."""
+    found = instagram(_graph(record))
+    if isinstance(found, Post) and found.shown and found.handle:
+        own = [(*one.names, *(f"{found.handle}-{name}" for name in one.names if name.isdigit())) for one in found.shown]
+        found = found._replace(
+            shown=tuple(one._replace(names=names) for one, names in zip(found.shown, own, strict=True))
+        )
+    yield found
+
+
 def is_download(tree: Tree) -> bool:
     """A person's download, in JSON."""
     names = tree.matching(_POSTS) + tree.matching(_VIDEOS)
