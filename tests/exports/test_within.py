@@ -53,6 +53,7 @@ def test_of_a_post_in_something_unknown_what_it_shares_is_not_taken_for_it(tmp_p
 def test_a_post_of_instagrams_web_with_pictures_called_by_author_and_ids(around, tmp_path):
     node = {"__typename": "GraphSidecar", "id": "11", "shortcode": "C1", "owner": {"id": "7", "username": "ann"},
             "edge_media_to_caption": {"edges": [{"node": {"text": "words"}}]}, "taken_at_timestamp": 1_600_000_000,
+            "edge_media_to_parent_comment": {"count": 2},
             "edge_sidecar_to_children": {"edges": [{"node": {"id": n, "display_url": f"https://x/{n}_n.jpg"}}
                                                    for n in ("11", "12")]}}  # fmt: skip
     inner = {"graphql": "shortcode_media", "data": "xdt_shortcode_media"}.get(around)
@@ -63,7 +64,7 @@ def test_a_post_of_instagrams_web_with_pictures_called_by_author_and_ids(around,
     for shade, name in enumerate(("ann-11.jpg", "ann-12.jpg", "bob-12.jpg")):
         Image.new("RGB", (9, 9), (shade * 90, 0, 0)).save(tmp_path / "image" / name)
     _, (post,), *_ = run(tmp_path, tmp_path / "info", images=[tmp_path / "image"])
-    assert (post["post_id"], post["user_id"], post["text"]) == ("C1", "7", "words")
+    assert (post["post_id"], post["user_id"], post["text"], post["replies"]) == ("C1", "7", "words", 2)
     assert [name.rsplit("/", 1)[-1] for name in (post["image"], *post["more_images"])] == ["ann-11.jpg", "ann-12.jpg"]
 
 

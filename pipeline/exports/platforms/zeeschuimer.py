@@ -87,7 +87,8 @@ def instagram(data: Json) -> Post | Left:
     )
     hidden = data.get("like_and_view_counts_disabled")  # what stands there then is no number of likes
     likes = None if hidden else data.get("like_count", dig(data, "edge_media_preview_like", "count"))
-    replies = data.get("comment_count", dig(data, "edge_media_to_comment", "count") or data.get("comments"))
+    said = dig(data, "edge_media_to_comment", "count") or dig(data, "edge_media_to_parent_comment", "count")
+    replies = data.get("comment_count", said or data.get("comments"))
     return Post(
         str(code or pk), known(user.get("pk") or user.get("id")), user.get("username"), text or None,
         micros(data.get("taken_at") or data.get("taken_at_timestamp") or data.get("date")), shown, (), None,
