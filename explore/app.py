@@ -20,6 +20,7 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -56,6 +57,8 @@ _HIDDEN = (200, 200, 200)
 """The colour of a picture that is not shown."""
 MOST_BYTES = 64 << 20
 """Of a picture that one asks with."""
+MOST_ROWS = 16 << 20
+"""Bytes of a selection on the map, which is some two million things."""
 KEPT = 32
 """Pictures that were asked with, which stay for as long as the server runs."""
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/schema+json"}
@@ -261,8 +264,8 @@ class Pages:
 
     async def mark(self, request: Request) -> Response:
         """Put a thing into a collection, or take it out, and go back."""
-        short(request, 1 << 22)
-        async with request.form(max_files=0, max_fields=10) as form:
+        short(request, MOST_ROWS)
+        async with request.form(max_files=0, max_fields=10, max_part_size=MOST_ROWS) as form:
             told = {name: str(form.get(name, "")) for name in ("collection", "kind", "id", "rows", "do", "back")}
         collection = await run_in_threadpool(self._mark, told)
         back = told["back"] or f"/marks/{quote(collection, safe='')}"
@@ -358,18 +361,11 @@ def application(space: Space, metrics: Path, token: str | None = None) -> Any:
     """The ASGI application for one space."""
     pages = Pages(space, metrics)
 
-    def failed(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+    def told(of: Callable[[Any], tuple[int, str]]) -> Callable[[Request, Exception], Awaitable[Response]]:
         async def answer(request: Request, error: Exception) -> Response:
-            return await run_in_threadpool(pages.wrong, request, status, str(error))
+            return await run_in_threadpool(pages.wrong, request, *of(error))
 
         return answer
-
-    async def broken(request: Request, _: Exception) -> Response:
-        why = "This page failed, for a fault of ours: the terminal in which the server runs has the details."
-        return await run_in_threadpool(pages.wrong, request, 500, why)
-
-    async def nowhere(request: Request, _: Exception) -> Response:
-        return await run_in_threadpool(pages.wrong, request, 404, "There is no such page.")
 
     routes = [Route("/", pages.home), Route("/search", pages.upload, methods=["POST"])]
     for name in ("search", "clusters", "users", "posts", "map", "about"):
@@ -383,13 +379,15 @@ def application(space: Space, metrics: Path, token: str | None = None) -> Any:
         Route("/picture/{id}", pages.own_picture),
         Route("/static/{name}", pages.file),
     ]
+    ours = "This page failed, for a fault of ours: the terminal in which the server runs has the details."
     handlers: Any = {
-        404: nowhere,
-        500: broken,
-        NotFound: failed(404),
-        UserError: failed(422),
-        Wrong: failed(400),
-        ValueError: failed(400),
+        404: told(lambda _: (404, "There is no such page.")),
+        500: told(lambda _: (500, ours)),
+        HTTPException: told(lambda error: (error.status_code, error.detail)),
+        NotFound: told(lambda error: (404, str(error))),
+        UserError: told(lambda error: (422, str(error))),
+        Wrong: told(lambda error: (400, str(error))),
+        ValueError: told(lambda error: (400, str(error))),
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.pages = pages

@@ -14,7 +14,7 @@ from explore.plane import densest
 from pipeline.space.space import Space
 from pipeline.tables.layout import POINTS
 from tests.explore.made_map import DRAWN, made
-from tests.explore.serving import serving
+from tests.explore.serving import form, serving
 
 LISTED = """(async () => {
     for (let i = 0; i < 100 && !document.querySelector('#chosen li'); i++) await new Promise(r => setTimeout(r, 50));
@@ -231,6 +231,12 @@ def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab)
         tab.await_load(lambda: tab.evaluate("document.querySelector('#chosen form').requestSubmit()"))
         assert tab.evaluate("location.pathname") == "/marks/one%20half"
         assert [one["href"] for one in served.json("/marks/one%20half.json")["members"]] == half
+
+        many = ",".join(map(str, range(200_000)))
+        assert form(served, "/marks", collection="all", kind="user", rows=many)[0] == 303
+        assert len(served.json("/marks/all.json")["members"]) == 24, "of so many rows, those that the map has"
+        status, _, page = form(served, "/marks", **{str(name): "" for name in range(20)})
+        assert status == 400 and b"Too many fields" in page and b"<nav" in page, "a page, as all that is refused has"
 
         tab.open(served.url("/map"), 1440)
         tab.evaluate(DRAWN)
