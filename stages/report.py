@@ -190,19 +190,31 @@ def parts(
 
 def shelf_of(tables: Tables, shown: Report) -> Shelf:
     """What the page shows of the posts, images and users that it names."""
-    close, asked, answers, largest = tables.close, tables.asked, tables.answers, tables.largest
-    return _shelf(
-        posts=[tables.copied_texts["post_id"], tables.copied_texts["duplicate_of"], _of(answers, "text", "id")]
-        + [_of(close, kind, name) for kind in ("text", "written") for name in ("held_out_id", "other_id")]
-        + [largest["post_id"]],
-        images=[tables.cluster_images["image_id"], _of(asked, "image", "value"), _of(answers, "image", "id")]
-        + [_of(close, "image", name) for name in ("held_out_id", "other_id")]
-        + [pa.chunked_array([group], pa.string()) for group in tables.copied_images]
-        + [largest["image_id"].drop_null()],
-        users=[_of(asked, "user", "value"), _of(answers, "user", "id")],
-        people=shown.people,
-        pictures=shown.pictures,
+    asked, answers, largest = tables.asked, tables.answers, tables.largest
+    close = {
+        kind: [_of(tables.close, kind, name) for name in ("held_out_id", "other_id")]
+        for kind in ("text", "written", "image")
+    }
+    copied = tables.copied_texts["post_id"], tables.copied_texts["duplicate_of"]
+    post_ids = _ids(*copied, _of(answers, "text", "id"), *close["text"], *close["written"], largest["post_id"])
+    image_ids = _ids(
+        *(tables.cluster_images["image_id"], _of(asked, "image", "value"), _of(answers, "image", "id")),
+        *(*close["image"], largest["image_id"].drop_null(), *map(pa.array, tables.copied_images)),
     )
+    user_ids = _ids(_of(asked, "user", "value"), _of(answers, "user", "id"))
+    image_of_user = _first(CONTENT.batches(TRAIN_PATH, ["user_id", "image_id"]), "user_id", "image_id", user_ids)
+    image_ids |= set(image_of_user.values())
+    post_of_image = _first(map(_by_picture, POSTS.batches(POSTS_PATH, PICTURED)), "image_id", "post_id", image_ids)
+    found = POSTS.find(POSTS_PATH, post_ids | set(post_of_image.values()), ["user_id", "text", "image_id"])
+    image_ids |= {found[post]["image_id"] for post in post_ids & set(found)} - {None}
+    stored = IMAGES.find(IMAGES_PATH, image_ids, ["bytes", "width"]) if shown.pictures != "hidden" else {}
+    # A made vector (corpus.synthetic.images: features) is no picture: it is without a width.
+    thumbnails = {i: thumbnail(row["bytes"], shown.pictures == "blurred") for i, row in stored.items() if row["width"]}
+    return Shelf(found, thumbnails, post_of_image, image_of_user, shown.people)
+
+
+def _ids(*columns: pa.ChunkedArray | pa.Array) -> set[str]:
+    return {name for column in columns for name in column.to_pylist()}
 
 
 LEADS = {
@@ -225,26 +237,6 @@ def _card() -> list[Part]:
         for title, chapters in held.items()
         for chapter, rows in chapters
     ]
-
-
-def _shelf(
-    posts: list[pa.ChunkedArray],
-    images: list[pa.ChunkedArray],
-    users: list[pa.ChunkedArray],
-    people: str,
-    pictures: str,
-) -> Shelf:
-    """What the page shows of these posts, images and users, by their ids."""
-    post_ids, image_ids, user_ids = ({i for ids in many for i in ids.to_pylist()} for many in (posts, images, users))
-    image_of_user = _first(CONTENT.batches(TRAIN_PATH, ["user_id", "image_id"]), "user_id", "image_id", user_ids)
-    image_ids |= set(image_of_user.values())
-    post_of_image = _first(map(_by_picture, POSTS.batches(POSTS_PATH, PICTURED)), "image_id", "post_id", image_ids)
-    found = POSTS.find(POSTS_PATH, post_ids | set(post_of_image.values()), ["user_id", "text", "image_id"])
-    image_ids |= {found[post]["image_id"] for post in post_ids & set(found)} - {None}
-    stored = IMAGES.find(IMAGES_PATH, image_ids, ["bytes", "width"]) if pictures != "hidden" else {}
-    # A made vector (corpus.synthetic.images: features) is no picture: it is without a width.
-    thumbnails = {i: thumbnail(row["bytes"], pictures == "blurred") for i, row in stored.items() if row["width"]}
-    return Shelf(found, thumbnails, post_of_image, image_of_user, people)
 
 
 def _by_picture(posts: pa.Table) -> pa.Table:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.running.utf8 import entry
 from tools.blocks import shown
-from tools.results import METHODS, METRICS, TASKS, Metrics, read
+from tools.results import METHODS, METRICS, TASKS, Metrics, figures, read
 
 PAGE = Path("README.md")
 OPEN, CLOSE = "<!-- results: written by `python -m tools.readme --fix` -->\n", "<!-- results end -->\n"
@@ -34,14 +34,8 @@ def _ranks(model: Metrics, others: Metrics) -> list[str]:
     rows = [f"| | {' | '.join(TASKS.values())} | joint performance |", "|---|---|---|---|---|"]
     rows.append(_row("**this model**", [_with_interval(model[task], "mean_median_rank") for task in TASKS]
                      + [_with_interval(model, "joint_performance")]))  # fmt: skip
-    for key, name in reversed(METHODS.items()):
-        if key in others:
-            held = others[key]
-            blocks = [held.get(task, {}) for task in TASKS]
-            joint = held.get("joint_performance") if all(one.get("queries") for one in blocks) else None
-            rows.append(_row(name, [_shown(one.get("mean_median_rank")) for one in blocks] + [_shown(joint)]))
-    chance = sum(model[task]["random"] / model[task]["candidates"] for task in TASKS)
-    rows.append(_row("random", [_shown(model[task]["random"]) for task in TASKS] + [f"{chance:.2f}"]))
+    *methods, _, random = figures(others | {"model": model}, TASKS).items()
+    rows += [_row(name, [*map(_shown, found)]) for name, found in (*reversed(methods), random)]
     rows.append(_row("candidates", [f"{model[task]['candidates']:,}" for task in TASKS] + [""]))
     return rows
 

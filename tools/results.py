@@ -3,6 +3,7 @@
 import json
 import sys
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +59,23 @@ def ranks(methods: Metrics) -> str:
     asked = {task: name for task, name in TASKS.items() if model[task]["queries"]}
     if not asked:
         return "Retrieval: nothing was asked; the test side holds no query."
-    chance = sum(model[task]["random"] / model[task]["candidates"] for task in asked)
     rows = [["mean median rank", *asked.values(), "joint performance"]]
-    for key, name in METHODS.items():
-        if key in methods:
-            blocks = [methods[key].get(task, {}) for task in asked]
-            joint = methods[key].get("joint_performance") if all(block.get("queries") for block in blocks) else None
-            told = "-" if joint is None else f"{joint:.2f}"
-            rows.append([name, *(_number(block.get("mean_median_rank")) for block in blocks), told])
-    rows.append(["random", *(_number(model[task]["random"]) for task in asked), f"{chance:.2f}"])
+    for name, (*found, joint) in figures(methods, asked).items():
+        rows.append([name, *map(_number, found), "-" if joint is None else f"{joint:.2f}"])
     rows.append(["candidates", *(f"{model[task]['candidates']:,}" for task in asked), ""])
     return f"Retrieval, on test (1 is perfect; lower is better):\n{_table(rows)}"
+
+
+def figures(methods: Metrics, tasks: Iterable[str]) -> dict[str, list[float | None]]:
+    """By name of a method, and of random: the mean median rank of each task, and joint performance where it has all."""
+    rows: dict[str, list[float | None]] = {}
+    for key in filter(methods.__contains__, METHODS):
+        blocks = [methods[key].get(task, {}) for task in tasks]
+        joint = methods[key].get("joint_performance") if all(block.get("queries") for block in blocks) else None
+        rows[METHODS[key]] = [*(block.get("mean_median_rank") for block in blocks), joint]
+    model = [methods["model"][task] for task in tasks]
+    chance = sum(block["random"] / block["candidates"] for block in model)
+    return rows | {"random": [*(block["random"] for block in model), chance]}
 
 
 def interests(metrics: Metrics) -> str:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from pipeline.common.times import moment
+from pipeline.common.times import moment, of_number
 
 TEN = datetime(2024, 5, 1, 10)
 
@@ -16,6 +16,7 @@ TEN = datetime(2024, 5, 1, 10)
         *("2024. 5. 1. 오전 10:00", "2024년 5월 1일 10시"),
         *("2024-05-01T10:00:00Z[UTC]", "2024-05-01T12:00+02:00[Europe/Berlin]", "2024-05-01 10:00:00 (UTC)"),
         *("2024-05-01 10:00:00 AM", "2024-05-01 12:00:00 +0200", "2024-05-01T08:00:00\N{MINUS SIGN}02:00"),
+        *("2024-05-01T15:30:00+05:30", "2024-05-01 06:30:00 -0330"),
         *("2024-05-01_10-00-00_UTC", "May 1, 2024 10:00 a.m."),
         *("/Date(1714557600000)/", "/Date(1714557600000+0200)/", '"2024-05-01T10:00:00"', "2024-05-01 10:00:00,000"),
         *("2024-05-01 10:00:00 +0000 UTC", "2024-05-01 12:00:00 +0200 CEST", "Wed 2024-05-01 10:00:00 UTC"),
@@ -26,6 +27,11 @@ TEN = datetime(2024, 5, 1, 10)
 )  # fmt: skip
 def test_ten_in_the_morning_is_read_however_it_is_written(written):
     assert moment(written) == TEN
+
+
+@pytest.mark.parametrize("written", ["1714557600", "1714557600000", "1714557600" + "0" * 6, "1714557600" + "0" * 9])
+def test_numbers_are_seconds_or_parts_of_them_by_their_size(written):
+    assert of_number(written) == TEN and of_number(written[:8]) is None
 
 
 @pytest.mark.parametrize(

@@ -221,11 +221,20 @@ def test_joint_performance_has_an_interval_and_a_task_without_queries_says_so():
 
 
 def test_the_distribution_of_ranks_rises_to_one_and_random_is_a_line():
-    found = {"t": Ranked(asked([1, 2, 10, 100], list("abcd")), {}, 100), "none": Ranked(asked([], []), {}, 0)}
+    found = {"t": Ranked(asked([1, 2, 29, 100], list("abcd")), {}, 100), "none": Ranked(asked([], []), {}, 0)}
     curve = cumulative(found)
     at = curve.set_index("share_of_candidates")
     assert list(curve.columns) == ["share_of_candidates", "t", "random"]
-    assert [at.t.loc[x] for x in (0.0, 0.009, 0.01, 0.02, 0.1, 0.99, 1.0)] == [0, 0, 0.25, 0.5, 0.75, 0.75, 1]
+    assert [at.t.loc[x] for x in (0.0, 0.009, 0.01, 0.02, 0.28, 0.29, 0.99, 1.0)] == [
+        0,
+        0,
+        0.25,
+        0.5,
+        0.5,
+        0.75,
+        0.75,
+        1,
+    ]
     assert (curve.random == curve.share_of_candidates).all()
     assert len(curve) < 2000
 
