@@ -7,7 +7,7 @@ import pytest
 from pipeline.text import by_language, inflection
 from pipeline.text import cleaning as text
 from pipeline.text.hashtags import Splitter
-from pipeline.text.languages import UNKNOWN, Guesses, decide
+from pipeline.text.languages import OTHERS, ROUNDS, UNKNOWN, Guesses, decide
 
 ENGLISH = ["Old village house", "Gallo bird", "Two dogs in the park", "Tina", "Rain again, of course"]
 ITALIAN = ["Il gatto dorme sul divano", "Che bella giornata di sole", "La mia casa in campagna", "Buongiorno"]
@@ -23,6 +23,26 @@ def test_a_corpus_in_one_language_is_not_torn_apart_and_an_author_of_another_kee
     found = spoken(posts, [i % 7 for i in range(len(ENGLISH) * 20)] + [7] * len(ITALIAN))
     assert set(found[: -len(ITALIAN)]) == {"en"}
     assert set(found[-len(ITALIAN) :]) == {"it"}
+
+
+def mixed_by_loops(scores, author, share):
+    """The language (n,) of texts by their scores (n, l): a text's weights are by the author's other texts alone."""
+    weight = np.zeros(scores.shape)
+    for _ in range(ROUNDS):
+        held = np.array([weight[author == one].sum(0) for one in author]) - weight
+        weight = scores * (OTHERS * share + held)
+        weight /= weight.sum(1, keepdims=True)
+        share = weight.mean(0)
+    return weight.argmax(1)
+
+
+def test_a_text_is_decided_by_its_scores_and_by_what_else_its_author_writes():
+    names, rng = ["en", "it", "ja"], np.random.default_rng(0)
+    for _ in range(20):
+        scores, author = rng.dirichlet([0.5] * 3, 40).astype(np.float32), rng.integers(0, 12, 40)
+        lists = pa.ListArray.from_arrays(pa.array(range(0, 121, 3), pa.int32()), pa.array(scores.ravel()))
+        found = decide(Guesses(text.lists([names] * 40), lists), author, None).to_pylist()
+        assert found == [names[at] for at in mixed_by_loops(scores.astype(float), author, scores.mean(0))]
 
 
 def test_letters_of_another_script_leave_no_doubt():
