@@ -20,7 +20,7 @@ from pipeline.tables.corpus import POSTS
 from pipeline.tables.embedding import LETTERS
 from pipeline.tables.table import vectors
 from pipeline.tables.text import TEXT_VECTORS
-from pipeline.text.cleaning import prose
+from pipeline.text.cleaning import with_prose
 from pipeline.words.letters import letters
 from stages.runner import run
 
@@ -48,9 +48,8 @@ def main() -> None:
 
 def lettered(posts: pa.Table) -> tuple[pa.ChunkedArray, NDArray[np.float16]]:
     """The post_id (n,) and the letters (n, LETTERS) of those of `posts` with a text, other than links and names."""
-    texts = [prose(text or "") for text in posts["text"].to_pylist()]
-    said = [row for row, text in enumerate(texts) if text]
-    return posts["post_id"].take(pa.array(said, pa.int64())), letters([texts[row] for row in said])
+    ids, texts = with_prose(posts)
+    return ids, letters(texts)
 
 
 if __name__ == "__main__":

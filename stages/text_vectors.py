@@ -22,7 +22,7 @@ from pipeline.running.params import load
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import vectors
 from pipeline.tables.text import TEXT_VECTORS
-from pipeline.text.cleaning import prose
+from pipeline.text.cleaning import with_prose
 from stages.runner import run
 
 POSTS_PATH = Path("data/corpus/posts")
@@ -45,11 +45,8 @@ def main() -> None:
     load_it = Anew(partial(chosen_encoder, chosen, MODELS))
     with TEXT_VECTORS.writer(VECTORS) as written:
         for shard in POSTS.batches(POSTS_PATH, ["post_id", "text"]):
-            texts = [prose(text or "") for text in shard["text"].to_pylist()]
-            said = [row for row, text in enumerate(texts) if text]
-            values = encode_texts([texts[row] for row in said], load_it, KEPT)
-            ids = shard["post_id"].take(pa.array(said, pa.int64()))  # of no texts, too
-            written.write(pa.table({"post_id": ids, "vector": vectors(values)}))
+            ids, texts = with_prose(shard)
+            written.write(pa.table({"post_id": ids, "vector": vectors(encode_texts(texts, load_it, KEPT))}))
     write_metrics({"texts": written.rows, "dim": load_it().dim}, METRICS)
     log.info("%d texts, %d numbers each", written.rows, load_it().dim)
 

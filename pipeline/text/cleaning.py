@@ -140,6 +140,13 @@ def prose(text: str) -> str:
     return " ".join(" ".join(map(without_names, shown(text).split())).split())
 
 
+def with_prose(posts: pa.Table) -> tuple[pa.ChunkedArray, list[str]]:
+    """The post_id (n,) of those of `posts` with a text, other than links and names, and its `prose`."""
+    texts = [prose(text or "") for text in posts["text"].to_pylist()]
+    told = [row for row, text in enumerate(texts) if text]
+    return posts["post_id"].take(pa.array(told, pa.int64())), [texts[row] for row in told]
+
+
 def clean(texts: pa.Array, lemmatize: Lemmatize | None = None, emoji: bool = False) -> Cleaned:
     """Words, as English has them, and hashtags of each of n texts (nulls allowed); with `lemmatize`, lemmas found in
     whole sentences.
