@@ -21,15 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.metrics import write_metrics
-from pipeline.embedding.batches import (
-    Array,
-    ImageShard,
-    image_shards,
-    present,
-    sentence_vectors,
-    shard_numbers,
-    tokens,
-)
+from pipeline.embedding.batches import Array, present, sentence_vectors, tokens
+from pipeline.embedding.images import ImageShard, image_shards, shard_numbers
 from pipeline.embedding.means import chunks
 from pipeline.embedding.model import Trained
 from pipeline.embedding.model import load as load_model

@@ -10,7 +10,8 @@ import pyarrow as pa
 import torch
 
 from pipeline.common.groups import image_groups
-from pipeline.embedding.batches import Array, Beside, Lookup, Posts, held, held_ids, image_features, keep_ids, moments
+from pipeline.embedding.batches import Array, Lookup, Posts, held, held_ids, keep_ids, moments
+from pipeline.embedding.images import Beside, image_features
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.means import DISCRIMINANTS
 from pipeline.embedding.model import JointModel, Trained, rarity

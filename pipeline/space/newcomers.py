@@ -12,7 +12,8 @@ import torch
 from torch.nn import functional as F
 
 from pipeline.common.groups import image_groups
-from pipeline.embedding.batches import Lookup, Posts, image_features, tokens
+from pipeline.embedding.batches import Lookup, Posts, tokens
+from pipeline.embedding.images import image_features
 from pipeline.embedding.model import load_objective
 from pipeline.pictures.reading import Rejected
 from pipeline.space.new_users import NewUsers

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from pipeline.common.groups import image_groups
 from pipeline.embedding import model as models
-from pipeline.embedding.batches import Lookup, cut, distinct, image_features, image_numbers, moments, shuffled, tokens
+from pipeline.embedding.batches import Lookup, cut, distinct, moments, shuffled, tokens
+from pipeline.embedding.images import image_features, image_numbers
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.model import JointModel, Trained
 from pipeline.embedding.shape import Shape
