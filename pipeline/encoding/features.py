@@ -35,9 +35,10 @@ def write_features(
     shards, load = IMAGES.shards(images), Anew(load)
     waiting = [shard for shard in shards if not stands(finished / shard.name)]
     total, left = IMAGES.count(images), sum(map(IMAGES.count, waiting))
-    dim = load().dim
+    far = chosen() == "ray"
+    if waiting and not far:
+        load()  # before the bar
     with bar(f"image {features.name}", "images", total=total, initial=total - left) as shown:
-        far = chosen() == "ray"
         encode = partial(_encode, load, batch_size, dtype, finished, told=None if far else shown.update)
         for count in spread(encode, waiting, workers=1, cpus=cores(), gpu=True):
             shown.update(count if far else 0)
@@ -45,7 +46,7 @@ def write_features(
         for shard in shards:
             table = FEATURES.read(finished / shard.name)
             writer.write(table)
-    return {"images": total, "vectors": FEATURES.count(features), "dim": dim}
+    return {"images": total, "vectors": FEATURES.count(features), "dim": table["vector"].type.list_size}
 
 
 def _encode(

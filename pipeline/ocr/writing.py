@@ -37,9 +37,10 @@ def write_words(
     shards, load = IMAGES.shards(images), Anew(load)
     waiting = [shard for shard in shards if not stands(finished / shard.name)]
     total, left = IMAGES.count(images), sum(map(IMAGES.count, waiting))
-    load()
+    far = chosen() == "ray"
+    if waiting and not far:
+        load()  # before the bar
     with bar("images read", "images", total=total, initial=total - left) as shown:
-        far = chosen() == "ray"
         read = partial(_read, load, discreet, finished, told=None if far else shown.update)
         for count in spread(read, waiting, workers=1, cpus=cores()):
             shown.update(count if far else 0)

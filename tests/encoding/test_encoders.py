@@ -231,6 +231,11 @@ def test_every_image_has_its_own_vector(tmp_path: Path, dtype: str) -> None:
     assert matrix(table["vector"]).dtype == dtype
     np.testing.assert_array_equal(matrix(table["vector"]), expected)
 
+    def no_encoder() -> Encoder:
+        raise AssertionError("what is encoded already needs none")
+
+    assert write_features(tmp_path / "images", tmp_path / "again", no_encoder, 16, dtype, tmp_path) == counts
+
 
 def test_no_images_make_an_empty_table_of_the_right_width(tmp_path: Path) -> None:
     IMAGES.write(table_of([]), tmp_path / "images")
