@@ -75,6 +75,7 @@ async function start() {
     canvas.dataset.milliseconds = (performance.now() - begun).toFixed(1);
   }
 
+  const side = () => Math.min(56, 24 + 4 * view.scale);
   function thumb(i) {
     const thing = things.get(i), image = thing && (thing.image_id || thing.image);
     if (!image) return;
@@ -82,7 +83,7 @@ async function start() {
     if (!shown) { shown = new Image(); shown.onload = redraw; shown.src = `/thumb/${image}`; pictures.set(image, shown); }
     if (!shown.complete || !shown.naturalWidth) return;
     const a = (points.x[i] - view.left) * view.scale * view.width, b = (points.y[i] - view.top) * view.scale * view.height;
-    const side = Math.min(56, 24 + 4 * view.scale), k = side / Math.max(shown.naturalWidth, shown.naturalHeight);
+    const k = side() / Math.max(shown.naturalWidth, shown.naturalHeight);
     const wide = shown.naturalWidth * k, high = shown.naturalHeight * k, frame = [a - wide / 2, b - high / 2, wide, high];
     const apart = pointed || chosen;
     ink.globalAlpha = apart && !apart[i] ? 0.2 : 1;
@@ -235,11 +236,13 @@ async function start() {
     if (!alone || !still) return;
     const name = labels.at(...at(event));
     if (name) { location.href = `/cluster/${name.cluster}`; return; }
-    const i = points.nearest(view, ...at(event), 12);
+    const i = near(...at(event));
     if (i >= 0) { await look([i]); if (things.get(i)) location.href = things.get(i).href; }
   });
+  // The point that lies there, or of which the picture does; -1 where there is none.
+  const near = (a, b) => points.nearest(view, a, b, points.shown.length > NEAR ? 12 : 0.7 * side());
   function hover(a, b) {
-    const name = labels.at(a, b), i = name ? -1 : points.nearest(view, a, b, 12);
+    const name = labels.at(a, b), i = name ? -1 : near(a, b);
     canvas.style.cursor = drawing ? "crosshair" : name || i >= 0 ? "pointer" : "";
     clearTimeout(hovering);
     if (name) tip.textContent = `the cluster ${name.name}`;
