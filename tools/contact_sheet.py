@@ -12,8 +12,8 @@ drawn at random (`data/split/close`). Those that show the same leak; count them,
 """
 # ruff: noqa: T201
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,8 +73,12 @@ def judged_different(close: pa.Table, ids: pa.ChunkedArray) -> np.ndarray:
 
 def main() -> None:
     """Write the sheet."""
-    given = [argument for argument in sys.argv[1:] if argument != "--different"]
-    if different := len(given) < len(sys.argv) - 1:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("given", nargs="*", metavar="pairs seed file")
+    parser.add_argument("--different", action="store_true", help="what the audit judged different; file alone")
+    asked = parser.parse_args()
+    given, different = asked.given, asked.different
+    if different:
         path = Path(given[0] if given else "contact_sheet.png")
         pairs = judged_different(CLOSE.read(CLOSE_PATH), IMAGES.read(IMAGES_PATH, ["image_id"])["image_id"])
     else:

@@ -6,6 +6,7 @@ as much. What does not fit is counted, and the command that shows it named. Name
 somebody else may have made, so each stands in a span of code (`pipeline.common.names`).
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -108,8 +109,11 @@ class Change(NamedTuple):
 
 def main() -> int:
     """Write the report. Exit status 1 where `base` is no revision."""
-    given = [argument for argument in sys.argv[1:] if argument != "--full"]
-    base, limit = given[0] if given else "main", SUMMARY if "--full" in sys.argv else COMMENT
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("base", nargs="?", default="main", help="a revision")
+    parser.add_argument("--full", action="store_const", const=SUMMARY, default=COMMENT, help="the summary page")
+    given = parser.parse_args()
+    base, limit = given.base, given.full
     known = ["git", "rev-parse", "--quiet", "--verify", "--end-of-options", f"{base}^{{commit}}"]
     if subprocess.run(known, capture_output=True, check=False).returncode:
         sys.stderr.write(f"pr-report: {base} is no revision here; fetch it first, or give BASE=…\n")
