@@ -221,6 +221,8 @@ def test_users_start_as_their_mean_word_and_without_one_at_random_by_the_seed():
     again, other = (starting_rows(pa.array(["a", "b", "c", "d"]), means, 2, seed) for seed in (1, 2))
     np.testing.assert_array_equal(rows, again)
     assert (rows[[0, 2]] != other[[0, 2]]).all()
+    many = starting_rows(pa.array(["b", *(f"x{i}" for i in range(500))]), means, 2, seed=1)
+    assert many[1:].std() == pytest.approx(np.std([1, 2, 3, 5]), rel=0.1)  # none stands out by its length
 
 
 def test_tokens_are_known_words_in_order_cut_and_padded():
