@@ -209,15 +209,13 @@ def ranking_losses():
 
 def products(distinct):
     """Operations of the matrix products of one of our steps, in 1e9."""
-    texts, images, dim, kernels = (
-        BATCH,
-        BATCH * IMAGES,
-        SHAPE.dim,
-        sum(k * n for k, n in zip(SHAPE.windows, SHAPE.filters, strict=True)),
-    )
-    forward = distinct * SHAPE.word * kernels
-    projections = 3 * texts * sum(SHAPE.filters) * dim + 2 * images * SHAPE.image * dim + 3 * BATCH * SHAPE.word * dim
-    similarities = 3 * dim * (texts * BATCH + 2 * images * BATCH)
+    texts, images, dim, word = BATCH, BATCH * IMAGES, SHAPE.dim, SHAPE.word
+    kernels = sum(k * n for k, n in zip(SHAPE.windows, SHAPE.filters, strict=True))
+    forward = distinct * word * kernels
+    projections = 3 * texts * sum(SHAPE.filters) * dim + 2 * images * SHAPE.image * dim
+    # With users by the numbers before W_U: x seen by it, users' lengths, and then what is multiplied pair by pair.
+    users = 3 * word * ((texts + images) * (dim + BATCH) + (dim + BATCH) * word)
+    similarities = users + 3 * images * BATCH * dim
     return 2 * (forward + projections + similarities) / 1e9
 
 
