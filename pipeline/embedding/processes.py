@@ -128,7 +128,7 @@ def join(work: Callable[[Processes], None]) -> None:
         if not machines or not _LOST.search(str(error)):
             raise
         # First, as to wait for the names may be to be ended by torchrun.
-        _reported(UserError("another process of the training has ended."))
+        _reported(UserError("another process of the training has ended, or is out of reach."))
         _reported(told := _ended(machines))
         raise told from None
     except UserError as error:
@@ -170,8 +170,8 @@ def _ended(machines: list[str]) -> UserError:
             time.sleep(0.2)
     who = ", ".join(f"number {own} on {machines[own]}" for own in gone)
     return UserError(
-        f"another process of the training has ended, so all have to: of {len(machines)}, {who}. What was printed there "
-        "last says why. Start torchrun again on each machine: training goes on from its checkpoint."
+        f"another process of the training has ended, or is out of reach, so all end: of {len(machines)}, {who}. What "
+        "was printed there last says why. Start torchrun again on each machine: training goes on from its checkpoint."
     )
 
 
