@@ -248,7 +248,7 @@ def test_the_map_draws_lists_what_a_lasso_holds_and_opens_it(run, tmp_path, tab)
             for (const kind of ['pointerdown', 'pointerup']) c.dispatchEvent(new PointerEvent(kind,
                 {clientX: b.left + .03 * b.width - 12, clientY: b.top + .03 * b.height + 12, pointerId: 1}));""")
         )
-        assert tab.evaluate("location.pathname") == "/user/user-00", "a click on a picture's corner opens it, with the lasso too"
+        assert tab.evaluate("location.pathname") == "/user/user-00", "a click on a corner opens, with the lasso too"
 
         tab.open(served.url("/map#5,5,1"), 1440)
         tab.evaluate(DRAWN)
