@@ -60,10 +60,7 @@ def main() -> None:
     facts: dict[str, Any] = {
         "users": len(interests),
         "users_without_interests": sum(not names for names in interests),
-        "users_left_out": {
-            "brand": brands,
-            "without_vector": users.num_rows - brands - len(interests),
-        },
+        "users_left_out": {"brand": brands, "without_vector": users.num_rows - brands - len(interests)},
         "labels_left_out": {
             "few_have_it": sum(count < least for count in left_out.values()),
             "nearly_all_have_it": sum(count >= least for count in left_out.values()),

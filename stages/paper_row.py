@@ -53,8 +53,7 @@ def main() -> None:
             EMBEDDINGS.write(users, target / "users")
             RANKS.write(pa.concat_tables(found.rows for found in ranked.values()), target / "ranks")
         write_metrics(
-            {"lambdas": row.lambdas, **result.metrics(), **metrics, **left_out(ranked)},
-            METRICS / f"{name}.json",
+            {"lambdas": row.lambdas, **result.metrics(), **metrics, **left_out(ranked)}, METRICS / f"{name}.json"
         )
     log.info("%s: %s", name, {task: metrics[task].get("mean_median_rank") for task in ranked})
 

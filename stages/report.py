@@ -155,12 +155,7 @@ def parts(
         "What went in": [corpus.funnel(read, split, audit)],
         "Copies": [
             *copies.copied_texts(
-                tables.copied_texts,
-                tables.duplicates.num_rows,
-                texts,
-                params.text.min_overlap,
-                measured["text"],
-                shelf,
+                tables.copied_texts, tables.duplicates.num_rows, texts, params.text.min_overlap, measured["text"], shelf
             ),
             *copies.copied_images(groups, tables.copied_images, params.images.min_cosine, shelf),
             *copies.evidence(pd.read_csv(PLANTED), measured["image_copies"], params.images.min_cosine),

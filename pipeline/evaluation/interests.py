@@ -288,10 +288,7 @@ def evaluate(found: Predictions, resampled: int, seed: int) -> dict[str, Any]:
     by_fold = macro_by_fold(found)
     macro = each.mean(axis=1)
     metrics: dict[str, Any] = {
-        "macro": {
-            **_with_intervals(found.methods, macro, drawn.mean(axis=2)),
-            "always_yes": float(always.mean()),
-        },
+        "macro": {**_with_intervals(found.methods, macro, drawn.mean(axis=2)), "always_yes": float(always.mean())}
     }
     if len(found.methods) > 1:
         rival = 1 + int(np.argmax(macro[1:]))

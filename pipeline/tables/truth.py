@@ -24,8 +24,6 @@ TRUTH_POSTS = Table(
 picture, where it has one. author: whose tastes made the post.
 text_of, image_of: the earlier post whose text or picture this one copies, and how."""
 TRUTH_USERS = Table(
-    "truth/users",
-    schema(("user_id", TEXT), ("topics", pa.list_(pa.float32())), ("language", TEXT)),
-    ("user_id",),
+    "truth/users", schema(("user_id", TEXT), ("topics", pa.list_(pa.float32())), ("language", TEXT)), ("user_id",)
 )
 """topics: the user's mixture, the share of posts on each. language: what the user writes, by its two letters."""

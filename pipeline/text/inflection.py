@@ -39,11 +39,7 @@ _ALIKE = {"ru": str.maketrans("ё", "е"), "ar": str.maketrans("أإآٱى", "ا
 """Letters that are often typed as others, by language; a lemma is looked up as it was typed."""
 _PLURAL = re.compile("(?<=..)(?=ها(?:یی?)?$)")
 """Where Persian sets a mark of no width, which is gone here and which simplemma's forms have."""
-_FRAGMENT = {
-    "ja": re.compile("[ぁ-ゖァ-ヺー]|w{2,}"),
-    "ko": re.compile("[\u1100-\u11ff]+"),
-    "th": re.compile("5{3,}"),
-}
+_FRAGMENT = {"ja": re.compile("[ぁ-ゖァ-ヺー]|w{2,}"), "ko": re.compile("[\u1100-\u11ff]+"), "th": re.compile("5{3,}")}
 ENDING = re.compile(r"'(?:s|ll|ve|re|d|m)$")
 """English and German endings behind an apostrophe."""
 LEMMAS = {"no": "nb", "hr": "hbs", "sr": "hbs", "bs": "hbs", "sh": "hbs"}
