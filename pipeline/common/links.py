@@ -48,6 +48,11 @@ MENTION = re.compile(
 )
 """A handle of Latin letters ends where they do; one of other letters, where letters do. It may have dots and hyphens,
 as on Mastodon, Bluesky and Reddit."""
+NAMED = re.compile(
+    r"\[(?:id|club|public|event)(\d+)\|[^][]{0,80}\]|@\[(\d{1,20}):\d{1,9}:[^][]{1,80}\]"
+    r"|@\[[^][]{1,80}\]\((urn:li:[\w:-]{1,200})\)"
+)
+"""A mention by id and name: of VK `[id1|Ann]`, Facebook `@[1:2048:Ann]` and LinkedIn `@[Ann](urn:li:person:1)`."""
 _WITH_ENDING = re.compile(rf"(?:{MENTION.pattern})(?:['’]s(?![{_LATIN}]))?", re.IGNORECASE)
 CUT = re.compile(
     rf"(?<![{_LATIN}])(?:ht?|htt|https?)(?:…|\.\.\.+)|(?<![{_LATIN}.:/@'’-])htt\s*$"

@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.common.links import LINK, MENTION
+from pipeline.common.links import LINK, MENTION, NAMED
 from pipeline.corpus.names import folded
 from pipeline.corpus.rows import CANDIDATES, Source, rejected_rows
 from pipeline.pictures.reading import MISSING, Picture, Rejected
@@ -172,7 +172,9 @@ class DiscreetSource:
         if self._key is not None:
             change: Callable[[str], str] = lambda text: texts.without(text, self._mention, self.taken_out)  # noqa: E731
         elif self._tombstones:
-            change = lambda text: MENTION.sub(self._unless_erased, LINK.sub(self._unless_erased, text))  # noqa: E731
+            change = lambda text: MENTION.sub(  # noqa: E731
+                self._unless_erased, LINK.sub(self._unless_erased, NAMED.sub(self._unless_erased, text))
+            )
         else:
             return column
         return pa.chunked_array([[None if t is None else change(t) for t in column.to_pylist()]], pa.string())
@@ -185,7 +187,8 @@ class DiscreetSource:
 
     def _unless_erased(self, found: Any) -> str:
         """A mention, or a link or address, that leads to nobody who was erased; else nothing."""
-        return " " if self._leads_to_erased(found[0]) else str(found[0])
+        named = found.re is NAMED and found[found.lastindex]
+        return " " if self._leads_to_erased(named or found[0]) else str(found[0])
 
     def _leads_to_erased(self, address: str) -> bool:
         parts = {*_STEPS.split(address), *address.split("/")}  # did:plc:… is one name

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from pipeline.common.links import LINK, MENTION
+from pipeline.common.links import LINK, MENTION, NAMED
 
 MENTIONS, LINKS, EMAILS, PHONES = "mentions", "links", "emails", "telephone_numbers"
 
@@ -53,6 +53,12 @@ def without(text: str, mention: Callable[[str], str], counts: Counter[str]) -> s
         counts[MENTIONS] += 1
         return mention(found[0].lstrip("@"))
 
+    def called(found: re.Match[str]) -> str:
+        counts[MENTIONS] += 1
+        return mention(found[found.lastindex or 0])
+
+    if "[" in text:
+        text = NAMED.sub(called, text)
     if "." in text or ":" in text:
         text = LINK.sub(link, text)
     if "at" in text or "AT" in text:

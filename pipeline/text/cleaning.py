@@ -74,7 +74,7 @@ CLEANED = Table(
 # Posts that are in Python objects at one time.
 SLICE = 20_000
 # What of ASCII alone can be markup, an entity, an escape or a cut link.
-BROKEN = r"[<&\\\x1b]|_x00|=\?|%20|\[/|\d\||\.\.\.|(?i:htt)[\s\v\x1c-\x1f]*$"
+BROKEN = r"[<&\\\x1b]|_x00|=\?|%20|\[/|\d\||@\[|hashtag[#|]|;base64,|\.\.\.|(?i:htt)[\s\v\x1c-\x1f]*$"
 # A longer stretch is hardly met again: it is worked out anew, so that the memory of the lookup stays bounded.
 LONGEST_KEPT = 40
 

@@ -6,7 +6,8 @@ a tag of HTML stands in it as the standard writes one; where it came escaped, on
 styles and comments are not shown. Where a text has backslashes of JSON alone, a program escaped it once more; subjects
 of mail (=?UTF-8?…) and what was quoted for an address as a whole (a%20b) are read as meant. What Slack and Discord
 write as <#C02ABCDEF9|general>, and VK as [id1|Ann], is a name, of an emoji, a time or an address too; an address's
-label stays, and so does what stands between the tags of forums (BBCode).
+label stays, and so does what stands between the tags of forums (BBCode). LinkedIn's hashtag#cats is #cats; a
+picture in letters (base64) is no word.
 """
 
 import contextlib
@@ -19,6 +20,8 @@ from urllib.parse import unquote
 import ftfy
 from ftfy.badness import is_bad
 from lxml import etree
+
+from pipeline.common.links import NAMED
 
 # Those that every browser knows without their semicolon, too; not within a link's query.
 ENTITY = re.compile(
@@ -41,9 +44,11 @@ ESCAPED = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\[nr]")
 NO_ESCAPE = re.compile(r"\\(?!u[0-9a-fA-F]{4}|[nr\"/\\])")
 CHAT = re.compile(
     r"<(?:[@#][!&]?|a?:\w{2,32}:)(?:[A-Z][A-Z0-9]{8,14}|\d{15,22})(?:\|[^<>]{0,80})?>"
-    r"|<https?:[^\s<>|]{1,2000}\|(?=[^<>]{1,2000}>)|\[(?:id|club|public|event)\d+\|[^][]{0,80}\]"
-    r"|<t:-?\d{1,13}(?::[tTdDfFR])?>"
+    r"|<https?:[^\s<>|]{1,2000}\|(?=[^<>]{1,2000}>)|<t:-?\d{1,13}(?::[tTdDfFR])?>"
+    rf"|<!subteam\^[A-Z0-9]{{9,15}}(?:\|[^<>]{{0,80}})?>|</[\w -]{{1,80}}:\d{{15,22}}>|{NAMED.pattern}"
+    r"|data:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=]*"
 )
+LINKEDIN = re.compile(r"\{hashtag\|\\?#\|(\w{1,200})\}|(?<!\w)hashtag#(?=\w)")
 FORUM = re.compile(
     r"\[/?(?:b|i|u|s|url|img|quote|code|color|size|font|center|list|spoiler)(?:=[^][]{0,2000})?\]", re.IGNORECASE
 )
@@ -65,6 +70,7 @@ def shown(text: str) -> str:
     if "_x00" in text or "\x1b" in text:
         text = CONTROLS.sub(" ", text)
     text = CHAT.sub(" ", text)
+    text = LINKEDIN.sub(r"#\1", text)
     if "[/" in text:
         text = FORUM.sub(" ", text)
     if "<" in text and TAG.search(text):

@@ -322,6 +322,8 @@ def test_an_experiment_in_a_copy_uses_the_projects_key(tmp_path, monkeypatch):
         ("write anna.smith+x@example.org!", texts.EMAILS), ("anna [at] example [dot] org", texts.EMAILS),
         ("мой адрес анна@почта.рф", texts.EMAILS), ("http://example.org/~anna", texts.LINKS),
         ("instagram.com/anna", texts.LINKS), ("pic.twitter.com/Ab12", texts.LINKS), ("@anna", texts.MENTIONS),
+        ("[id12345|Anna Bo]", texts.MENTIONS), ("@[100012345:2048:Anna Bo]", texts.MENTIONS),
+        ("@[Anna Bo](urn:li:person:aB1)", texts.MENTIONS),
     ],
 )  # fmt: skip
 def test_what_tells_who_someone_is_is_taken_out_of_texts(text, kind):

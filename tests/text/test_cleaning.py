@@ -68,6 +68,9 @@ AWKWARD = [
     ),
     ("a[b] [i] x[y]", "b x y"),
     ("[id12345|Ann], sea [club1|Cats] [id|x]", "sea id x"),
+    ("@[100012345:2048:Ann Lee] sea @[Ann Lee](urn:li:person:aB-1), {hashtag|\\#|bay}", "sea bay"),
+    ("hashtag#bay sea thehashtag#1 data:image/png;base64,iVBORw0KGgo= hill", "bay sea thehashtag 1 hill"),
+    ("<!subteam^S02ABCDEF|@all> sea </play:123456789012345678> </p:1> <!subteam>", "sea p 1 subteam"),
     ("hxxps://bad.example.com/a[.]b sea", "sea"),
     # emoji and emoticons
     ("love❤️you 👩‍👩‍👧‍👦 👍🏽 🇫🇷", "love"),
