@@ -1,7 +1,6 @@
 """Ask the space from the shell: `make ask Q="red flower"`, or `python -m explore.ask "beach + user:ann - surf"`."""
 
 import argparse
-import gc
 import json
 import sys
 from pathlib import Path
@@ -85,5 +84,4 @@ def answers(given: argparse.Namespace) -> Data:
 
 
 if __name__ == "__main__":
-    gc.disable()  # a question is soon answered, and what libraries load is no garbage
     entry(main)
