@@ -25,7 +25,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.common.groups import image_groups
 from pipeline.common.metrics import write_metrics
 from pipeline.running.checkpoints import keep_in
 from pipeline.running.params import load
@@ -236,13 +235,8 @@ def _example(*findings: Finding) -> str:
 def _write_sets(content: pa.Table, side: np.ndarray, params: Params) -> dict[str, object]:
     """Write the evaluation sets; returns queries asked and not asked, by split and task."""
     split = params.split
-    post_of, image_ids = pictures_of(content)
-    everything = Content(
-        post_id=content["post_id"],
-        has_words=pc.list_value_length(content["words"]).to_numpy() > 0,
-        pictures=(post_of, image_groups(image_ids, IMAGE_GROUPS.read(IMAGE_GROUPS_PATH, ["image_id", "group_id"]))),
-        author=content["user_id"].combine_chunks().dictionary_encode().indices.to_numpy(),
-    )
+    has_words = pc.list_value_length(content["words"]).to_numpy() > 0
+    everything = Content.of(content, has_words, IMAGE_GROUPS.read(IMAGE_GROUPS_PATH, ["image_id", "group_id"]))
     few = split.allow_empty or params.train.epochs == 1
     image_too, asked = held_out_queries(
         everything, side, split.text_queries, split.max_image_text_pairs, few, params.seed

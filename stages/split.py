@@ -21,14 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.common.groups import image_groups as image_numbers
 from pipeline.common.metrics import write_metrics
 from pipeline.running.params import load
 from pipeline.split.bonds import Bonds
 from pipeline.split.largest import group_facts, largest
 from pipeline.split.sets import Content, check_enough, held_out_queries
 from pipeline.split.sides import EXCLUDED, assign, content_groups, held_out_fractions
-from pipeline.tables.corpus import POSTS, pictures_of
+from pipeline.tables.corpus import POSTS
 from pipeline.tables.images import IMAGE_EDGES, IMAGE_GROUPS
 from pipeline.tables.split import ASSIGNED, CROSSES_CUT, LARGEST
 from pipeline.tables.table import positions
@@ -69,11 +68,8 @@ def main() -> None:
     groups = content_groups(bonds, posts["post_id"], kept, split.max_group_share, params.seed)
     fractions = held_out_fractions(split.test, split.val, split.protocol)
     assignment = assign(posts["post_id"], groups, fractions, params.seed)
-    post_of, image_ids = pictures_of(posts)
-    author = posts["user_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    pictures = post_of, image_numbers(image_ids, image_groups)
-    everything = Content(posts["post_id"], has_words, pictures, author)
     few = split.allow_empty or params.train.epochs == 1
+    everything = Content.of(posts, has_words, image_groups)
     _, asked = held_out_queries(
         everything, assignment.side, split.text_queries, split.max_image_text_pairs, few, params.seed
     )

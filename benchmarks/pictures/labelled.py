@@ -80,7 +80,7 @@ def share(hit: np.ndarray, weight: np.ndarray) -> tuple[float, float, float]:
         return (float("nan"),) * 3
     p, n = float(np.average(hit, weights=weight)), float(weight.sum() ** 2 / (weight**2).sum())
     middle, half = p + Z**2 / (2 * n), Z * float(np.sqrt(p * (1 - p) / n + Z**2 / (4 * n * n)))
-    return p, max(0.0, (middle - half) / (1 + Z**2 / n)), min(1.0, (middle + half) / (1 + Z**2 / n))
+    return p, max(0.0, round((middle - half) / (1 + Z**2 / n), 9)), min(1.0, (middle + half) / (1 + Z**2 / n))
 
 
 def row(what: str, pairs: Labelled, of: np.ndarray, hit: np.ndarray) -> dict[str, object]:

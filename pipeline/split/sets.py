@@ -23,9 +23,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from pipeline.common.groups import image_groups as group_numbers
 from pipeline.common.hashing import unit_hash
 from pipeline.running.errors import UserError
 from pipeline.split.sides import TEST, TRAIN, VAL
+from pipeline.tables.corpus import pictures_of
 
 TASKS = ("text_to_user", "image_to_text", "image_to_user")
 ENOUGH = 100
@@ -53,6 +55,13 @@ class Content:
     has_words: np.ndarray
     pictures: tuple[np.ndarray, np.ndarray]
     author: np.ndarray
+
+    @classmethod
+    def of(cls, posts: pa.Table, has_words: np.ndarray, image_groups: pa.Table) -> "Content":
+        """Of `posts` (post_id, user_id, image_id, more_images), whose images are in IMAGE_GROUPS `image_groups`."""
+        post_of, image_ids = pictures_of(posts)
+        author = posts["user_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+        return cls(posts["post_id"], has_words, (post_of, group_numbers(image_ids, image_groups)), author)
 
     @property
     def has_image(self) -> np.ndarray:
