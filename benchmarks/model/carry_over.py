@@ -110,7 +110,7 @@ class Corpus:
         train = np.flatnonzero(posts.has_sentence), posts.user[posts.has_sentence]
         kinds = {
             "text": Kind(texts[:, :-LETTERS], *train),
-            "image": Kind(self.inputs.features, posts.image, posts.user[posts.post]),
+            "image": Kind(self.inputs.features[:], posts.image, posts.user[posts.post]),
             "letters": Kind(texts[:, -LETTERS:], *train),
         }
         asking = {"text": test.posts.ids.combine_chunks().filter(pa.array(known)), "image": test.image_ids}

@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 import pytest
 from ruamel.yaml import YAML
 
+from benchmarks.model import carry_over
 from pipeline.embedding.means import mean_by_user
 from pipeline.evaluation.encoder_means import METHODS, Kind, by_method
 from pipeline.tables.corpus import POSTS
-from pipeline.tables.embedding import EMBEDDINGS
-from pipeline.tables.images import FEATURES
+from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
+from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.ranking import RANKS
 from pipeline.tables.split import CONTENT, SETS
 from pipeline.tables.table import matrix, vectors
@@ -81,6 +82,23 @@ def test_whitened_means_do_not_mind_what_varies_within_users(planted):
         metrics[f"encoder_mean_{how}"]["text_to_user"]["mean_median_rank"] for how in ("centred", "whitened")
     )
     assert centred > 3 and whitened - 1 < (centred - 1) / 2
+
+
+def test_a_benchmark_that_compares_recipes_ranks_means_as_the_stage_does(planted):
+    values, users, test = planted
+    encoder_means.main()
+    for name in ("posts", "val"):
+        shutil.copytree("data/split/test", f"data/split/{name}")
+    images = [f"i{i:03}" for i in range(len(values))]
+    IMAGE_GROUPS.write(IMAGE_GROUPS.of([(i, i, True, 1.0) for i in images]), Path("data/images/groups"))
+    word = {"word": ["w"], "count": [9], "vector": vectors(np.ones((1, 2), np.float32))}
+    VOCABULARY.write(pa.table(word), Path("data/words/vocabulary"))
+    found = carry_over.Corpus(Path.cwd(), {"text_encoder": "sentence", "letters": True}).means()
+    assert tuple(found) == METHODS
+    for method, ranks in found.items():
+        own = RANKS.read(encoder_means.MEANS / method / "ranks").select(ranks.column_names)
+        own = own.filter(pc.not_equal(own["task"], "image_to_text"))
+        assert ranks.sort_by([("task", "ascending"), ("query_id", "ascending")]).equals(own)
 
 
 def test_users_are_means_of_train_posts_alone(planted):
