@@ -85,7 +85,7 @@ def test_whitened_means_do_not_mind_what_varies_within_users(planted):
 
 
 def test_a_benchmark_that_compares_recipes_ranks_means_as_the_stage_does(planted):
-    values, users, test = planted
+    values, _, _ = planted
     encoder_means.main()
     for name in ("posts", "val"):
         shutil.copytree("data/split/test", f"data/split/{name}")
