@@ -65,10 +65,11 @@ def work(known: np.ndarray[Any, Any], pictures: int, before: bool) -> dict[str, 
     begun = time.process_time()
     index = votes.Index.of(lambda: pieces(known, pictures), pictures * POINTS, 7, keep)
     indexed = time.process_time() - begun - 3 * making  # pieces are gone through three times
-    rows, numbers = next(pieces(known, SAMPLE))
+    sample = min(SAMPLE, pictures)
+    rows, numbers = next(pieces(known, sample))
     begun = time.process_time()
     index.pairs(pictures, rows, numbers, 10, keep)
-    searched = (time.process_time() - begun) * pictures / SAMPLE
+    searched = (time.process_time() - begun) * pictures / sample
     return {"cells": index.held.nlist, "index_s": indexed, "search_s": searched, "cpu_s": indexed + searched}
 
 
