@@ -340,9 +340,8 @@ def _pictures(value: Any, mapped: Mapped, keep: Keep | None) -> Iterator[Shown]:
     """The pictures of a cell: addresses, names, media objects of X as JSON, pictures in letters, or one that the reader
     set aside.
     """
-    if isinstance(value, str) and (found := _IN_LETTERS.fullmatch(value)):  # its comma separates nothing
-        value = [{"bytes": found[1]}]
-    for one in _parts(value, mapped):
+    alone = isinstance(value, str) and _IN_LETTERS.fullmatch(value)  # its comma separates nothing
+    for one in [value] if alone else _parts(value, mapped):
         if isinstance(one, Mapping):
             cover = one.get("thumbnailUrl")
             keys = ("media_url_https", "fullUrl", "full", "url", "preview_image_url", "path", "src")

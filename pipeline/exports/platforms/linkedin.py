@@ -25,18 +25,19 @@ _NEEDED = {name: set(name.split(",")) - {"sharedurl", "mediaurl"} for name in _P
 
 def is_download(tree: Tree) -> bool:
     """A person's download that holds posts or comments."""
-    return any(_form(tree, name) for name in tree.matching(_SHARES) + tree.matching(_COMMENTS))
+    return any(_form(_text(tree, name)) for name in tree.matching(_SHARES) + tree.matching(_COMMENTS))
 
 
 def download(tree: Tree) -> Found:
     """What the person posted for all members, or everybody, and what they commented."""
     owner = _owner(tree)
     for name in tree.matching(_SHARES) + tree.matching(_COMMENTS):
-        form = _form(tree, name)
+        text = _text(tree, name)
+        form = _form(text)
         if form is None:
-            yield Left(name, UNREADABLE, f"{tree.path}: {name} has the columns {','.join(_header(tree, name))[:200]}")
+            yield Left(name, UNREADABLE, f"{tree.path}: {name} has the columns {','.join(_columns(text))[:200]}")
             continue
-        for number, (row, cells) in enumerate(_rows(tree, name, form), start=1):
+        for number, (row, cells) in enumerate(_rows(text, form), start=1):
             if cells is None:
                 yield Left(f"row {number} of {name}", UNREADABLE, f"{tree.path}: row {number} of {name}: {row[:80]!r}")
             else:
@@ -67,37 +68,35 @@ def _plain(text: str) -> str:
     return "\n".join(line.replace('""', '"') if quoted else line for line in lines).strip()
 
 
-def _lines(tree: Tree, name: str) -> str:
+def _text(tree: Tree, name: str) -> str:
     with unpacked(tree.open(name)) as stream:
         return stream.read().decode("utf-8-sig", "replace").lstrip("\ufeff")
 
 
-def _header(tree: Tree, name: str) -> list[str]:
+def _columns(text: str) -> list[str]:
     """The columns of a file, in small letters without blanks."""
-    first = re.sub('[ "]', "", _lines(tree, name).split("\n", 1)[0].strip().lower())
-    return re.split("[,\t]", first)
+    return re.split("[,\t]", re.sub('[ "]', "", text.split("\n", 1)[0].strip().lower()))
 
 
-def _form(tree: Tree, name: str) -> str | None:
+def _form(text: str) -> str | None:
     """Which of _PARTS a file has, or, as in 2018, more than those; None where it has not."""
-    header = _header(tree, name)
-    tabs = "\t" in _lines(tree, name).split("\n", 1)[0]
-    return next((one for one in _PARTS if ",".join(header) == one or (tabs and _NEEDED[one] <= set(header))), None)
+    columns, tabs = _columns(text), "\t" in text.split("\n", 1)[0]
+    return next((one for one in _PARTS if ",".join(columns) == one or (tabs and _NEEDED[one] <= set(columns))), None)
 
 
-def _rows(tree: Tree, name: str, form: str) -> Iterator[tuple[str, Sequence[str] | None]]:
+def _rows(text: str, form: str) -> Iterator[tuple[str, Sequence[str] | None]]:
     """Rows as they stand, and their cells, by `form`; None for those that cannot be taken apart."""
-    header, _, text = _lines(tree, name).partition("\n")
+    header, _, body = text.partition("\n")
     if "\t" in header:
-        columns = _header(tree, name)
-        for cells in csv.reader(text.splitlines(keepends=True), delimiter="\t"):
+        columns = _columns(text)
+        for cells in csv.reader(body.splitlines(keepends=True), delimiter="\t"):
             held = dict(zip(columns, cells, strict=False))
             yield (
                 "\t".join(cells),
                 [held.get(one, "") for one in form.split(",")] if len(held) == len(columns) else None,
             )
         return
-    for row in filter(str.strip, _ROW.split(text)):
+    for row in filter(str.strip, _ROW.split(body)):
         plain = row.rstrip("\r\n")
         found = re.fullmatch(_PARTS[form], plain, re.DOTALL)
         yield plain, found.groups() if found else None
@@ -106,7 +105,7 @@ def _rows(tree: Tree, name: str, form: str) -> Iterator[tuple[str, Sequence[str]
 def _owner(tree: Tree) -> str:
     """The person's name, else what the zip is called."""
     for name in tree.matching(r"Profile\.csv"):
-        text = _lines(tree, name)
+        text = _text(tree, name)
         for row in csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in text else ","):
             if row.get("First Name"):
                 return f"{row['First Name']} {row.get('Last Name') or ''}".strip()
