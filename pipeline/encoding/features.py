@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.encoding.networks import Encoder
-from pipeline.running.engines import Anew, chosen, spread
+from pipeline.running.engines import Anew, chosen, in_turn
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
@@ -35,13 +35,10 @@ def write_features(
     shards, load = IMAGES.shards(images), Anew(load)
     waiting = [shard for shard in shards if not stands(finished / shard.name)]
     total, left = IMAGES.count(images), sum(map(IMAGES.count, waiting))
-    far = chosen() == "ray"
-    if waiting and not far:
+    if waiting and chosen() != "ray":
         load()  # before the bar
     with bar(f"image {features.name}", "images", total=total, initial=total - left) as shown:
-        encode = partial(_encode, load, batch_size, dtype, finished, told=None if far else shown.update)
-        for count in spread(encode, waiting, workers=1, cpus=cores(), gpu=True):
-            shown.update(count if far else 0)
+        in_turn(partial(_encode, load, batch_size, dtype, finished), waiting, shown.update, gpu=True)
     with FEATURES.writer(features) as writer:
         for shard in shards:
             table = FEATURES.read(finished / shard.name)

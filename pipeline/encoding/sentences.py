@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.running.engines import chosen, spread
+from pipeline.running.engines import in_turn
 from pipeline.running.errors import UserError
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
@@ -113,13 +113,9 @@ def encode_texts(texts: Sequence[str], load: Callable[[], SentenceEncoder], kept
     done = {key for part in _parts(folder) for key in part["hash"].to_pylist()}
     waiting = sorted(key for key in first if key not in done)
     with bar("texts", "texts", total=len(first), initial=len(first) - len(waiting)) as shown:
-        far = chosen() == "ray"
-        encode = partial(_encode, load, folder, told=None if far else shown.update)
         pieces = (waiting[begin : begin + PIECE] for begin in range(0, len(waiting), PIECE))
-        for count in spread(
-            encode, ([(key, first[key]) for key in piece] for piece in pieces), workers=1, cpus=cores()
-        ):
-            shown.update(count if far else 0)
+        jobs = ([(key, first[key]) for key in piece] for piece in pieces)
+        in_turn(partial(_encode, load, folder), jobs, shown.update)
     found = np.empty((len(texts), encoder.dim), np.float16)
     wanted = pa.array(hashes, pa.binary(16))
     for part in _parts(folder):

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.ocr.reading import Line, PictureReader
-from pipeline.running.engines import Anew, chosen, spread
+from pipeline.running.engines import Anew, chosen, in_turn
 from pipeline.running.files import sealed_file, stands
 from pipeline.running.machine import cores
 from pipeline.running.progress import bar
@@ -37,13 +37,10 @@ def write_words(
     shards, load = IMAGES.shards(images), Anew(load)
     waiting = [shard for shard in shards if not stands(finished / shard.name)]
     total, left = IMAGES.count(images), sum(map(IMAGES.count, waiting))
-    far = chosen() == "ray"
-    if waiting and not far:
+    if waiting and chosen() != "ray":
         load()  # before the bar
     with bar("images read", "images", total=total, initial=total - left) as shown:
-        read = partial(_read, load, discreet, finished, told=None if far else shown.update)
-        for count in spread(read, waiting, workers=1, cpus=cores()):
-            shown.update(count if far else 0)
+        in_turn(partial(_read, load, discreet, finished), waiting, shown.update)
     with READ.writer(words) as writer:
         for shard in shards:
             writer.write(READ.read(finished / shard.name))

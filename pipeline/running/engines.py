@@ -18,6 +18,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar, cast
 
 from pipeline.running.errors import UserError
@@ -131,6 +132,17 @@ def collect_again() -> None:
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
+
+
+def in_turn(work: Callable[..., int], jobs: Iterable[Any], shown: Callable[[int], object], gpu: bool = False) -> None:
+    """Do `work(job, told=…)` for one of `jobs` after the other, on all cores; on a cluster each by a task with as many.
+
+    `work` returns how much it did. `shown` hears of it as it is done, by `told`; on a cluster, where that is None, when
+    the job is.
+    """
+    far = chosen() == "ray"
+    for count in spread(partial(work, told=None if far else shown), jobs, workers=1, cpus=cores(), gpu=gpu):
+        shown(count if far else 0)
 
 
 def rest() -> None:
