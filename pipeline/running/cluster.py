@@ -1,7 +1,7 @@
 """Work on the machines of a Ray cluster: `pipeline.running.engines` with ENGINE=ray.
 
 The folder of the run has to be at the same path on each machine, from storage that all share: each machine is asked
-before work begins, and each task makes sure of it before it works.
+before it gets work, and each task makes sure of it before it works.
 """
 
 import gc
@@ -41,10 +41,11 @@ def by_ray(
 ) -> Iterator[Result]:
     """What `engines.spread` yields, by tasks of the cluster."""
     ray = connected()
+    _check_once(ray)
     root = str(Path.cwd())
     about = ray.put((root, _token(root), ray.cloudpickle.dumps(function)))
     given = [ray.put(value) for value in shared]
-    gpus = 1 if gpu and ray.cluster_resources().get("GPU") else 0
+    gpus = 1 if gpu and has_gpus() else 0
     # What no machine can hold would wait for ever, and say nothing.
     cpus = min(cpus, max([1, *(int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])]))
     options = {
@@ -153,11 +154,13 @@ def check(address: str | None) -> None:
         _reach(address)
 
 
-def connected() -> Any:
-    """The module ray, in touch with the cluster, each of whose machines sees this folder.
+def has_gpus() -> bool:
+    """Whether any machine of the cluster has a GPU."""
+    return bool(connected().cluster_resources().get("GPU"))
 
-    Raises UserError where there is no Ray, no cluster, or a machine that does not see the folder or has other versions.
-    """
+
+def connected() -> Any:
+    """The module ray, in touch with the cluster. Raises UserError where there is no Ray, or no cluster."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -180,8 +183,6 @@ def _connect(ray: Any) -> None:
             f"no Ray cluster answers at RAY_ADDRESS {address} ({' '.join(str(error).split())}); one that was started "
             "with a token needs RAY_AUTH_MODE=token here too."
         ) from error
-    _check(ray)
-    log.info("%d cores of %d machines", ray.cluster_resources().get("CPU", 0), len(ray.nodes()))
 
 
 def _reach(address: str) -> None:
@@ -222,8 +223,14 @@ def _greeted(head: socket.socket) -> bytes:
     return found[3:]
 
 
+@lru_cache(1)
+def _check_once(ray: Any) -> None:
+    _check(ray)
+    log.info("%d cores of %d machines", ray.cluster_resources().get("CPU", 0), len(ray.nodes()))
+
+
 def _check(ray: Any) -> None:
-    """Each machine sees what is written here, and has the versions that this one has."""
+    """Raise UserError where a machine does not see what is written here, or has other versions than this one."""
     from importlib.metadata import version
 
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

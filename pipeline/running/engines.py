@@ -4,7 +4,8 @@
 
 serial    one after the other, in this process
 joblib    over the cores of this machine (default)
-ray       over the cluster that RAY_ADDRESS names, else over a Ray of this machine's own; needs the extra `cluster`
+ray       over the cluster that RAY_ADDRESS names, else over a Ray of this machine's own; needs the extra `cluster`. The
+          first minute of a stage's jobs is joblib's, so that short stages start no workers
 
 No engine changes a result, so it is no param, and makes nothing stale: the same functions get the same jobs, and their
 results are taken in order.
@@ -15,10 +16,12 @@ import logging
 import os
 import resource
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from typing import Any, Generic, Literal, TypeVar, cast
 
 from pipeline.running.errors import UserError
@@ -32,11 +35,17 @@ ENGINES = ("serial", "joblib", "ray")
 AHEAD = 2
 """Jobs that run or wait, or whose results wait, for each worker: what bounds the memory that results take."""
 
+AFTER_S = 60.0
+"""Seconds of a stage's spread work that this machine does before it asks a cluster, unless CLUSTER_AFTER_S is set.
+
+Workers take some 10 s of CPU to start, which a stage of less would not get back (docs/experiments/speed.md).
+"""
+
 log = logging.getLogger("engines")
 
-took = {"spread": 0.0, "elsewhere": 0.0}
-"""CPU seconds of jobs, of ENGINE=serial and ray: what more machines share; those of a cluster, nothing of which is in
-this process's own account."""
+took = {"spread": 0.0, "elsewhere": 0.0, "here": 0.0}
+"""CPU seconds of jobs, of ENGINE=serial and of a cluster: what more machines share; those of a cluster, nothing of
+which is in this process's own account. Seconds of ENGINE=ray before the cluster was asked."""
 
 
 def chosen() -> Engine:
@@ -51,6 +60,7 @@ def check() -> None:
     """Raise UserError where the engine that the environment names cannot work: before any work, within seconds."""
     engine, address = chosen(), os.environ.get("RAY_ADDRESS")
     if engine == "ray":
+        _after()
         from pipeline.running import cluster
 
         cluster.check(address)
@@ -90,19 +100,53 @@ def spread(
     """Yield `function(job, *shared)` for each of `jobs`, in their order; a few of them are taken ahead.
 
     On this machine in `workers` (default: one a core), which are threads of this process or, by default, processes. On
-    a cluster as tasks of `cpus` cores and threads each, or as many as its largest machine has, with a GPU of their own
-    where `gpu` and the cluster has any; `shared` is laid out once a machine. A function that writes has to do so
-    atomically, as it may be called again.
+    a cluster, for jobs that are not begun here within AFTER_S, as tasks of `cpus` cores and threads each, or as many as
+    its largest machine has, with a GPU of their own where `gpu` and the cluster has any; `shared` is laid out once a
+    machine. A function that writes has to do so atomically, as it may be called again.
 
     An exception of any call ends the whole, and is raised as it was there.
     """
-    engine = chosen()
-    workers = workers or cores()
-    if engine == "ray":
-        from pipeline.running.cluster import by_ray
+    if chosen() != "ray":
+        yield from _here(function, jobs, shared, workers, threads)
+        return
+    from pipeline.running.cluster import by_ray, has_gpus
 
-        yield from by_ray(function, jobs, shared, cpus, gpu)
-    elif engine == "serial" or workers == 1:
+    jobs, begun, left = iter(jobs), time.monotonic(), _after() - took["here"]
+    if left > 0 and not (gpu and has_gpus()):  # which need not be this machine's
+        try:
+            yield from _here(function, _until(begun + left, jobs), shared, workers, threads)
+        finally:
+            took["here"] += time.monotonic() - begun
+    for job in jobs:
+        rest()
+        yield from by_ray(function, chain((job,), jobs), shared, cpus, gpu)
+
+
+def _after() -> float:
+    """Seconds of a stage's spread work that this machine does. Raises UserError where the environment has no number."""
+    given = os.environ.get("CLUSTER_AFTER_S") or AFTER_S
+    try:
+        return float(given)
+    except ValueError:
+        raise UserError(f"CLUSTER_AFTER_S is {given!r} in the environment; it has to be a number of seconds.") from None
+
+
+def _until(when: float, jobs: Iterator[Any]) -> Iterator[Any]:
+    """Those of `jobs` that are asked for in time; the others stay in it."""
+    while time.monotonic() < when:
+        for job in jobs:
+            yield job
+            break
+        else:
+            return
+
+
+def _here(
+    function: Callable[..., Result], jobs: Iterable[Any], shared: Sequence[Any], workers: int | None, threads: bool
+) -> Iterator[Result]:
+    """What `spread` yields, on this machine."""
+    workers = workers or cores()
+    if chosen() == "serial" or workers == 1:
         for job in jobs:
             before = cpu_used()
             result = function(job, *shared)

@@ -62,6 +62,12 @@ def slow(job: int, folder: Path) -> tuple[int, str]:
     return job, str(ray.get_runtime_context().get_node_id())
 
 
+def unhurried(job: int) -> tuple[int, bool]:
+    """The job, and whether a worker of a cluster did it."""
+    time.sleep(0.1)
+    return job, os.environ["ENGINE"] == "serial"
+
+
 def threads(job: int) -> list[str | int | None]:
     from pipeline.running.engines import chosen
     from pipeline.running.machine import cores

@@ -16,7 +16,19 @@ from pipeline.running.engines import spread
 from pipeline.running.errors import UserError
 from pipeline.running.shards import map_shards
 from pipeline.tables.corpus import IMAGES
-from tests.running.spread_work import collecting, dies, dies_once, large, noted, refuses, scaled, shouted, slow, threads
+from tests.running.spread_work import (
+    collecting,
+    dies,
+    dies_once,
+    large,
+    noted,
+    refuses,
+    scaled,
+    shouted,
+    slow,
+    threads,
+    unhurried,
+)
 
 ray = pytest.importorskip("ray", reason="needs the extra `cluster`: make test-cluster")
 
@@ -56,6 +68,7 @@ def run(nodes, tmp_path, monkeypatch):
     """The folder of a run on the cluster."""
     monkeypatch.setenv("ENGINE", "ray")
     monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+    monkeypatch.setenv("CLUSTER_AFTER_S", "0")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -63,6 +76,17 @@ def run(nodes, tmp_path, monkeypatch):
 def test_results_are_those_of_a_loop_in_order(run):
     values = np.arange(5.0)
     np.testing.assert_array_equal(list(spread(scaled, range(20), (values,))), [values * job for job in range(20)])
+
+
+@pytest.mark.parametrize(("threads", "workers"), [(True, 2), (False, 2), (False, 1)])
+def test_the_first_jobs_are_done_here_and_the_rest_there(run, monkeypatch, threads, workers):
+    monkeypatch.setenv("CLUSTER_AFTER_S", "1")
+    monkeypatch.setitem(engines.took, "here", 0.0)
+    found = list(spread(unhurried, range(40), workers=workers, threads=threads))
+    assert [job for job, _ in found] == list(range(40))
+    there = [inside for _, inside in found]
+    assert there == sorted(there) and set(there) == {False, True}
+    assert all(inside for _, inside in spread(unhurried, range(3), workers=workers, threads=threads))
 
 
 def test_an_error_is_the_same_sentence_as_here(run):

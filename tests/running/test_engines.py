@@ -83,6 +83,9 @@ def test_another_engine_is_refused_by_name(monkeypatch):
 @pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="Ray is installed")
 def test_without_ray_one_is_told_what_to_install(monkeypatch):
     monkeypatch.setenv("ENGINE", "ray")
+    monkeypatch.setenv("CLUSTER_AFTER_S", "0")
+    with pytest.raises(UserError, match="make cluster"):
+        engines.check()
     with pytest.raises(UserError, match="make cluster"):
         list(spread(refuses, range(2)))
 
@@ -142,6 +145,26 @@ def listening():
     yield listen
     for one in (*servers, *held):
         one.close()
+
+
+def test_a_stage_of_less_than_a_minute_asks_no_cluster(monkeypatch):
+    monkeypatch.setenv("ENGINE", "ray")
+    monkeypatch.setenv("RAY_ADDRESS", "localhost:1")  # where nothing answers
+    monkeypatch.setitem(engines.took, "here", 0.0)
+    values = np.arange(5.0)
+    for threads in (True, False):
+        found = list(spread(scaled, iter(range(9)), (values,), workers=2, threads=threads))
+        np.testing.assert_array_equal(found, [values * job for job in range(9)])
+    assert 0 < engines.took["here"] < engines.AFTER_S
+    monkeypatch.setitem(engines.took, "here", engines.AFTER_S)
+    assert list(spread(scaled, [], (values,))) == []
+
+
+def test_seconds_that_are_no_number_are_refused_before_work(monkeypatch):
+    monkeypatch.setenv("ENGINE", "ray")
+    monkeypatch.setenv("CLUSTER_AFTER_S", "1m")
+    with pytest.raises(UserError, match=r"CLUSTER_AFTER_S is '1m'.*a number of seconds"):
+        engines.check()
 
 
 def test_an_address_without_the_engine_is_told_and_works_here(monkeypatch, caplog):

@@ -101,7 +101,12 @@ def test_killed_workers_leave_the_bytes_of_a_loop(by_a_loop, address, tmp_path, 
     for name in names(entries()[stage], "outs", "metrics"):
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    environment = ALONE | {"ENGINE": "ray", "RAY_ADDRESS": address, "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = ALONE | {
+        "ENGINE": "ray",
+        "RAY_ADDRESS": address,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "CLUSTER_AFTER_S": "0",
+    }
     done = started(with_killed_workers, stage, killed, at=folder, environment=environment)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in killed.iterdir()) == ["at its end", "at work"]
