@@ -70,7 +70,7 @@ PLACES = {
     "truth/posts": TRUTH_POSTS,
     "truth/users": TRUTH_USERS,
 }
-"""The tables that docs/tables.md has a section of, by their place under data/."""
+"""The tables that docs/tables has a section of, by their place under data/."""
 KINDS = {
     TEXT: "text",
     WORD_LIST: "list of text",
@@ -121,7 +121,7 @@ def test_each_page_is_found_from_the_readme():
         if page not in found and page.suffix == ".md":
             found.add(page)
             waiting += [target for target, _ in links(page)]
-    assert {page for page in PAGES if page.parts[-2] == "docs"} <= found
+    assert {page for page in PAGES if ROOT / "docs" in page.parents} <= found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -163,9 +163,14 @@ def _covers(param: str, key: str) -> bool:
     return key == param or key.startswith(f"{param}.")
 
 
+def pages_of_tables() -> str:
+    """The pages of docs/tables, one behind the other."""
+    return "".join(page.read_text() for page in sorted((ROOT / "docs/tables").glob("*.md")))
+
+
 def sections() -> dict[str, str]:
-    """What docs/tables.md says of each table, by its place under data/."""
-    parts = re.split(r"(?m)^### `data/(.+)`$", (ROOT / "docs/tables.md").read_text())
+    """What docs/tables says of each table, by its place under data/."""
+    parts = re.split(r"(?m)^##+ `data/(.+)`$", pages_of_tables())
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
@@ -193,10 +198,10 @@ def test_no_table_is_left_out():
     declared = {table.name for module in modules for table in vars(module).values() if isinstance(table, Table)}
     assert declared <= {table.name for table in PLACES.values()}
     assert set(sections()) == set(PLACES)
-    page = (ROOT / "docs/tables.md").read_text()
+    pages = pages_of_tables()
     outs = [out for entry in STAGES.values() for out in entry.get("outs", []) if isinstance(out, str)]
     told = [out.removeprefix("data/") for out in outs if out.startswith("data/") and out != "data/fetched"]
-    assert [out for out in told if out not in page] == []
+    assert [out for out in told if out not in pages] == []
 
 
 def test_each_stage_is_in_the_flow_of_the_readme():
