@@ -231,7 +231,7 @@ def evaluate(ranked: Mapping[str, Ranked], posts: Mapping[str, int], settings: R
         for task, rows in found.items()
         for i, name in enumerate(ACTIVITY)
     }
-    drawn = _resampled({**found, **groups}, settings.bootstrap, seed)
+    drawn = _resampled(found, groups, settings.bootstrap, seed)
     blocks = {task: summarize(rows, candidates) for task, (rows, _, candidates) in ranked.items()}
     metrics: dict[str, Any] = {}
     measured = [task for task in found if found[task].num_rows]
@@ -269,13 +269,20 @@ def _with_interval(block: Mapping[str, float], drawn: Mapping[str, Array]) -> di
     return {**result, "interval_95": {name: intervals[name] for name in block if name in intervals}}
 
 
-def _resampled(found: Mapping[Any, pa.Table], count: int, seed: int) -> dict[Any, dict[str, Array]]:
-    """The metrics of `summarize`, each (count,), of the same resamples of users for each set of rows."""
-    users = pd.Index(pd.concat([rows["user_id"].to_pandas() for rows in found.values()]).unique()).sort_values()
-    asked = {name: _Asked(rows, users) for name, rows in found.items() if rows.num_rows}
+def _resampled(
+    tasks: Mapping[Any, pa.Table], groups: Mapping[Any, pa.Table], count: int, seed: int
+) -> dict[Any, dict[str, Array]]:
+    """Of rows of RANKS, by name, the metrics of `summarize` for `tasks`, and for `groups` of their rows the
+    mean_median_rank alone: each (count,), all of the same resamples of users.
+    """
+    users = pd.Index(pd.concat([rows["user_id"].to_pandas() for rows in tasks.values()]).unique()).sort_values()
+    asked = {name: _Asked(rows, users) for name, rows in {**tasks, **groups}.items() if rows.num_rows}
     if not asked:
         return {}
-    parts = [{name: a.metrics(drawn) for name, a in asked.items()} for drawn in resamples(len(users), count, seed)]
+    parts = [
+        {name: one.metrics(drawn) if name in tasks else one.mean_median(drawn) for name, one in asked.items()}
+        for drawn in resamples(len(users), count, seed)
+    ]
     return {
         name: {metric: np.concatenate([part[name][metric] for part in parts]) for metric in parts[0][name]}
         for name in asked
@@ -305,12 +312,18 @@ class _Asked:
     def _per_user(user: Array, users: int, values: Array | None = None) -> Array:
         return np.bincount(user, values, minlength=users).astype(np.float64)
 
+    def mean_median(self, drawn: Array) -> dict[str, Array]:
+        """The mean_median_rank alone, as `metrics` has it."""
+        weights = drawn.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            return {"mean_median_rank": (weights @ self._medians) / (weights @ self._truths)}
+
     def metrics(self, drawn: Array) -> dict[str, Array]:
         """Each metric (b,) of the resamples `drawn` (b, users); NaN where no query was drawn."""
         weights = drawn.astype(np.float64)
         with np.errstate(invalid="ignore"):
             return {
-                "mean_median_rank": (weights @ self._medians) / (weights @ self._truths),
+                **self.mean_median(drawn),
                 "median_rank": _weighted_medians(self._rank, self._user, drawn),
                 **{name: (weights @ sums) / (weights @ self._queries) for name, sums in self._sums.items()},
             }
