@@ -313,8 +313,8 @@ class Trained:
 
 
 def save(trained: Trained, objective: Objective, folder: Path) -> None:
-    """Write `folder`: config.json (Shape), weights.safetensors, tables of EMBEDDINGS `users` and `words`, and what it
-    was trained for in objective.json.
+    """Write `folder`: config.json (Shape; of what came later only what is not 0), weights.safetensors, tables of
+    EMBEDDINGS `users` and `words`, and what it was trained for in objective.json.
     """
     model = trained.model
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
@@ -332,13 +332,15 @@ def save(trained: Trained, objective: Objective, folder: Path) -> None:
 
 
 def load(folder: Path) -> Trained:
-    """The model that `save` wrote. Raises UserError where it is missing or damaged."""
-    held = _held(folder / "config.json")
-    path = folder / "weights.safetensors"
-    packed = path.read_bytes()
+    """The model that `save` wrote. Raises UserError where it is missing, damaged, or another version's."""
+    about, path = folder / "config.json", folder / "weights.safetensors"
+    held, packed = _held(about), _bytes(path)
     if hashlib.sha256(packed).hexdigest() != held.pop("weights_sha256", None):
         raise Damaged(path, "its SHA-256 is not that of config.json")
-    shape = Shape(**{**held, "windows": tuple(held["windows"]), "filters": tuple(held["filters"])})
+    try:
+        shape = Shape(**{**held, "windows": tuple(held["windows"]), "filters": tuple(held["filters"])})
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{about} is of another version of this code ({error}); `dvc repro train` makes it.") from error
     users, words = EMBEDDINGS.read(folder / "users"), EMBEDDINGS.read(folder / "words")
     model = JointModel(shape, torch.tensor(matrix(words["vector"])), torch.tensor(matrix(users["vector"])), seed=0)
     tables = {"user_rows": model.user_rows, "word_rows": model.word_rows}
@@ -347,12 +349,19 @@ def load(folder: Path) -> Trained:
 
 
 def load_objective(folder: Path) -> Objective:
-    """The objective that `save` wrote, with its learned temperatures. Raises UserError where it is missing."""
+    """The objective that `save` wrote, with its learned temperatures. Raises UserError as `load` does."""
     return Objective.of(_held(folder / "objective.json"))
 
 
 def _held(path: Path) -> dict[str, Any]:
+    try:
+        held: dict[str, Any] = json.loads(_bytes(path))
+    except ValueError as error:
+        raise Damaged(path, error) from error
+    return held
+
+
+def _bytes(path: Path) -> bytes:
     if not path.exists():
         raise UserError(f"{path.parent}: no model there; `dvc repro train` makes it, `dvc checkout` restores it.")
-    held: dict[str, Any] = json.loads(path.read_text())
-    return held
+    return path.read_bytes()

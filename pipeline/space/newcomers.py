@@ -22,7 +22,7 @@ from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CONTENT
 from pipeline.tables.table import matrix
-from pipeline.words.vectors import NOTHING, mean_by_user, occurrences
+from pipeline.words.vectors import joined, mean_by_user, occurrences
 
 Array = np.ndarray[Any, np.dtype[Any]]
 NONE = -1
@@ -145,7 +145,6 @@ class Newcomers:
             means = mean_by_user(counts, vectors)
             size = self._reader.params.words.size
             if means.shape[1] > size:
-                halves = (means[:, :size], means[:, size:])
-                means = np.concatenate([h / np.linalg.norm(h, axis=1, keepdims=True).clip(NOTHING) for h in halves], 1)
+                means = joined(means[:, :size], means[:, size:])
             starts[[users.index(name) for name in known.to_pylist()]] = means
         return starts

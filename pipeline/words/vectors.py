@@ -222,9 +222,12 @@ def join(vectors: np.ndarray, words: np.ndarray, means: np.ndarray, users: np.nd
 
     Either half weighs the same: a user's two are of unit length, a word's of unit length on average.
     """
-    halves = [half / mean_length(half) for half in (vectors, words)]
-    own = [half / np.linalg.norm(half, axis=1, keepdims=True).clip(NOTHING) for half in (means, users)]
-    return np.concatenate(halves, axis=1), np.concatenate(own, axis=1)
+    return np.concatenate([half / mean_length(half) for half in (vectors, words)], axis=1), joined(means, users)
+
+
+def joined(*halves: np.ndarray) -> np.ndarray:
+    """Users' vectors in `halves` (u, ·), side by side: each of unit length, one of zeros as it is."""
+    return np.concatenate([half / np.linalg.norm(half, axis=1, keepdims=True).clip(NOTHING) for half in halves], axis=1)
 
 
 def mean_length(vectors: np.ndarray) -> float:

@@ -1,5 +1,6 @@
 """The encoders against the layers of torch that they stand for; batches; the model's file."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from pipeline.embedding.shape import Shape
 from pipeline.embedding.starts import starting_rows
 from pipeline.embedding.vectors import embed_images, embed_texts, embed_users
 from pipeline.embedding.windows import window_maxima
-from pipeline.running.errors import UserError
+from pipeline.running.errors import Damaged, UserError
 from pipeline.tables.images import FEATURES
 from pipeline.tables.table import vectors
 
@@ -212,6 +213,34 @@ def test_a_model_is_loaded_as_it_was_saved(style, tmp_path):
         torch.testing.assert_close(loaded.model.state_dict()[name], value, rtol=0, atol=0)
     with pytest.raises(UserError, match="no model there"):
         models.load(tmp_path / "none")
+
+
+def test_dimensions_of_before_there_were_more_are_read_and_what_is_no_model_of_this_code_is_told(model, tmp_path):
+    names = pa.array([f"u{i}" for i in range(4)]), pa.array([f"w{i:02}" for i in range(WORDS)])
+    models.save(Trained(model, *names), Objective((1, 1, 1), "hinge", 0.2), tmp_path)
+    path = tmp_path / "config.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps({name: value for name, value in about.items() if value or name == "dropout"}))
+    assert models.load(tmp_path).model.shape == SHAPE
+    for told, text in [
+        ("another version", json.dumps(about | {"later": 1})),
+        ("another version", json.dumps({name: value for name, value in about.items() if name != "windows"})),
+        (r"config\.json is damaged", path.read_text()[:90]),
+    ]:
+        path.write_text(text)
+        with pytest.raises(UserError, match=told):
+            models.load(tmp_path)
+    path.write_text(json.dumps(about))
+    for part, told, read in [
+        ("objective.json", r"objective\.json is damaged", models.load_objective),
+        ("weights.safetensors", "is damaged", models.load),
+    ]:
+        (tmp_path / part).write_bytes((tmp_path / part).read_bytes()[:-9])
+        with pytest.raises(Damaged, match=told):
+            read(tmp_path)
+    (tmp_path / "weights.safetensors").unlink()
+    with pytest.raises(UserError, match="no model there"):
+        models.load(tmp_path)
 
 
 def test_users_start_as_their_mean_word_and_without_one_at_random_by_the_seed():
