@@ -42,6 +42,7 @@ from pipeline.exports.posts import (
     Shown,
     count,
     dig,
+    earlier,
     ids,
     known,
     last,
@@ -95,6 +96,8 @@ class Mapped(BaseModel):
     repost: dict[str, list[str]] = {}
     leave_out: dict[str, dict[str, str]] = {}
     video: dict[str, list[str]] = {}
+    versions: str | None = None
+    handle_in: str | None = None
     id_from_url: bool = False
     html: bool = False
     quoted: bool = False
@@ -115,7 +118,7 @@ class Mapped(BaseModel):
     def held(self) -> dict[str, Names]:
         """What columns are named for, and these."""
         own = ("post_id", "user_id", "handle", "text", "created_at", "language", "url", "likes", "replies", "reply_to",
-               "answers", "alt", "images", "kinds", "names")  # fmt: skip
+               "answers", "alt", "images", "kinds", "names", "versions")  # fmt: skip
         return {name: names for name in own if (names := getattr(self, name))}
 
 
@@ -175,7 +178,10 @@ def posts(rows: Iterator[tuple[int, Any]], mapped: Mapped, path: str, keep: Keep
             yield Left(place, UNREADABLE, f"{place}: {row if isinstance(row, Exception) else 'not an object'}")
             continue
         try:
-            yield post(row, mapped, place, owner, keep)
+            found = post(row, mapped, place, owner, keep)
+            yield found
+            if mapped.versions and isinstance(found, Post):
+                yield from earlier(found.post_id, _parts(value_at(row, mapped.versions), mapped))
         except ODD as error:
             yield Left(first(row, mapped.post_id) or place, UNREADABLE, f"{place}: {error}")
 
@@ -230,7 +236,7 @@ def post(
     shown = tuple(one._replace(alt=alt or one.alt) for one, alt in zip(shown, alts, strict=False))
     text = "\n".join(dict.fromkeys(filter(None, parts)))  # a description may repeat the title
     return Post(
-        own, known(user_id), _name(known(id_of(row, mapped.handle))), text or None,
+        own, known(user_id), _handle(row, mapped), text or None,
         micros(first(row, mapped.created_at)), shown or (None if not mapped.images or mapped.names else ()),
         names, _one_language(first(row, mapped.language)),
         first(row, mapped.url), count(first(row, mapped.likes)), count(first(row, mapped.replies)),
@@ -244,8 +250,12 @@ def _of_page(url: str) -> str:
     return last(url) + (asked[0] if asked else "")
 
 
-def _name(author: str | None) -> str | None:
-    """The name of an author; of an address, as snscrape prints a user, the last step."""
+def _handle(row: Mapping[str, Any], mapped: Mapped) -> str | None:
+    """The name of an author; of an address, as snscrape prints a user, the last step, or what `handle_in` matches."""
+    author = known(id_of(row, mapped.handle))
+    if author and mapped.handle_in:
+        found = re.search(mapped.handle_in, author)
+        return found[1] if found else None
     return last(author) if author and "://" in author else author
 
 

@@ -83,10 +83,18 @@ LACKING = {
     "folder with Profile.csv",
     ("id", "permalink", "gildings", "body"): "reddit's posts.csv and comments.csv do not say whose they are; name the "
     "zip, or the folder with statistics.csv",
-    ("tweet_id", "retweeted_status_user_id", "expanded_urls"): "X's archives of before 2018 do not say whose they are; "
-    "call the file by its owner, and say by corpus.columns what holds what, with of_file: true",
+    ("tweet_id", "retweeted_status_user_id", "expanded_urls"): "tweets.csv of X's archives of before 2018 does not say "
+    "whose it is; name the zip, or the folder with data/js; or call the file by its owner, and say by corpus.columns "
+    "what holds what, with of_file: true",
+    (
+        "photopage",
+        "date_taken",
+        "privacy",
+    ): "Flickr's photos do not say whose they are; unpack all parts of its "
+    "download into one folder, as one has account_profile.json",
     ("timestamp", "data"): "if this is of Facebook's download, name the zip, or the folder that it is in",
     ("media",): "if this is of Instagram's download, name the zip, or the folder with personal_information.json",
+    ("bookmarks", "cursor"): "bookmarks of Bluesky are what somebody kept of others; ask for the feed of an author",
     ("participants", "messages", "title"): "messages of Messenger and Instagram are private, and not read",
     ("AuthorID", "Author", "Date", "Content"): "DiscordChatExporter's CSV has no ids of messages; export as JSON",
     ("From User", "Conversation Stream", "snTypeColumn"): "Sprinklr exports what was chosen; choose a column of ids or "
@@ -114,10 +122,12 @@ INSTEAD = (
 )
 """What is to be done about folders and zips in which nothing is known, by the name of a file."""
 OWNER = (
-    r"(account\.js|actor\.json|personal_information\.json|profile_information\.json|Profile\.csv|statistics\.csv"
-    r"|account_profile\.json)"
+    r"(account\.js|user_details\.js|actor\.json|personal_information\.json|profile_information\.json|Profile\.csv"
+    r"|statistics\.csv|account_profile\.json)"
 )
 """The file that says whose a person's archive or download is."""
+FIRST = rf"({OWNER}|your_posts\w*\.json|posts_1\.json|outbox\.json)"
+"""That, and files of which a download has no two of one name: where there are two, there are several downloads."""
 
 
 def kind_of(record: Json) -> Kind | None:
@@ -162,7 +172,11 @@ def read(rows: Iterator[tuple[int, Any]], kind: Kind, path: str) -> Found:
 def lacking(held: Iterable[str]) -> str:
     """What is to be done about a file with these columns or keys, if that is known."""
     found = set(held)
-    fitting = (why for names, why in LACKING.items() if set(names) <= found and (len(names) > 2 or found <= _OF_META))
+    fitting = (
+        why
+        for names, why in LACKING.items()
+        if set(names) <= found and (len(names) > 2 or found <= {*names, *_OF_META})
+    )
     return next((f": {why}" for why in fitting), "")
 
 

@@ -15,12 +15,12 @@ from pipeline.common.packed import DAMAGED
 from pipeline.common.separated import LOOKED_AT
 from pipeline.exports import columns
 from pipeline.exports.aside import Aside, arrow_rows
-from pipeline.exports.kinds import OWNER, TREES, instead, kind_of, lacking, read
-from pipeline.exports.platforms import bluesky, facepager, gallery_dl, telegram, whatsapp
+from pipeline.exports.kinds import FIRST, OWNER, TREES, instead, kind_of, lacking, read
+from pipeline.exports.platforms import bluesky, facepager, gallery_dl, telegram, whatsapp, youtube
 from pipeline.exports.posts import UNREADABLE, Found, Left
 from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.separated import HEAD, headless, layout, table
-from pipeline.exports.sources import Packed, Tree, records, unpacked
+from pipeline.exports.sources import Packed, Part, Tree, records, unpacked
 from pipeline.exports.within import within
 from pipeline.running.errors import GIT_LFS, OF_GIT_LFS, UserError, of_program
 
@@ -81,17 +81,23 @@ def _instead(path: Path, packed: Mapping[Path, Tree]) -> str:
 
 
 def _at(
-    path: Path, mapped: columns.Mapped | None, aside: Aside, told: list[str], packed: Mapping[Path, Tree]
+    path: Path,
+    mapped: columns.Mapped | None,
+    aside: Aside,
+    told: list[str],
+    packed: Mapping[Path, Tree],
+    tree: Tree | None = None,
 ) -> Iterator[Export]:
+    """The exports at `path`, or in the folder of a zip that `tree` is."""
     if what := of_program(path.suffix.lower()):
         raise UserError(f"{path} is {what}.")
-    if path not in packed and not path.is_dir() and not _is_zip(path):
+    if not tree and path not in packed and not path.is_dir() and not _is_zip(path):
         yield from _file(path.open("rb"), str(path), mapped, aside, told)
         return
-    tree = packed.get(path) or Tree(path)
+    tree = tree or packed.get(path) or Tree(path)
     parts = _parts(path, tree)
     for part in parts:
-        yield from _at(path / part, mapped, aside, told, packed)
+        yield from _at(path / part, mapped, aside, told, packed, Part(tree, part))
     others = [name for name in tree.names if name.partition("/")[0] not in parts]
     for name, fits, read_tree in TREES if not parts else ():
         if fits(tree):
@@ -106,20 +112,19 @@ def _at(
 
 
 def _parts(path: Path, tree: Tree) -> list[str]:
-    """The folders in a folder that each are an export of their own, such as the archives of several people, or one
-    beside files of another kind. Raises UserError for a zip of such.
+    """The folders of a folder or zip that each are an export of their own, such as the archives of several people, or
+    one beside files of another kind.
     """
-    owners = {name.partition("/")[0] for name in tree.matching(OWNER) if "/" in name}
-    if not path.is_dir():
-        if len(owners) > 1:
-            some = ", ".join(sorted(owners)[:3])
-            raise UserError(f"{path} holds downloads of several people or platforms ({some}): unpack it.")
-        return []
-    owners |= {name.partition("/")[0] for name in tree.matching(r"result\.json") if "/" in name}
-    own = [folder for folder in sorted(owners) if _is_known(Tree(path / folder))]
+    firsts = tree.matching(FIRST)
+    several = len(firsts) > len({name.rpartition("/")[2] for name in firsts})
+    owners = firsts if several else tree.matching(OWNER)
+    if path.is_dir():
+        owners += tree.matching(r"result\.json")
+    folders = sorted({name.partition("/")[0] for name in owners if "/" in name})
+    own = [folder for folder in folders if _is_known(Part(tree, folder))]
     tops = {name.partition("/")[0] for name in tree.names} - {*own}
-    beside = any(top.lower().endswith(_OTHERS) for top in tops)
-    return own if len(own) > 1 or beside or not tops else []
+    beside = path.is_dir() and (not tops or any(top.lower().endswith(_OTHERS) for top in tops))
+    return own if several or len(own) > 1 or beside else []
 
 
 def _is_known(tree: Tree) -> bool:
@@ -229,6 +234,9 @@ def _of_text(
         how = headless(head, mapped.header, mapped.quotes)
     else:
         how = layout(head, lambda names: _fits(names, mapped))
+    if not mapped and len(how.header) in youtube.LAYOUTS and columns.fitting(how.header) is None:
+        row = next((list(row.values()) for _, row in table(io.BytesIO(head), how) if isinstance(row, dict)), [])
+        how = how._replace(header=youtube.in_english(how.header, row))
     if not mapped and facepager.is_table(how.header):
         yield Export(path, "Facepager, a table", facepager.table(table(plain, how), path))
         return
@@ -240,8 +248,8 @@ def _of_text(
             all(letter.isprintable() or letter == "\t" for letter in top) and "\N{REPLACEMENT CHARACTER}" not in top
         )
         to_do = lacking(how.header)
-        if top.startswith("window.YTD"):
-            held, to_do = "a file of X's archive", ": name the zip, or the folder that holds data/account.js"
+        if top.startswith(("window.YTD", "Grailbird.data", "var user_details")):
+            held, to_do = "a file of X's archive", ": name the zip, or the folder that data is in"
         told.append(f"{path}: {held + to_do if readable else 'no text in UTF-8'}")
     elif mapped and not mapped.header and (lacks := columns.lacking(mapped, how.header)):
         told.append(f"{path}: {lacks}; {held}")

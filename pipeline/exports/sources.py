@@ -80,6 +80,23 @@ class Tree:
         return f"{self.path}!/{name.lstrip('./')}"
 
 
+class Part(Tree):
+    """The files of one folder of a tree, by their paths in it."""
+
+    def __init__(self, whole: Tree, folder: str) -> None:
+        self.path, self._whole, self._begin = whole.path / folder, whole, f"{folder}/"
+        self.names = [name.removeprefix(self._begin) for name in whole.beginning(self._begin)]
+        self.held = set(self.names)
+
+    def open(self, name: str) -> IO[bytes]:
+        """The bytes of a file."""
+        return self._whole.open(self._begin + name)
+
+    def picture(self, name: str) -> str:
+        """How the import finds a file, which is by the whole."""
+        return self._whole.picture(self._begin + name)
+
+
 def unpacked(stream: IO[bytes]) -> io.BufferedReader:
     """A stream without its packing, and as UTF-8 where it is UTF-16, as PowerShell writes with >. It can be peeked."""
     found = packed.unpacked(stream)
@@ -118,7 +135,7 @@ def document(data: bytes, path: str) -> Any:
     try:
         return _loaded(data)
     except orjson.JSONDecodeError:
-        begin = data.find(b"=") + 1 if data[:64].lstrip().startswith((b"window.", b"var ")) else 0
+        begin = data.find(b"=") + 1 if data[:64].lstrip().startswith((b"window.", b"var ", b"Grailbird.")) else 0
         try:
             return json.loads(_BROKEN_ESCAPE.sub(rb"\1\\u00", data[begin:]), **_LENIENT)
         except json_values.BROKEN as error:

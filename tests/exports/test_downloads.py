@@ -120,3 +120,42 @@ def test_words_of_reels_and_photos_of_no_album_come_too(tmp_path):
         "posts/your_uncategorized_photos.json": {"other_photos_v2": [photo]}, "posts/media/1.jpg": "x"})  # fmt: skip
     _, posts, _, _ = run(tmp_path, tmp_path / "facebook-ann-2024-01-01-x.zip")
     assert [(post["text"], bool(post["image"])) for post in posts] == [("words", False), ("a lake", True)]
+
+
+MEDIA = {"media_url_https": "https:\\/\\/pbs.twimg.com\\/media\\/p.png"}
+BEFORE = {"id_str": "517", "id": 517, "text": "a &amp; b", "created_at": "2020-09-13 12:26:40 +0000", "geo": {},
+          "entities": {"media": [MEDIA], "urls": []}, "user": {"screen_name": "ann", "id_str": "7"}}  # fmt: skip
+
+
+def test_an_archive_of_x_of_before_2018_has_a_file_of_tweets_a_month(tmp_path):
+    shared = BEFORE | {"id_str": "518", "text": "RT @bo: words", "retweeted_status": BEFORE}
+    archive(tmp_path / "tweets.zip", {
+        "data/js/user_details.js": 'var user_details =  {\n"screen_name" : "ann",\n"bio" : "a = b",\n"id" : "7"\n}',
+        "data/js/tweet_index.js": "var tweet_index =  [ ]", "index.html": "<html>", "tweets.csv": '"tweet_id"\n"517"\n',
+        "data/js/tweets/2020_09.js": f"Grailbird.data.tweets_2020_09 = \n {json.dumps([BEFORE, shared])}"})  # fmt: skip
+    _, (post,), (user,), (left,) = run(tmp_path, tmp_path / "tweets.zip")
+    assert (post["user_id"], user["name"], post["text"], post["missing_images"]) == ("7", "ann", "a & b", 1)
+    assert str(post["created_at"]) == "2020-09-13 12:26:40" and left["reason"] == "repost"
+
+
+NAMES = "{}-ID,Kanal-ID,Zeitstempel,Preis,Übergeordnete {}-ID,Beitrags-ID,Video-ID,{}text,{}-ID der obersten Ebene"
+
+
+def test_comments_of_a_takeout_are_known_in_the_language_of_the_account(tmp_path):
+    """And live chats are comments, too; videos that few may see are none."""
+    first, mine, said = "Ugx" + "a" * 23, "UC" + "b" * 22, '"{""text"":""wor""},{""text"":""ds""}"'
+    place, when = "Takeout/YouTube und YouTube Music", "2020-09-13T12:26:40.897233+00:00"
+    video = f"v1,60,words,{mine},title"
+    archive(tmp_path / "takeout-1.zip", {
+        f"{place}/Kommentare/Kommentare.csv": f"{NAMES.format(*['Kommentar'] * 4)}\n"
+        f"{first},{mine},{when},0,,,cX_uOoBhxqI,{said},\n{first}.9i,{mine},{when},0,{first},,cX_uOoBhxqI,{said},{first}\n",
+        f"{place}/chats.csv": "Live Chat ID,Channel ID,Live Chat Create Timestamp,Price,Video ID,Live Chat Text\n"
+        f"chat,{mine},{when},0,v1,{said}\n",
+        f"{place}/videos.csv": "Video ID,Approx Duration (ms),Video Description (Original),Channel ID,"
+        f"Video Title (Original),Privacy,Video Create Timestamp\n{video},Public,{when}\n{video},Unlisted,{when}\n",
+        f"{place}/Abos/Abos.csv": "Kanal-ID,Kanal-URL,Kanaltitel\nUC1,u,t\n"})  # fmt: skip
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "takeout-1.zip")
+    assert {post["post_id"]: (post["text"], post["answers"]) for post in posts} == {
+        first: ("words", "cX_uOoBhxqI"), f"{first}.9i": ("words", first), "chat": ("words", "v1"),
+        "v1": ("title\nwords", None)}  # fmt: skip
+    assert {post["user_id"] for post in posts} == {mine} and left["reason"] == "private"

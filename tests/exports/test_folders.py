@@ -38,19 +38,36 @@ def people(*names):
 
 def test_a_folder_of_several_peoples_archives_is_by_each_of_them(tmp_path):
     put(tmp_path / "all/2024", people("ann", "bob"))
-    with zipfile.ZipFile(tmp_path / "all/2024/eve.zip", "w") as archive:
-        for name, held in archive_of_x("eve", "1eve").items():
-            archive.writestr(name, held if isinstance(held, str) else json.dumps(held))
+    packed(tmp_path / "all/2024/eve.zip", archive_of_x("eve", "1eve"))
     _, posts, _, _ = run(tmp_path, tmp_path / "all")
     assert {post["user_id"]: post["post_id"] for post in posts} == {"ann": "1ann", "bob": "1bob", "eve": "1eve"}
 
 
-def test_a_zip_of_several_peoples_archives_is_refused(tmp_path):
-    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        for name, held in people("ann", "bob").items():
+def packed(path, files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, held in files.items():
             archive.writestr(name, held if isinstance(held, str) else json.dumps(held))
-    with pytest.raises(UserError, match=r"downloads of several people or platforms \(ann, bob\): unpack it"):
-        run(tmp_path, tmp_path / "all.zip")
+
+
+@pytest.mark.parametrize(("top", "beside"), [("", []), ("all/", []), ("all/", ["readme.txt"])])
+def test_a_zip_of_several_peoples_archives_is_by_each_of_them(top, beside, tmp_path):
+    """Below a folder all were by the first of them."""
+    shown = [("tweets_media/1ann-p.jpg", "x")]
+    held = people("ann", "bob") | {f"ann/data/{name}": data for name, data in shown}
+    packed(tmp_path / "all.zip", {top + name: data for name, data in held.items()} | dict.fromkeys(beside, "words"))
+    metrics, posts, _, _ = run(tmp_path, tmp_path / "all.zip")
+    assert {post["user_id"]: post["post_id"] for post in posts} == {"ann": "1ann", "bob": "1bob"}
+    assert metrics["pictures"]["on_disk"] == 1
+
+
+def test_downloads_that_do_not_say_whose_they_are_are_by_their_folders(tmp_path):
+    said = "your_facebook_activity/posts/your_posts_1.json"
+    posts = {
+        f"facebook-{who}/{said}": [{"timestamp": 1_600_000_000, "data": [{"post": who}]}] for who in ("ann", "bob")
+    }
+    packed(tmp_path / "all.zip", posts)
+    _, found, _, _ = run(tmp_path, tmp_path / "all.zip")
+    assert [(post["user_id"], post["text"]) for post in found] == [("ann", "ann"), ("bob", "bob")]
 
 
 @pytest.mark.parametrize("chat", ["ChatExport_1/result.json", "result.json"])

@@ -49,7 +49,31 @@ OF_PAGES = {"post_id": BIG, "text": "words\n\nshared", "post_text": "words", "sh
 OF_A_PAGE = {"id": BIG, "name": "7", "content": "words", "posted_on": WHEN, "reactions_count": 4, "comments": 0,
              "image": photo("p"), "post_url": "https://x/1"}  # fmt: skip
 
+OF_WEIBO = {"_type": "snscrape.modules.weibo.Post", "url": "https://m.weibo.cn/status/K", "id": str(BIG),
+            "text": "words", "user": {"_type": "snscrape.modules.weibo.User", "screenname": "ann", "uid": 7},
+            "likesCount": 4, "createdAt": "Sun Sep 13 20:26:40 +0800 2020", "pictures": [photo("p")],
+            "repostedPost": None}  # fmt: skip
+OF_VK = {"_type": "snscrape.modules.vkontakte.VKontaktePost", "url": "https://vk.com/wall7_5", "date": ISO,
+         "content": "words", "photos": [{"variants": [{"url": photo("q")}], "url": photo("p")}],
+         "quotedPost": None}  # fmt: skip
+OF_FACEBOOK = {"_type": "snscrape.modules.facebook.FacebookPost", "cleanUrl": "https://www.facebook.com/7/posts/1",
+               "dirtyUrl": "", "date": ISO, "content": "words", "outlinks": []}  # fmt: skip
+TIEBA = {"note_id": "n", "title": "words", "desc": "words", "publish_time": WHEN[:16], "creator_hash": "7",
+         "user_nickname": "a*", "tieba_name": "t", "total_replay_num": 3}  # fmt: skip
+ZHIHU = {"content_id": "z", "content_type": "answer", "content_text": "words", "title": "a question of another's",
+         "desc": "wor", "created_time": 1_600_000_000, "voteup_count": 4, "creator_hash": "7",
+         "user_nickname": "a*"}  # fmt: skip
+BELOW = {"comment_id": "c", "parent_comment_id": "0", "content": "words", "publish_time": 1_600_000_000,
+         "like_count": 4, "sub_comment_count": 0, "content_id": "z", "creator_hash": "7",
+         "user_nickname": "a*"}  # fmt: skip
+
 CASES = {
+    "weibo.jsonl": (lines(OF_WEIBO, OF_WEIBO | {"id": "5", "repostedPost": OF_WEIBO}), "snscrape, Weibo", "p", 4),
+    "vk.jsonl": (lines(OF_VK, OF_VK | {"quotedPost": OF_VK}), "snscrape, VK", "p", None),
+    "facebook.jsonl": (lines(OF_FACEBOOK), "snscrape, Facebook", "", None),
+    "tieba.csv": (table(TIEBA), "MediaCrawler, Tieba", "", None),
+    "zhihu.jsonl": (lines(ZHIHU), "MediaCrawler, Zhihu", "", 4),
+    "below.csv": (table(BELOW), "MediaCrawler, comments", "", 4),
     "posts.csv": (table(OF_PAGES), "facebook-scraper", "pq", 4),
     "a-page.csv": (table(OF_A_PAGE), "facebook_page_scraper", "p", 4),
     "7.csv": (table(CRAWLED, CRAWLED | {"id": "5", "是否原创": "False"}), "weibo-crawler", "pq", 4),

@@ -10,6 +10,7 @@ from pipeline.exports.platforms import bluesky, mastodon, reddit, telegram, twit
 from pipeline.exports.posts import Deleted, Left, Post
 from pipeline.running.errors import UserError
 from tests.exports.test_parts import run
+from tests.exports.test_tools import table
 
 
 def tweet(number, **more):
@@ -311,3 +312,13 @@ def test_of_a_tweet_that_was_edited_the_last_version_is_the_post(write, tmp_path
     metrics, posts, _, (left,) = run(tmp_path, tmp_path / "t.jsonl")
     assert [post["text"] for post in posts] == ["last", "other"] and metrics["rows_in"] == 3
     assert (left["id"], left["reason"]) == ("10", "an earlier version of an edited post")
+
+
+@pytest.mark.parametrize("written", [json.dumps, str], ids=["twarc-csv", "pandas"])
+def test_tables_tell_the_versions_of_a_tweet_too(written, tmp_path):
+    rows = [
+        edited(name, written(["10", "12"]), name) | {"created_at": "2022-10-01", "lang": "en"} for name in ("12", "10")
+    ]
+    (tmp_path / "t.csv").write_text(table(*rows))
+    _, (post,), _, (left,) = run(tmp_path, tmp_path / "t.csv")
+    assert (post["text"], left["id"], left["reason"]) == ("12", "10", "an earlier version of an edited post")

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.exports.posts import PRIVATE, Found, Left, Post, Shown, dig, each, ids, known, last, micros, plain
+from pipeline.exports.posts import PRIVATE, Found, Left, Post, Shown, count, dig, each, ids, known, last, micros, plain
 from pipeline.exports.sources import Tree
 
 _PHOTO = r"photo_\d+\.json"
@@ -30,6 +30,7 @@ def download(tree: Tree) -> Found:
         text = "\n".join(part for part in (plain(photo.get("name")), plain(photo.get("description")), tags) if part)
         when = photo.get("date_imported") or photo.get("date_upload") or photo.get("date_taken")
         yield Post(number, known(owner), name or (whose[1] if whose else tree.path.stem), text or None, micros(when),
-                   (Shown(ids(number, url, last(url))),), (), None, page)  # fmt: skip
+                   (Shown(ids(number, url, last(url))),), (), None, page, count(photo.get("count_faves")),
+                   count(photo.get("count_comments")))  # fmt: skip
 
     yield from each(tree.matching(_PHOTO), read)

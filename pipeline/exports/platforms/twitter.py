@@ -31,6 +31,9 @@ from pipeline.exports.posts import (
 )
 from pipeline.exports.sources import Tree
 
+_ACCOUNT, _DETAILS, _MONTH = r"account\.js", r"user_details\.js", r"tweets/\d{4}_\d\d\.js"
+_ARCHIVES = ((_ACCOUNT, r"tweets?\.js"), (_DETAILS, _MONTH))
+"""Files of X's archives, of today and of before 2018, that say whose they are, and those of the tweets."""
 _BEGIN = 100
 """Letters by which a long tweet of an archive and its note are known to be one."""
 
@@ -139,14 +142,13 @@ def notice(record: Json) -> Found:
 
 
 def is_archive(tree: Tree) -> bool:
-    """The zip that X gives a person of their own account."""
-    return bool(tree.matching(r"account\.js") and tree.matching(r"tweets?\.js"))
+    """The zip that X gives a person of their own account; before 2018 it had a file of tweets a month."""
+    return any(tree.matching(whose) and tree.matching(tweets) for whose, tweets in _ARCHIVES)
 
 
 def archive(tree: Tree) -> Found:
     """Tweets, community tweets and whom the owner follows; long tweets by their note."""
-    account = tree.json(tree.matching(r"account\.js")[0])[0]["account"]
-    owner = {"id_str": account["accountId"], "screen_name": account.get("username")}
+    owner = _owner(tree)
     for following in tree.matching(r"following(-part\d+)?\.js"):
         yield from (Edge(owner["id_str"], item["following"]["accountId"], "follow") for item in tree.json(following))
     notes: dict[str, str] = {}
@@ -155,11 +157,20 @@ def archive(tree: Tree) -> Found:
             text = dig(note, "noteTweetResults", "text") or dig(note, "core", "text") or ""
             notes[note.get("tweetId") or text[:_BEGIN]] = text
     pictures = {name.rsplit("/", 1)[-1]: tree.picture(name) for name in tree.matching(r"tweets?_media/[^/]+")}
-    for name in tree.matching(r"(tweets?|community-tweet)(-part\d+)?\.js"):
+    for name in tree.matching(rf"(tweets?|community-tweet)(-part\d+)?\.js|{_MONTH}"):
         yield from each(
             tree.json(name),
             lambda item: _in_archive(_of_archive(item.get("tweet", item), owner), pictures, notes),
         )
+
+
+def _owner(tree: Tree) -> Json:
+    """Whose an archive is, as a user of API v1.1."""
+    if before := tree.matching(_DETAILS):
+        details = tree.json(before[0])
+        return {"id_str": details["id"], "screen_name": details.get("screen_name")}
+    account = tree.json(tree.matching(_ACCOUNT)[0])[0]["account"]
+    return {"id_str": account["accountId"], "screen_name": account.get("username")}
 
 
 def _of_archive(tweet: Json, owner: Json) -> Found:

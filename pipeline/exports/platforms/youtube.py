@@ -1,9 +1,28 @@
 """YouTube: what yt-dlp writes of a video, with the comments that `--write-comments` adds, and of a playlist (`-J`); and
-threads of comments as the API answers them.
+threads of comments as the API answers them. Of a person's download (Takeout) the tables are presets, whose columns it
+names in the language of the account.
 """
+
+import re
+from collections.abc import Sequence
 
 from pipeline.exports import columns
 from pipeline.exports.posts import Found, Json, Post, dig, each, known, micros
+
+_COMMENTS = ("Comment ID", "Channel ID", "Comment Create Timestamp", "Price", "Parent Comment ID", "Post ID",
+             "Video ID", "Comment Text", "Top-Level Comment ID")  # fmt: skip
+LAYOUTS = {9: _COMMENTS, 7: tuple(name for name in _COMMENTS if name not in ("Post ID", "Top-Level Comment ID"))}
+"""Columns of comments in a person's download, and those of before 2024."""
+_VALUES = (r"Ug[\w-]{24}(\.[\w-]+)?", r"UC[\w-]{22}", r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+"""What the first three hold."""
+
+
+def in_english(names: list[str], row: Sequence[str]) -> list[str]:
+    """The columns of comments in a person's download by their English names, if the first `row` holds such; else as
+    they are.
+    """
+    told = len(row) in LAYOUTS and all(map(re.fullmatch, _VALUES, row))
+    return list(LAYOUTS[len(row)]) if told else names
 
 
 def is_info(record: Json) -> bool:
