@@ -5,6 +5,7 @@ it refuses: whoever reaches the port could read all posts.
 """
 
 import argparse
+import io
 import os
 import socket
 import sys
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import uvicorn
+from PIL import Image
 
 from explore.app import application
 from pipeline.running.errors import UserError
@@ -49,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     took = time.perf_counter() - begun
     sys.stdout.write(f"Explore: {address}   (ready in {took:.1f} s; Ctrl-C ends it)\n")
     sys.stdout.flush()
-    # The first text needs the model, and torch takes seconds to load. Meanwhile pages can be read.
+    # The first text and picture need the model, and torch takes seconds to load. Meanwhile pages can be read.
     threading.Thread(target=_warm, args=(space,), daemon=True).start()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
     server.run(sockets=[listening])
@@ -77,10 +79,13 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _warm(space: Space) -> None:
-    try:
-        space.reader.texts(["warm"])
-    except UserError as error:
-        sys.stderr.write(f"explore: texts cannot be asked: {error}\n")
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(picture, "PNG")
+    for kind, words, shown in ("texts", "warm", None), ("pictures", "", picture.getvalue()):
+        try:
+            space.ask(words, shown)
+        except UserError as error:
+            sys.stderr.write(f"explore: {kind} cannot be asked: {error}\n")
 
 
 if __name__ == "__main__":

@@ -25,24 +25,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from explore.forms import (
-    NARROWING,
-    Wrong,
-    as_csv,
-    flat,
-    listed,
-    reworded,
-    rows_of,
-    short,
-    suffix,
-    whole,
-    with_query,
-)  # fmt: skip
+from explore.forms import NARROWING, PAGE, Part, Wrong, listed, reworded, short, suffix, whole, with_query
 from explore.guard import Guard
 from explore.lists import Lists
 from explore.marks import Mark, Marks, collected
 from explore.plane import Plane
-from explore.views import PAGE, NotFound, Views, address
+from explore.sheets import answered, flat
+from explore.views import NotFound, Views, address
 from pipeline.pictures.reading import Rejected
 from pipeline.pictures.storing import to_rgb
 from pipeline.report import cards, wording
@@ -92,7 +81,7 @@ class Pages:
         if form == "json":
             return Response(json.dumps(data, ensure_ascii=False, indent=1), status, media_type="application/json")
         if form == "csv":
-            return Response(as_csv(rows_of(page, dict(data))), status, media_type="text/csv; charset=utf-8")
+            return answered(page, data, bool(request.query_params.get("excel")))
         held = request.query_params
         query = {name: values[0] if len(values := held.getlist(name)) == 1 else values for name in held}
         about = {
@@ -144,7 +133,7 @@ class Pages:
 
     def home(self, request: Request) -> Response:
         """Where one begins: examples, clusters, who posts most."""
-        people = self.lists.users(1)["users"][:12]
+        people = self.lists.users(Part())["users"][:12]
         return self._shown(request, "home", {"people_rows": people, "about": self._counts()}, "html")
 
     def _counts(self) -> dict[str, int]:
@@ -194,39 +183,43 @@ class Pages:
     def user(self, request: Request) -> Response:
         """A user; ?with=NAME: what parts them from another."""
         query = request.query_params
-        page, filters, other = self._page(request), self.views.filters(query), query.get("with", "").strip() or None
-        return self._thing(request, "user", lambda name: self.views.user(name, page, filters, other))
+        filters, other = self.views.filters(query), query.get("with", "").strip() or None
+        return self._thing(request, "user", lambda name, part: self.views.user(name, part, filters, other))
 
     def image(self, request: Request) -> Response:
         """An image."""
-        return self._thing(request, "image", self.views.image_page)
+        return self._thing(request, "image", lambda name, _: self.views.image_page(name))
 
     def post(self, request: Request) -> Response:
         """A post."""
-        return self._thing(request, "post", self.views.post_page)
+        return self._thing(request, "post", lambda name, _: self.views.post_page(name))
 
     def cluster(self, request: Request) -> Response:
         """A cluster."""
 
-        def of(name: str) -> dict[str, Any]:
+        def of(name: str, _: Part) -> dict[str, Any]:
             if not name.isdecimal() or len(name) > 9:
                 raise NotFound(f"There is no cluster {name}.")
             return self.lists.cluster(int(name), self.views.filters(request.query_params))
 
         return self._thing(request, "cluster", of)
 
-    def _thing(self, request: Request, page: str, of: Callable[[str], dict[str, Any]]) -> Response:
+    def _thing(self, request: Request, page: str, of: Callable[[str, Part], dict[str, Any]]) -> Response:
         name = request.path_params["id"] or request.query_params.get("id", "")
         try:
-            return self._shown(request, page, of(name), "html")
+            return self._shown(request, page, of(name, self._part(request, "html")), "html")
         except NotFound:
             stem, _, form = name.rpartition(".")
             if form not in ("json", "csv"):
                 raise
-            return self._shown(request, page, of(stem or request.query_params.get("id", "")), form)
+            named = stem or request.query_params.get("id", "")
+            return self._shown(request, page, of(named, self._part(request, form)), form)
 
-    def _page(self, request: Request) -> int:
-        return whole(request.query_params.get("page"), 1, 1, 10**6)
+    def _part(self, request: Request, form: str) -> Part:
+        """The part of a list that is asked for; a CSV has all of it where neither `page` nor `top` is given."""
+        page, top = (request.query_params.get(name) for name in ("page", "top"))
+        whole_list = form == "csv" and not page and not top
+        return Part(whole(page, 1, 1, 10**6), None if whole_list else whole(top, PAGE, 1, 1000))
 
     def clusters(self, request: Request) -> Response:
         """All clusters."""
@@ -234,16 +227,15 @@ class Pages:
 
     def users(self, request: Request) -> Response:
         """All users, or those with a post that the filters let through."""
-        query = request.query_params
-        found = self.lists.users(self._page(request), query.get("begins", "").strip(), self.views.filters(query))
-        return self._shown(request, "users", found, suffix(request))
+        query, form = request.query_params, suffix(request)
+        begins, filters = query.get("begins", "").strip(), self.views.filters(query)
+        return self._shown(request, "users", self.lists.users(self._part(request, form), begins, filters), form)
 
     def posts(self, request: Request) -> Response:
         """All posts, or those that the filters let through."""
-        query = request.query_params
-        most = whole(query.get("top"), PAGE, 1, 1000)
-        found = self.lists.posts(self._page(request), self.views.filters(query), query.get("order") or "oldest", most)
-        return self._shown(request, "posts", found, suffix(request))
+        query, form = request.query_params, suffix(request)
+        order, filters = query.get("order") or "oldest", self.views.filters(query)
+        return self._shown(request, "posts", self.lists.posts(self._part(request, form), filters, order), form)
 
     def about(self, request: Request) -> Response:
         """What ran."""

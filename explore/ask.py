@@ -71,8 +71,10 @@ def answers(given: argparse.Namespace) -> Data:
         raise UserError('nothing is asked. Give words, user:NAME, image:ID or post:ID: make ask Q="red flower".')
     if given.image and not given.image.is_file():
         raise UserError(f"--image {given.image}: there is no such file.")
+    if given.top < 1:
+        raise UserError(f"--top {given.top}: at least one answer of each kind has to be asked for.")
     pairs = [(key, value) for key, _, value in (one.partition("=") for one in given.where)]
-    if wrong := next((key for key, _ in pairs if key not in NARROWING), None):
+    if wrong := next((key for key, value in pairs if key not in NARROWING or not value), None):
         raise UserError(f"--where {wrong}: there are {', '.join(NARROWING)}, each as KEY=VALUE.")
     views = Views(Space.open(given.data))
     filters = views.filters(QueryParams(pairs))

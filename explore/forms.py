@@ -1,12 +1,10 @@
-"""What an address asks for, and the CSV of an answer."""
+"""What an address asks for."""
 
-import csv
-import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -15,6 +13,8 @@ from pipeline.space.filters import Filters
 
 Data = dict[str, Any]
 SIDES = ("train", "val", "test")
+PAGE = 60
+"""Posts, users or images of one page of a list."""
 
 
 class Wrong(Exception):
@@ -128,55 +128,6 @@ def _least(query: Any) -> float | None:
     return least
 
 
-def rows_of(page: str, data: Data) -> Iterable[Data]:
-    """The table that stands for a page in CSV: its answers, or the posts, members or things that it lists."""
-    if page == "search":
-        return [row for rows in data["answers"].values() for row in rows]
-    if page == "post":
-        return [
-            *(row | {"place": "before"} for row in data["before"]),
-            data["post"] | {"place": "this"},
-            *(row | {"place": "after"} for row in data["after"]),
-            *(row | {"place": "copy"} for row in data["copies"]),
-        ]
-    if page == "map":
-        columns = ("id", "x", "y", "cluster")
-        return [dict(zip(columns, row, strict=True)) for row in zip(*(data[name] for name in columns), strict=True)]
-    if page == "about":
-        return [{"metric": name, "value": value} for name, value in flat(data["metrics"])]
-    lists = {"user": "posts", "posts": "posts", "image": "posted", "cluster": "members", "collection": "members"}
-    listed: list[Data] = data[lists.get(page, page)]
-    return listed
-
-
-def flat(values: Data, before: str = "") -> Iterable[tuple[str, Any]]:
-    """Names, joined by dots, and values of nested data."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value
-
-
-def as_csv(rows: Any) -> str:
-    """Rows as CSV; lists joined by a semicolon. What a spreadsheet would run as a formula gets a quote before it."""
-    rows = [{name: _cell(value) for name, value in row.items()} for row in rows]
-    written = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    sheet = csv.DictWriter(written, names, restval="", lineterminator="\r\n")
-    sheet.writeheader()
-    sheet.writerows(rows)
-    return written.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return ";".join(str(v.get("post_id", v) if isinstance(v, dict) else v) for v in value)
-    if isinstance(value, str):
-        return "'" + value if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-    return "" if value is None else value
-
-
 def short(request: Request, most: int) -> None:
     """Raises Wrong for a body of more than `most` bytes, or of unknown length."""
     length = request.headers.get("content-length", "")
@@ -191,3 +142,22 @@ def whole(text: str | None, otherwise: int, least: int, most: int) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise Wrong(f"{text[:40]} is not a number from {least} to {most}.")
     return min(max(int(text), least), most)
+
+
+class Part(NamedTuple):
+    """Which part of a list is wanted: a page of `most` rows, or, with None, all of it."""
+
+    page: int = 1
+    most: int | None = PAGE
+
+    def of(self, name: str, rows: Any, shown: Callable[[int], Data]) -> Data:
+        """Its rows by `name`, each as `shown`, and how many there are; all of them one by one, as they may be many."""
+        if self.most is None:
+            return {name: (shown(int(row)) for row in rows), "count": len(rows), "page_number": 1, "pages": 1}
+        begin = (self.page - 1) * self.most
+        return {
+            name: [shown(int(row)) for row in rows[begin : begin + self.most]],
+            "count": len(rows),
+            "page_number": self.page,
+            "pages": max(1, -(-len(rows) // self.most)),
+        }

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from explore.forms import Data, Wrong
-from explore.views import PAGE, NotFound, Views, paged, pages
+from explore.forms import Data, Part, Wrong
+from explore.views import NotFound, Views
 from pipeline.common.metrics import FEWEST
 from pipeline.space.filters import ALL_POSTS, Filters
 from pipeline.space.space import KINDS, Asked
@@ -27,7 +27,7 @@ class Lists:
         self.views, self.space, self.library, self.metrics = views, views.space, views.library, metrics
         self.people = views.people
 
-    def posts(self, page: int, filters: Filters, order: str, most: int = PAGE) -> Data:
+    def posts(self, part: Part, filters: Filters, order: str) -> Data:
         """All posts that the filters let through, with what their source told of them."""
         if order not in ORDERS:
             raise Wrong(f"order={order[:40]} is not one of {', '.join(ORDERS)}.")
@@ -35,8 +35,7 @@ class Lists:
         rows = rows[np.lexsort((self._tie[rows], *self._sorting(rows, order)))]
         return {
             "order": order,
-            "posts": [self.views.post(int(row)) | self.told(int(row)) for row in paged(rows, page, most)],
-            **pages(len(rows), page, most),
+            **part.of("posts", rows, lambda row: self.views.post(row) | self.told(row)),
         }
 
     def _sorting(self, rows: Any, order: str) -> tuple[Any, Any]:
@@ -104,7 +103,7 @@ class Lists:
         """All clusters in short."""
         return {"clusters": [self.views.cluster_in_short(number) for number in self.views.described]}
 
-    def users(self, page: int, begins: str = "", filters: Filters = ALL_POSTS) -> Data:
+    def users(self, part: Part, begins: str = "", filters: Filters = ALL_POSTS) -> Data:
         """All users, those first who have most posts that the filters let through; those without one are left out."""
         matching = self._matching(filters)
         rows = self._in_order[np.argsort(-matching[self._in_order], kind="stable")]
@@ -112,8 +111,7 @@ class Lists:
         if begins:
             wanted = begins.casefold()
             rows = np.array([r for r in rows if wanted in self._names[r].casefold()], np.int64)
-        listed = [self._listed(int(row), matching) for row in paged(rows, page)]
-        return {"begins": begins, "users": listed, **pages(len(rows), page)}
+        return {"begins": begins, **part.of("users", rows, lambda row: self._listed(row, matching))}
 
     def _matching(self, filters: Filters) -> Any:
         """How many posts of each user the filters let through."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from explore.forms import Data, Wrong, filters_of
+from explore.forms import PAGE, Data, Part, Wrong, filters_of
 from explore.people import People
 from explore.words import MOST, Telling
 from pipeline.common.metrics import FEWEST
@@ -26,8 +26,6 @@ from pipeline.tables.ocr import READ
 CONTEXT = 3
 """Posts before and after one, by its author."""
 NEIGHBOURS = 10
-PAGE = 60
-"""Posts, users or images of one page of a list."""
 
 
 class NotFound(Exception):
@@ -193,7 +191,7 @@ class Views:
             "answers": self.answers(asked, top, filters, kinds),
         }
 
-    def user(self, public: str, page: int, filters: Filters = ALL_POSTS, other: str | None = None) -> Data:
+    def user(self, public: str, part: Part, filters: Filters = ALL_POSTS, other: str | None = None) -> Data:
         """A user: words, neighbours, cluster, interests, posts by time, of those that the filters let through.
 
         And, with an `other` user, how the two differ.
@@ -226,8 +224,7 @@ class Views:
             "has_vector": vector is not None,
             "compared": None if other is None else self._compared(asked, row, other),
             "nearest": found,
-            "posts": [self.post(int(r)) for r in paged(listed, page)],
-            **pages(len(listed), page),
+            **part.of("posts", listed, self.post),
         }
 
     def _compared(self, asked: Asked, row: int, public: str) -> Data:
@@ -352,16 +349,6 @@ class Views:
             {"interest": name, "of_nearest": -share, "of_all": everybody[name] / len(library.interests)}
             for share, name in sorted(told)
         ]
-
-
-def paged(rows: Any, page: int, most: int = PAGE) -> Any:
-    """The rows of one page of a list."""
-    return rows[(page - 1) * most : page * most]
-
-
-def pages(count: int, page: int, most: int = PAGE) -> Data:
-    """How many rows a list has, and pages."""
-    return {"count": count, "page_number": page, "pages": max(1, -(-count // most))}
 
 
 def _day(time: Any) -> str:

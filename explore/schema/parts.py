@@ -58,6 +58,7 @@ class Image(Data):
 
 
 class _Answer(Data):
+    kind: str
     id: str
     cosine: Cosine
     chance: Annotated[float, Field(gt=0, le=1)] | None
@@ -66,20 +67,20 @@ class _Answer(Data):
     held_out: bool
 
 
-class UserAnswer(_Answer, Person):
+class UserAnswer(Person, _Answer):
     """A user, and the posts of theirs that lie nearest to the question."""
 
     kind: Literal["user"]
     because: list[Post]
 
 
-class ImageAnswer(_Answer, Image):
+class ImageAnswer(Image, _Answer):
     """An image; `copies` of it are folded into this one."""
 
     kind: Literal["image"]
 
 
-class TextAnswer(_Answer, Post):
+class TextAnswer(Post, _Answer):
     """The text of a post; `copies` of it are folded into this one."""
 
     kind: Literal["text"]

@@ -88,14 +88,22 @@ class Reader:
     @cached_property
     def params(self) -> Params:
         """All settings. Raises UserError where they are not sound."""
+        if not self._params.is_file():
+            raise UserError(f"{self._params}: no such file. It has the settings of the tables in {self._data}.")
         return validate(self._params)
 
     @cached_property
     def trained(self) -> "Trained":
-        """The model. Raises UserError where there is none."""
+        """The model. Raises UserError where there is none, or one of another version of the code."""
         from pipeline.embedding.model import load
 
-        return load(self._data / "model")
+        try:
+            return load(self._data / "model")
+        except (KeyError, TypeError, RuntimeError) as error:  # whose fields, or weights, are others
+            raise UserError(
+                f"{self._data / 'model'} was made by another version of this project ({str(error)[:120]}). `dvc repro` "
+                "trains it anew; to read it as it is, check out the commit that its dvc.lock is of."
+            ) from None
 
     @cached_property
     def vocabulary(self) -> set[str]:

@@ -177,7 +177,10 @@ class Space:
 
     # ------------------------------------------------------------ questions
     def ask(self, question: str | Sequence[Term] = "", image: bytes | None = None) -> Asked:
-        """The vector of a question, of a picture, or of both together. Raises UserError for a picture that is none."""
+        """The vector of a question, of a picture, or of both together; none where nothing that is wanted is known.
+
+        Raises UserError for a picture that is none.
+        """
         terms = parse(question) if isinstance(question, str) else list(question)
         left_out: list[int] = []
         parts: list[tuple[str, Array]] = []
@@ -198,6 +201,9 @@ class Space:
             else:
                 parts.append(("text" if term.kind == "post" else term.kind, term.sign * vector))
                 single.append(term.sign * (vector[None] if own is None else own))
+        wanted = {place for place, term in enumerate(terms) if term.sign > 0}
+        if wanted and wanted <= set(left_out) and image is None:
+            parts, single = [], []  # far from what was taken away is almost everything: no answer to what was wanted
         total = np.sum([vector for _, vector in parts], axis=0, dtype=np.float64)
         length = float(np.linalg.norm(total))
         unknown = {word: self.spelled_nearly(word) for words in (read.unknown if read else ()) for word in words}

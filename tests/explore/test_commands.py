@@ -25,6 +25,8 @@ def test_from_the_shell(run, tmp_path, capsys):
         (["--image", "/nowhere.png"], "/nowhere.png: there is no such file"),
         (["tiger", "--where", "colour=red"], "--where colour"),
         (["tiger", "--where", "likes=many"], "likes=many"),
+        (["tiger", "--where", "by"], "each as KEY=VALUE"),
+        (["tiger", "--top", "-3"], "--top -3: at least one"),
     ):
         assert ask.main([*asked, "--data", str(run / "data")]) == 1
         told = capsys.readouterr()
@@ -51,6 +53,19 @@ def test_from_the_shell(run, tmp_path, capsys):
     np.testing.assert_allclose(lengths, 1, atol=1e-5)
     told = capsys.readouterr().err
     assert "row 3: missing" in told and "row 4: neither a known word nor a picture" in told
+
+
+def test_what_lies_beside_the_tables_is_missed_in_a_sentence(run_copy, capsys):
+    _, folder = run_copy
+    about = folder / "data/model/config.json"
+    held = about.read_text()
+    about.unlink()
+    about.write_text(held.replace("{", '{"of_tomorrow": 1, ', 1))
+    assert ask.main(["tiger", "--data", str(folder / "data")]) == 1
+    assert "made by another version of this project" in capsys.readouterr().err
+    (folder / "params.yaml").unlink()
+    assert ask.main(["tiger", "--data", str(folder / "data")]) == 1
+    assert "params.yaml: no such file. It has the settings" in capsys.readouterr().err
 
 
 def test_new_users_are_read_as_the_import_reads_tables(tmp_path):

@@ -16,8 +16,8 @@ pytest.importorskip("starlette")
 
 from explore import ask
 from explore.__main__ import main as serve_command
-from explore.forms import as_csv
 from explore.guard import HEADERS
+from explore.sheets import as_csv
 from explore.views import Views, address
 from pipeline.ranking.vectors import unit
 from pipeline.space.chance import Nothing
@@ -43,7 +43,7 @@ def test_the_other_forms_of_a_page_are_linked_by_whatever_name(hostile):
     for page in (address("user", USER), address("user", user), address("post", post)):
         links = re.findall(r'href="([^"]+\.(?:json|csv)[^"]*)"', hostile.get(page)[2].decode())
         found = [hostile.get(unescape(link))[0] for link in links if not link.startswith("/static/")]
-        assert found == [200, 200]
+        assert found == [200, 200, 200]
 
 
 def test_an_image_has_the_words_that_stand_in_it_where_pictures_are_shown(hostile, run_copy):
@@ -132,6 +132,7 @@ def test_every_page_is_json_and_csv_too_with_the_same_things(served):
         ("/cluster/1{}", lambda d: d["members"]),
         ("/users{}", lambda d: d["users"]),
         ("/users{}?side=val", lambda d: d["users"]),
+        ("/posts{}?side=test&page=2&top=7", lambda d: d["posts"]),
         ("/posts{}?side=test&top=7", lambda d: d["posts"]),
         ("/clusters{}", lambda d: d["clusters"]),
     ):
@@ -140,7 +141,36 @@ def test_every_page_is_json_and_csv_too_with_the_same_things(served):
         found = list(csv.DictReader(io.StringIO(data.decode())))
         assert status == 200 and headers["content-type"].startswith("text/csv")
         assert len(found) == len(rows) > 0, path
+        assert all(set(row) <= set(listed_row) for row, listed_row in zip(rows, found, strict=True)), path
         assert served.get(path.format(""))[0] == 200
+
+
+def test_a_csv_has_the_whole_list_and_its_header_where_that_is_empty(served):
+    library = served.space.library
+    rows = list(csv.DictReader(io.StringIO(served.get("/posts.csv")[2].decode())))
+    assert [row["post_id"] for row in rows] == library.post_ids.to_pylist() and len(rows) > 60
+    for path, columns in (
+        ("/posts.csv", rows[0]),
+        ("/search.csv", ("kind", "id", "cosine", "name", "image_id", "text")),
+    ):
+        status, _, data = served.get(f"{path}?q=tiger&contains=nowhere-to-be-found")
+        header, *none = data.decode().splitlines()
+        assert status == 200 and set(columns) <= set(header.split(",")) and not none
+    assert "/posts.csv?contains=tiger&excel=1" in served.get("/posts?contains=tiger&page=1")[2].decode().replace(
+        "&amp;", "&"
+    )
+
+
+def test_excel_gets_what_it_opens_and_ids_keep_their_digits(served):
+    told = served.get("/posts.csv?top=3&excel=1")[2]
+    assert told[:2] == b"\xff\xfe"
+    rows = list(csv.DictReader(io.StringIO(told.decode("utf-16")), delimiter="\t"))
+    assert [row["post_id"] for row in rows] == [row["post_id"] for row in served.json("/posts.json?top=3")["posts"]]
+    ids = {"id": "1729876543210987654", "other": "007", "n": "12", "text": "\u20ac 5\t7"}
+    (row,) = csv.DictReader(
+        io.StringIO(b"".join(as_csv([ids], list(ids), excel=True)).decode("utf-16")), delimiter="\t"
+    )
+    assert row == ids | {"id": '="1729876543210987654"', "other": '="007"'}
 
 
 def test_the_json_of_a_search_has_its_schema(served):
@@ -353,5 +383,6 @@ def test_an_empty_frame_stands_for_a_picture_only_beside_people_who_have_some(ru
 
 
 def test_no_cell_is_a_formula():
-    rows = list(csv.DictReader(io.StringIO(as_csv([{"a": "=1+1", "b": ["x", "y"], "c": None, "d": -0.5}]))))
+    row = {"a": "=1+1", "b": ["x", "y"], "c": None, "d": -0.5}
+    rows = list(csv.DictReader(io.StringIO(b"".join(as_csv([row], list(row))).decode())))
     assert rows == [{"a": "'=1+1", "b": "x;y", "c": "", "d": "-0.5"}]

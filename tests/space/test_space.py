@@ -59,6 +59,13 @@ def test_a_question_can_take_away(space):
     assert space.ask("tiger - tiger").vector is None
 
 
+def test_taking_away_alone_is_no_answer_to_a_wish_of_which_nothing_is_known(space):
+    unknown = space.ask("xyzzy - tulip")
+    assert unknown.vector is None and len(unknown.notes) == 1 and not space.search("xyzzy - tulip")
+    assert space.ask("- tulip").vector is not None, "who asks for no more gets the farthest"
+    assert space.ask("xyzzy + tiger - tulip").vector is not None
+
+
 def test_who_asks_is_not_among_the_answers_nor_are_copies_of_a_picture(space):
     assert "user-03" not in [a.id for a in space.search("user:user-03", kind="user", top=PEOPLE)]
     image = space.library.images[0].as_py()
