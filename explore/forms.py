@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -12,7 +12,8 @@ from starlette.requests import Request
 from pipeline.space.filters import Filters
 
 Data = dict[str, Any]
-SIDES = ("train", "val", "test")
+SIDES = {"train": ("train",), "val": ("val",), "test": ("test",), "left_out": ("excluded", "")}
+"""What an address calls the sides of the split, and how posts have them."""
 PAGE = 60
 """Posts, users or images of one page of a list."""
 
@@ -49,8 +50,8 @@ def suffix(request: Request) -> str:
 
 
 NARROWING = (
-    "contains", "side", "cluster", "language", "from", "to", "by", "link", "likes", "replies", "answering", "answers",
-    "described", "least",
+    "contains", "not_contains", "side", "cluster", "language", "from", "to", "by", "not_by", "link", "likes", "replies",
+    "answering", "answers", "described", "least",
 )  # fmt: skip
 """What in an address chooses among posts, and `least`, among answers."""
 
@@ -60,13 +61,16 @@ def filters_of(query: Any) -> Filters:
     answers = query.get("answers") or ""
     kind, _, name = answers.partition(":")
     return Filters(
-        sides=tuple(_one_of("side", side, SIDES) for side in query.getlist("side") if side) or None,
+        sides=tuple(name for side in query.getlist("side") if side for name in SIDES[_one_of("side", side, SIDES)])
+        or None,
         clusters=None if (cluster := _number(query, "cluster")) is None else (cluster,),
         languages=tuple(language for language in query.getlist("language") if language) or None,
         since=_date(query, "from"),
         until=_date(query, "to"),
         user=query.get("by") or None,
+        other_than=tuple(name for name in query.getlist("not_by") if name) or None,
         contains=query.get("contains") or None,
+        lacks=query.get("not_contains") or None,
         link=query.get("link") or None,
         likes=_range(query, "likes"),
         replies=_range(query, "replies"),
@@ -78,7 +82,7 @@ def filters_of(query: Any) -> Filters:
     )
 
 
-def _one_of(key: str, value: str, known: Sequence[str]) -> str:
+def _one_of(key: str, value: str, known: Iterable[str]) -> str:
     if value not in known:
         raise Wrong(f"{key}={value[:40]} is not one of {', '.join(known)}.")
     return value

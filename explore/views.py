@@ -148,8 +148,11 @@ class Views:
         Whom a post answers need not be of the corpus: by what nobody goes by nothing is found.
         """
         found = filters_of(query)
-        if found.user is not None and self.library.row_of_user(self.people.find("user", found.user) or "\0") < 0:
-            raise Wrong(f"by={found.user[:60]} is no user of the corpus.{self._similar(found.user)}")
+        others = found.other_than or ()
+        authors = [("by", found.user or ""), *(("not_by", name) for name in others)]
+        for key, user in authors if found.user else authors[1:]:
+            if self.library.row_of_user(self.people.find("user", user) or "\0") < 0:
+                raise Wrong(f"{key}={user[:60]} is no user of the corpus.{self._similar(user)}")
         if found.link is not None and not self.people.shown:
             raise Wrong("link is no filter here: it tells who posted, and people are not shown (report.people).")
         names = {"user": found.user, "answered_user": found.answered_user, "answered_post": found.answered_post}
@@ -158,6 +161,8 @@ class Views:
             for key, name in names.items()
             if name is not None
         }
+        if others:
+            ids["other_than"] = tuple(self.people.find("user", name) or "\0" for name in others)
         return replace(found, **ids)
 
     def _not_known(self, term: Term) -> str:

@@ -31,8 +31,12 @@ class Filters:
     since: date | None = None
     until: date | None = None
     user: str | None = None
+    other_than: tuple[str, ...] | None = None
+    """Users of whom no post is taken."""
     contains: str | None = None
     """What stands in the text, also within a word, however it is capitalised."""
+    lacks: str | None = None
+    """What does not; a post without a text lacks everything."""
     link: str | None = None
     """A host (`example.org`, with those under it), or how an address begins (`https://example.org/a/`)."""
     likes: Range | None = None
@@ -75,12 +79,20 @@ def _by_the_run(library: Library, filters: Filters) -> Iterator[Array]:
         yield _spoken(library, filters.languages)
     if filters.user is not None:
         yield library.author == library.row_of_user(filters.user)
+    if filters.other_than is not None:
+        yield ~np.isin(library.author, [library.row_of_user(name) for name in filters.other_than])
     if filters.contains is not None:
-        yield _bools(pc.match_substring(library.posts["text"], filters.contains, ignore_case=True))
+        yield _said(library, filters.contains)
+    if filters.lacks is not None:
+        yield ~_said(library, filters.lacks)
     if filters.since is not None:  # a comparison with NaT is false
         yield library.times >= np.datetime64(filters.since)
     if filters.until is not None:
         yield library.times < np.datetime64(filters.until) + np.timedelta64(1, "D")
+
+
+def _said(library: Library, text: str) -> Array:
+    return _bools(pc.match_substring(library.posts["text"], text, ignore_case=True))
 
 
 def _by_the_source(library: Library, filters: Filters) -> Iterator[Array]:

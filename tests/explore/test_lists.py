@@ -159,3 +159,27 @@ def test_where_people_are_not_shown_no_address_can_be_asked_for(run, tmp_path):
         people = served.app.app.state.pages.people
         for who in (people.public("user", "user-02"), "post:" + people.public("post", ids[2])):
             assert served.json(f"/posts.json?answers={who}")["count"] == 1
+
+
+def test_what_is_not_wanted_is_left_out_and_what_was_left_out_is_found(served):
+    library = served.space.library
+    image = served.json(f"/image/{library.images[3].as_py()}.json")
+    owner = image["posted"][0]["user_id"]
+    page = html.fromstring(served.get(f"/image/{image['image_id']}")[2])
+    (others,) = page.xpath("//a[contains(., 'posts of others')]/@href")
+    others = others.replace("/search?", "/search.json?").replace(image["spelled"][6:], image["image_id"])
+    assert f"not_by={owner}" in others
+    found = served.json(others + "&kind=image&top=1000")["answers"]["images"]
+    authors = [{row["user_id"] for row in served.json(f"/image/{one['id']}.json")["posted"]} for one in found]
+    assert found and all(names - {owner} for names in authors)
+    people = served.json(f"/search.json?q=tiger&kind=user&top=99&not_by={owner}&not_by=user-05")["answers"]["users"]
+    assert len(people) == len(library.users) - len({owner, "user-05"})
+    assert b"not_by=eve is no user of the corpus" in served.get("/posts?not_by=eve")[2]
+    texts = [row["text"] for row in served.json("/posts.json?contains=tiger&not_contains=paw&top=1000")["posts"]]
+    said = [text for text in library.posts["text"].to_pylist() if "tiger" in text and "paw" not in text]
+    assert sorted(texts) == sorted(said) and texts
+    count = served.json("/posts.json?side=left_out")["count"]
+    assert count == sum(side in ("excluded", "") for side in library.side)
+    form = html.fromstring(served.get("/posts?side=left_out&not_by=user-05&not_by=user-01")[2]).xpath("//form")[0]
+    assert form.xpath(".//input[@name='side'][@checked]/@value") == ["left_out"]
+    assert form.xpath(".//input[@name='not_by']/@value") == ["user-05", "user-01"]

@@ -70,6 +70,10 @@ def library(tmp_path_factory):
         (Filters(contains="tree"), "ac"),
         (Filters(contains="été (1."), "b"),
         (Filters(contains="."), "ab"),
+        (Filters(lacks="TREE"), "bde"),  # without a text nothing is said
+        (Filters(contains="e", lacks="tree"), ""),
+        (Filters(other_than=("ann",)), "cde"),
+        (Filters(other_than=("ann", "bea")), ""),
         (Filters(until=date(2020, 5, 2)), "ab"),  # the day included; of d and e nobody knows when
         (Filters(since=date(2020, 5, 2)), "bc"),
         (Filters(since=date(2020, 5, 2), until=date(2020, 5, 2)), "b"),
