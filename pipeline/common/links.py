@@ -31,11 +31,17 @@ _HOST = rf"{_LABEL}(?:\.(?:[{_LATIN}-]{{1,63}}|{_OTHER}{{1,63}})){{0,4}}"
 _REST = rf"(?:[!-~\u00c0-\u024f\u0300-\u036f…]|(?<=[!-/:-@\[-`{{-~]){_OTHER}+)*"
 """The rest of a link: ASCII, Latin letters and the mark of a cut; behind a sign, letters of other scripts."""
 
+_SCHEMES = (
+    r"(?:at|file|ftps|sftp|ssh|git|s3|gs|wss?|ircs?|ipfs|ipns|tg|whatsapp|steam|intent|market|xmpp|matrix)://|magnet:\?"
+    r"|spotify:(?:track|album|artist|playlist|episode|show|user):"
+)
+"""How addresses begin that are of no web page: of Bluesky's records, chats, files, songs."""
 LINK = re.compile(
     rf"(?:h(?:tt|xx)ps?|ftp):/*{_REST}|www\.{_REST}"
+    rf"|(?<![{_LATIN}])(?:{_SCHEMES}){_REST}"
     rf"|(?<![{_LATIN}.+-])(?:mailto:)?[{_LATIN}.+-]{{1,64}}@[{_LATIN}-]+(?:\.[{_LATIN}-]+)+"
     rf"|(?<![\w.+-]){_OTHER}{{1,64}}@[\w-]+(?:\.[\w-]+)+"
-    rf"|{_HOST}\.[a-z]{{2,24}}/{_REST}"  # pic.twitter.com/abc, bit.ly/abc
+    rf"|{_HOST}\.[a-z]{{2,24}}(?::\d{{2,5}})?/{_REST}"  # pic.twitter.com/abc, bit.ly/abc, localhost.dev:8000/abc
     # example.com: by endings that are no word where the space after a full stop is missing
     rf"|{_HOST}\.(?:com|org|net|edu|gov|info|biz|io|ly|tv|co\.[a-z]{{2}}|cn|jp|kr|tw|fr|uk|ru|ua|br)(?![{_LATIN}])"
     r"|(?<![\w.])(?:pic\.twit[a-z]*(?:\.[a-z]*)?|t\.(?:co?)?)(?:…|\.\.\.+)",

@@ -74,7 +74,10 @@ CLEANED = Table(
 # Posts that are in Python objects at one time.
 SLICE = 20_000
 # What of ASCII alone can be markup, an entity, an escape or a cut link.
-BROKEN = r"[<&\\\x1b]|_x00|=\?|%20|\[/|\d\||@\[|hashtag[#|]|;base64,|\.\.\.|(?i:htt)[\s\v\x1c-\x1f]*$"
+BROKEN = (
+    r"[<&\\\x1b]|^\s*b['\"]|_x00|=\?|%20|\[/|\d\||@\[|hashtag[#|]|:[a-z0-9_+-]{2,40}:|;base64,|\.\.\."
+    r"|(?i:htt)[\s\v\x1c-\x1f]*$"
+)
 # A longer stretch is hardly met again: it is worked out anew, so that the memory of the lookup stays bounded.
 LONGEST_KEPT = 40
 
@@ -99,6 +102,13 @@ DRAWN_OVER = re.compile("[\u0305\u0332-\u0338\u033f\u0489]|[\u0300-\u036f]{4}")
 MARKS = re.compile("[\u0300-\u036f\u0489]+")
 SMALL_CAPITAL = re.compile("[\u1d00-\u1d22]")
 SMALL_CAPITALS = str.maketrans("ᴀʙᴄᴅᴇғɢʜɪᴊᴋʟᴍɴᴏᴘǫʀᴛᴜᴠᴡʏᴢ", "abcdefghijklmnopqrtuvwyz")
+SQUARED = re.compile(
+    "(?:[\U0001f110-\U0001f129\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]\ufe0f?){2,}"
+)
+"""Words in letters on squares and discs, which Unicode has as symbols; one alone is an emoji."""
+SQUARES = {first + at: chr(97 + at) for first in (0x1F110, 0x1F130, 0x1F150, 0x1F170) for at in range(26)}
+UNSEEN = dict.fromkeys("\u115f\u1160\u3164\uffa0", " ") | dict.fromkeys("\u034f\u17b4\u17b5\u180b\u180c\u180d", "")
+"""Letters and marks without a sight: Hangul's, with which people post blanks, part words; marks do not."""
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 APOSTROPHES = str.maketrans("’‘ʼ＇`´׳", "'" * 7)
 # What is left of a stretch are letters, marks and digits, with ' and _ inside words and # before them.
@@ -334,8 +344,9 @@ _kept = lru_cache(maxsize=1 << 18)(_stretch)
 
 
 def _without_ornament(part: str) -> str:
-    """Letters without what is drawn over them, and small capitals as small letters."""
+    """Letters without what is drawn over them; small capitals, and letters on squares, as small letters."""
     part = MARKS.sub("", part) if DRAWN_OVER.search(part) else part
+    part = SQUARED.sub(lambda found: found[0].translate(SQUARES), part)
     return part.translate(SMALL_CAPITALS) if SMALL_CAPITAL.search(part) else part
 
 
@@ -346,6 +357,8 @@ def _without_symbols(character: str) -> str:
     """
     if character == "\u0640":
         return ""
+    if character in UNSEEN:
+        return UNSEEN[character]
     if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":  # variation selectors
         return ""
     category = unicodedata.category(character)

@@ -12,6 +12,11 @@ import emoji
 _TONE = re.compile(r"_?(?:(?:medium-)?(?:light|dark)|medium)_skin_tone,?")
 
 
+def of_code(code: str) -> str:
+    """The emoji that `:thumbsup:` stands for, without those of skin tones; the code itself where it is of none."""
+    return "" if code.startswith(":skin-tone-") else emoji.emojize(code, language="alias")
+
+
 def named(text: str) -> str:
     """The text with each emoji replaced by its name, a word between spaces."""
     return emoji.replace_emoji(text, lambda _, found: f" {_name(found)} ")

@@ -3,25 +3,22 @@
 Some platforms give a post as HTML (Mastodon, WordPress, Tumblr), some exports escape it once more. A text is HTML where
 a tag of HTML stands in it as the standard writes one; where it came escaped, only a pair of tags is, since people write
 <b> when they mean it. Elements that begin a line part words; others do not: #<span>bridge</span> is a hashtag. Scripts,
-styles and comments are not shown. Where a text has backslashes of JSON alone, a program escaped it once more; subjects
-of mail (=?UTF-8?…) and what was quoted for an address as a whole (a%20b) are read as meant. What Slack and Discord
-write as <#C02ABCDEF9|general>, and VK as [id1|Ann], is a name, of an emoji, a time or an address too; an address's
-label stays, and so does what stands between the tags of forums (BBCode). LinkedIn's hashtag#cats is #cats; a
-picture in letters (base64) is no word.
+styles and comments are not shown. What Slack and Discord write as <#C02ABCDEF9|general>, and VK as [id1|Ann], is a
+name, of an emoji, a time or an address too; an address's label stays, and so does what stands between the tags of
+forums (BBCode). LinkedIn's hashtag#cats and Weibo's #cats# are #cats, chats' :sunny: is the emoji that they show for
+it, and a picture in letters (base64) is no word. What programs escaped tells `pipeline.text.escapes`.
 """
 
-import contextlib
 import html
 import re
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
-from urllib.parse import unquote
 
 import ftfy
 from ftfy.badness import is_bad
 from lxml import etree
 
 from pipeline.common.links import NAMED
+from pipeline.text.emoji import of_code
+from pipeline.text.escapes import unescaped
 
 # Those that every browser knows without their semicolon, too; not within a link's query.
 ENTITY = re.compile(
@@ -37,11 +34,6 @@ TAG = re.compile(rf"{OPENED}|{CLOSED}|<[a-z]+\s[^<>]{{0,2000}}=[^<>]{{0,2000}}$|
 HIDDEN = ("script", "style", "head", "template")
 PARTS = re.compile(_BLOCK, re.IGNORECASE)
 
-# Of workbooks, carriage returns and their like; and colours of terminals.
-CONTROLS = re.compile(r"_x00[01][0-9A-Fa-f]_|\x1b\[[0-9;]{0,12}m")
-# Of JSON, and what is hardly: so a text with a path of Windows or with LaTeX is mostly left alone.
-ESCAPED = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\[nr]")
-NO_ESCAPE = re.compile(r"\\(?!u[0-9a-fA-F]{4}|[nr\"/\\])")
 CHAT = re.compile(
     r"<(?:[@#][!&]?|a?:\w{2,32}:)(?:[A-Z][A-Z0-9]{8,14}|\d{15,22})(?:\|[^<>]{0,80})?>"
     r"|<https?:[^\s<>|]{1,2000}\|(?=[^<>]{1,2000}>)|<t:-?\d{1,13}(?::[tTdDfFR])?>"
@@ -52,25 +44,26 @@ LINKEDIN = re.compile(r"\{hashtag\|\\?#\|(\w{1,200})\}|(?<!\w)hashtag#(?=\w)")
 FORUM = re.compile(
     r"\[/?(?:b|i|u|s|url|img|quote|code|color|size|font|center|list|spoiler)(?:=[^][]{0,2000})?\]", re.IGNORECASE
 )
-# Of headers of mail, and what was quoted for an address as a whole.
-MAIL = re.compile(r"(?:=\?[\w-]{2,20}\?[bq]\?[!->@-~]{0,400}\?=\s*)+", re.IGNORECASE)
-QUOTED = re.compile(r"\S*%20\S*")
+# Names of emoji as chats write them; 10:30:45 is none.
+CODE = re.compile(r"(?<!\w):[a-z0-9_+-]{2,40}:(?!\w)")
+# Weibo and Xiaohongshu close a topic by a second sign.
+TOPIC = re.compile(r"#([^#\s]{0,59}\w)#(?=\w)")
+CLOSED_TOPIC = re.compile(r"(?<=\w)\[(?:话题|超话)\]#?")
+HAN, OTHER_THAN_HAN = re.compile("[\u4e00-\u9fff]"), re.compile("[\u3041-\u30ff\uac00-\ud7af]")
+LISTED_TAGS = re.compile(r"(?:#[^#\s]+){3}")
 
 
 def shown(text: str) -> str:
     """The text that is shown: HTML as its text, entities resolved (twice, where they were escaped twice), and double
     encoding undone.
     """
-    if "\\" in text and not NO_ESCAPE.search(text):
-        text = ESCAPED.sub(lambda found: _letters(found[1]) if found[1] else " ", text)
-    if "=?" in text:
-        text = MAIL.sub(lambda found: _of_mail(found[0]), text)
-    if "%20" in text and "://" not in text and QUOTED.fullmatch(text.strip()):
-        text = unquote(text)
-    if "_x00" in text or "\x1b" in text:
-        text = CONTROLS.sub(" ", text)
+    text = unescaped(text)
     text = CHAT.sub(" ", text)
     text = LINKEDIN.sub(r"#\1", text)
+    if ":" in text:
+        text = CODE.sub(lambda found: of_code(found[0]), text)
+    if "#" in text and HAN.search(text):
+        text = _topics(text)
     if "[/" in text:
         text = FORUM.sub(" ", text)
     if "<" in text and TAG.search(text):
@@ -84,16 +77,16 @@ def shown(text: str) -> str:
     return ftfy.fix_encoding(text) if not text.isascii() and is_bad(text) else text
 
 
-def _of_mail(encoded: str) -> str:
-    """What a header of mail says in letters that it has none for; as it is where that cannot be told."""
-    with contextlib.suppress(HeaderParseError, LookupError, ValueError):
-        return f"{make_header(decode_header(encoded))} "
-    return encoded
+def _topics(text: str) -> str:
+    """A text with topics of Weibo (#猫#很好) as hashtags.
 
-
-def _letters(escaped: str) -> str:
-    """What stands for letters in JSON; half of an emoji is none."""
-    return bytes.fromhex(escaped.replace("\\u", "")).decode("utf-16-be", "ignore")
+    Tags that are listed without blanks, as on Instagram, stay. The two look alike; an odd number of signs, three tags
+    in a row, or kana and Hangul tell the latter.
+    """
+    text = CLOSED_TOPIC.sub(" ", text)
+    if text.count("#") % 2 or OTHER_THAN_HAN.search(text) or LISTED_TAGS.search(text):
+        return text
+    return TOPIC.sub(lambda found: f" #{found[1]} " if HAN.search(found[1]) else found[0], text)
 
 
 def _has_pair(text: str) -> bool:

@@ -72,7 +72,25 @@ AWKWARD = [
     ("hashtag#bay sea thehashtag#1 data:image/png;base64,iVBORw0KGgo= hill", "bay sea thehashtag 1 hill"),
     ("<!subteam^S02ABCDEF|@all> sea </play:123456789012345678> </p:1> <!subteam>", "sea p 1 subteam"),
     ("hxxps://bad.example.com/a[.]b sea", "sea"),
+    (
+        "at://did:plc:abc/app.bsky.feed.post/1 tg://resolve?domain=x irc://a.org/b sea magnet:?xt=urn:btih:c1 c://d",
+        "sea c d",
+    ),
+    ("example.com:8080/path spotify:track:4uLU6hMCjMI75M1A2tKUQC sea 10:30", "sea 10 30"),
+    # letters that a program could not print or store
+    ("b'sea I\\xe2\\x80\\x99m caf\\xc3\\xa9\\nbay \\xf0\\x9f\\x98\\x80 cut\\xe2\\x80'", "sea café bay cut"),
+    ('b"blue sky" b\'s', "b blue sky b"),
+    ("ol\\xe9 \\U0001F600 \\u{1F600}\\u{D83D} \\Ub sea", "olé ub sea"),
+    ("caf<U+00E9> <U+0001F600><U+D83D><U+DE00> <U+D83D> <U+FFFFFFFF> sea", "café sea"),
+    ("caf<c3><a9> <ed><U+00A0><U+00BD><ed><U+00B8><U+0080> <dd>sea <41>", "café sea 41"),
+    (r"I don\'t like it\'s \"blue\" sky can\\\'t", "blue sky"),
+    # topics of Weibo and Xiaohongshu, and tags without blanks
+    ("#武汉加油#大家好 #C919#首飞", "武汉加油 大家 好 c919 首飞"),
+    ("#美食[话题]# #旅行[超话]#", "美食 旅行"),
+    ("#台北#美食#旅行#日常", "台北 美食 旅行 日常"),
     # emoji and emoticons
+    ("sea :thumbsup: :+1::skin-tone-2: :our_logo: 10:30:45", "sea logo 10 30 45"),
+    ("🅵🆁🅴🅴 🄵🅁🄴🄴 🅐🅝🅝 🅱️ Ⓑ", "free free ann b"),
     ("love❤️you 👩‍👩‍👧‍👦 👍🏽 🇫🇷", "love"),
     ("call 1️⃣ now ™ © ℹ️ Ⓜ️", "call now m"),
     ("fun :D ;-P :3 xD XDDD =D D: 8-) :'( <3 </3 o_O T_T ಠ_ಠ", "fun"),
@@ -94,6 +112,7 @@ AWKWARD = [
     ("مرحبا بالعالم", "مرحبا بالعالم"),
     ("مرحـــبا #مرحـبا ـ", "مرحبا مرحبا"),  # lengthened by type alone
     ("می\u200cخواهم", "میخواهم"),
+    ("\u3164\n\u3164 sea\u3164bay\uffa0 a\u034fb \u17b4", "sea bay ab"),
     ("м’ята Їжак ЁЛКА", "мята їжак ёлка"),
     ("สวัสดี 日本語のテキスト", "สวัสดี 日本語 の テキスト"),
     ("Café cafe\u0301 NIÑOS Straße", "café café niños straße"),
@@ -128,6 +147,9 @@ def test_awkward_posts(post, expected):
         ("#LosAngeles2020 and #love#Me, not c#minor or #1", ["LosAngeles2020", "love", "Me"]),
         ("#throw_back_ #don't (#sun) #ＷＩＤＥ #café #हिन्दी", ["throw_back", "don", "sun", "WIDE", "café", "हिन्दी"]),
         ("# alone ## #_ #123 &#39; https://a.org/#frag", []),
+        ("#武汉加油#大家好 #猫##狗#很好 ", ["武汉加油", "猫", "狗"]),
+        ("#台北#美食#旅行 #東京#カフェ #dog#猫", ["台北", "美食", "旅行", "東京", "カフェ", "dog", "猫"]),
+        ("#東京、#大阪。 #a[话题]#", ["東京", "大阪", "a"]),
     ],
 )
 def test_hashtags_are_kept_as_written_without_the_sign(post, expected):
@@ -212,6 +234,14 @@ HOSTILE = [
         "<p>x</p>",
         "&#",
         "日a.",
+        "\\xc3",
+        "<c3>",
+        "<U+00E9>",
+        ":a_",
+        ":ok:",
+        "#文",
+        "#文#文",
+        "b'",
         "й.",
         "a…",
     ),
