@@ -10,6 +10,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from PIL import Image
 
 from benchmarks import write_params
 from pipeline.encoding.encoders import StoredVectors, load_encoder, load_style_encoder
-from pipeline.encoding.features import write_features
+from pipeline.encoding.features import _prepared, write_features
 from pipeline.encoding.networks import Encoder, fitted
 from pipeline.running import machine
 from pipeline.running.errors import UserError
@@ -193,12 +194,15 @@ def test_resnet152_takes_a_local_file_after_its_checksum(tmp_path: Path) -> None
         load_encoder("efficientnet_lite0", path, digest)
 
 
-def test_without_a_connection_resnet152_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_connection_resnet152_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
     with pytest.raises(UserError, match=r"cannot be downloaded .* efficientnet_lite0"):
         load_encoder("resnet152")
+    assert "resnet152-394f9c45.pth" in capsys.readouterr().out  # V1, as when the paper was written
 
 
 def test_what_is_not_known_or_not_there_is_said() -> None:
@@ -206,6 +210,8 @@ def test_what_is_not_known_or_not_there_is_said() -> None:
         load_encoder("vgg")
     with pytest.raises(UserError, match="cannot be read"):
         load_encoder("resnet152", Path("none.pth"), "0" * 64)
+    with pytest.raises(UserError, match="weights_sha256 is None"):
+        load_encoder("resnet152", Path(__file__))
 
 
 class Averages:
@@ -235,6 +241,16 @@ def test_every_image_has_its_own_vector(tmp_path: Path, dtype: str) -> None:
         raise AssertionError("what is encoded already needs none")
 
     assert write_features(tmp_path / "images", tmp_path / "again", no_encoder, 16, dtype, tmp_path) == counts
+
+
+def test_pictures_are_prepared_two_batches_ahead_and_no_further() -> None:
+    """What waits is in memory: a picture is 150 KB there."""
+    prepared: list[bytes] = []
+    encoder = SimpleNamespace(prepare=lambda stored: prepared.append(stored) or np.zeros(1))
+    batches = _prepared(pa.chunked_array([[b"x"] * 20]), encoder, 2)
+    assert len(next(batches)) == 2
+    batches.close()  # waits for what was begun
+    assert len(prepared) == 6
 
 
 def test_no_images_make_an_empty_table_of_the_right_width(tmp_path: Path) -> None:

@@ -93,9 +93,10 @@ def test_a_tombstone_knows_a_person_by_name_and_by_pseudonym_and_names_nobody(tm
     monkeypatch.chdir(tmp_path)
     assert not Tombstones.held() and not (tmp_path / ".private").exists()
     published = Key.held().pseudonym("user", "carl")
-    erased.add(["Anna", published], ["p1"])
+    erased.add(["Anna", published, "Zoe\u0308"], ["p1"])
     found = Tombstones.held()
     assert found.user("@anna") and found.user("carl") and found.post("p1")
+    assert found.user("zo\u00eb")  # however the letter is composed
     assert not (found.user("ann") or found.user("p1") or found.post("anna") or found.user(None))
     text = (tmp_path / ".private/tombstones").read_text()
     assert "anna" not in text.lower() and published not in text

@@ -1,6 +1,8 @@
 """Names, planted in people's own files, and looked for in every byte of what the stages make of them."""
 
 import csv
+import errno
+import hmac
 import io
 import json
 import os
@@ -8,6 +10,7 @@ import re
 import stat
 import subprocess
 import sys
+import traceback
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -19,6 +22,7 @@ from ruamel.yaml import YAML
 
 from benchmarks import lay_out, write_params
 from pipeline.privacy import keys, texts
+from pipeline.privacy.guard import guarded
 from pipeline.privacy.keys import Key
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
@@ -261,10 +265,28 @@ def test_an_error_about_own_files_quotes_nothing_and_says_where_it_is_told(tmp_p
     assert stat.S_IMODE(told.stat().st_mode) == 0o600
 
 
+def test_an_error_of_the_disk_is_told_and_of_any_other_no_traceback_quotes_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as error, guarded():
+        raise FileNotFoundError(errno.ENOENT, "No such file", "zwirbel.png")
+    assert "zwirbel" not in "".join(traceback.format_exception(error.value))
+    assert "zwirbel" in (tmp_path / ".private/last-error.txt").read_text()
+    with pytest.raises(OSError, match="No space left"), guarded():
+        raise OSError(errno.ENOSPC, "No space left")
+
+
 def found_printed(printed):
     search = Search(PLANTED)
     search.text(printed, "printed")
     return search.end().hits
+
+
+def test_a_pseudonym_is_the_same_in_every_version_and_tells_kinds_apart():
+    """What was published stays who it was: HMAC-SHA-256 of `kind`, a zero byte and the id, as Python's own library."""
+    secret = bytes(range(32))
+    digest = hmac.new(secret, "user\0zoë".encode(), "sha256").hexdigest()
+    assert Key(secret).pseudonym("user", "zoë") == "u" + digest[:32]
+    assert Key(secret).pseudonym("image", "zoë") == hmac.new(secret, "image\0zoë".encode(), "sha256").hexdigest()
 
 
 @pytest.mark.parametrize(("mode", "path"), [(0o755, "."), (0o640, "key")])

@@ -60,6 +60,13 @@ def test_figures_are_those_that_were_measured(written):
     assert "12" not in re.findall(r"Time:\*\* (.*)", data)[0]  # months, not days
 
 
+def test_held_out_posts_that_words_were_fitted_on_are_told(written):
+    assert "**Words fitted on:** train only." in written[0]
+    edit(card.METRICS / "audit.json", lambda values: values.update(fit_on="all"))
+    card.main()
+    assert "**Words fitted on:** all posts, held-out ones too." in (card.CARD / "model-card.md").read_text()
+
+
 def test_no_card_names_anybody_and_what_is_unknown_is_asked_of_the_publisher(written):
     for text in written:
         assert not re.search(r"\bpost-\d{2,}|\buser-\d+", text)  # ids of made users and posts

@@ -34,6 +34,12 @@ def test_marks_stand_where_their_values_lie():
     )
 
 
+def test_the_name_of_a_rule_stands_where_there_is_room():
+    rules = [Rule(value, f"at {value}") for value in (0, 5, 10)]
+    chart = str(dots([Dot("a", 1, 1, 1, "1")], Axis("x", 0, 10), "t", rules))
+    assert re.findall(r'text-anchor="(\w+)">at', chart) == ["start", "middle", "end"]
+
+
 def test_ticks_are_round_and_within_the_axis():
     assert Axis("", 0, 0.37).marks() == [0, 0.1, 0.2, 0.3]
     assert Axis("", 1, 91, log=True).marks() == [1, 2, 5, 10, 20, 50]
@@ -70,7 +76,7 @@ def test_what_was_left_out_is_told_by_reason_and_cosines_stand_under_one_another
 
 def test_a_text_is_cut_at_a_word_and_loses_what_no_page_may_hold():
     assert clip("one  two\n\tthree\x00\x1f", 40) == "one two three"
-    assert clip("alpha beta gamma", 12) == "alpha beta …"
+    assert clip("alpha beta gamma", 12) == clip("alpha beta, gamma", 12) == "alpha beta …"
     assert len(clip("W" * 10_000)) <= 162 and clip(None) == ""
 
 
@@ -112,18 +118,22 @@ def test_a_start_that_is_kept_is_no_epoch_of_the_curves(best, rings):
 
 
 def test_where_every_cluster_is_of_few_there_is_a_sentence_and_no_empty_table():
-    users = CLUSTER_USERS.of([("a", 0, 1.0), ("b", 1, 1.0)])
-    found = {"users": 2, "clusters": 2, "smallest": 1, "largest": 1}
+    users = CLUSTER_USERS.of([("a", 0, 1.0), ("b", 0, 1.0), ("c", 1, 1.0)])
+    found = {"users": 3, "clusters": 2, "smallest": 1, "largest": 2}
     (part,) = people.clusters(found, users, CLUSTER_WORDS.empty(), CLUSTER_IMAGES.empty(), 0, None)
-    assert part == Note("2 users in 2 clusters of 1 to 1. None is shown, as each has fewer than 3 users.")
+    assert part == Note("3 users in 2 clusters of 1 to 2. None is shown, as each has fewer than 3 users.")
 
 
 @pytest.mark.parametrize(("images", "common"), [([], 0), ([(0, 1, "i", 0.5)], 90)])
 def test_clusters_are_told_of_pictures_and_common_words_where_there_are_some(images, common):
     users = CLUSTER_USERS.of([(name, 0, 1.0) for name in "abc"])
     found = {"users": 3, "clusters": 1, "smallest": 3, "largest": 3}
-    shelf = SimpleNamespace(people="shown", called=lambda name, most: name, image=lambda image: Card(image))
+    shelf = SimpleNamespace(people="hidden", called=lambda name, most: name, image=lambda image: Card(image))
     (part,) = people.clusters(found, users, CLUSTER_WORDS.empty(), CLUSTER_IMAGES.of(images), common, shelf)
+    assert part.clusters[0].users == ""
+    shelf.people = "shown"
+    (part,) = people.clusters(found, users, CLUSTER_WORDS.empty(), CLUSTER_IMAGES.of(images), common, shelf)
+    assert part.clusters[0].users == "a, b, c"
     assert ("Pictures" in part.note) == bool(images) and ("most common" in part.note) == bool(common)
 
 

@@ -1,5 +1,6 @@
 """Clouds of words, thumbnails, and pictures blurred until they tell nothing but colours."""
 
+import base64
 import io
 import re
 
@@ -40,6 +41,14 @@ def test_a_thumbnail_is_small():
     noise.save(packed, "PNG")
     uri = pictures.thumbnail(packed.getvalue())
     assert uri.startswith("data:image/webp;base64,") and len(uri) < 20_000
+
+
+def test_a_thumbnail_has_no_white_margins():
+    drawn, packed = Image.new("RGB", (300, 200), "white"), io.BytesIO()
+    drawn.paste("navy", (40, 90, 90, 140))
+    drawn.save(packed, "PNG")
+    shown = Image.open(io.BytesIO(base64.b64decode(pictures.thumbnail(packed.getvalue()).partition(",")[2])))
+    assert shown.size == (50, 50) and np.asarray(shown.convert("L")).max() < 60
 
 
 def test_a_blurred_picture_keeps_the_colours_of_few_cells_and_nothing_else():

@@ -1,6 +1,7 @@
 """Flipped bits, cut files, garbage: what is read is what was written, or an error that names the file."""
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -69,3 +70,13 @@ def test_what_is_cut_off_or_garbage_is_told_by_name(tmp_path, damage):
     for read in (kind.read, kind.count, lambda path: kind.find(path, NAMES[:2], ["words"])):
         with pytest.raises(Damaged, match=r"part-00000\.parquet is damaged .*dvc repro"):
             read(tmp_path / "t")
+
+
+def test_a_footer_that_tells_two_numbers_of_rows_is_damaged(tmp_path, monkeypatch):
+    kind, rows = next(tables())
+    kind.write(rows, tmp_path / "t")
+    (shard,) = kind.shards(tmp_path / "t")
+    footer = SimpleNamespace(num_rows=ROWS + 1, num_row_groups=1, row_group=pq.read_metadata(shard).row_group)
+    monkeypatch.setattr(pq, "read_metadata", lambda path: footer)
+    with pytest.raises(Damaged, match="300 rows in its groups and 301 in all"):
+        kind.count(tmp_path / "t")

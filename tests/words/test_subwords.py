@@ -55,6 +55,12 @@ def test_parts_of_one_word_alone_tell_nothing_of_others_and_are_not_kept(learned
     assert all(sum(part in word for word in words) >= 2 for part in learned.parts.ngrams)
 
 
+def test_a_part_is_kept_from_two_words_on():
+    model = FastText(vector_size=4, min_count=1, min_n=3, max_n=6, bucket=2**12, seed=1, workers=1)
+    model.build_vocab([["cat", "cart", "dog"]])
+    assert Parts.of_model(model).ngrams == ["<ca"]
+
+
 def test_an_unseen_word_is_the_sum_that_gensim_makes_less_the_parts_that_nothing_was_learned_of(posts):
     model = FastText(vector_size=12, min_count=3, min_n=3, max_n=6, bucket=2**12, seed=1, workers=1)
     model.build_vocab(posts)
