@@ -96,6 +96,7 @@ class Mapped(BaseModel):
     repost: dict[str, list[str]] = {}
     leave_out: dict[str, dict[str, str]] = {}
     video: dict[str, list[str]] = {}
+    joined: bool = False
     versions: str | None = None
     handle_in: str | None = None
     id_from_url: bool = False
@@ -204,7 +205,7 @@ def post(
     """
     if any("/" in name for name in row):
         row = unfolded(row)
-    post_id = id_of(row, mapped.post_id) or ""
+    post_id = _id(row, mapped)
     if rounded(post_id):
         return Left(post_id, ROUNDED, f"{place}; export again with ids as text")
     user_id = id_of(row, mapped.user_id) or owner
@@ -240,8 +241,17 @@ def post(
         micros(first(row, mapped.created_at)), shown or (None if not mapped.images or mapped.names else ()),
         names, _one_language(first(row, mapped.language)),
         first(row, mapped.url), count(first(row, mapped.likes)), count(first(row, mapped.replies)),
-        known(another_id(row, mapped.reply_to)), _any(row, mapped.repost), answers=another_id(row, mapped.answers),
+        known(another_id(row, mapped.reply_to)), _any(row, mapped.repost),
+        answers=known(another_id(row, mapped.answers)),
     )  # fmt: skip
+
+
+def _id(row: Mapping[str, Any], mapped: Mapped) -> str:
+    """The id of a post; none where one of those that are `joined` is missing."""
+    if not mapped.joined:
+        return id_of(row, mapped.post_id) or ""
+    parts = [id_of(row, name) or "" for name in listed(mapped.post_id)]
+    return "/".join(parts) if all(parts) else ""
 
 
 def _of_page(url: str) -> str:
@@ -354,7 +364,7 @@ def _pictures(value: Any, mapped: Mapped, keep: Keep | None) -> Iterator[Shown]:
     for one in [value] if alone else _parts(value, mapped):
         if isinstance(one, Mapping):
             cover = one.get("thumbnailUrl")
-            keys = ("media_url_https", "fullUrl", "full", "url", "preview_image_url", "path", "src")
+            keys = ("media_url_https", "fullUrl", "full", "original", "url", "preview_image_url", "path", "src")
             url = next(filter(None, (cover, *(one.get(key) for key in keys))), None)
             file = next(filter(None, (one.get(key) for key in ("path", "file_name", "filename"))), None)
             letters = _IN_LETTERS.fullmatch(str(one.get("bytes") or ""))
@@ -362,7 +372,7 @@ def _pictures(value: Any, mapped: Mapped, keep: Keep | None) -> Iterator[Shown]:
             names = ids(aside, url, last(url), one.get("media_key"), file, one.get("bytes"))
             if names:
                 video = bool(cover) or one.get("type", "photo") not in ("photo", "image")
-                yield Shown(names, video, one.get("alt_text") or one.get("altText"))
+                yield Shown(names, video, one.get("alt_text") or one.get("altText") or one.get("ext_alt_text"))
         elif (text := text_of(one)) and (found := _IN_LETTERS.fullmatch(text)) and keep:
             yield Shown((_kept(found[1], keep),))
         elif text:

@@ -43,6 +43,7 @@ JSON = (
     Kind("tweets of API v1.1", twitter.is_old, twitter.old),
     Kind("tweets of API v1.1", twitter.is_notice, twitter.notice),
     Kind("twarc, flat tweets of API v2", twitter.is_flat, twitter.flat),
+    Kind("academictwitteR, what tweets refer to", twitter.is_includes, twitter.includes),
     Kind("Reddit, bdfr's archives", reddit.is_archived, reddit.archived),
     Kind("Reddit, submissions or comments", reddit.is_thing, reddit.thing),
     Kind("Reddit, listings", reddit.is_listing, reddit.listing),
@@ -67,6 +68,7 @@ JSON = (
 )
 TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] = (
     ("X, a person's archive", twitter.is_archive, twitter.archive),
+    ("academictwitteR, a folder", twitter.is_bound, twitter.bound),
     ("Mastodon, a person's archive", mastodon.is_archive, mastodon.archive),
     ("Telegram, an export", telegram.is_export, telegram.export),
     ("Instagram, a person's download", instagram.is_download, instagram.download),
@@ -74,9 +76,12 @@ TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] =
     ("LinkedIn, a person's download", linkedin.is_download, linkedin.download),
     ("Flickr, a person's download", flickr.is_download, flickr.download),
     ("Reddit, a person's download", reddit.is_download, reddit.download),
+    ("Discord, a person's download", discord.is_download, discord.download),
     ("instaloader, a folder", instagram.is_loaded, instagram.loaded),
     ("gallery-dl, a folder", gallery_dl.is_folder, gallery_dl.folder),
 )
+BESIDE = {telegram.export: telegram.beside, twitter.bound: twitter.beside}
+"""What of a folder of such a kind may be an export of its own; of the others nothing is."""
 _TIKTOK = columns.fitting(["id", "username", "video_description", "create_time"])
 LACKING = {
     ("Date", "ShareLink", "ShareCommentary"): "LinkedIn's Shares.csv does not say whose it is; name the zip, or the "
@@ -94,6 +99,12 @@ LACKING = {
     "download into one folder, as one has account_profile.json",
     ("timestamp", "data"): "if this is of Facebook's download, name the zip, or the folder that it is in",
     ("media",): "if this is of Instagram's download, name the zip, or the folder with personal_information.json",
+    (
+        "fileIds",
+        "visibleUserIds",
+        "localOnly",
+    ): "Misskey's notes do not say whose they are; call the file by its "
+    "owner, and say by corpus.columns what holds what, with of_file: true",
     ("bookmarks", "cursor"): "bookmarks of Bluesky are what somebody kept of others; ask for the feed of an author",
     ("participants", "messages", "title"): "messages of Messenger and Instagram are private, and not read",
     ("AuthorID", "Author", "Date", "Content"): "DiscordChatExporter's CSV has no ids of messages; export as JSON",
@@ -104,6 +115,7 @@ LACKING = {
 _OF_META = {"title", "media", "creation_timestamp", "timestamp", "data", "attachments", "tags"}
 """Keys of posts of Meta's downloads: a name or two of them are columns of others, too."""
 INSTEAD = (
+    (r"\.xml$", "XML, such as {}, which is not read: write its rows as CSV or JSON lines"),
     (
         r"\.html?$",
         "web pages, such as {}, which are not read: ask for the download again as JSON, which most platforms offer, or "
@@ -123,7 +135,7 @@ INSTEAD = (
 """What is to be done about folders and zips in which nothing is known, by the name of a file."""
 OWNER = (
     r"(account\.js|user_details\.js|actor\.json|personal_information\.json|profile_information\.json|Profile\.csv"
-    r"|statistics\.csv|account_profile\.json)"
+    r"|statistics\.csv|account_profile\.json|user\.json)"
 )
 """The file that says whose a person's archive or download is."""
 FIRST = rf"({OWNER}|your_posts\w*\.json|posts_1\.json|outbox\.json)"

@@ -7,6 +7,7 @@ JSON each record is asked what it is, so that files may be mixed.
 
 import io
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
@@ -15,8 +16,8 @@ from pipeline.common.packed import DAMAGED
 from pipeline.common.separated import LOOKED_AT
 from pipeline.exports import columns
 from pipeline.exports.aside import Aside, arrow_rows
-from pipeline.exports.kinds import FIRST, OWNER, TREES, instead, kind_of, lacking, read
-from pipeline.exports.platforms import bluesky, facepager, gallery_dl, telegram, whatsapp, youtube
+from pipeline.exports.kinds import BESIDE, FIRST, OWNER, TREES, instead, kind_of, lacking, read
+from pipeline.exports.platforms import bluesky, facepager, gallery_dl, whatsapp, youtube
 from pipeline.exports.posts import UNREADABLE, Found, Left
 from pipeline.exports.resolving import ENDINGS
 from pipeline.exports.separated import HEAD, headless, layout, table
@@ -40,6 +41,8 @@ _BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_sta
 _OTHERS = (".zip", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz", ".zst", ".bz2", ".xz", ".car")
 """Endings of what may be an export of its own beside a folder that is one."""
 DAMAGED_FILE = "a damaged file"
+_JSON = re.compile(rb"\{|\[\s*([\[{\]\"\d-]|true|false|null|NaN|$)")
+"""How JSON begins; `[LINE] Chat` is none."""
 
 
 def exports(
@@ -102,7 +105,7 @@ def _at(
     for name, fits, read_tree in TREES if not parts else ():
         if fits(tree):
             yield Export(str(path), name, read_tree(tree))
-            others = telegram.beside(tree) if read_tree is telegram.export else []
+            others = BESIDE[read_tree](tree) if read_tree in BESIDE else []
             break
     for inner in others:
         if path / inner in packed or (path.is_dir() and inner.lower().endswith(".zip")):
@@ -206,7 +209,7 @@ def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Asid
     if not head or head.startswith(GIT_LFS):
         told.append(f"{path} is {OF_GIT_LFS if head else 'empty'}")
         return
-    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if whatsapp.is_chat(head):
         yield Export(path, *whatsapp.chat(plain.read(), path))
         return
@@ -217,7 +220,7 @@ def _of_stream(plain: Any, path: str, mapped: columns.Mapped | None, aside: Asid
         yield Export(path, "Bluesky, a repository (CAR)", bluesky.car(plain.read(), path))
     elif head.startswith(facepager.MAGIC) and (nodes := facepager.database(plain, path)):
         yield Export(path, "Facepager, a database", nodes)
-    elif begin in (b"{", b"["):
+    elif _JSON.match(begin):
         yield from _json(plain, path, mapped, aside, told)
     else:
         yield from _of_text(plain, head, path, mapped, aside, told)

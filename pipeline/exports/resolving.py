@@ -16,15 +16,19 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
+from pipeline.common.packed import DAMAGED
 from pipeline.exports.posts import Post, last
 from pipeline.exports.sources import Tree
+from pipeline.running.errors import UserError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".avif", ".jfif")
+BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"\0\0\0\x1cftypavif", b"\0\0\0\x20ftypavif")
+"""How files of pictures begin."""
 METADATA = ".metadata.json"
 SHORTEST = 5
 """Letters of a name from which on a file that is called so is taken for the picture of the post that is called so, and
 files of two folders for the same picture: shorter ones may be mere numbers."""
-_ASKED = re.compile(r"[?@](?=\w+=)")
+_ASKED = re.compile(r"[?@](?=\w+=)|:(?=(?:large|orig|medium|small|thumb)$)")
 """What stands between an address and what it asks for, in names of files that wget made of it."""
 _FORMAT = re.compile(r"\bformat=(jpe?g|png|webp)\b")
 _COUNTED = re.compile(r"(?:[A-Z]{1,8}|[A-Z]?[a-z]{1,8})[ _-]?\(?\d{1,4}\)?")
@@ -60,7 +64,7 @@ class Pictures:
     def _add(self, tree: Tree) -> None:
         for name in tree.names:
             path = PurePosixPath(_unasked(name))
-            if path.suffix.lower() in ENDINGS:
+            if path.suffix.lower() in ENDINGS or (not path.suffix and _is_shown(tree, name)):
                 place = tree.picture(name)
                 self.count += 1
                 for key in (place, _composed(name)):
@@ -182,6 +186,15 @@ class Pictures:
             for one in (name, *(f"{name}_{number}" for number in range(1, 21))):
                 if len(name) >= SHORTEST and one in self._loose:
                     yield self._loose[one]
+
+
+def _is_shown(tree: Tree, name: str) -> bool:
+    """Whether a file without an ending, as Bluesky's blobs are kept, begins as a picture does."""
+    try:
+        with tree.open(name) as stream:
+            return stream.read(16).startswith(BEGINNINGS)
+    except (UserError, *DAMAGED):  # told where it is read as an export
+        return False
 
 
 def _put(held: dict[str, Places], key: str, place: str) -> None:

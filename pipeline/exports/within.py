@@ -36,13 +36,12 @@ def _of_table(held: Mapping[str, Any]) -> list[Any] | None:
 
 
 def _listed(held: Mapping[str, Any]) -> list[Any] | None:
-    """The records under a key that lists them, or by their ids, if they are of a known kind and the object is not."""
-    found = next((one for key in _LISTS if isinstance(one := held.get(key), list) and one), None)
-    if found is None and all(isinstance(one, Mapping) for one in held.values()):
-        found = list(held.values())
-    if not found or not isinstance(found[0], Mapping) or _is_known(held):
-        return None
-    return found if _is_known(found[0]) else None
+    """The records under keys that list them, or by their ids, if they are of a known kind and the object is not."""
+    lists = [one for key in _LISTS if isinstance(one := held.get(key), list) and one]
+    if not lists and held and all(isinstance(one, Mapping) for one in held.values()):
+        lists = [list(held.values())]
+    lists = [] if _is_known(held) else [one for one in lists if isinstance(one[0], Mapping) and _is_known(one[0])]
+    return [record for one in lists for record in one] or None
 
 
 def _is_known(record: Mapping[str, Any]) -> bool:

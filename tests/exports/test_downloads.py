@@ -159,3 +159,20 @@ def test_comments_of_a_takeout_are_known_in_the_language_of_the_account(tmp_path
         first: ("words", "cX_uOoBhxqI"), f"{first}.9i": ("words", first), "chat": ("words", "v1"),
         "v1": ("title\nwords", None)}  # fmt: skip
     assert {post["user_id"] for post in posts} == {mine} and left["reason"] == "private"
+
+
+def test_a_download_of_discord_gives_what_its_owner_wrote_on_servers(tmp_path):
+    """Messages are JSON, and were CSV before 2024."""
+    picture, when = "https://cdn.discordapp.com/attachments/1/2/p.png?ex=1", "2020-09-13 12:26:40"
+    archive(tmp_path / "package.zip", {
+        "account/user.json": {"id": "7", "username": "ann"}, "messages/index.json": {"1": "general"},
+        "messages/c1/channel.json": {"id": "1", "type": 0, "guild": {"id": "2", "name": "G"}},
+        "messages/c1/messages.json": [{"ID": 5, "Timestamp": when, "Contents": "words", "Attachments": ""}],
+        "messages/c3/channel.json": {"id": "3", "guild": {"id": "2"}},
+        "messages/c3/messages.csv": f'ID,Timestamp,Contents,Attachments\n6,{when},"a, b",{picture}\n',
+        "messages/c4/channel.json": {"id": "4", "type": 1, "recipients": ["7", "8"]},
+        "messages/c4/messages.json": [{"ID": 9, "Timestamp": when, "Contents": "secret"}]})  # fmt: skip
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "package.zip")
+    assert [(p["post_id"], p["user_id"], p["text"], p["missing_images"]) for p in posts] == [
+        ("5", "7", "words", 0), ("6", "7", "a, b", 1)]  # fmt: skip
+    assert (left["id"], left["reason"]) == ("4", "private")

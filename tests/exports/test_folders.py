@@ -157,3 +157,27 @@ def test_zips_in_a_zip_are_read_and_of_them_pictures_alone_are_kept(tmp_path):
     (image,) = (post["image"] for post in posts if post["image"])
     kept = [name for place in (tmp_path / "out").glob("*.zip") for name in zipfile.ZipFile(place).namelist()]
     assert image.endswith("!/1.jpg") and kept == ["1.jpg"]
+
+
+def test_a_folder_of_academictwitter_has_tweets_apart_from_what_they_refer_to(tmp_path):
+    said = {"id": "50", "text": "words", "author_id": "7", "created_at": "2020-09-13T12:26:40.000Z"}
+    shown = {"media_key": "3_1", "type": "photo", "url": "https://pbs.twimg.com/media/p.jpg"}
+    held = {
+        "tweets": [said | {"id": "4", "author_id": "9"}],
+        "users": [{"id": "7", "username": "ann"}],
+        "media": [shown],
+    }
+    put(tmp_path / "all", {"data_5.json": [said | {"attachments": {"media_keys": ["3_1"]}}], "users_5.json": held,
+                           "query": "words", "m/p.jpg": "x", "tweets.jsonl": LINES})  # fmt: skip
+    _, posts, users, _ = run(tmp_path, tmp_path / "all")
+    assert len(posts) == 6 and posts[0]["image"].endswith("p.jpg")
+    assert {user["user_id"]: user["name"] for user in users} == {"7": "ann", "u": "U"}
+    put(tmp_path / "alone", {"users_5.json": held})
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "alone")
+    assert not posts and left["detail"] == "what tweets refer to: tweets, users, media"
+
+
+def test_a_text_that_begins_with_a_bracket_is_no_json(tmp_path):
+    (tmp_path / "chat.txt").write_text("[LINE] Chat history with Bo\nSaved on: 2021/03/14\n")
+    with pytest.raises(UserError, match=r"no export that is known here .*columns \[LINE\] Chat history"):
+        run(tmp_path, tmp_path / "chat.txt")

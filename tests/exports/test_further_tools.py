@@ -66,8 +66,43 @@ ZHIHU = {"content_id": "z", "content_type": "answer", "content_text": "words", "
 BELOW = {"comment_id": "c", "parent_comment_id": "0", "content": "words", "publish_time": 1_600_000_000,
          "like_count": 4, "sub_comment_count": 0, "content_id": "z", "creator_hash": "7",
          "user_nickname": "a*"}  # fmt: skip
+HARVESTED = {"id_str": BIG, "full_text": "words", "user_id_str": 7, "username": "a", "created_at": ISO,
+             "image_url": photo("p"), "in_reply_to_screen_name": "", "tweet_url": "https://x/1",
+             "favorite_count": 4}  # fmt: skip
+CLICKED = {"Name": "A", "Handle": "@7", "Timestamp": ISO, "Content": "words", "Comments": 1, "Likes": 4,
+           "Tweet Link": f"https://x.com/a/status/{BIG}", "Tweet ID": f"tweet_id:{BIG}"}  # fmt: skip
+SCWEET = {"tweet_id": BIG, "timestamp": "Sun Sep 13 12:26:40 +0000 2020", "user_screen_name": "7", "text": "words",
+          "likes": 4, "comments": 1, "tweet_url": "https://x/1", "image_links": json.dumps([photo("p")])}  # fmt: skip
+OF_BROWSER = {"id": str(BIG), "created_at": "2020-09-13 14:26:40 +02:00", "full_text": "words", "screen_name": "a",
+              "user_id": "7", "media": [{"type": "photo", "url": "https://t.co/x", "original": photo("p")}],
+              "in_reply_to": None, "retweeted_status": None, "favorite_count": 4}  # fmt: skip
+THREAD = {"url": "https://r/comments/1/t", "author": "7", "timestamp": 1_600_000_000, "title": "words", "text": "",
+          "subreddit": "s", "score": 4, "up_ratio": 1, "comments": 2}  # fmt: skip
+IN_THREAD = {"url": "https://r/comments/1/t", "author": "7", "timestamp": 1_600_000_000, "score": 4, "comment": "words",
+             "comment_id": "1_1"}  # fmt: skip
+TUBER = {"authorDisplayName": "@a", "authorChannelId.value": "7", "videoId": "v", "textDisplay": "wo<b>rds",
+         "textOriginal": "words", "likeCount": 4, "publishedAt": ISO, "id": "c", "parentId": "NA"}  # fmt: skip
+VOSON = {"Comment": "words", "AuthorDisplayName": "@a", "AuthorChannelID": "7", "LikeCount": 4, "PublishedAt": ISO,
+         "CommentID": "c", "ParentID": "None", "VideoID": "v"}  # fmt: skip
+NOTE = {"id": "9a", "createdAt": ISO, "userId": "7", "user": {"username": "a"}, "text": "words", "visibility": "public",
+        "reactionCount": 4, "renoteId": None, "files": [{"type": "image/webp", "url": photo("p")}]}  # fmt: skip
+BUSTED = {"postUrl": "https://www.instagram.com/p/C1/", "description": "words", "pubDate": ISO, "username": "7",
+          "profileUrl": "https://x", "likeCount": 4, "imgUrl": photo("p"), "type": "Photo"}  # fmt: skip
+CHATTED = {"streamer": {}, "video": {}, "comments": [{"_id": "a", "created_at": ISO, "commenter": {"_id": "7"},
+                                                      "message": {"body": "words"}}]}  # fmt: skip
 
 CASES = {
+    "harvested.csv": (table(HARVESTED, HARVESTED | {"full_text": "RT @b: c"}), "tweet-harvest", "p", 4),
+    "clicked.csv": (table(CLICKED), "selenium-twitter-scraper", "", 4),
+    "scweet.csv": (table(SCWEET), "Scweet", "p", 4),
+    "browser.json": (json.dumps([OF_BROWSER, OF_BROWSER | {"retweeted_status": "5"}]), "twitter-web-exporter", "p", 4),
+    "threads.csv": (table(THREAD), "RedditExtractoR, threads", "", 4),
+    "in-threads.csv": (table(IN_THREAD), "RedditExtractoR, comments", "", 4),
+    "tuber.csv": (table(TUBER), "tuber", "", 4),
+    "voson.csv": (table(VOSON), "vosonSML, YouTube", "", 4),
+    "notes.json": (json.dumps([NOTE]), "Misskey, notes", "p", 4),
+    "busted.csv": (table(BUSTED), "PhantomBuster, Instagram", "p", 4),
+    "chat.json": (json.dumps(CHATTED), "TwitchDownloader, a chat", "", None),
     "weibo.jsonl": (lines(OF_WEIBO, OF_WEIBO | {"id": "5", "repostedPost": OF_WEIBO}), "snscrape, Weibo", "p", 4),
     "vk.jsonl": (lines(OF_VK, OF_VK | {"quotedPost": OF_VK}), "snscrape, VK", "p", None),
     "facebook.jsonl": (lines(OF_FACEBOOK), "snscrape, Facebook", "", None),
@@ -107,6 +142,14 @@ def test_a_file_of_a_tool_comes_as_it_is(name, tmp_path):
     found = [place.rpartition("/")[2] for place in (post["image"], *(post["more_images"] or ())) if place]
     assert found == [f"{file}.jpg" for file in pictures] and not post["missing_images"]
     assert {row["reason"] for row in rejected} <= {"repost"}
+
+
+def test_an_id_may_be_of_several_columns(tmp_path):
+    other = IN_THREAD | {"url": "https://r/comments/2/t"}
+    (tmp_path / "t.csv").write_text(table(IN_THREAD, other, IN_THREAD | {"comment_id": ""}))
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "t.csv")
+    assert [post["post_id"] for post in posts] == ["https://r/comments/1/t/1_1", "https://r/comments/2/t/1_1"]
+    assert left["reason"] == "no id of a post"
 
 
 def size(name, side):

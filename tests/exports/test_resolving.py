@@ -91,3 +91,12 @@ def test_pictures_in_a_packed_tar_are_read_and_other_archives_told(tmp_path):
 def test_capitals_count_where_several_files_differ_in_them_alone(tmp_path):
     files = ["DSC1.JPG", "abcde.png", "ABCDE.png"]
     assert pictures(tmp_path, ["dsc1.jpg", "ABCDE.png", "Abcde.png"], files) == ["DSC1.JPG", "ABCDE.png", None]
+
+
+def test_a_picture_without_an_ending_is_one_by_how_it_begins(tmp_path):
+    """As Bluesky's blobs are kept, and X's pictures by their addresses in older scripts."""
+    (tmp_path / "images/did").mkdir(parents=True)
+    for name, data in (("did/bafkreiabc", b"\xff\xd8\xff\xe0"), ("LICENSE", b"words"), ("E1abc.jpg:large", b"x")):
+        (tmp_path / "images" / name).write_bytes(data)
+    found = pictures(tmp_path, ["bafkreiabc", "LICENSE", "E1abc.jpg"], [])
+    assert found == ["did/bafkreiabc", None, "E1abc.jpg:large"]

@@ -22,6 +22,7 @@ SHAPES = {
     "by-ids": json.dumps({str(one["id"]): one for one in TWO}),
     "pages": json.dumps([[TWO[0]], [TWO[1]]]),
     "under-a-key": json.dumps({"query": "q", "tweets": TWO}),
+    "under-two-keys": json.dumps({"posts": TWO[:1], "tweets": TWO[1:]}),
     "by-columns": pd.DataFrame(TWO).to_json(),
     "split": pd.DataFrame(TWO).to_json(orient="split"),
     "normalized.csv": pd.json_normalize(TWO).to_csv(),

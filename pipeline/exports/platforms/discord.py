@@ -1,4 +1,7 @@
-"""Discord: the JSON of DiscordChatExporter, a channel a file. What is of no server is private, and left out."""
+"""Discord: the JSON of DiscordChatExporter, a channel a file, and the download that a person gets of their account.
+
+What is of no server is private, and left out.
+"""
 
 from pipeline.exports.posts import (
     NOT_A_POST,
@@ -16,7 +19,10 @@ from pipeline.exports.posts import (
     micros,
 )
 from pipeline.exports.resolving import ENDINGS
+from pipeline.exports.separated import table
+from pipeline.exports.sources import Tree
 
+_MESSAGES = r"c?\d+/messages\.(json|csv)"
 DIRECT = ("DirectTextChat", "DirectGroupTextChat")
 WRITTEN = ("Default", "Reply", "ThreadStarterMessage")
 _VIDEOS = (".mp4", ".mov", ".webm", ".m4v")
@@ -64,3 +70,29 @@ def _shown(message: Json) -> list[Shown]:
             names = ids(url, last(url), f"{one.get('id')}-{name}", one.get("id"))
             found.append(Shown(names, file.endswith(_VIDEOS)))
     return found
+
+
+def is_download(tree: Tree) -> bool:
+    """A person's download with messages."""
+    return bool(tree.matching(_MESSAGES) and tree.matching(r"user\.json"))
+
+
+def download(tree: Tree) -> Found:
+    """What its owner wrote in channels of servers."""
+    user = tree.json(tree.matching(r"user\.json")[0])
+    for name in tree.matching(_MESSAGES):
+        about = f"{name.rpartition('/')[0]}/channel.json"
+        channel = tree.json(about) if about in tree.held else {}
+        if not dig(channel, "guild", "id"):
+            yield Left(str(channel.get("id") or name), PRIVATE, "a channel of no server that is known")
+            continue
+        with tree.open(name) as stream:
+            rows = tree.json(name) if name.endswith(".json") else [row for _, row in table(stream)]
+        yield from each(rows, lambda row: _own(row, user))
+
+
+def _own(row: Json, user: Json) -> Found:
+    urls = str(row.get("Attachments") or "").split()
+    attached = {"attachments": [{"url": url, "fileName": last(url)} for url in urls]}
+    yield Post(str(row["ID"]), known(user.get("id")), user.get("username"), row.get("Contents") or None,
+               micros(row.get("Timestamp")), tuple(_shown(attached)))  # fmt: skip

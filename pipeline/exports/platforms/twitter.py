@@ -34,6 +34,7 @@ from pipeline.exports.sources import Tree
 _ACCOUNT, _DETAILS, _MONTH = r"account\.js", r"user_details\.js", r"tweets/\d{4}_\d\d\.js"
 _ARCHIVES = ((_ACCOUNT, r"tweets?\.js"), (_DETAILS, _MONTH))
 """Files of X's archives, of today and of before 2018, that say whose they are, and those of the tweets."""
+_DATA = r"data_\d+\.json"
 _BEGIN = 100
 """Letters by which a long tweet of an archive and its note are known to be one."""
 
@@ -101,6 +102,39 @@ def _picture(post_id: object, number: int, media: Json, url: str | None) -> Show
     names = ids(f"{post_id}-{base}" if base else None, base, media.get("media_key"), url, f"{post_id}_{number}",
                 post_id if number == 1 else None)  # fmt: skip
     return Shown(names, media.get("type", "photo") != "photo", media.get("alt_text") or media.get("ext_alt_text"))
+
+
+def is_bound(tree: Tree) -> bool:
+    """A folder of academictwitteR: what was asked for as data_ID.json, what that refers to as users_ID.json."""
+    names = [name for name in tree.matching(_DATA) if _referred(name) in tree.held]
+    return bool(names) and "author_id" in (dig(tree.json(names[0]), 0) or {})
+
+
+def bound(tree: Tree) -> Found:
+    """As `page`, of each pair."""
+    for name in tree.matching(_DATA):
+        includes = tree.json(_referred(name)) if _referred(name) in tree.held else {}
+        yield from page({"data": tree.json(name), "includes": includes})
+
+
+def beside(tree: Tree) -> list[str]:
+    """What lies in such a folder beside its files."""
+    own = set(tree.matching(rf"({_DATA}|{_referred(_DATA)}|query)"))
+    return [name for name in tree.names if name not in own]
+
+
+def _referred(name: str) -> str:
+    return "users_".join(name.rsplit("data_", 1))
+
+
+def is_includes(record: Json) -> bool:
+    """What tweets of API v2 refer to, without these."""
+    return isinstance(record.get("users"), list) and set(record) <= {"users", "tweets", "media", "places", "polls"}
+
+
+def includes(record: Json) -> Found:
+    """None of it is a post of the collection."""
+    yield Left("?", NOT_A_POST, f"what tweets refer to: {', '.join(record)}")
 
 
 def is_old(record: Json) -> bool:
