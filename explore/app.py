@@ -152,7 +152,8 @@ class Pages:
         asked = self._asked(question, picture)
         data = self.views.search(question, asked, top, self.views.filters(query), kinds)
         narrowed = any(query.get(name) for name in NARROWING)
-        return self._shown(request, "search", data | {"picture": picture, "narrowed": narrowed}, form)
+        data |= {"tested": self.lists.tested(asked.kind), "picture": picture, "narrowed": narrowed}
+        return self._shown(request, "search", data, form)
 
     def _ask(self, question: str, picture: str | None) -> Asked:
         return self.space.ask(self.views.terms(question), self.own[picture] if picture else None)
@@ -236,6 +237,12 @@ class Pages:
         query, form = request.query_params, suffix(request)
         order, filters = query.get("order") or "oldest", self.views.filters(query)
         return self._shown(request, "posts", self.lists.posts(self._part(request, form), filters, order), form)
+
+    def left_out(self, request: Request) -> Response:
+        """What was left out, and why."""
+        form = suffix(request)
+        found = self.lists.left_out(self._part(request, form), request.query_params.get("reason", ""))
+        return self._shown(request, "left_out", found, form)
 
     def about(self, request: Request) -> Response:
         """What ran."""
@@ -360,7 +367,7 @@ def application(space: Space, metrics: Path, token: str | None = None) -> Any:
         return answer
 
     routes = [Route("/", pages.home), Route("/search", pages.upload, methods=["POST"])]
-    for name in ("search", "clusters", "users", "posts", "map", "about"):
+    for name in ("search", "clusters", "users", "posts", "left_out", "map", "about"):
         routes += [Route(f"/{name}{end}", getattr(pages, name)) for end in ("", ".json", ".csv")]
     routes += [Route(f"/{name}/{{id:path}}", getattr(pages, name)) for name in ("user", "image", "post", "cluster")]
     routes += [Route(f"/marks{end}", pages.collections) for end in ("", ".json", ".csv")]

@@ -36,7 +36,26 @@ class Lists:
         return {
             "order": order,
             **part.of("posts", rows, lambda row: self.views.post(row) | self.told(row)),
+            "months": self._months(rows),
         }
+
+    def _months(self, posts: Any) -> list[Data]:
+        """Posts by month, of those whose time is known; months without any between the first and the last too."""
+        months = self.library.times.astype("datetime64[M]")
+        known = months[posts]
+        known = known[~np.isnat(known)]
+        if not len(known):
+            return []
+        first, last = known.min(), known.max()
+        within = months[(months >= first) & (months <= last)]
+        counts, of = (
+            np.bincount((some - first).astype(int), minlength=int((last - first).astype(int)) + 1)
+            for some in (known, within)
+        )
+        return [
+            {"month": str(first + i), "posts": int(n), "of": int(m)}
+            for i, (n, m) in enumerate(zip(counts, of, strict=True))
+        ]
 
     def _sorting(self, rows: Any, order: str) -> tuple[Any, Any]:
         """What to sort rows by, as lexsort has it; posts of which it is not known come last."""
@@ -89,7 +108,7 @@ class Lists:
                 for r in order
             ],
             "nearest": self.views.answers(asked, 18, ALL_POSTS, ("image", "text")),
-            "months": _months(library.times[posts & self.space.posts_taken(filters)]),
+            "months": self._months(np.flatnonzero(posts & self.space.posts_taken(filters))),
             "neighbours": [
                 self.views.cluster_in_short(other)
                 | {"cosine": round(float(self.views.centres[other] @ centre), 4)}
@@ -130,6 +149,44 @@ class Lists:
         """Rows of users by what stands for their ids."""
         return np.array(self.people.sorted("user", self.library.users.to_pylist()), np.int64)
 
+    def left_out(self, part: Part, reason: str = "") -> Data:
+        """What the import left out, all or for a `reason`, and what came to no side of the split.
+
+        Rows have names in them, so there are none where people are not shown.
+        """
+        told, library = self.library.rejected, self.library
+        counted = told["reason"].value_counts().to_pylist()
+        chosen = pc.equal(told["reason"], reason) if reason else pc.is_valid(told["reason"])
+        rows = np.flatnonzero(chosen.to_numpy()) if self.people.shown else np.empty(0, np.int64)
+        return {
+            "reason": reason,
+            "reasons": [
+                {"reason": row["values"], "rows": row["counts"]}
+                for row in sorted(counted, key=lambda row: (-row["counts"], row["values"]))
+            ],
+            **part.of("rows", rows, lambda row: dict(told.slice(row, 1).to_pylist()[0])),
+            "excluded": int((library.side == "excluded").sum()),
+            "no_side": int((library.side == "").sum()),
+            "copies": int(((library.copied_from >= 0) & (library.side == "")).sum()),
+        }
+
+    def tested(self, asking: str) -> Data:
+        """How often the evaluation found the right answer among the first ten, by the kind of answer, of questions of
+        the kind `asking` (text or image); nothing where it did not ask so.
+        """
+        path = self.metrics / "retrieval.json"
+        measured = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return {
+            f"{kind}s": {
+                "queries": found["queries"],
+                "candidates": found["candidates"],
+                "among_ten": found["recall_at_10"],
+                "interval_95": found.get("interval_95", {}).get("recall_at_10"),
+            }
+            for kind in KINDS
+            if (found := measured.get(f"{asking}_to_{kind}")) and "recall_at_10" in found
+        }
+
     def about(self) -> Data:
         """What ran: the settings that matter, what was measured, and how the model was made."""
         params = self.space.reader.params
@@ -151,13 +208,3 @@ class Lists:
                 if (path := self.metrics / f"{name}.json").exists()
             },
         }
-
-
-def _months(times: Any) -> list[Data]:
-    """Posts by month, of those whose time is known; months without any between the first and the last too."""
-    known = times[~np.isnat(times)].astype("datetime64[M]")
-    if not len(known):
-        return []
-    first, last = known.min(), known.max()
-    counts = np.bincount((known - first).astype(int), minlength=int((last - first).astype(int)) + 1)
-    return [{"month": str(first + i), "posts": int(n)} for i, n in enumerate(counts)]

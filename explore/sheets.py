@@ -26,11 +26,12 @@ _ROWS: Mapping[str, tuple[type[BaseModel], ...]] = {
     "clusters": (parts.ClusterInShort,),
     "cluster": (pages.Member,),
     "marks": (pages.Mark,),
+    "left_out": (pages.LeftOutRow,),
     "collection": (pages.Marked, parts.Person, parts.Image, parts.Post),
 }
 """What a row of each page is; one of several is of one of these."""
 _OTHERS = {"map": ("id", "x", "y", "cluster"), "about": ("metric", "value")}
-_LISTED = {"user": "posts", "image": "posted", "cluster": "members", "collection": "members"}
+_LISTED = {"user": "posts", "image": "posted", "cluster": "members", "collection": "members", "left_out": "rows"}
 _MOST_DIGITS = 15
 """Of a number, as a spreadsheet keeps it."""
 _PIECE = 1 << 16

@@ -241,8 +241,15 @@ class Views:
         return {
             "name": self.people.name(name),
             "as_answer": found[0] | {"shared_words": self.telling.shared_words(here, there)} if found else None,
+            "because": [] if not found else self._because(row, name),
             **dict(zip(("here", "there"), words, strict=True)),
         }
+
+    def _because(self, row: int, other: str) -> list[Data]:
+        """The posts of the user at `row` that lie nearest to another user."""
+        vector = self.space.vector("user", other)
+        names = self.space.explain(row, vector) if vector is not None else []
+        return [self.post(self.library.row_of_post(name)) for name in names]
 
     def image_page(self, name: str) -> Data:
         """An image: who posted it, copies, what lies nearest."""
@@ -279,6 +286,7 @@ class Views:
             "post": self.post(row),
             "spelled": spelled("post", self.people.public("post", name)),
             "exported": self._exported(row),
+            "copy_of": self.post(int(library.copied_from[row])) if library.copied_from[row] >= 0 else None,
             "answers": self.post(int(library.parents[row])) if library.parents[row] >= 0 else None,
             "answered_by": [self.post(int(r)) for r in library.answers_to(row)[:PAGE]],
             "by_time": bool(not np.isnat(times).all()),

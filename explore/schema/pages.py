@@ -30,8 +30,19 @@ class Term(Data):
     value: str
 
 
+class Tested(Data):
+    """Of how many test queries of this sort the right answer was among the first ten; the share, and its interval."""
+
+    queries: Count
+    candidates: Count
+    among_ten: float
+    interval_95: list[float] | None
+
+
 class Search(Data):
-    """/search.json: `unknown` words with known ones that are spelled so, `from_parts` with those that lie near."""
+    """/search.json: `unknown` words with known ones that are spelled so, `from_parts` with those that lie near;
+    `tested` for the kinds of answers that the evaluation asked for.
+    """
 
     question: str
     terms: list[Term]
@@ -40,6 +51,7 @@ class Search(Data):
     from_parts: dict[str, list[str]]
     answered: bool
     answers: Answers
+    tested: dict[Literal["users", "images", "texts"], Tested]
     picture: str | None
     narrowed: bool
 
@@ -66,10 +78,13 @@ class NearUsers(Data):
 
 
 class ComparedUser(Data):
-    """Another user, as an answer to the one of the page (null without a vector), and what parts them in words."""
+    """Another user, as an answer to the one of the page (null without a vector), the posts of the one that lie nearest
+    to the other, and what parts them in words.
+    """
 
     name: str
     as_answer: NearUser | None
+    because: list[Post]
     here: list[str]
     there: list[str]
 
@@ -124,6 +139,7 @@ class PostPage(Data):
     post: Post
     spelled: str
     exported: Exported | Annotated[dict[str, Any], Field(max_length=0)]
+    copy_of: Post | None
     answers: Post | None
     answered_by: list[Post]
     by_time: bool
@@ -146,10 +162,11 @@ class Member(ListedUser):
 
 
 class Month(Data):
-    """Posts of a month."""
+    """Posts of a month, and of how many in the corpus."""
 
     month: Annotated[str, Field(pattern=r"^-?\d{4,}-\d\d$")]
     posts: Count
+    of: Count
 
 
 class Neighbour(ClusterInShort):
@@ -195,6 +212,33 @@ class Posts(Pages):
 
     order: Literal["oldest", "newest", "likes", "replies"]
     posts: list[ListedPost]
+    months: list[Month]
+
+
+class Reason(Data):
+    """Why rows of the source were left out, and how many."""
+
+    reason: str
+    rows: Count
+
+
+class LeftOutRow(Data):
+    """A row of the source that was left out."""
+
+    id: str
+    reason: str
+    detail: str
+
+
+class LeftOut(Pages):
+    """/left_out.json: what the import left out, all or for a `reason`; no rows where people are not shown."""
+
+    reason: str
+    reasons: list[Reason]
+    rows: list[LeftOutRow]
+    excluded: Count
+    no_side: Count
+    copies: Count
 
 
 class Named(Data):
@@ -321,6 +365,6 @@ class Wrong(Data):
 
 PAGES: dict[str, type[BaseModel]] = {
     "search": Search, "user": User, "image": ImagePage, "post": PostPage, "cluster": Cluster, "clusters": Clusters,
-    "users": Users, "posts": Posts, "map": Map, "map_rows": MapRows, "about": About, "marks": Marks,
-    "collection": Collection, "wrong": Wrong,
+    "users": Users, "posts": Posts, "left_out": LeftOut, "map": Map, "map_rows": MapRows, "about": About,
+    "marks": Marks, "collection": Collection, "wrong": Wrong,
 }  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.tables.corpus import IMAGES, POSTS, USERS, pictures_of
+from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS, pictures_of
 from pipeline.tables.details import DETAILS
 from pipeline.tables.evaluation import ASKED, CLUSTER_USERS, CLUSTER_WORDS
 from pipeline.tables.images import IMAGE_GROUPS
@@ -194,6 +194,19 @@ class Library:
         _, first_of = np.unique(same, return_index=True)
         spoken = pc.greater(pc.utf8_length(text), 0).to_numpy(zero_copy_only=False)
         return np.where(spoken, group[first_of[same]], group)
+
+    @cached_property
+    def copied_from(self) -> Array:
+        """The row of the post of which each is a removed near-copy; -1 for those that are none."""
+        copied = self._read(DUPLICATES, "text/duplicates", ["post_id", "duplicate_of"])
+        found = np.full(len(self.post_ids), -1, np.int64)
+        found[positions(copied["post_id"], self.post_ids)] = positions(copied["duplicate_of"], self.post_ids)
+        return found
+
+    @cached_property
+    def rejected(self) -> pa.Table:
+        """What the import left out: rows of REJECTED."""
+        return self._read(REJECTED, "corpus/rejected")
 
     # ------------------------------------------------------------ images
     @cached_property

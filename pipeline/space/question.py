@@ -5,6 +5,7 @@ space on both sides, or before a term alone (`beach -surf`); what stands in doub
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 NAMED = ("user", "image", "post")
@@ -61,6 +62,14 @@ def not_known(term: Term) -> str:
     if term.kind == "text":
         return f"\u201c{term.value}\u201d has no word that the model knows and was ignored."
     return f"There is no {term.kind} {term.value} with a vector; this part was ignored."
+
+
+def spelled_nearly(word: str, known: Iterable[str], top: int = 3) -> tuple[str, ...]:
+    """Known words that are spelled like `word`."""
+    from difflib import get_close_matches
+
+    alike = [one for one in known if abs(len(one) - len(word)) <= 3 and one[:1] == word[:1]]
+    return tuple(get_close_matches(word, sorted(alike), n=top, cutoff=0.7))
 
 
 def _bare(name: str) -> str:

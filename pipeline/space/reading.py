@@ -94,16 +94,10 @@ class Reader:
 
     @cached_property
     def trained(self) -> "Trained":
-        """The model. Raises UserError where there is none, or one of another version of the code."""
+        """The model. Raises UserError where there is none."""
         from pipeline.embedding.model import load
 
-        try:
-            return load(self._data / "model")
-        except (KeyError, TypeError, RuntimeError) as error:  # whose fields, or weights, are others
-            raise UserError(
-                f"{self._data / 'model'} was made by another version of this project ({str(error)[:120]}). `dvc repro` "
-                "trains it anew; to read it as it is, check out the commit that its dvc.lock is of."
-            ) from None
+        return load(self._data / "model")
 
     @cached_property
     def vocabulary(self) -> set[str]:

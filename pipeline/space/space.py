@@ -31,7 +31,7 @@ from pipeline.space.chance import SHARE, Nothing, coherence
 from pipeline.space.filters import ALL_POSTS, Filters, posts_taken
 from pipeline.space.library import HELD_OUT, Library, Post
 from pipeline.space.nearest import Things, Wanted
-from pipeline.space.question import Term, not_known, parse
+from pipeline.space.question import Term, not_known, parse, spelled_nearly
 from pipeline.space.reading import Reader
 from pipeline.tables.layout import CHANCE
 from pipeline.tables.table import positions
@@ -206,7 +206,8 @@ class Space:
             parts, single = [], []  # far from what was taken away is almost everything: no answer to what was wanted
         total = np.sum([vector for _, vector in parts], axis=0, dtype=np.float64)
         length = float(np.linalg.norm(total))
-        unknown = {word: self.spelled_nearly(word) for words in (read.unknown if read else ()) for word in words}
+        unasked = dict.fromkeys(word for words in (read.unknown if read else ()) for word in words)
+        unknown = {word: spelled_nearly(word, self.reader.vocabulary) for word in unasked}
         kinds = {kind for kind, _ in parts}
         kind = kinds.pop() if len(kinds) == 1 else "text"
         return Asked(
@@ -220,15 +221,6 @@ class Space:
             row = self.library.row_of_post(term.value)
             return self.post_vector(row) if row >= 0 else None
         return self.vector(term.kind, term.value)
-
-    def spelled_nearly(self, word: str, top: int = 3) -> tuple[str, ...]:
-        """Known words that are spelled like `word`."""
-        from difflib import get_close_matches
-
-        alike = [
-            known for known in self.reader.vocabulary if abs(len(known) - len(word)) <= 3 and known[:1] == word[:1]
-        ]
-        return tuple(get_close_matches(word, sorted(alike), n=top, cutoff=0.7))
 
     def search(
         self, question: str = "", kind: str | None = None, top: int = 10, *,
@@ -254,7 +246,7 @@ class Space:
         if null is not None:
             chances = null.chance(asked.coherence * (cosines - things.at(rows) @ null.mean)).tolist()
         return [
-            self._answer(kind, int(row), float(cosine), chance, asked.vector)
+            self._answer(kind, int(row), float(cosine), chance, asked.vector, filters)
             for row, cosine, chance in zip(rows, cosines, chances, strict=True)
         ]
 
@@ -323,11 +315,13 @@ class Space:
         # Each kind of answer asks anew, and some filters read an address, or a language, of every post.
         return lru_cache(KEPT_FILTERS)(lambda filters: posts_taken(self.library, filters))
 
-    def _answer(self, kind: str, place: int, cosine: float, chance: float | None, vector: Array) -> Answer:
+    def _answer(
+        self, kind: str, place: int, cosine: float, chance: float | None, vector: Array, filters: Filters
+    ) -> Answer:
         library, row = self.library, int(self._rows[kind][place])
         name = self.ids(kind)[place].as_py()
         if kind == "user":
-            return Answer(kind, name, cosine, chance, because=tuple(self.explain(row, vector)))
+            return Answer(kind, name, cosine, chance, because=tuple(self.explain(row, vector, filters)))
         if kind == "image":
             posts, copies = library.posts_of_image(row), len(library.copies_of_image(row)) - 1
         else:
@@ -335,16 +329,19 @@ class Space:
         sides = set(library.side[posts])
         return Answer(kind, name, cosine, chance, copies, bool(sides & set(HELD_OUT)) and "train" not in sides)
 
-    def explain(self, user: int, vector: Array, top: int = WHY) -> list[str]:
-        """Ids of the posts by the user at row `user` of which text or picture lies nearest to `vector` (D,)."""
+    def explain(self, user: int, vector: Array, filters: Filters = ALL_POSTS) -> list[str]:
+        """Ids of the posts by the user at row `user` of which text or picture lies nearest to `vector` (D,), of those
+        that the filters let through.
+        """
         library = self.library
         rows = library.by_user.rows(user)
+        rows = rows[self.posts_taken(filters)[rows]] if filters.of_posts else rows
         score = self.post_scores(rows, vector)
         order = [int(rows[i]) for i in np.argsort(-score, kind="stable") if np.isfinite(score[i])]
         once: dict[int, int] = {}
         for row in order:
             once.setdefault(int(library.text_group[row]), row)
-        return [library.post_ids[row].as_py() for row in list(once.values())[:top]]
+        return [library.post_ids[row].as_py() for row in list(once.values())[:WHY]]
 
     def post_scores(self, rows: Array, vector: Array) -> Array:
         """The cosine with `vector` of the text or picture of each post that lies nearer to it; -inf without either."""

@@ -81,7 +81,7 @@ def pages(served):
     return [
         "/", f"/search?{query}", "/search?q=", "/users", "/users?begins=user-0", "/posts",
         "/posts?order=likes&side=train", "/clusters", "/cluster/0", "/cluster/0?side=test", "/about",
-        "/map", "/marks",
+        "/map", "/marks", "/left_out",
         address("user", user), address("image", image), address("post", post), "/nowhere", "/user/eve",
     ]  # fmt: skip
 

@@ -62,7 +62,7 @@ def test_what_lies_beside_the_tables_is_missed_in_a_sentence(run_copy, capsys):
     about.unlink()
     about.write_text(held.replace("{", '{"of_tomorrow": 1, ', 1))
     assert ask.main(["tiger", "--data", str(folder / "data")]) == 1
-    assert "made by another version of this project" in capsys.readouterr().err
+    assert "is of another version of this code" in capsys.readouterr().err
     (folder / "params.yaml").unlink()
     assert ask.main(["tiger", "--data", str(folder / "data")]) == 1
     assert "params.yaml: no such file. It has the settings" in capsys.readouterr().err

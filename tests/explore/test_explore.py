@@ -175,7 +175,18 @@ def test_excel_gets_what_it_opens_and_ids_keep_their_digits(served):
 
 def test_the_json_of_a_search_has_its_schema(served):
     found = served.json("/search.json?q=tiger+paw+xyzzy&top=3")
-    told = {"question", "terms", "notes", "unknown", "from_parts", "answered", "answers", "picture", "narrowed"}
+    told = {
+        "question",
+        "terms",
+        "notes",
+        "unknown",
+        "from_parts",
+        "answered",
+        "answers",
+        "tested",
+        "picture",
+        "narrowed",
+    }
     assert set(found) == told
     kinds = {
         "cosine": float, "chance": float, "above_chance": bool, "copies": int, "held_out": bool, "id": str, "href": str,
@@ -257,6 +268,8 @@ def test_two_users_are_compared(served):
     other, (one, another) = found["as_answer"], (set(TOPICS[topic].split()) for topic in (0, 1))
     cosine = served.space.vector("user", "user-00") @ served.space.vector("user", "user-05")
     assert other["id"] == "user-05" and other["because"] and abs(other["cosine"] - cosine) < 1e-4
+    wanted = served.space.explain(served.space.library.row_of_user("user-00"), served.space.vector("user", "user-05"))
+    assert [row["post_id"] for row in found["because"]] == wanted and len(wanted) == 3
     assert set(found["here"]) <= one and set(found["there"]) <= another and found["here"] and found["there"]
     page = served.get("/user/user-00?with=user-05")[2].decode()
     assert "Typical of user-00, not of user-05" in page and 'name="with" value="user-05"' in page

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 from datetime import datetime
 
@@ -14,7 +15,7 @@ pytest.importorskip("starlette")
 from lxml import html
 
 from pipeline.space.space import Space
-from pipeline.tables.corpus import POSTS
+from pipeline.tables.corpus import POSTS, REJECTED
 from tests.explore.serving import details, serving
 
 
@@ -184,3 +185,54 @@ def test_what_is_not_wanted_is_left_out_and_what_was_left_out_is_found(served):
     form = html.fromstring(served.get("/posts?side=left_out&not_by=user-05&not_by=user-01")[2]).xpath("//form")[0]
     assert form.xpath(".//input[@name='side'][@checked]/@value") == ["left_out"]
     assert form.xpath(".//input[@name='not_by']/@value") == ["user-05", "user-01"]
+
+
+def test_what_the_import_left_out_is_listed_with_its_reason_and_names_nobody(run_copy):
+    _, folder = run_copy
+    rows = [("row 7", "no text", ""), ("row 8", "no text", "of user-07"), ("row 9", "image: missing", "a.png")]
+    REJECTED.write(REJECTED.of(rows), folder / "data/corpus/rejected")
+    with serving(folder) as served:
+        told = served.json("/left_out.json?reason=no%20text")
+        assert [row["id"] for row in told["rows"]] == ["row 7", "row 8"] and told["count"] == 2
+        assert told["reasons"] == [{"reason": "no text", "rows": 2}, {"reason": "image: missing", "rows": 1}]
+        assert told["excluded"] + told["no_side"] == served.json("/posts.json?side=left_out")["count"]
+        assert len(html.fromstring(served.get("/left_out")[2]).xpath("//section[@id='rows']//tbody/tr")) == 3
+        found = csv.DictReader(io.StringIO(served.get("/left_out.csv")[2].decode()))
+        assert [tuple(row.values()) for row in found] == rows
+    params = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").unlink()
+    (folder / "params.yaml").write_text(params.replace("people: shown", "people: hidden"))
+    with serving(folder) as served:
+        told = served.json("/left_out.json?reason=no%20text")
+        assert not told["rows"] and told["reasons"][0]["rows"] == 2
+        assert b"user-07" not in served.get("/left_out")[2] + served.get("/left_out.csv")[2]
+
+
+def test_posts_of_a_list_are_counted_by_month_beside_all(run_copy):
+    _, folder = run_copy
+    posts = POSTS.read(folder / "data/corpus/posts")
+    days = [datetime(2024, 1 + i // 4 % 4, 1 + i % 28) if i % 5 else None for i in range(len(posts))]
+    times = pa.array(days, posts["created_at"].type)
+    posts = posts.set_column(posts.column_names.index("created_at"), "created_at", times)
+    POSTS.write(posts, folder / "data/corpus/posts")
+    wanted = [day.month for day, text in zip(days, posts["text"].to_pylist(), strict=True) if day and "iger" in text]
+    with serving(folder) as served:
+        months = served.json("/posts.json?contains=tiger&top=3")["months"]
+        assert [(one["month"], one["posts"], one["of"]) for one in months] == [
+            (f"2024-{month:02}", wanted.count(month), sum(day is not None and day.month == month for day in days))
+            for month in range(min(wanted), max(wanted) + 1)
+        ]
+        assert b"Posts by month" in served.get("/posts?contains=tiger")[2]
+
+
+def test_a_search_says_how_often_its_like_was_right_in_the_test(run_copy):
+    _, folder = run_copy
+    measured = {"queries": 580, "candidates": 90, "recall_at_10": 0.72, "interval_95": {"recall_at_10": [0.6, 0.81]}}
+    (folder / "metrics").mkdir(exist_ok=True)
+    (folder / "metrics/retrieval.json").unlink(missing_ok=True)
+    (folder / "metrics/retrieval.json").write_text(json.dumps({"text_to_user": measured}))
+    with serving(folder) as served:
+        said = " ".join(html.fromstring(served.get("/search?q=tiger")[2]).text_content().split())
+        assert "its author among the first 10 of 90 in 72 % of 580 cases (60 % to 81 %)" in said
+        assert b"How sure" not in served.get("/search?q=tiger&side=test")[2] + served.get("/search?q=user:user-01")[2]
+        assert served.json("/search.json?q=tiger")["tested"]["users"]["among_ten"] == 0.72

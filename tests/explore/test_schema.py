@@ -29,7 +29,9 @@ def addresses(served):
         ("posts", "/posts.json"), ("users", "/users.json?side=test&likes=3"),
         ("user", address("user", user) + ".json"), ("image", address("image", image) + ".json"),
         ("post", address("post", post) + ".json"), ("clusters", "/clusters.json"), ("cluster", "/cluster/0.json"),
-        ("about", "/about.json"), ("map", "/map.json"), ("map_rows", "/map.json?rows=0,1"), ("marks", "/marks.json"),
+        ("about", "/about.json"), ("left_out", "/left_out.json"),
+        ("user", address("user", user) + ".json?with=user-02"),
+        ("map", "/map.json"), ("map_rows", "/map.json?rows=0,1"), ("marks", "/marks.json"),
         ("wrong", "/nowhere.json"), ("wrong", "/search.json?top=x"),
     ]  # fmt: skip
 

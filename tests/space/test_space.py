@@ -97,6 +97,15 @@ def test_a_user_is_explained_by_own_posts_the_nearest_first(space):
     assert scores[0] == space.post_scores(own, asked.vector).max() and sorted(scores)[::-1] == list(scores)
 
 
+def test_a_user_is_explained_by_posts_that_the_filters_let_through(space):
+    library, lacking = space.library, Filters(lacks="tiger")
+    for answer in space.search("tiger", kind="user", top=99, filters=lacking):
+        posts = [library.post(library.row_of_post(name)) for name in answer.because]
+        assert posts and all("tiger" not in post.text.lower() for post in posts)
+    assert any("tiger" in library.post(library.row_of_post(n)).text.lower()
+               for answer in space.search("tiger", kind="user") for n in answer.because)  # fmt: skip
+
+
 def test_unknown_words_are_named_with_those_spelled_like_them(space):
     asked = space.ask("tigr xyzzy zebra")
     assert asked.unknown == {"tigr": ("tiger",), "xyzzy": ()} and asked.vector is not None
