@@ -49,7 +49,7 @@ _ISO = re.compile(
 _OF_LETTERS = (
     (re.compile(r"^(\d{1,2}|[A-Za-z]{3,9})-([A-Za-z]{3,9}|\d{1,2})-(\d{4})\b"), r"\1 \2 \3"),
     (re.compile(r"(?<=\d)(?:st|nd|rd|th)\b"), ""),
-    (re.compile(r"(?<=\d{4})(?:, | at )(?=\d)"), " "),
+    (re.compile(r"(?<=\d{4})(?:, | at | · )(?=\d)"), " "),
 )
 _MONTH = re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b", re.IGNORECASE)
 _OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d)")

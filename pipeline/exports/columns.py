@@ -314,7 +314,7 @@ def _is_one_of(found: str, wanted: list[str]) -> bool:
 
 def _one_language(value: str | None) -> str | None:
     """The first of several."""
-    return re.split(r"[,|]", value or "")[0].strip() or None
+    return re.split(r"[,|]", text_of(spelled(value)))[0].strip() or None
 
 
 def _written(value: Any, mapped: Mapped) -> str | None:
@@ -364,7 +364,8 @@ def _pictures(value: Any, mapped: Mapped, keep: Keep | None) -> Iterator[Shown]:
     for one in [value] if alone else _parts(value, mapped):
         if isinstance(one, Mapping):
             cover = one.get("thumbnailUrl")
-            keys = ("media_url_https", "fullUrl", "full", "original", "url", "preview_image_url", "path", "src")
+            keys = ("media_url_https", "fullUrl", "full", "original", "fullsize", "url", "preview_image_url", "path",
+                    "src")  # fmt: skip
             url = next(filter(None, (cover, *(one.get(key) for key in keys))), None)
             file = next(filter(None, (one.get(key) for key in ("path", "file_name", "filename"))), None)
             letters = _IN_LETTERS.fullmatch(str(one.get("bytes") or ""))
@@ -372,7 +373,8 @@ def _pictures(value: Any, mapped: Mapped, keep: Keep | None) -> Iterator[Shown]:
             names = ids(aside, url, last(url), one.get("media_key"), file, one.get("bytes"))
             if names:
                 video = bool(cover) or one.get("type", "photo") not in ("photo", "image")
-                yield Shown(names, video, one.get("alt_text") or one.get("altText") or one.get("ext_alt_text"))
+                alts = map(one.get, ("alt_text", "altText", "ext_alt_text", "alt"))
+                yield Shown(names, video, next(filter(None, alts), None))
         elif (text := text_of(one)) and (found := _IN_LETTERS.fullmatch(text)) and keep:
             yield Shown((_kept(found[1], keep),))
         elif text:

@@ -64,6 +64,7 @@ JSON = (
     Kind("Bluesky, events of Tap", bluesky.is_tap, bluesky.tap),
     Kind("Instagram, instagram-scraper", instagram.is_scraped, instagram.scraped),
     Kind("Instagram, posts of its web", instagram.is_graph, instagram.graph),
+    Kind("Instagram, TikTok or X, items of their web", zeeschuimer.is_bare, zeeschuimer.bare),
     Kind("TikTok, a person's download", tiktok.is_download, tiktok.download),
 )
 TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] = (
@@ -184,6 +185,8 @@ def read(rows: Iterator[tuple[int, Any]], kind: Kind, path: str) -> Found:
 def lacking(held: Iterable[str]) -> str:
     """What is to be done about a file with these columns or keys, if that is known."""
     found = set(held)
+    if len(found) == 1 and re.fullmatch(r"\d{8,}|(tweet|status)?_?ids?(_str)?", next(iter(found)), re.IGNORECASE):
+        return ": ids alone are no posts yet; get the posts by them, as with `twarc2 hydrate`"
     fitting = (
         why
         for names, why in LACKING.items()

@@ -257,14 +257,16 @@ def _of_text(
     elif mapped and not mapped.header and (lacks := columns.lacking(mapped, how.header)):
         told.append(f"{path}: {lacks}; {held}")
     else:
-        _tell_unfound(mapped, how.header, path)
+        _tell_unfound(mapped, preset, how.header, path)
         yield Export(path, preset.name, columns.posts(table(plain, how), preset, path, aside.keep))
 
 
-def _tell_unfound(mapped: columns.Mapped | None, names: list[str], path: str) -> None:
-    """Say which columns, that corpus.columns names, a table does not have."""
-    for what, column in columns.unfound(mapped.held, names).items() if mapped else ():
-        log.warning("%s: no column %s, which corpus.columns has for %s; columns %s", path, column, what,
+def _tell_unfound(mapped: columns.Mapped | None, preset: columns.Mapped, names: list[str], path: str) -> None:
+    """Say which columns, that corpus.columns names, a table does not have; of a known table, that it has no text."""
+    asked = mapped.held if mapped else {"text": preset.text}
+    by = "corpus.columns" if mapped else preset.name
+    for what, column in columns.unfound(asked, names).items():
+        log.warning("%s: no column %s, which %s has for %s; columns %s", path, column, by, what,
                     ", ".join(names)[:300])  # fmt: skip
 
 
@@ -288,7 +290,7 @@ def _table(
     if preset is None or lacks:
         told.append(f"{path}: {f'{lacks}; ' if lacks else ''}columns {', '.join(names)[:300]}")
     else:
-        _tell_unfound(mapped, names, path)
+        _tell_unfound(mapped, preset, names, path)
         yield Export(path, preset.name, columns.posts(rows, preset, path, aside.keep))
 
 

@@ -7,7 +7,8 @@ from pipeline.exports import columns
 from pipeline.exports.kinds import kind_of
 from pipeline.exports.posts import dig
 
-_LISTS = ("data", "items", "posts", "tweets", "statuses", "messages", "results", "records", "rows", "documents", "hits")
+_LISTS = ("data", "items", "posts", "tweets", "statuses", "messages", "results", "records", "rows", "documents", "hits",
+          "itemList")  # fmt: skip
 """Keys under which programs list records, with nothing beside them that is of a post."""
 
 

@@ -29,7 +29,8 @@ def download(tree: Tree) -> Found:
     posted: set[str] = set()
     for name in tree.matching(_POSTS):
         held = tree.json(name)
-        for post in held if isinstance(held, list) else [held]:
+        within = [one for listed in _lists(held) for one in listed] if "timestamp" not in held else []
+        for post in held if isinstance(held, list) else within or [held]:
             posted.update(one["uri"] for one in _media(post))
             yield from each([post], lambda post: _post(post, owner, tree))
     for name in tree.matching(_ALBUMS):

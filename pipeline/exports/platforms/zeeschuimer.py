@@ -71,6 +71,26 @@ def item(record: Json) -> Found:
             yield from earlier(found.post_id, versions)
 
 
+def is_bare(record: Json) -> bool:
+    """An item as its site has it, without what collected it around it."""
+    return _site(record) is not None
+
+
+def bare(record: Json) -> Found:
+    """As `item`."""
+    yield from item({"source_platform": _site(record), "data": record})
+
+
+def _site(record: Json) -> str | None:
+    held = record.keys()
+    if {"id", "desc", "createTime", "author", "stats"} <= held:
+        return "tiktok.com"
+    if {"pk", "code", "taken_at", "user", "caption"} <= held and "caption_text" not in held:  # instagrapi's has both
+        return "instagram.com"
+    of_x = record["tweet"] if isinstance(record.get("tweet"), dict) else record
+    return "x.com" if "rest_id" in of_x and dig(of_x, "legacy", "full_text") is not None else None
+
+
 def instagram(data: Json) -> Post | Left:
     """An item of Instagram: a list's item (media_type) or a graph's node (__typename), also instaloader's."""
     code, pk = data.get("code") or data.get("shortcode"), data.get("pk") or str(data.get("id", "")).split("_")[0]

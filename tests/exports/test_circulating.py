@@ -1,0 +1,82 @@
+"""What circulates beside tools' files: items as sites' web has them, pandas' tables of APIs, data sets, mere ids."""
+
+import json
+
+import pytest
+
+from pipeline.running.errors import UserError
+from tests.exports.test_parts import run
+from tests.exports.test_tools import BIG, ISO, WHEN, lines, photo, table
+
+OF_TIKTOK = {"id": str(BIG), "desc": "words", "createTime": 1_600_000_000, "author": {"id": "7", "uniqueId": "a"},
+             "video": {"cover": photo("c")}, "stats": {"diggCount": 4}}  # fmt: skip
+OF_INSTAGRAM = {"pk": "3", "code": "C1", "taken_at": 1_600_000_000, "media_type": 1, "like_count": 4,
+                "user": {"pk": "7", "username": "a"}, "caption": {"text": "words"},
+                "image_versions2": {"candidates": [{"url": photo("p")}]}}  # fmt: skip
+OF_X = {"__typename": "Tweet", "rest_id": "5", "core": {"user_results": {"result": {"rest_id": "7"}}}, "legacy": {
+    "full_text": "words", "created_at": "Sun Sep 13 12:26:40 +0000 2020", "favorite_count": 4}}  # fmt: skip
+OF_NITTER = {"link": "https://twitter.com/7/status/5#m", "text": "words", "user": {"username": "@7", "profile_id": "9"},
+             "date": "Sep 13, 2020 \u00b7 12:26 PM UTC", "is-retweet": False, "stats": {"likes": 4},
+             "pictures": [photo("p")]}  # fmt: skip
+VERIFIED = {"post_id": 5, "post_text": "words", "user_id": 7, "image_id(s)": "p,q", "username": "a",
+            "timestamp": "Sun Sep 13 12:26:40 +0000 2020", "label": "fake"}  # fmt: skip
+SKY = {"uri": "at://did:plc:a/app.bsky.feed.post/1", "author.did": "7", "author.handle": "a.b", "likeCount": 4,
+       "record.text": "words", "record.createdAt": ISO, "record.langs": "['en', 'de']",
+       "embed.images": str([{"fullsize": photo("p"), "alt": "a tree"}])}  # fmt: skip
+TOOT = {"id": 1, "created_at": ISO, "uri": "https://m/1", "visibility": "public", "content": "<p>words</p>",
+        "reblog": "", "media_attachments": str([{"id": 9, "type": "image", "url": photo("p")}]), "favourites_count": 4,
+        "account": "{'id': 7, 'acct': 'a', 'uri': '7', 'at': datetime.datetime(2020, 1, 1)}"}  # fmt: skip
+PHOTOGRAPH = {"id": "51", "owner": "7", "secret": "s", "server": "1", "title": "words", "dateupload": "1600000000",
+              "url_l": photo("p")}  # fmt: skip
+SEEN = {"id": 5, "observed_on": "2020-09-13", "user_id": 7, "user_login": "a", "created_at": f"{WHEN} UTC",
+        "image_url": photo("p"), "species_guess": "words", "description": ""}  # fmt: skip
+
+CASES = {
+    "tiktok.jsonl": (lines(OF_TIKTOK), "Instagram, TikTok or X", "", 4),
+    "pages.json": (json.dumps({"itemList": [OF_TIKTOK], "hasMore": False}), "Instagram, TikTok or X", "", 4),
+    "instagram.json": (json.dumps({"items": [OF_INSTAGRAM], "status": "ok"}), "Instagram, TikTok or X", "p", 4),
+    "x.jsonl": (lines(OF_X, {"tweet": OF_X}), "Instagram, TikTok or X", "", 4),
+    "nitter.json": (json.dumps({"tweets": [OF_NITTER], "threads": []}), "ntscraper", "p", 4),
+    "verified.txt": (table(VERIFIED, mark="\t"), "MediaEval", "pq", None),
+    "sky.csv": (table(SKY), "Bluesky, a table", "p", 4),
+    "feed.csv": (table({f"post.{name}": value for name, value in SKY.items()}), "Bluesky, a table", "p", 4),
+    "toots.csv": (table(TOOT, TOOT | {"uri": "2", "reblog": "{'id': 3}"}), "Mastodon, a table", "p", 4),
+    "photographs.csv": (table(PHOTOGRAPH), "Flickr, photos", "p", None),
+    "seen.csv": (table(SEEN), "iNaturalist", "p", None),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_circulates_is_read_as_it_is(name, tmp_path):
+    text, kind, pictures, likes = CASES[name]
+    (tmp_path / name).write_text(text, "utf-8")
+    (tmp_path / "pictures").mkdir()
+    for file in "pq":
+        (tmp_path / f"pictures/{file}.jpg").write_bytes(b"x")
+    metrics, (post,), _, rejected = run(tmp_path, tmp_path / name, [tmp_path / "pictures"])
+    assert next(iter(metrics["recognised"])).startswith(kind)
+    assert (post["text"], post["user_id"], post["likes"]) == ("words", "7", likes)
+    assert post["created_at"].strftime("%Y-%m-%d %H:%M") == WHEN[:16] and post["language"] in (None, "en")
+    found = [place.rpartition("/")[2] for place in (post["image"], *(post["more_images"] or ())) if place]
+    assert found == [f"{file}.jpg" for file in pictures] and not post["missing_images"]
+    assert {row["reason"] for row in rejected} <= {"repost", "duplicate of a later collection"}
+
+
+@pytest.mark.parametrize("name", ["text", "full_text", "post_text", "content", "message"])
+def test_a_table_of_nobodys_has_its_words_under_one_of_many_names(name, tmp_path):
+    (tmp_path / "t.csv").write_text(f"post_id,user_id,{name}\n5,7,words\n")
+    _, (post,), *_ = run(tmp_path, tmp_path / "t.csv")
+    assert post["text"] == "words"
+
+
+def test_a_table_without_words_that_are_known_is_told(tmp_path, caplog):
+    (tmp_path / "t.csv").write_text("post_id,user_id,words\n5,7,words\n")
+    run(tmp_path, tmp_path / "t.csv")
+    assert "which a table with post_id and user_id has for text" in caplog.text
+
+
+@pytest.mark.parametrize("head", ["", "tweet_id\n", "id\n"])
+def test_ids_alone_are_told_as_such(head, tmp_path):
+    (tmp_path / "ids.txt").write_text(f"{head}{BIG}\n{BIG + 1}\n")
+    with pytest.raises(UserError, match="ids alone are no posts yet"):
+        run(tmp_path, tmp_path / "ids.txt")
