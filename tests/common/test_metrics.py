@@ -9,8 +9,17 @@ from pipeline.running.errors import UserError
 
 def test_what_is_written_is_read_rounded_to_significant_digits(tmp_path):
     path = tmp_path / "m.json"
-    write_metrics({"rank": np.float32(1234.567), "share": 0.000123456, "posts": np.int64(7), "ends": (1, 2.0)}, path)
-    assert read_metrics(path) == {"rank": 1235.0, "share": 0.0001235, "posts": 7, "ends": [1, 2.0]}
+    write_metrics(
+        {
+            "rank": np.float32(1234.567),
+            "share": 0.000123456,
+            "posts": np.int64(7),
+            "ends": (1, 2.0),
+            "known": np.bool_(True),
+        },
+        path,
+    )
+    assert read_metrics(path) == {"rank": 1235.0, "share": 0.0001235, "posts": 7, "ends": [1, 2.0], "known": True}
 
 
 def test_a_number_that_is_not_finite_is_refused_by_name(tmp_path):

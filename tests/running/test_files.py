@@ -107,6 +107,13 @@ def test_what_killed_processes_left_is_removed_and_what_others_write_is_not(tmp_
     assert left == {"table", "folder", f".table.{os.getppid()}.tmp", f".folder.{os.getppid()}.ab12.tmp"}
 
 
+def test_what_is_written_can_be_read_by_others_of_the_machine(tmp_path):
+    """As a cache that several share has to be; a temporary folder cannot."""
+    with atomic_folder(tmp_path / "folder") as temporary:
+        (temporary / "part").write_text("x")
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o755
+
+
 def test_a_file_with_a_hole_gets_its_space(tmp_path):
     path = tmp_path / "mapped"
     with path.open("wb") as stream:

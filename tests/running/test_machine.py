@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.running.cluster import _environment
+from pipeline.running.machine import cores
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
@@ -33,6 +34,15 @@ def test_openmp_itself_says_how_long_its_threads_spin(package, chosen, told):
         cwd=ROOT, env=free | chosen | {"OMP_DISPLAY_ENV": "verbose"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert told in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [("", 3), ("2", 2), ("64", 3), ("0", 3), ("4,2", 3)], ids=lambda value: f"{value}"
+)
+def test_no_more_cores_are_used_than_are_asked_for_or_there(monkeypatch, asked, given):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 4, 5}, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert cores() == given
 
 
 @pytest.mark.parametrize("chosen", [{"GOMP_SPINCOUNT": "1000"}, {"OMP_WAIT_POLICY": "passive"}, {}])

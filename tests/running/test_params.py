@@ -80,6 +80,16 @@ def test_a_model_that_reads_sentences_needs_them(tmp_path, section):
         validate(path)
 
 
+def test_of_a_list_the_wrong_value_is_told_and_not_what_could_stand_in_its_place(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT.replace("  languages: auto", "  languages: [en, English]"))
+    with pytest.raises(UserError) as refused:
+        validate(path)
+    assert str(refused.value).splitlines() == [
+        f"{path}: text.languages.1 is 'English'; it has to be of the form [a-z]{{2,3}}."
+    ]
+
+
 def test_every_fault_is_named_at_once(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(TEXT.replace("seed: 7", "seed: -1").replace("folds: 5", "folds: 1"))

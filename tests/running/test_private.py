@@ -60,6 +60,13 @@ def test_what_lies_in_the_repository_is_ignored_from_then_on_and_told_once(clone
     assert git("diff", "--cached", "--name-only") == "users.csv\n"  # of which it was not told
 
 
+def test_a_rule_has_a_line_of_its_own_below_rules_that_end_without_one(clone):
+    exclude = clone / ".git/info/exclude"
+    exclude.write_text("*.bak")
+    keep_out_of_git({"corpus.users": Path("people.csv")})
+    assert exclude.read_text() == "*.bak\n/people.csv\n"
+
+
 def test_data_own_is_ignored_without_a_word(clone, caplog):
     keep_out_of_git(own_corpus(Path("data/own")))
     assert not caplog.messages

@@ -86,6 +86,8 @@ def test_the_fingerprint_sees_content_names_and_facts(tmp_path):
     file.rename(tmp_path / "d/b")
     prints.append(fingerprint([tmp_path / "d"], {"seed": 7}))
     assert len(set(prints)) == 4
+    (tmp_path / "d/__pycache__").mkdir()
+    (tmp_path / "d/__pycache__/a.pyc").write_text("as Python left it")
     assert fingerprint([tmp_path / "d"], {"seed": 7}) == prints[-1]
 
 

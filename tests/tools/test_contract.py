@@ -90,12 +90,6 @@ def test_an_import_within_a_function_of_a_helper_counts(tmp_path, monkeypatch):
     assert contract.imported_files(Path("stages/a.py")) == {"stages/a.py", "pipeline/b.py", "pipeline/c.py"}
 
 
-def test_a_key_that_is_loaded_and_never_read_is_named(tmp_path):
-    script = tmp_path / "s.py"
-    script.write_text('params = load("seed", "text", "images.encoder")\nf(params.text.lemmas, params.images.encoder)\n')
-    assert contract.loaded_keys(script) - contract.read_keys(script) == {"seed"}
-
-
 @pytest.fixture
 def made(tmp_path, monkeypatch):
     """A stage that imports a module of a whole room, one of a room of files, and one that cannot change a result."""
@@ -121,6 +115,14 @@ def test_a_stage_depends_on_rooms_and_files_and_not_on_how_it_runs(made):
     assert contract.differences({**made, "deps": made["deps"][:-1]}) == ["stages/a.py is imported and not in deps"]
     extra = {**made, "deps": [*made["deps"], "pipeline/running/progress.py"]}
     assert contract.differences(extra) == ["pipeline/running/progress.py is in deps and not imported"]
+
+
+def test_a_key_that_is_loaded_and_never_read_is_named(made):
+    with Path("stages/a.py").open("a") as script:
+        script.write('params = load("seed", "text", "words", "images.encoder")\n')
+        script.write("words = params.words\nf(params.text.lemmas, params.images.encoder)\n")
+    entry = {**made, "params": ["seed", "text", "words", "images.encoder"]}
+    assert contract.differences(entry) == ["seed is loaded and never read"]
 
 
 def test_fix_writes_the_code_deps_and_leaves_the_rest(made):

@@ -1,12 +1,14 @@
 """With real DVC, in a project of two stages: refusals, a stale lock, and the report for a pull request."""
 
 import shutil
+import subprocess
 import sys
 
 import pytest
 from ruamel.yaml import YAML
 
 from tests.processes.commands import ROOT, run
+from tools import check_lock
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,14 @@ def test_a_stale_lock_fails_without_data_and_a_current_one_does_not(project):
     assert "dvc.lock is stale" in run(*check, at=project, status=1)
     run("git", "checkout", "-q", ".", at=project)
     run("dvc", "repro", at=project)
+
+
+def test_a_stage_that_would_run_is_stale_although_dvc_ends_well(monkeypatch, capsys):
+    said = "Running stage 'list_corpus':\n> python -m stages.list_corpus\nRunning stage 'train':\n"
+    monkeypatch.setattr(subprocess, "run", lambda command, **given: subprocess.CompletedProcess(command, 0, said, ""))
+    assert check_lock.main() == 1
+    told = capsys.readouterr().err
+    assert "'train'" in told and "list_corpus" not in told and "dvc.lock is stale" in told
 
 
 def test_a_reviewer_reads_the_change_of_a_metric_and_its_parameter(project):
