@@ -1,7 +1,6 @@
 """Groups of copies: planted ones are recovered exactly, and different pictures of one style stay apart."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from pipeline.copies import groups as image_groups
@@ -19,7 +18,6 @@ from pipeline.copies.groups import (
 )
 from pipeline.running.checkpoints import keep_in
 from pipeline.tables.images import COPY, DERIVED
-from tools.contact_sheet import pairs_to_look_at
 
 
 def planted(groups: int, copies: int, alone: int, d: int = 64, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -156,16 +154,6 @@ def test_sizes_are_counted_in_their_bins() -> None:
     group = np.repeat(np.arange(5), [1, 2, 4, 10, 1000])
     counted = {name: number for name, number in size_histogram(group).items() if number}
     assert counted == {"1": 1, "2": 1, "3-4": 1, "10-29": 1, "1000+": 1}
-
-
-def test_a_contact_sheet_shows_each_group_once_beside_its_representative() -> None:
-    group = ["a", "b", "a", "c", "a", "c"]
-    first = [False, True, True, True, False, False]
-    rows = {"image_id": list("abcdef"), "group_id": group, "representative": first, "similarity": [1.0] * 6}
-    pairs = pairs_to_look_at(pa.table(rows), count=10, seed=1)
-    assert sorted(pairs[:, 0].tolist()) == [2, 3]
-    assert all(group[one] == group[other] and not first[other] for one, other in pairs)
-    assert len(pairs_to_look_at(pa.table(rows), count=1, seed=1)) == 1
 
 
 def test_a_killed_search_goes_on_after_its_last_piece_with_the_same_groups(tmp_path, monkeypatch):

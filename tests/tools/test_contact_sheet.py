@@ -1,0 +1,40 @@
+"""Contact sheets: which pairs are drawn to be looked at, and where they stand."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from pipeline.tables.split import CLOSE
+from tools.contact_sheet import judged_different, pairs_to_look_at, sheet
+
+
+def test_a_contact_sheet_shows_each_group_once_beside_its_representative() -> None:
+    group = ["a", "b", "a", "c", "a", "c"]
+    first = [False, True, True, True, False, False]
+    rows = {"image_id": list("abcdef"), "group_id": group, "representative": first, "similarity": [1.0] * 6}
+    pairs = pairs_to_look_at(pa.table(rows), count=10, seed=1)
+    assert sorted(pairs[:, 0].tolist()) == [2, 3]
+    assert all(group[one] == group[other] and not first[other] for one, other in pairs)
+    assert len(pairs_to_look_at(pa.table(rows), count=1, seed=1)) == 1
+
+
+def test_of_what_the_audit_saw_the_pictures_that_it_judged_different_are_shown():
+    close = CLOSE.of([
+        ("image", "b", "c", 0.9, "different"), ("image", "b", "d", 0.7, "below"), ("text", "p", "q", 0.5, "below"),
+    ])  # fmt: skip
+    assert judged_different(close, pa.chunked_array([["a", "b", "c", "d"]])).tolist() == [[1, 2]]
+
+
+def test_a_pair_stands_side_by_side_and_more_than_a_row_begin_another():
+    def drawn(colour):
+        packed = io.BytesIO()
+        Image.new("RGB", (30, 60), colour).save(packed, "PNG")
+        return packed.getvalue()
+
+    shown = np.asarray(sheet([(drawn("red"), drawn("blue"))] * 3, cell=40, columns=2))
+    assert shown.shape == (2 * 54, 2 * 92, 3)
+    for left, top in ((0, 12), (92, 12), (0, 66)):
+        assert shown[top + 20, left + 10].tolist() == [255, 0, 0] and shown[top + 20, left + 52].tolist() == [0, 0, 255]
+    assert (shown[66:, 92:] == 128).all()
