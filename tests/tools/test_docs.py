@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import re
+import subprocess
 from pathlib import Path
 
 import pyarrow as pa
@@ -136,6 +137,14 @@ def test_each_command_that_a_page_names_is_there(page):
     assert set(re.findall(r"(?m)(?:^|`|&& )make ([a-z-]+)", in_code)) <= targets
     for path in re.findall(r"pytest [^`\n]*?(tests/[\w/]+\.py)", in_code):
         assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
+def test_git_is_not_given_what_a_command_of_the_pages_writes():
+    """It names people, or is made anew in seconds."""
+    made = ["users.gexf", "vectors.parquet", "mine/users.parquet", "dvc_plots/index.html", "contact_sheet.png",
+            "share/share.zip", "sbom.cdx.json", "report/index.html", "timings/train.json"]  # fmt: skip
+    done = subprocess.run(["git", "check-ignore", *made], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == made
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
