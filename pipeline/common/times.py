@@ -17,8 +17,8 @@ NEVER = (
 """What programs write where no time is known."""
 FIRST = 10**8
 """The least Unix time, in s: of 1973. Smaller numbers are days, years, or nothing."""
-LAST = datetime(2200, 1, 1)
-"""What is later is a mark for none, or of another calendar."""
+FIRST_DAY, LAST = datetime(1600, 1, 1), datetime(2200, 1, 1)
+"""What is earlier or later is a mark for none, or of another calendar: of Iran, of Islam, of Buddhism."""
 
 _COMPACT = re.compile(r"(?:19[789]|20\d)\d\d{4}(?:\d{4}(?:\d\d)?)?")
 _UNIX = re.compile(r"(\d{9,19})(?:\.(\d+))?")
@@ -40,7 +40,7 @@ _PLAIN = (
     (re.compile(r"^(\d{4})(\d\d)(\d\d)[T ](\d\d):"), r"\1-\2-\3 \4:"),
     (re.compile(r"^(\d{4}-\d\d?-\d\d?[T ]\d\d?)\.(\d\d)(?:\.(\d\d))?"), r"\1:\2:\g<3>"),
     (re.compile(r"^(\d{4}-\d\d?-\d\d?)_(\d\d)-(\d\d)-(\d\d)(?:_(?:UTC|Z))?$"), r"\1 \2:\3:\4"),
-    (re.compile(r"(:\d\d),(\d{1,6})\b"), r"\1.\2"),
+    (re.compile(r"(:\d\d),(\d{1,6})(?!\d)"), r"\1.\2"),
 )
 _ISO = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)(?:[T\s]+(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?)?\s*"

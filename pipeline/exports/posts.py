@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from pipeline.common.nothing import NO_TEXT
-from pipeline.common.times import FIRST, LAST, NEVER, moment, of_number
+from pipeline.common.times import FIRST, FIRST_DAY, LAST, NEVER, moment, of_number
 
 Json = Mapping[str, Any]
 
@@ -180,7 +180,7 @@ def micros(value: object) -> int | None:
 def _of(moment: datetime) -> int | None:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     plain = moment.astimezone(UTC).replace(tzinfo=None)
-    if plain >= LAST:
+    if not FIRST_DAY <= plain < LAST:
         return None
     whole = plain - datetime(1970, 1, 1)
     return (whole.days * 86400 + whole.seconds) * 1_000_000 + whole.microseconds

@@ -39,7 +39,7 @@ class Below:
         """The path of the one file that `name` may mean; why there is none."""
         for form in spelling.spellings(name):
             steps = spelling.steps(form)
-            if not steps or ".." in steps or spelling.is_absolute(form):
+            if not steps or ".." in steps or spelling.is_from_elsewhere(form):
                 continue
             folders = self.folders(steps)
             if len(folders) > 1:

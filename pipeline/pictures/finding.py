@@ -129,9 +129,8 @@ class Folder:
     def _places(self, name: str) -> Iterator[list[str]]:
         for form in spelling.spellings(name):
             parts = spelling.steps(form)
-            if spelling.is_absolute(form):  # of this machine or another: what stands behind the folder's name
-                last = max((at for at, part in enumerate(parts) if part == self._own[-1]), default=-1)
-                yield parts[last + 1 :] if 0 <= last < len(parts) - 1 else [".."]
+            if spelling.is_from_elsewhere(form):  # on this machine or another: what stands behind the folder's name
+                yield spelling.behind_last(parts, self._own[-1]) or [".."]
             else:
                 yield parts
                 if inner := spelling.behind(parts, self._own):
@@ -260,6 +259,8 @@ class Archive:
         for form in spelling.spellings(name):
             parts = spelling.steps(form)
             inner = spelling.behind(parts, self._own)
+            if spelling.is_from_elsewhere(form):
+                inner = spelling.behind_last(parts, self._own[-1])
             for tried in (parts, inner, [os.fsdecode(self._top), *parts] if self._top else None):
                 if tried and (entry := self._entry("/".join(tried))):
                     return entry

@@ -11,7 +11,7 @@ from pipeline.common.left_behind import LEFT_BEHIND
 
 CODE_PAGES = ("cp437", "cp850", "cp1252", "cp932", "cp936", "cp949", "cp950", "cp1251", "cp866")
 """What zips and unzippers take names for that are not marked as UTF-8."""
-_ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
+_ELSEWHERE = re.compile(r"[/\\]|[A-Za-z]:[/\\]|(?:~|\.\.)[/\\]")
 
 
 def spellings(name: str) -> Iterable[str]:
@@ -31,9 +31,15 @@ def _unquoted(name: str) -> str:
     return name[1:-1] if len(name) > 2 and name[0] == name[-1] and name[0] in "\"'" else name
 
 
-def is_absolute(name: str) -> bool:
-    """Whether a name is a path from the root of a disk, of any system."""
-    return bool(_ABSOLUTE.match(name))
+def is_from_elsewhere(name: str) -> bool:
+    """Whether a name is a path from the root of a disk, of any system, from a home or from a folder beside."""
+    return bool(_ELSEWHERE.match(name))
+
+
+def behind_last(parts: list[str], folder: str) -> list[str]:
+    """`parts` of a path behind the last one that is called `folder`; none where no part is, or nothing follows."""
+    last = max((at for at, part in enumerate(parts) if part == folder), default=len(parts))
+    return parts[last + 1 :]
 
 
 def steps(name: str) -> list[str]:

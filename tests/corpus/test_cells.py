@@ -31,6 +31,7 @@ def ids_of(path, name="user_id"):
         *[("120034000001000000", "120034000001000000"), ('"=""123"""', "123"), ("'123", "123"), ("b'abc'", "abc")],
         *[("1e5", "1e5"), ("4E4", "4E4"), ("null", "null"), ("NA", "NA"), ("O'Neill", "O'Neill"), ("v1.0.2", "v1.0.2")],
         ('"=HYPERLINK(""https://x.org/ann"",""ann"")"', "ann"),
+        *[('"=(""8445162064354"")"', "8445162064354"), ("'@ann", "@ann"), ("'-9", "-9"), ("'tis", "'tis")],
         *[("1.20034E+17", ROUNDED), ("1.2e17", ROUNDED), ("1e+17", ROUNDED), ("120034000001000000.0", ROUNDED)],
         *[('"1,20034E+17"', ROUNDED), ("nan", None), ("NaN", None), ("<NA>", None)],
     ],
@@ -178,6 +179,7 @@ def test_a_text_that_was_taken_for_a_formula_is_told(tmp_path):
             (".", None),
         ],
         *[("05/01/2024 10:00", NO_TIME), ("1.5.2024", NO_TIME), ("2024-02-30", NO_TIME), ("45413", NO_TIME)],
+        *[("2024-05-01T22:00:00,000Z", 22), ("1403-02-12 10:00", NO_TIME), ("1445-10-22", NO_TIME)],  # Iran's, Islam's
         *[("May 1, 2024 13:00 PM", NO_TIME), ("2024", NO_TIME), ("1.7145576E+09", NO_TIME)],
     ],
 )

@@ -238,6 +238,10 @@ def test_a_file_in_another_code_page_is_refused_as_a_whole_and_a_few_rows_cost_t
         ("p.csv", "<!DOCTYPE html><html>log in</html>", "is a web page or XML"),
         ("p.json", "<html>", "is a web page or XML"),
         ("p.csv", "%PDF-1.7", "is a PDF"),
+        ("p.csv", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(99), "is a workbook of Excel: save its sheet as CSV UTF-8"),
+        ("p.csv", b"SQLite format 3\0" + bytes(99), "is a database of SQLite"),
+        ("p.feather", b"FEA1" + bytes(99), "is Feather of the first version"),
+        ("p.json", '{"post_id ":1,"user_id":2,"text":"x","image":""}', "columns found: 'post_id ', user_id"),
     ],
 )
 def test_what_is_no_table_of_posts_is_told_with_what_to_do(tmp_path, name, content, told):
@@ -259,6 +263,40 @@ def test_what_stands_below_a_header_and_is_no_post_is_told(tmp_path, row, why):
     assert [one["post_id"] for one in rows] == ["-"]
     ((reason, detail),) = refused.values()
     assert reason == "no post" and why in detail
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("head", ["{0}", "post_id,user_id,text,image,other", "Title\n{0}"])
+def test_blanks_before_quotes_are_part_of_no_cell(tmp_path, mark, head, monkeypatch):
+    def row(*cells):
+        return f"{mark}  ".join('"' + cell.replace('"', '""') + '"' for cell in cells)
+
+    texts = ['said, "hi', 'a; | b "c", ', "over\ntwo", "x"] * 3
+    names = row("post_id", "user_id", "text", "image", "other")
+    lines = [row(f"p{n}", "ann", text, f"{n}.png", "") for n, text in enumerate(texts)]
+    above = head.format(names) if "{" in head else head.replace(",", mark)
+    path = written(tmp_path / "p.csv", "\n".join([above, *lines]))
+    for block in (packing.BLOCK, *range(150, 156)):  # which cut blanks in two
+        monkeypatch.setattr(packing, "BLOCK", block)
+        rows, refused = read(path)
+        found = [(row["user_id"], row["text"].rstrip(), row["image"]) for row in rows]
+        assert found == [("ann", text.rstrip(), f"{n}.png") for n, text in enumerate(texts)] and not refused
+
+
+def test_quotes_behind_blanks_within_texts_open_no_cell(tmp_path):
+    texts = ['one, "two" three', 'he said, "yes"', 'plain, ""', '"all", "of it"']
+    with (tmp_path / "p.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([HEADER.strip().split(","), *([f"p{n}", "u", t, ""] for n, t in enumerate(texts))])
+    assert [row["text"] for row in read(tmp_path / "p.csv")[0]] == texts
+
+
+@pytest.mark.parametrize(
+    "again", ["post_id,text,user_id,image", "post_id,user_id,text,url", "user_id,post_id,text,image"]
+)
+def test_tables_that_were_joined_but_differ_are_refused(tmp_path, again):
+    path = written(tmp_path / "p.csv", f"{HEADER}1,ann,red sea,\n{again}\n2,blue sky,bob,\n")
+    with pytest.raises(UserError, match=f"row 3 is a header again, with {again.replace(',', ', ')} where post_id"):
+        read(path)
 
 
 @pytest.mark.parametrize("kind", ["struct", "bytes"])

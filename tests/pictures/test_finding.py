@@ -55,6 +55,8 @@ def place(request, tmp_path):
     [
         *("u1/a b.png", "./u1/a b.png", "u1//a b.png", "u1\\a b.png", ".\\u1\\a b.png", "u1/a%20b.png"),
         *("pictures/u1/a b.png", "U1/A B.PNG", "u1/a\u00a0b.png", "pictures\\U1\\a%20b.PNG"),
+        *("/home/me/pictures/u1/a b.png", "C:\\Users\\me\\pictures\\u1\\a b.png", "file:///data/pictures/u1/a%20b.png"),
+        *("../data/pictures/u1/a b.png", "..\\..\\pictures\\u1\\a b.png", "~/pictures/u1/a b.png"),
     ],
 )
 def test_names_are_found_as_tables_write_them(place, name):

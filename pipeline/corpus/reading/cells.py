@@ -7,9 +7,9 @@ without loss it is refused.
 - ids: whole numbers of any kind of column are their digits, also with `.0` behind at most 15 of them (a float that lost
   nothing). 1.20034E+17, and `.0` behind more digits, are ids that a spreadsheet or a column of floats rounded: refused.
   Rounded plain digits only a whole column shows: `pipeline.corpus.rounded`. UUIDs are text.
-  `="123"` and `'123` are what makes Excel leave 123 alone, and of a link in a cell its label counts. NaN is none, and
-  so is `[deleted]`, by which many people would be one; in texts too (`pipeline.common.nothing`). `#NAME?` and its like
-  are what a spreadsheet left of a value that it took for a formula: refused, in ids and texts.
+  `="123"`, `'123` and `'@ann` are what makes Excel leave 123 and @ann alone, and of a link in a cell its label counts.
+  NaN is none, and so is `[deleted]`, by which many people would be one; in texts too (`pipeline.common.nothing`).
+  `#NAME?` and its like are what a spreadsheet left of a value that it took for a formula: refused, in ids and texts.
 - texts: UTF-8; bytes that Python wrote as text, `b'…'`, are decoded where all of a column are such.
 - lists: of a column of lists; or text, as JSON, as Python, numpy and R write lists, as Postgres does, {a,b}; else
   on lines of its own each, with or without bullets, or separated by `;`, or, where no cell has one, by `|`, or else by
@@ -19,7 +19,7 @@ without loss it is refused.
   JavaScript write it; otherwise with the year first, or the month in English letters, as `pipeline.common.times` has
   it. UTC where no zone is given. Days and months in figures alone
   (05/01/2024) are refused, unless the year comes first; 0000-00-00 is MySQL's none, 0001-01-01 that of C#, 1970-01-01
-  that of whoever has 0 for it. What lies after 2199 is no time of a post.
+  that of whoever has 0 for it. Years after 2199 and before 1600 are of another calendar, and no times.
 """
 
 import ast
@@ -38,7 +38,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.common.nothing import FALSE, NO_TEXT, NOBODY, TRUE
-from pipeline.common.times import LAST, NEVER, moment, of_number
+from pipeline.common.times import FIRST_DAY, LAST, NEVER, moment, of_number
 from pipeline.corpus.names import folded
 from pipeline.corpus.rounded import ROUNDED
 from pipeline.running.errors import UserError
@@ -61,7 +61,7 @@ _TEXT_KINDS = (
 _NO_NAME = (
     r"^\s*(|nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-|\.|character\(0\)|\[\s*(None|null|nan)?\s*\]|\{\s*\})\s*$"
 )
-_AS_TEXT = r"""^\s*(?:=?"([^"]*)"|'([0-9]+)|b'(.*)'|b"(.*)"|=HYPERLINK\("[^"]*"[,;] ?"([^"]*)"\))\s*$"""
+_AS_TEXT = r"""^\s*(?:=?\(?"([^"]*)"\)?|'([0-9]+|[=+@-].*)|b'(.*)'|b"(.*)"|=HYPERLINK\("[^"]*"[,;] ?"([^"]*)"\))\s*$"""
 _ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
 _TOO_NARROW = r"^#{3,}$"
 _SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE]\+\d+$|^[+-]?\d+[.,]\d+[eE]\d+$|^\d{16,}\.0*$"
@@ -82,6 +82,7 @@ _ENTITY = re.compile(r"&(?:#\w+|[A-Za-z]+);")
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
 _DATE, _ZONE = r"^\d{4}-\d\d-\d\d$", r":.*(Z|[+-]\d\d(:?\d\d)?)$"
 _UTC = pa.timestamp("us", "UTC")
+_ENDS = ((pc.greater, LAST), (pc.less, FIRST_DAY))
 _TWITTER, _AS_TWITTER = "%a %b %d %H:%M:%S %z %Y", r"[A-Z][a-z]{2} [A-Z][a-z]{2} "
 _SHORT = ((r"^(\d{4}-)(\d-)", r"\10\2"), (r"^(\d{4}-\d\d-)(\d)($|[T ])", r"\10\2\3"), (r"^(\S{10}[T ])(\d:)", r"\10\2"))
 """Months, days and hours of one figure, and the same with two."""
@@ -251,10 +252,11 @@ def instants(column: pa.ChunkedArray, path: Path) -> Cells:
 
 
 def _in_time(found: pa.ChunkedArray, written: pa.ChunkedArray, wrong: pa.ChunkedArray) -> Cells:
-    """Times, null where what is written is none, or too late to be one of a post; what is 0 to computers is none."""
+    """Times, null where what is written is none, or of another calendar; what is 0 to computers is none."""
     none = pc.fill_null(pc.equal(found, pa.scalar(datetime(1970, 1, 1), pa.timestamp("us"))), False)
     found, written = (pc.if_else(none, None, values) for values in (found, written))
-    found = pc.if_else(pc.greater(found, pa.scalar(LAST, pa.timestamp("us"))), None, found)
+    late, early = (compare(found, pa.scalar(end, pa.timestamp("us"))) for compare, end in _ENDS)
+    found = pc.if_else(pc.or_(late, early), None, found)
     bad = pc.and_(pc.is_valid(written), pc.is_null(found))
     return found, pc.if_else(bad, pc.binary_join_element_wise(f"{NO_TIME}: ", written, ""), wrong)
 

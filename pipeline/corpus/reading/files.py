@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from pipeline.common.separated import AROUND
 from pipeline.corpus.reading import packing
 from pipeline.corpus.reading.json_rows import as_text, each_object, objects
 from pipeline.corpus.reading.packing import Told
@@ -85,7 +86,7 @@ def _check_columns(path: Path, needed: Sequence[str], optional: Sequence[str], f
     for name in (*needed, *optional):
         if found.count(name) > 1 or (name in needed and name not in found):
             what = f"no column {name}" if name not in found else f"several columns {name}"
-            told = ", ".join(found)[:300] or "none"
+            told = ", ".join(one if one == one.strip(AROUND) else repr(one) for one in found)[:300] or "none"
             raise UserError(f"{path}: {what}; columns found: {told}.{_to_do(name, found)}")
         usual = (_letters(name), *OTHER_NAMES.get(name, ()))
         if name not in found and (alike := [one for one in found if _letters(one) in usual]):
@@ -236,7 +237,7 @@ def _read_csv(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pie
         return "skip"
 
     begin, told, ending = above + 2, 0, b""
-    with Csv(path, dialect.backslashes, dialect.skipped) as stream:
+    with dialect.opened(path) as stream:
         try:
             for batch in _batches(stream, dialect, [*written, last], skip):
                 gaps = [row for row, _ in unread[bisect_left(unread, (begin, "")) :]]

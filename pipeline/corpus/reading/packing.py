@@ -14,7 +14,7 @@ from typing import IO, Any
 from pipeline.common import packed
 from pipeline.common.left_behind import LEFT_BEHIND
 from pipeline.common.packed import DAMAGED
-from pipeline.running.errors import GIT_LFS, OF_GIT_LFS, UserError
+from pipeline.running.errors import GIT_LFS, OF_GIT_LFS, OF_WORKBOOK, UserError
 
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json")
@@ -39,6 +39,9 @@ _OTHERS = {
     b"ARROW1": "Arrow: let its name end in .arrow",
     **dict.fromkeys((b"<!DOCTYP", b"<!doctyp", b"<html", b"<HTML", b"<?xml"), _PAGE),
     b"%PDF": "a PDF",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": f"a workbook of Excel: {OF_WORKBOOK}",
+    b"SQLite format 3\0": "a database of SQLite: write its table as CSV or Parquet",
+    b"FEA1": "Feather of the first version: read it with pandas, and write it as Parquet",
     GIT_LFS: OF_GIT_LFS,
 }
 """What begins so is no text."""

@@ -59,12 +59,18 @@ class Dialect:
     """Whether cells may stand in quotes; else a quote is a letter."""
     of_r: bool = False
     """Whether names of columns stand in quotes, as R writes them: NA without quotes is then none."""
+    blanks: bool = False
+    """Whether blanks stand between a separator and the quote that opens a cell."""
     escapes: bool = False
     r"""Whether `\n` and `\t` stand for a line feed and a tab, and `\\` for a backslash."""
 
     @property
     def header(self) -> list[str]:  # noqa: D102
         return [name.strip(AROUND) for name in self.written]
+
+    def opened(self, path: Path) -> "Csv":
+        """The file at `path`, which is written so."""
+        return Csv(path, self.backslashes, self.skipped, self.separator if self.blanks else "")
 
     @property
     def surplus(self) -> bool:
@@ -77,9 +83,10 @@ class Csv(io.RawIOBase):
 
     _ESCAPED, _LONE = re.compile(rb'\\(["\\])'), re.compile(rb"\r(?!\n)")
 
-    def __init__(self, path: Path, backslashes: bool, skipped: int) -> None:
+    def __init__(self, path: Path, backslashes: bool = False, skipped: int = 0, blanks: str = "") -> None:
         self._stream = Told(path)
         self._backslashes, self._skip, self._held = backslashes, skipped, b""
+        self._blanks = re.compile(_blanks(blanks).encode()) if blanks else None
         self._lone: bytes | None = None
         self.tail = b""
 
@@ -94,7 +101,10 @@ class Csv(io.RawIOBase):
             if self._lone is None:  # rows of old Macs end in carriage returns, and there is no line feed at all
                 self._lone = b"\n" if b"\r" in data and b"\n" not in data else b" "
             begins = data.endswith(b"\r") or (len(data) - len(data.rstrip(b"\\"))) % 2  # what the next bytes end
-            self._held = data[-1:] if taken and begins else b""
+            kept = len(data) - begins
+            if self._blanks:  # a separator before blanks and two bytes behind them tell what they are
+                kept = min(kept, len(data.rstrip(b'"').rstrip(b" ")) - 1)
+            self._held = data[max(kept, 0) :] if taken else b""
             data = data[: len(data) - len(self._held)]
             if self._skip:
                 data, self._skip = data[self._skip :], max(0, self._skip - len(data))
@@ -104,6 +114,8 @@ class Csv(io.RawIOBase):
             data = self._LONE.sub(self._lone or b" ", data)
         if self._backslashes and b"\\" in data:
             data = self._ESCAPED.sub(lambda found: b'""' if found[1] == b'"' else b"\\", data)
+        if self._blanks:
+            data = self._blanks.sub(b"", data)
         self.tail = (self.tail + data)[-1024:]
         return data
 
@@ -122,7 +134,7 @@ def dialect_of(path: Path, needed: Sequence[str]) -> Dialect:
     """How the CSV at `path` is written, whose columns should be `needed`. Raises UserError where it has no header, or
     is in another code page than UTF-8.
     """
-    with Csv(path, False, 0) as stream:
+    with Csv(path) as stream:
         marked = stream.read(1 << 16)
         first = marked.removeprefix(codecs.BOM_UTF8)
     skipped, told = 0, TOLD.match(first.decode("latin-1"))
@@ -145,6 +157,23 @@ def dialect_of(path: Path, needed: Sequence[str]) -> Dialect:
     if not plain.skipped or plain.skipped == len(marked) - len(first):  # a mark alone is known to the reader
         plain = replace(plain, skipped=skipped)
     return _quoted(path, plain, about, needed, text, begin)
+
+
+def _without_blanks(text: str, separator: str) -> str:
+    """`text` without the blanks between separators and the quotes that open cells, where most lines with a quote have
+    some, as people write lists by hand: then they are part of no cell.
+    """
+    opens = re.compile(rf'{re.escape(separator)} +"(?!["\r\n{re.escape(separator)}])')
+    lines = text.split("\n")
+    if 2 * sum(bool(opens.search(line)) for line in lines) <= sum('"' in line for line in lines):
+        return text
+    return re.sub(_blanks(separator), "", text)
+
+
+def _blanks(separator: str) -> str:
+    """Blanks between a separator and the quote that opens a cell: not one that is doubled, within a cell."""
+    mark = re.escape(separator)
+    return rf'(?<={mark}) +(?="(?!"[^"\r\n{mark}]))'
 
 
 def _quoted(path: Path, plain: Dialect, about: "_Facts", needed: Sequence[str], text: str, begin: int) -> Dialect:
@@ -173,8 +202,9 @@ def _headed(text: str, separator: str, needed: Sequence[str], begin: int, quotes
 
     The header is the first row that has all columns `needed`, below titles and comments; else the first row.
     """
-    lines = io.StringIO(text, newline="").readlines()
-    reader = csv.reader(lines, delimiter=separator, quoting=quoting(quotes))
+    tight = _without_blanks(text, separator) if quotes else text
+    lines, tight_lines = (io.StringIO(one, newline="").readlines() for one in (text, tight))
+    reader = csv.reader(tight_lines, delimiter=separator, quoting=quoting(quotes))
     rows: list[tuple[int, list[str]]] = []  # of each what lies before it, in lines
     with contextlib.suppress(csv.Error):
         before = 0
@@ -194,7 +224,7 @@ def _headed(text: str, separator: str, needed: Sequence[str], begin: int, quotes
     below = below[:-1] if len(below) > 1 and len(rows) < LOOKED_AT else below  # the last may be cut
     of_r = quotes and lines[before].startswith('"')
     written = widened(header, of_r, below)
-    return Dialect(written, separator, False, skipped, top + 1, len(written) > len(header), quotes, of_r)
+    return Dialect(written, separator, False, skipped, top + 1, len(written) > len(header), quotes, of_r, tight != text)
 
 
 @dataclass
@@ -255,7 +285,7 @@ def _is_utf8(line: bytes) -> bool:
 
 def _fit(path: Path, dialect: Dialect) -> Fit:
     """How all of a CSV fits a dialect."""
-    with Csv(path, dialect.backslashes, dialect.skipped) as stream:
+    with dialect.opened(path) as stream:
         return fit(_lines(stream), dialect.separator, len(dialect.written), dialect.quotes)
 
 

@@ -31,6 +31,7 @@ from pipeline.corpus.rows import (
 )
 from pipeline.pictures.finding import Pictures, opened
 from pipeline.pictures.reading import Rejected
+from pipeline.running.errors import UserError
 from pipeline.running.schema import Corpus
 from pipeline.tables.corpus import REJECTED, USERS
 from pipeline.tables.details import TOLD
@@ -69,6 +70,7 @@ class TableCorpus:
     def rows(self) -> Pieces:
         """The rows of the table of posts."""
         for rows, refused in files.read(self._posts, self._needed, self._optional):
+            _check_headers(rows, self._posts)
             read = {
                 **{name: cells.ids(rows[name], self._posts, name) for name in ("post_id", "user_id")},
                 "text": cells.texts(rows["text"], self._posts, "text"),
@@ -87,7 +89,7 @@ class TableCorpus:
                 pc.if_else(pc.fill_null(is_one, False), what, pa.scalar(None, pa.string()))
                 for is_one, what in ((again, HEADER), (drawn, DRAWN))
             )
-            wrong = pc.coalesce(*(found for _, found in read.values()), *none)
+            wrong = pc.coalesce(*none, *(found for _, found in read.values()))
             bad = pc.is_valid(wrong)
             refusals = self._refuse(checked.filter(bad), wrong.filter(bad))
             yield checked.filter(pc.invert(bad)), pa.concat_tables([refused, refusals])
@@ -158,6 +160,22 @@ def told_of(known: Mapping[str, None], path: Path) -> tuple[dict[str, dict[str, 
             for name, reason, detail in others
         ]
     return found, pa.concat_tables([*refused, REJECTED.of(others)])
+
+
+def _check_headers(rows: pa.Table, path: Path) -> None:
+    """Raise UserError where a row is a header of other columns, or in another order: what is below would be misread."""
+    if not (cells.is_text(rows["post_id"].type) and cells.is_text(rows["user_id"].type)):
+        return
+    called = pa.array([name.encode() for name in rows.column_names])
+    named = (pc.is_in(rows[name].cast(pa.binary()), value_set=called) for name in ("post_id", "user_id"))
+    for row in rows.filter(pc.and_(*named)).to_pylist():
+        written = {name: cell.decode() if isinstance(cell, bytes) else cell for name, cell in row.items()}
+        if any(cell in rows.column_names and cell != name for name, cell in written.items()):
+            found = ", ".join(str(written[name]) for name in POST)
+            raise UserError(
+                f"{path}: row {row['row']} is a header again, with {found} where {', '.join(POST)} stand above: tables "
+                "of different columns were joined. Join them by the names of the columns."
+            )
 
 
 def _pictures(image: cells.Cells, more: cells.Cells) -> tuple[cells.Cells, cells.Cells]:
