@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.datastructures import QueryParams
@@ -73,16 +74,22 @@ def answers(given: argparse.Namespace) -> Data:
         raise UserError(f"--image {given.image}: there is no such file.")
     if given.top < 1:
         raise UserError(f"--top {given.top}: at least one answer of each kind has to be asked for.")
-    pairs = [(key, value) for key, _, value in (one.partition("=") for one in given.where)]
-    if wrong := next((key for key, value in pairs if key not in NARROWING or not value), None):
-        raise UserError(f"--where {wrong}: there are {', '.join(NARROWING)}, each as KEY=VALUE.")
+    query = filtered(given.where)
     views = Views(Space.open(given.data))
-    filters = views.filters(QueryParams(pairs))
+    filters = views.filters(query)
     question = views.space.ask(views.terms(given.question), given.image.read_bytes() if given.image else None)
     found = views.search(given.question, question, given.top, filters, tuple(given.kind or KINDS))
     if not found["answered"] and (known := views.library.examples()):
         found["notes"] = [*found["notes"], f"Nothing is left to ask. Words of this corpus: {'; '.join(known[:4])}."]
     return found
+
+
+def filtered(where: Sequence[str]) -> QueryParams:
+    """Filters, each as KEY=VALUE, as an address has them. Raises UserError for what is none."""
+    pairs = [(key, value) for key, _, value in (one.partition("=") for one in where)]
+    if wrong := next((key for key, value in pairs if key not in NARROWING or not value), None):
+        raise UserError(f"--where {wrong}: there are {', '.join(NARROWING)}, each as KEY=VALUE.")
+    return QueryParams(pairs)
 
 
 if __name__ == "__main__":

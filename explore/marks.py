@@ -25,6 +25,8 @@ from pipeline.space.space import Asked, Space
 
 KINDS = ("user", "image", "post")
 COLUMNS = ["collection", "kind", "id"]
+FEWEST_USERS, MOST_USERS = 5, 2_000
+"""Users of a collection that are compared with those of another; of more, so many are drawn."""
 LONGEST = 60
 """Characters of a collection's name."""
 
@@ -132,8 +134,31 @@ def parted(views: Views, here: Sequence[Mark], there: Sequence[Mark]) -> Data:
     return {
         "cosine": None if one is None or other is None else round(float(one @ other), 4),
         "in_both": len({mark[1:] for mark in here} & {mark[1:] for mark in there}),
+        "apart": dict(how_far_apart(views.space, here, there)),
         **dict(zip(("here", "there"), words, strict=True)),
     }
+
+
+def how_far_apart(space: Space, here: Sequence[Mark], there: Sequence[Mark]) -> Mapping[str, Any]:
+    """Whether the users of two collections lie apart, without those in both; or `not_measured`, and why."""
+    from pipeline.space.apart import apart
+
+    named = [{mark.id for mark in marks if mark.kind == "user"} for marks in (here, there)]
+    both, seed = named[0] & named[1], space.reader.params.seed
+    groups = []
+    for names in named:
+        held = [vector for name in sorted(names - both) if (vector := space.vector("user", name)) is not None]
+        rng = np.random.default_rng(seed)
+        chosen = np.sort(rng.permutation(len(held))[:MOST_USERS])
+        groups.append([held[i] for i in chosen])
+    if any(len(group) < FEWEST_USERS for group in groups):
+        return {
+            "not_measured": f"{len(groups[0])} and {len(groups[1])} users with a vector are in one of them alone; at "
+            f"least {FEWEST_USERS} have to be"
+        }
+    found = apart(np.stack(groups[0]), np.stack(groups[1]), seed)
+    cosines = {name: round(value, 4) for name, value in found._asdict().items()}
+    return {"users": [len(group) for group in groups], **cosines}
 
 
 def more_like(space: Space, marks: Sequence[Mark]) -> Asked:

@@ -335,12 +335,27 @@ class NotMeasured(Data):
     not_measured: str
 
 
+class Apart(Data):
+    """Mean cosines between the users of two collections, and the share of random divisions of the same users in which
+    their means are as far apart.
+    """
+
+    users: list[Count]
+    within_here: Cosine
+    within_there: Cosine
+    between: Cosine
+    p: Annotated[float, Field(gt=0, le=1)]
+
+
 class Compared(Data):
-    """How a collection differs from another: the cosine of their means, how many things are in both, typical words."""
+    """How a collection differs from another: the cosine of their means, how many things are in both, how far apart the
+    users of both lie, typical words.
+    """
 
     other: str
     cosine: float | None
     in_both: Count
+    apart: Apart | NotMeasured
     here: list[str]
     there: list[str]
 

@@ -1,5 +1,6 @@
 """The page's commands: a question from the shell, vectors of new users, networks."""
 
+import csv
 import json
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
-from explore import ask, networks, new_users
+from explore import ask, export, networks, new_users
+from explore.marks import Marks
 from explore.people import People
 from pipeline.running.errors import UserError
+from pipeline.space.space import Space
 
 
 def test_from_the_shell(run, tmp_path, capsys):
@@ -53,6 +56,37 @@ def test_from_the_shell(run, tmp_path, capsys):
     np.testing.assert_allclose(lengths, 1, atol=1e-5)
     told = capsys.readouterr().err
     assert "row 3: missing" in told and "row 4: neither a known word nor a picture" in told
+
+
+def test_a_part_is_exported_with_its_vectors_as_csv_and_parquet(run_copy, capsys):
+    library, folder = run_copy
+    data, space = ["--data", str(folder / "data")], Space.open(folder / "data")
+    made = folder / "posts.csv"
+    assert export.main([str(made), "--where", "by=user-03", "--where", "side=test", *data]) == 0
+    with made.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    wanted = [n for n in library.by_user.rows(library.row_of_user("user-03")) if library.side[n] == "test"]
+    assert [row["post_id"] for row in rows] == [library.post_ids[int(n)].as_py() for n in wanted] and rows
+    for row, n in zip(rows, wanted, strict=True):
+        vector = [float(row[f"v{i + 1}"]) for i in range(len(space.vector("user", "user-03")))]
+        np.testing.assert_allclose(vector, space.post_vector(int(n)), atol=1e-6)
+    Marks(folder / "data/marks.csv").change("mine", "user", ["user-03", "user-07"], add=True)
+    for kind, collection in ("users", "mine"), ("images", "mine"), ("texts", "mine"):
+        made = folder / f"{kind}.parquet"
+        assert export.main([str(made), "--of", kind, "--collection", collection, *data]) == 0
+        table = pq.read_table(made)
+        assert set(table["user_id"].to_pylist()) == {"user-03", "user-07"} and not set(table.column_names) & {"href"}
+        name = {"users": "user_id", "images": "image_id", "texts": "post_id"}[kind]
+        first = table[name][0].as_py(), table["vector"][0].as_py()
+        np.testing.assert_allclose(first[1], space.vector(kind[:-1], first[0]), atol=1e-6)
+    for wrong, said in (
+        (["x.txt"], "ends in .csv or .parquet"),
+        (["x.csv", "--collection", "yours"], "there are mine"),
+        (["x.csv", "--where", "by"], "each as KEY=VALUE"),
+        (["x.csv", "--where", "contains=nowhere"], "so nothing was written"),
+    ):
+        assert export.main([str(folder / wrong[0]), *wrong[1:], *data]) == 1
+        assert said in capsys.readouterr().err and not (folder / wrong[0]).exists()
 
 
 def test_what_lies_beside_the_tables_is_missed_in_a_sentence(run_copy, capsys):

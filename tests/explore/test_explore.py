@@ -379,6 +379,11 @@ def test_two_collections_are_compared_by_their_means_and_the_words_that_part_the
         vectors = [[served.space.vector("user", user) for user in ids] for kind, ids in held.values() if kind == "user"]
         means = [unit(np.mean(one, 0)[None])[0] for one in vectors]
         assert compared["cosine"] == pytest.approx(float(means[0] @ means[1]), abs=1e-4)
+        far, alone = compared["apart"], np.stack(vectors[0][1:])  # the first is in both
+        assert far["users"] == [len(cats) - 1, len(screens)] and far["p"] <= 0.01
+        assert far["between"] == pytest.approx(float((alone @ np.stack(vectors[1][1:]).T).mean()), abs=1e-4)
+        assert far["within_here"] > far["between"] < far["within_there"]
+        assert "least 5 have to be" in served.json("/marks/cats.json?with=seen")["compared"]["apart"]["not_measured"]
         assert set(served.json("/marks/seen.json")["words"]) <= set(TOPICS[1].split())
         page = served.get("/marks/cats?with=cats+%26+screens")[2].decode()
         assert "Typical of cats &amp; screens, not of cats<" in page and "<option selected>cats &amp; screens<" in page
