@@ -1,20 +1,28 @@
 """What lies in the cells of a row: at paths into JSON, as programs print what is nested, as ids."""
 
 import ast
+import base64
 import contextlib
+import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from pipeline.common.nothing import NAN, OF_R
-from pipeline.exports.posts import as_id, dig, rounded
+from pipeline.exports.posts import Shown, as_id, dig, ids, last, rounded
 
 Names = str | list[str]
 NOTHING = {"", "0", "False", "false", "FALSE", OF_R}
 """What says that there is nothing."""
 _NAN = re.compile(NAN)
+_IN_LETTERS = re.compile(
+    r"(?:data:image/[\w.+-]+;base64,)?((?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)[A-Za-z0-9+/\s]{40,}=*)\s*"
+)
+"""A picture in letters (base64), by how JPEG, PNG, GIF and WebP begin."""
+Keep = Callable[[str, bytes], str]
+"""Sets a picture aside by a name; returns how it is found there (`pipeline.exports.aside`)."""
 _CALL = re.compile(r"[A-Z]\w*\(\w+=")
 """How an object begins that Python printed, `User(name='ann')`."""
 
@@ -128,3 +136,52 @@ def another_id(row: Mapping[str, Any], names: Names) -> str | None:
     """Another's id, the first that is any; one whose last digits are lost, as of a column with gaps, is none."""
     ids = (id_of(row, name) for name in listed(names))
     return next((found for found in ids if found and found not in NOTHING and not rounded(found)), None)
+
+
+def parts(value: Any, separated: str | None) -> list[Any]:
+    """What a cell holds: a list, one in the notation of JSON or Python, values `separated` by a mark, or one value."""
+    if value is None or value in ("", OF_R):
+        return []
+    value = spelled(value)
+    if isinstance(value, str) and value[:1] == "[":
+        value = re.findall(r"'([^']+)'", value)
+    if isinstance(value, str):
+        value = value.split(separated) if separated else [value]
+    return value if isinstance(value, list) else [value]
+
+
+def shown_in(value: Any, separated: str | None, keep: Keep | None) -> Iterator[Shown]:
+    """The pictures of a cell: addresses, names, media objects of X as JSON, pictures in letters, or one that the reader
+    set aside.
+    """
+    alone = isinstance(value, str) and _IN_LETTERS.fullmatch(value)  # its comma separates nothing
+    for one in [value] if alone else parts(value, separated):
+        if isinstance(one, Mapping):
+            cover = one.get("thumbnailUrl")
+            keys = ("media_url_https", "fullUrl", "full", "original", "fullsize", "url", "preview_image_url", "path",
+                    "src")  # fmt: skip
+            url = next(filter(None, (cover, *(one.get(key) for key in keys))), None)
+            file = next(filter(None, (one.get(key) for key in ("path", "file_name", "filename"))), None)
+            letters = _IN_LETTERS.fullmatch(str(one.get("bytes") or ""))
+            aside = _kept(letters[1], keep) if letters and keep else one.get("aside")
+            names = ids(aside, url, last(url), one.get("media_key"), file, one.get("bytes"))
+            if names:
+                video = bool(cover) or one.get("type", "photo") not in ("photo", "image")
+                alts = map(one.get, ("alt_text", "altText", "ext_alt_text", "alt"))
+                yield Shown(names, video, next(filter(None, alts), None))
+        elif (text := text_of(one)) and (found := _IN_LETTERS.fullmatch(text)) and keep:
+            yield Shown((_kept(found[1], keep),))
+        elif text:
+            yield Shown(ids(text, *(_of_address(text) if "://" in text else ())))
+
+
+def _kept(letters: str, keep: Keep) -> str:
+    data = base64.b64decode(letters)
+    return keep(hashlib.sha256(data).hexdigest(), data)
+
+
+def _of_address(url: str) -> Iterator[str]:
+    """The last step of an address, and the file that X's name in their query: `…/media/Exy?format=jpg&name=large`."""
+    yield last(url)
+    if found := re.search(r"[?&]format=(jpe?g|png|webp)\b", url):
+        yield f"{last(url)}.{found[1]}"

@@ -4,13 +4,11 @@ A table is recognised by its columns, never by its file's name, as names and ver
 the folder presets/: a tool that is not among them needs no code.
 """
 
-import base64
 import contextlib
-import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,11 +19,14 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.common.nothing import FALSE, OF_R, TRUE
 from pipeline.exports.cells import (
     NOTHING,
+    Keep,
     Names,
     another_id,
     first,
     id_of,
     listed,
+    parts,
+    shown_in,
     spelled,
     text_of,
     unfolded,
@@ -58,12 +59,6 @@ from pipeline.exports.resolving import SHORTEST
 PRESETS = Path(__file__).with_name("presets")
 FILES = ("fourcat", "x", "videos", "platforms", "listening", "gallery_dl", "own")
 """The files of presets, in the order in which they are asked."""
-_IN_LETTERS = re.compile(
-    r"(?:data:image/[\w.+-]+;base64,)?((?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)[A-Za-z0-9+/\s]{40,}=*)\s*"
-)
-"""A picture in letters (base64), by how JPEG, PNG, GIF and WebP begin."""
-Keep = Callable[[str, bytes], str]
-"""Sets a picture aside by a name; returns how it is found there (`pipeline.exports.aside`)."""
 _STILL = {"", "photo", "image", "picture", "graphimage", "1"}
 """What tools call the kind of a picture that is no video's."""
 
@@ -97,6 +92,7 @@ class Mapped(BaseModel):
     leave_out: dict[str, dict[str, str]] = {}
     video: dict[str, list[str]] = {}
     joined: bool = False
+    prefix: str | None = None
     versions: str | None = None
     handle_in: str | None = None
     id_from_url: bool = False
@@ -182,7 +178,7 @@ def posts(rows: Iterator[tuple[int, Any]], mapped: Mapped, path: str, keep: Keep
             found = post(row, mapped, place, owner, keep)
             yield found
             if mapped.versions and isinstance(found, Post):
-                yield from earlier(found.post_id, _parts(value_at(row, mapped.versions), mapped))
+                yield from earlier(found.post_id, parts(value_at(row, mapped.versions), mapped.separated))
         except ODD as error:
             yield Left(first(row, mapped.post_id) or place, UNREADABLE, f"{place}: {error}")
 
@@ -205,6 +201,8 @@ def post(
     """
     if any("/" in name for name in row):
         row = unfolded(row)
+    if mapped.prefix:
+        row = _unprefixed(row, mapped, mapped.prefix)
     post_id = _id(row, mapped)
     if rounded(post_id):
         return Left(post_id, ROUNDED, f"{place}; export again with ids as text")
@@ -216,10 +214,10 @@ def post(
             return Left(post_id or place, reasons[value], place)
     if not post_id:
         return Left(place, NO_ID, place)
-    parts = [_written(value_at(row, name), mapped) for name in listed(mapped.text)]
+    texts = [_written(value_at(row, name), mapped) for name in listed(mapped.text)]
     video = _any(row, mapped.video)
-    pictures = [one for name in listed(mapped.images) for one in _pictures(value_at(row, name), mapped, keep)]
-    kinds = [text_of(kind) for kind in _parts(value_at(row, mapped.kinds), mapped)] if mapped.kinds else []
+    pictures = [one for name in listed(mapped.images) for one in shown_in(value_at(row, name), mapped.separated, keep)]
+    kinds = [text_of(kind) for kind in parts(value_at(row, mapped.kinds), mapped.separated)] if mapped.kinds else []
     kinds += [""] * len(pictures)
     pictures = [
         one._replace(video=one.video or video or not _is_still(kind, one.names[0]))
@@ -230,12 +228,12 @@ def post(
     shown = tuple(
         one._replace(names=(*one.names, *_by_place(one, names, k))) for k, one in enumerate(pictures, start=1)
     )
-    alts = [text_of(one) for name in listed(mapped.alt) for one in _parts(value_at(row, name), mapped)]
+    alts = [text_of(one) for name in listed(mapped.alt) for one in parts(value_at(row, name), mapped.separated)]
     if len(alts) != len(shown):  # one text for all, which is of the first
         alts = [first(row, mapped.alt) or ""]
     alts += [""] * len(shown)
     shown = tuple(one._replace(alt=alt or one.alt) for one, alt in zip(shown, alts, strict=False))
-    text = "\n".join(dict.fromkeys(filter(None, parts)))  # a description may repeat the title
+    text = "\n".join(dict.fromkeys(filter(None, texts)))  # a description may repeat the title
     return Post(
         own, known(user_id), _handle(row, mapped), text or None,
         micros(first(row, mapped.created_at)), shown or (None if not mapped.images or mapped.names else ()),
@@ -244,6 +242,13 @@ def post(
         known(another_id(row, mapped.reply_to)), _any(row, mapped.repost),
         answers=known(another_id(row, mapped.answers)),
     )  # fmt: skip
+
+
+def _unprefixed(row: Mapping[str, Any], mapped: Mapped, prefix: str) -> Mapping[str, Any]:
+    """A row with its ids as they are, before which a tool put something that no program takes them for numbers."""
+    held = (mapped.post_id, mapped.user_id, mapped.reply_to, mapped.answers)
+    names = (name for names in held for name in listed(names) if row.get(name))
+    return {**row, **{name: str(row[name]).removeprefix(prefix) for name in names}}
 
 
 def _id(row: Mapping[str, Any], mapped: Mapped) -> str:
@@ -342,52 +347,3 @@ def _joined(text: str) -> str:
         if all(isinstance(one, Mapping) for one in inner):
             return "".join(str(one.get("text") or "") for one in inner)
     return text
-
-
-def _parts(value: Any, mapped: Mapped) -> list[Any]:
-    """What a cell holds: a list, one in the notation of JSON or Python, values `separated` by a mark, or one value."""
-    if value is None or value in ("", OF_R):
-        return []
-    value = spelled(value)
-    if isinstance(value, str) and value[:1] == "[":
-        value = re.findall(r"'([^']+)'", value)
-    if isinstance(value, str):
-        value = value.split(mapped.separated) if mapped.separated else [value]
-    return value if isinstance(value, list) else [value]
-
-
-def _pictures(value: Any, mapped: Mapped, keep: Keep | None) -> Iterator[Shown]:
-    """The pictures of a cell: addresses, names, media objects of X as JSON, pictures in letters, or one that the reader
-    set aside.
-    """
-    alone = isinstance(value, str) and _IN_LETTERS.fullmatch(value)  # its comma separates nothing
-    for one in [value] if alone else _parts(value, mapped):
-        if isinstance(one, Mapping):
-            cover = one.get("thumbnailUrl")
-            keys = ("media_url_https", "fullUrl", "full", "original", "fullsize", "url", "preview_image_url", "path",
-                    "src")  # fmt: skip
-            url = next(filter(None, (cover, *(one.get(key) for key in keys))), None)
-            file = next(filter(None, (one.get(key) for key in ("path", "file_name", "filename"))), None)
-            letters = _IN_LETTERS.fullmatch(str(one.get("bytes") or ""))
-            aside = _kept(letters[1], keep) if letters and keep else one.get("aside")
-            names = ids(aside, url, last(url), one.get("media_key"), file, one.get("bytes"))
-            if names:
-                video = bool(cover) or one.get("type", "photo") not in ("photo", "image")
-                alts = map(one.get, ("alt_text", "altText", "ext_alt_text", "alt"))
-                yield Shown(names, video, next(filter(None, alts), None))
-        elif (text := text_of(one)) and (found := _IN_LETTERS.fullmatch(text)) and keep:
-            yield Shown((_kept(found[1], keep),))
-        elif text:
-            yield Shown(ids(text, *(_of_address(text) if "://" in text else ())))
-
-
-def _kept(letters: str, keep: Keep) -> str:
-    data = base64.b64decode(letters)
-    return keep(hashlib.sha256(data).hexdigest(), data)
-
-
-def _of_address(url: str) -> Iterator[str]:
-    """The last step of an address, and the file that X's name in their query: `…/media/Exy?format=jpg&name=large`."""
-    yield last(url)
-    if found := re.search(r"[?&]format=(jpe?g|png|webp)\b", url):
-        yield f"{last(url)}.{found[1]}"

@@ -106,6 +106,7 @@ LACKING = {
         "localOnly",
     ): "Misskey's notes do not say whose they are; call the file by its "
     "owner, and say by corpus.columns what holds what, with of_file: true",
+    ("subreddit.id", "subreddit.name", "created_utc"): "SocialGrep's tables of Reddit do not say by whom a post is",
     ("bookmarks", "cursor"): "bookmarks of Bluesky are what somebody kept of others; ask for the feed of an author",
     ("participants", "messages", "title"): "messages of Messenger and Instagram are private, and not read",
     ("AuthorID", "Author", "Date", "Content"): "DiscordChatExporter's CSV has no ids of messages; export as JSON",

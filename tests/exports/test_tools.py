@@ -193,7 +193,7 @@ KEPT_OUT = {
     "tcat.csv": ["repost"], "tweets.json": ["repost"], "tiktok.json": ["promoted"], "telethon.jsonl": ["private"],
     "discord.json": ["a known bot", "not a post"], "tidy.csv": ["repost"], "blog.json": ["repost"],
 }  # fmt: skip
-AUTHORS = {"dumps.csv": "u/ann", "reddit.csv": "t2_7", "rtweet.csv": "x7", "telethon.jsonl": "channel9",
+AUTHORS = {"dumps.csv": "u/ann", "reddit.csv": "t2_7", "telethon.jsonl": "channel9",
            "of-reddit.jsonl": "ann", "toots.jsonl": "ann@m"}  # fmt: skip
 """Those other than 7."""
 PICTURED = {"telethon.jsonl": ["9_5.jpg"], "discord.json": ["p-5F.jpg"]}
