@@ -17,6 +17,7 @@ import uvicorn
 from PIL import Image
 
 from explore.app import application
+from explore.stale import stale
 from pipeline.running.errors import UserError
 from pipeline.running.utf8 import entry
 from pipeline.space.space import KINDS, Space
@@ -42,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         space = Space.open(given.data)
         for kind in KINDS:
             space.prepare(kind)
+        if told := stale(given.data.resolve().parent):
+            sys.stderr.write(f"explore: {told}\n")
         app = application(space, given.data.resolve().parent / "metrics", token)
         listening = _listen(given.host, given.port)
     except UserError as error:

@@ -31,6 +31,7 @@ from explore.lists import Lists
 from explore.marks import Mark, Marks, collected
 from explore.plane import Plane
 from explore.sheets import answered, flat
+from explore.stale import watch
 from explore.views import NotFound, Views, address
 from pipeline.pictures.reading import Rejected
 from pipeline.pictures.storing import to_rgb
@@ -75,6 +76,7 @@ class Pages:
         self._asked = lru_cache(256)(self._ask)
         self._thumbnail = lru_cache(4096)(self._small)
         self._lock = threading.Lock()
+        self._stale = watch(space.data.resolve().parent)
 
     # ------------------------------------------------------------ answers in the form that was asked for
     def _shown(self, request: Request, page: str, data: Mapping[str, Any], form: str, status: int = 200) -> Response:
@@ -88,7 +90,7 @@ class Pages:
             "languages": self.space.library.languages, "clusters": self._clusters, "posts_listed": data.get("posts"),
             "marked": self._marked(), "shown": self.people.shown, "told": self._told,
             "narrowed": any(query.get(name) for name in NARROWING), "examples": self._examples,
-            "some_texts": self._some_texts,
+            "some_texts": self._some_texts, "stale": self._stale(),
             "interests_named": any(self.space.library.interests.values()),
         }  # fmt: skip
         text = self._templates.get_template(f"{page}.html").render(

@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.datastructures import QueryParams
 
 from explore.forms import NARROWING, Data, Wrong
+from explore.stale import stale
 from explore.views import Views
 from pipeline.report.cards import clip
 from pipeline.running.errors import UserError
@@ -78,6 +79,8 @@ def answers(given: argparse.Namespace) -> Data:
     views = Views(Space.open(given.data))
     filters = views.filters(query)
     question = views.space.ask(views.terms(given.question), given.image.read_bytes() if given.image else None)
+    if told := stale(given.data.resolve().parent):
+        sys.stderr.write(f"ask: {told}\n")
     found = views.search(given.question, question, given.top, filters, tuple(given.kind or KINDS))
     if not found["answered"] and (known := views.library.examples()):
         found["notes"] = [*found["notes"], f"Nothing is left to ask. Words of this corpus: {'; '.join(known[:4])}."]
