@@ -20,9 +20,11 @@ NO_TEXT = rf"^\s*({NAN}|{GONE}|None|null|NULL|NA|N/A)\s*$"
 TRUE = {
     "true", "t", "yes", "y", "1", "1.0",
     "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "истина", "sant", "doğru",
+    "ja", "oui", "si", "sí", "sì", "sim", "tak", "да", "evet", "是",
 }  # fmt: skip
 FALSE = {
     "false", "f", "no", "n", "0", "0.0",
     "falsch", "faux", "falso", "onwaar", "fałsz", "ложь", "falskt", "yanlış",
+    "nein", "non", "não", "nee", "nej", "nei", "nie", "нет", "hayır", "否",
 }  # fmt: skip
-"""In small letters; spreadsheets write words of the language that they are in."""
+"""In small letters; spreadsheets, and people, write words of the language that they are in."""

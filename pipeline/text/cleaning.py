@@ -95,8 +95,11 @@ GEMINATE = re.compile("(l)·(?=l)", re.IGNORECASE)
 """The dot within a word that Catalan writes (col·legi)."""
 GERSHAYIM = re.compile('(?<=[א-ת])["״“”„](?=[א-ת])')
 """The sign within a Hebrew abbreviation."""
-GENDERED = re.compile(r"(?<=[^\W\d_])[*:_](?=innen(?![^\W_]))")
-"""The sign before the ending of a German word for people of any gender (Ärzt*innen)."""
+GENDERED = re.compile(
+    r"(?<=[^\W\d_])(?:(?:[*:_·(]|/-?)(?=innen(?![^\W_]))|\((inn)\)(?=en(?![^\W_])))|(?<=[^\W\d_])@([sS])(?![\w.@-])"
+)
+"""The sign in the ending of a German word for people of any gender (Ärzt*innen, Lehrer/innen, Student(inn)en), or of a
+Spanish or Portuguese one (amig@s)."""
 DRAWN_OVER = re.compile("[\u0305\u0332-\u0338\u033f\u0489]|[\u0300-\u036f]{4}")
 """Marks that are ornament: letters struck out or underlined, and marks piled upon each other."""
 MARKS = re.compile("[\u0300-\u036f\u0489]+")
@@ -303,9 +306,10 @@ def _stretch(part: str) -> Stretch:
         word = part.lower()
         kept = word not in STOPWORDS
         return Stretch((word,) if kept else (), (), (part,), ((part, kept),))
-    part = without_names(part.translate(APOSTROPHES))
-    if "innen" in part:
-        part = GENDERED.sub("", part)
+    part = part.translate(APOSTROPHES)
+    if "inn" in part or "@" in part:
+        part = GENDERED.sub(lambda found: "os" if found[2] else found[1] or "", part)
+    part = without_names(part)
     if part.isascii():
         part = EMOTICON.sub(" ", part).translate(ASCII_KEPT)
     else:

@@ -242,7 +242,7 @@ def test_a_header_without_rows_is_no_rows(csv_file):
 
 
 def test_users_have_the_interests_and_brand_that_the_table_gives_else_none(csv_file, tmp_path):
-    text = "user_id,interests,brand\nb, art;music; art;;,TRUE\nc,,\n d ,x,0\n,x,\nb,x,\nstranger,x,\ne,x,maybe\n"
+    text = "user_id,interests,brand\nb, art;music; art;;,TRUE\nc,,nein\n d ,x,0\n,x,\nb,x,\nstranger,x,\ne,x,maybe\n"
     users, refused = users_of(csv_file(text, "users.csv"), ["e", "d", "c", "b", "a", "b"])
     assert users == [
         {"user_id": "a", "interests": [], "brand": False},

@@ -99,6 +99,10 @@ AWKWARD = [
     # hashtags
     ("#LosAngeles2020 #love#me c#minor #1 #throw_back", "losangeles2020 love c minor 1 throw back"),
     ("sunset,#Beach(#sun)", "sunset beach sun"),
+    (
+        "tod@s l@s AMIG@S ann@s.org hi@ @s lehrer/innen Schüler/-innen Student(inn)en Ärzt(innen)",
+        "todos los amigos hi lehrerinnen schülerinnen studentinnen ärztinnen",
+    ),
     # apostrophes, stopwords, hyphens
     ("Don't stop o’clock dog's dogs' I'll you're they`ve rock'n'roll 90's", "stop oclock dog dogs rocknroll 90"),
     ("dont cant im THE The the", ""),

@@ -308,7 +308,8 @@ def _utf8(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
         return column.cast(pa.string()), _nothing_wrong(column)
     if not is_text(kind):
         to_do = " " + IN_TABLE if name == "image" else ""
-        raise UserError(f"{path}: column {name} is of the type {kind}; expected text or whole numbers.{to_do}")
+        expected = "lists of text, or text" if name in LISTS else "text or whole numbers"
+        raise UserError(f"{path}: column {name} is of the type {kind}; expected {expected}.{to_do}")
     data = column.cast(pa.binary())
     try:
         return data.cast(pa.string()), _nothing_wrong(column)
