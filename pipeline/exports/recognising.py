@@ -8,7 +8,7 @@ JSON each record is asked what it is, so that files may be mixed.
 import io
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
@@ -102,11 +102,12 @@ def _at(
     for part in parts:
         yield from _at(path / part, mapped, aside, told, packed, Part(tree, part))
     others = [name for name in tree.names if name.partition("/")[0] not in parts]
-    for name, fits, read_tree in TREES if not parts else ():
-        if fits(tree):
-            yield Export(str(path), name, read_tree(tree))
-            others = BESIDE[read_tree](tree) if read_tree in BESIDE else []
-            break
+    kinds = [kind for kind in TREES if kind[1](tree)] if not parts else []
+    for name, _, read_tree in kinds:
+        yield Export(str(path), name, read_tree(tree))
+    if kinds:
+        others = _beside(tree, kinds)
+        told = told if any(read_tree in BESIDE for *_, read_tree in kinds) else []  # what belongs to a download is none
     for inner in others:
         if path / inner in packed or (path.is_dir() and inner.lower().endswith(".zip")):
             yield from _at(path / inner, mapped, aside, told, packed)
@@ -127,7 +128,21 @@ def _parts(path: Path, tree: Tree) -> list[str]:
     own = [folder for folder in folders if _is_known(Part(tree, folder))]
     tops = {name.partition("/")[0] for name in tree.names} - {*own}
     beside = path.is_dir() and (not tops or any(top.lower().endswith(_OTHERS) for top in tops))
-    return own if several or len(own) > 1 or beside else []
+    if not own or not (several or len(own) > 1 or beside):
+        return []
+    return own + [top for top in sorted(tops) if top not in tree.held and _is_known(Part(tree, top))]
+
+
+def _beside(tree: Tree, kinds: list[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]]]) -> list[str]:
+    """What of a folder or zip of these kinds may be an export of its own: all that is in none of the folders that are
+    of such a kind by themselves, if there are any.
+    """
+    for *_, read_tree in kinds:
+        if read_tree in BESIDE:
+            return BESIDE[read_tree](tree)
+    tops = {name.partition("/")[0] for name in tree.names if "/" in name}
+    own = {top for top in tops if any(fits(Part(tree, top)) for _, fits, _ in kinds)}
+    return [name for name in tree.names if own and name.partition("/")[0] not in own]
 
 
 def _is_known(tree: Tree) -> bool:

@@ -181,3 +181,30 @@ def test_a_text_that_begins_with_a_bracket_is_no_json(tmp_path):
     (tmp_path / "chat.txt").write_text("[LINE] Chat history with Bo\nSaved on: 2021/03/14\n")
     with pytest.raises(UserError, match=r"no export that is known here .*columns \[LINE\] Chat history"):
         run(tmp_path, tmp_path / "chat.txt")
+
+
+LOADED = {"instaloader": {"node_type": "Post"}, "node": {"shortcode": "A", "owner": {"id": "7"}, "date": 1_600_000_000,
+          "__typename": "GraphImage", "caption": "words"}}  # fmt: skip
+SAVED = {"category": "twitter", "subcategory": "timeline", "tweet_id": 50, "content": "words", "author": {"id": 7},
+         "date": "2020-09-13 12:26:40", "num": 1, "extension": "jpg"}  # fmt: skip
+WRITTEN = [{"timestamp": 1_600_000_000, "data": [{"post": "words"}]}]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"ann/2015-08-20_05-35-51_UTC.json": LOADED},
+        {"twitter/ann/50_1.jpg.json": SAVED, "twitter/ann/50_1.jpg": "x"},
+        {"your_facebook_activity/posts/your_posts_1.json": WRITTEN},
+        archive_of_x("ann", "50"),
+    ],
+    ids=["instaloader", "gallery-dl", "Facebook", "X"],
+)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_an_export_hides_nothing_that_lies_beside_it(files, zipped, tmp_path):
+    """Nor another one; what belongs to a download, as the words of X's page, is not told."""
+    held = files | {"tweets.jsonl": LINES, "profiles/bo/2015-08-20_05-35-52_UTC.json": LOADED}
+    if zipped:
+        packed(tmp_path / "all.zip", held)
+    _, posts, *_ = run(tmp_path, tmp_path / "all.zip" if zipped else put(tmp_path / "all", held))
+    assert len(posts) == (6 if LOADED in files.values() else 7)

@@ -191,7 +191,7 @@ def archive(tree: Tree) -> Found:
             text = dig(note, "noteTweetResults", "text") or dig(note, "core", "text") or ""
             notes[note.get("tweetId") or text[:_BEGIN]] = text
     pictures = {name.rsplit("/", 1)[-1]: tree.picture(name) for name in tree.matching(r"tweets?_media/[^/]+")}
-    for name in tree.matching(rf"(tweets?|community-tweet)(-part\d+)?\.js|{_MONTH}"):
+    for name in tree.matching(rf"((tweets?|community-tweet)(-part\d+)?\.js|{_MONTH})"):
         yield from each(
             tree.json(name),
             lambda item: _in_archive(_of_archive(item.get("tweet", item), owner), pictures, notes),
