@@ -2,6 +2,10 @@
 
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -87,6 +91,16 @@ def test_a_part_is_exported_with_its_vectors_as_csv_and_parquet(run_copy, capsys
     ):
         assert export.main([str(folder / wrong[0]), *wrong[1:], *data]) == 1
         assert said in capsys.readouterr().err and not (folder / wrong[0]).exists()
+
+
+def test_ctrl_c_ends_the_server_without_a_traceback(run):
+    command = [sys.executable, "-m", "explore", str(run / "data"), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert "Ctrl-C ends it" in server.stdout.readline()
+        time.sleep(1)
+        server.send_signal(signal.SIGINT)
+        told = server.stdout.read()
+        assert server.wait(60) == 0 and "Traceback" not in told, told
 
 
 def test_what_lies_beside_the_tables_is_missed_in_a_sentence(run_copy, capsys):
