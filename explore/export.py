@@ -68,19 +68,26 @@ def main(arguments: list[str] | None = None) -> int:
 def rows(views: Views, kind: str, posts: Any) -> Iterator[tuple[Data, Any]]:
     """What the page tells of each thing of `kind` that is of some posts (n,), and its vector (D,), or None."""
     space, library, lists = views.space, views.library, Lists(views, Path())
-    at = np.flatnonzero(posts)
     if kind == "users":
-        for row in np.unique(library.author[at]):
+        for row in _in_order(views, "user", np.unique(library.author[posts])):
             yield views.person(int(row)), space.vector("user", library.users[int(row)].as_py())
     elif kind == "images":
         of_post, image = library.shown
         for row in np.unique(image[posts[of_post]]):
             yield views.image(int(row)), space.vector("image", library.images[int(row)].as_py())
     else:
-        for row in at.tolist():
+        for row in _in_order(views, "post", np.flatnonzero(posts)).tolist():
             told = views.post(row) | lists.told(row)
             name = library.post_ids[row].as_py()
             yield told, space.post_vector(row) if kind == "posts" else space.vector("text", name)
+
+
+def _in_order(views: Views, kind: str, held: Any) -> Any:
+    """Rows of users or posts by their ids, or, where people are not shown, by what stands for these."""
+    if views.people.shown:
+        return held
+    order = views.people.order(kind)
+    return order[np.isin(order, held)]
 
 
 def _write(views: Views, kind: str, posts: Any, path: Path) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Where people are not shown no byte that leaves the server has an id of a user or a post, and all works by handles."""
 
+import csv
 import re
 import shutil
 import urllib.parse
@@ -12,7 +13,7 @@ pytest.importorskip("starlette")
 from lxml import html
 
 from benchmarks import write_params
-from explore import ask, networks, schema
+from explore import ask, export, networks, schema
 from explore.people import People
 from pipeline.space.space import Space
 from pipeline.tables.evaluation import CLUSTER_USERS
@@ -120,6 +121,12 @@ def test_commands_name_nobody_either_and_no_order_tells_who_is_who(unnamed, tmp_
     assert ask.main(["tiger", "--data", data]) == 0 and ask.main(["tiger", "--json", "--data", data]) == 0
     told = capsys.readouterr().out.replace(str(tmp_path), "").encode()
     assert not NAMED.search(told + (tmp_path / "users.gexf").read_bytes())
+    for kind, name in ("users", "user_id"), ("posts", "post_id"), ("images", "user_id"):
+        made = tmp_path / f"{kind}.csv"
+        assert export.main([str(made), "--of", kind, "--data", data]) == 0
+        with made.open(encoding="utf-8", newline="") as stream:
+            ids = [row[name] for row in csv.DictReader(stream)]
+        assert (kind == "images" or ids == sorted(ids)) and not NAMED.search(made.read_bytes())
     listed = [row["user_id"] for row in served.json("/users.json")["users"]]
     drawn = [row["user_id"] for row in served.json(f"/map.json?rows={','.join(map(str, range(24)))}")["things"]]
     assert drawn == sorted(listed) and len(drawn) == 24
