@@ -157,6 +157,7 @@ def test_networks_are_well_formed_weighted_and_the_same_again(run, hostile, tmp_
     nodes = {node.get("id") for node in tree.iter("{*}node")}
     edges = list(tree.iter("{*}edge"))
     assert len(nodes) == 24 and all({e.get("source"), e.get("target")} <= nodes for e in edges)
-    assert all(-1 <= float(edge.get("weight")) <= 1 for edge in edges)
+    assert all(-1 <= float(edge.get("weight")) <= 1 and edge.get("source") != edge.get("target") for edge in edges)
     etree.fromstring(networks.gexf(*networks.users(hostile.space, People.of(hostile.space))).encode())
     etree.fromstring(networks.gexf(*networks.hashtags(hostile.space, People.of(hostile.space))).encode())
+    etree.fromstring(networks.gexf([("a", '\0\x1b\uffff<&"', {"kind": "user"})], []).encode())

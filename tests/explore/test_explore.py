@@ -115,6 +115,7 @@ def test_elsewhere_than_on_this_machine_needs_a_token(run, capsys):
         assert guarded.get("/")[0] == 401 and guarded.get("/user/user-01.json?token=wrong")[0] == 401
         status, headers, _ = guarded.get("/users?page=1&token=a-token-of-some-length")
         assert (status, headers["location"]) == (303, "/users?page=1")
+        assert {"HttpOnly", "SameSite=strict"} <= set(headers["set-cookie"].split("; "))
         assert guarded.get("/", Cookie=headers["set-cookie"].partition(";")[0])[0] == 200
 
 

@@ -67,6 +67,15 @@ def test_what_changed_is_told_with_its_interval_and_what_is_worse_comes_first(re
     assert "1 moved within the interval" in told and "asks other queries" in told
 
 
+def test_one_interval_that_holds_the_other_value_is_enough_for_no_change():
+    headline = pr_report.Headline("rank", "retrieval", (), "rank", "lower")
+    with_one, without = pr_report.Figure(10, (8, 12)), pr_report.Figure(9, None)
+    assert {pr_report.Change(headline, *pair).verdict for pair in ((with_one, without), (without, with_one))} == {
+        "within the interval"
+    }
+    assert pr_report.Change(headline, with_one, pr_report.Figure(7, None)).verdict == "better"
+
+
 def test_of_two_corpora_neither_is_better(repository, monkeypatch):
     worsened(repository)
     params = [("params.yaml", "corpus.posts", "a.csv", "b.csv")]

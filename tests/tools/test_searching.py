@@ -52,6 +52,15 @@ def test_of_many_names_that_are_not_there_few_are_looked_for_one_by_one():
         assert len(passed) == len(forms) and passed.mean() < 0.1
 
 
+@pytest.mark.parametrize("before", range(50, 66, 3))
+def test_a_name_that_lies_across_two_pieces_of_a_file_is_found(before, tmp_path, monkeypatch):
+    monkeypatch.setattr(searching, "_PIECE", 64)
+    (tmp_path / "page.txt").write_bytes(b"." * before + NAME.encode() + b"." * 200)
+    search = Search([NAME])
+    search.file(tmp_path / "page.txt")
+    assert {hit.name for hit in search.end().hits} == {0}
+
+
 def zipped(data):
     kept = io.BytesIO()
     with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import write_params
 from pipeline.report.card import ENERGY
 from pipeline.tables.corpus import POSTS
-from pipeline.tables.embedding import EMBEDDINGS
+from pipeline.tables.embedding import EMBEDDINGS, VOCABULARY
 from pipeline.tables.table import vectors
 from stages import report
 from tools import share
@@ -106,6 +106,17 @@ def test_an_address_or_a_number_in_a_text_is_refused_too(project):
     page.write_text(page.read_text().replace("</main>", "<p>anna@example.org, +49 171 5550123</p></main>", 1))
     with pytest.raises(SystemExit, match=r"1 emails; .*1 telephone numbers"):
         share.main([])
+
+
+def test_a_word_of_the_corpus_is_no_name_nor_is_a_part_of_a_longer_word(project):
+    name, *others = sorted(users())
+    word = pa.table({"word": [name], "count": [1], "vector": vectors(np.ones((1, 4), np.float32))})
+    VOCABULARY.write(word, Path("data/words/vocabulary"))
+    names, skipped = share._names(agreed=False)
+    assert name not in names and set(others) <= set(names) and skipped == 1
+    Path("said.md").write_text("annabel and joanna, anna-lena or @ann")
+    assert [share._is_whole(Path("said.md"), who) for who in ("anna", "annabel", "Joanna", "lena")] == [0, 1, 1, 0]
+    assert share._is_whole(Path("vectors.parquet"), "anna")  # no text, in which it stands beside others
 
 
 def test_what_is_missing_is_named(project):
