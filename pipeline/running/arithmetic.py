@@ -3,7 +3,7 @@
 Libraries choose their instructions by the processor that they find. Sums over registers of another width round
 differently, and training makes another figure of the last digit. So stages ask for AVX2, which all such processors have
 had since some ten years, before the libraries are loaded. ONNX Runtime alone cannot be asked: its vectors may differ
-in the last digit.
+in the last digit. AMD's processors were found to agree; one of Intel's gave nearly the same (docs/team.md).
 
 `ARITHMETIC=native` in the environment leaves the choice to the libraries.
 """
