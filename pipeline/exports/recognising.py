@@ -36,7 +36,8 @@ class Export(NamedTuple):
     found: Found
 
 
-_BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_stats.json", "_metadata.json", ".ini")
+_BESIDE = (".txt", ".log", ".md", ".html", ".pdf", ".mp4", ".mov", ".tar", "_stats.json", "_metadata.json", ".ini",
+           ".css", ".svg", ".ttf", ".woff", ".woff2", ".eot")  # fmt: skip
 """Endings of what lies beside an export and is none."""
 _OTHERS = (".zip", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz", ".zst", ".bz2", ".xz", ".car")
 """Endings of what may be an export of its own beside a folder that is one."""
@@ -134,15 +135,16 @@ def _parts(path: Path, tree: Tree) -> list[str]:
 
 
 def _beside(tree: Tree, kinds: list[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]]]) -> list[str]:
-    """What of a folder or zip of these kinds may be an export of its own: all that is in none of the folders that are
-    of such a kind by themselves, if there are any.
+    """What of a folder or zip of these kinds may be an export of its own, by its ending: what is in none of the folders
+    that are of such a kind by themselves, if there are any. X's archives have thousands of pictures of emoji.
     """
     for *_, read_tree in kinds:
         if read_tree in BESIDE:
             return BESIDE[read_tree](tree)
     tops = {name.partition("/")[0] for name in tree.names if "/" in name}
     own = {top for top in tops if any(fits(Part(tree, top)) for _, fits, _ in kinds)}
-    return [name for name in tree.names if own and name.partition("/")[0] not in own]
+    others = [name for name in tree.names if name.lower().endswith((*_OTHERS, ".txt"))]
+    return [name for name in others if own and name.partition("/")[0] not in own]
 
 
 def _is_known(tree: Tree) -> bool:

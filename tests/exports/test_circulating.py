@@ -30,8 +30,15 @@ PHOTOGRAPH = {"id": "51", "owner": "7", "secret": "s", "server": "1", "title": "
               "url_l": photo("p")}  # fmt: skip
 SEEN = {"id": 5, "observed_on": "2020-09-13", "user_id": 7, "user_login": "a", "created_at": f"{WHEN} UTC",
         "image_url": photo("p"), "species_guess": "words", "description": ""}  # fmt: skip
+BLOG = {"id": str(BIG), "mid": str(BIG), "text": "wo<span>rds</span><br />",
+        "created_at": "Sun Sep 13 20:26:40 +0800 2020", "user": {"id": 7, "screen_name": "a"}, "attitudes_count": 4,
+        "pics": [{"url": photo("small"), "large": {"url": photo("p")}}]}  # fmt: skip
+OF_TRAKTOK = {"video_id": BIG, "author_name": "7", "like_count": 4, "create_time": WHEN, "video_description": "words",
+              "voice_to_text": "NA"}  # fmt: skip
 
 CASES = {
+    "blogs.jsonl": (lines(BLOG, BLOG | {"retweeted_status": BLOG}), "Weibo, posts of its web", "p", 4),
+    "traktok.csv": (table(OF_TRAKTOK), "traktok", "", 4),
     "tiktok.jsonl": (lines(OF_TIKTOK), "Instagram, TikTok or X", "", 4),
     "pages.json": (json.dumps({"itemList": [OF_TIKTOK], "hasMore": False}), "Instagram, TikTok or X", "", 4),
     "instagram.json": (json.dumps({"items": [OF_INSTAGRAM], "status": "ok"}), "Instagram, TikTok or X", "p", 4),
