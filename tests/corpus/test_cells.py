@@ -221,7 +221,9 @@ def test_na_without_quotes_is_none_where_r_wrote_the_table_and_a_name_elsewhere(
     ]
 
 
-@pytest.mark.parametrize("cell", ["[]", "[ ]", "[None]", "{}", "nan", "None", "N/A", "-", ".", "character(0)"])
+@pytest.mark.parametrize(
+    "cell", ["[]", "[ ]", "[None]", "{}", "nan", "None", "N/A", "-", ".", "character(0)", "undefined", "False"]
+)
 def test_what_programs_write_for_no_picture_is_none(tmp_path, cell):
     ((row,), refused) = read(written(tmp_path / "p.csv", f"{HEADER}p1,u,x,{cell}\n"))
     assert row["image"] is None and not refused

@@ -189,6 +189,7 @@ def test_dates_of_parquet_are_taken_as_they_are(tmp_path):
         (pa.timestamp("ns", "Europe/Berlin"), moment.replace(tzinfo=UTC), moment),
         (pa.timestamp("ms"), moment.replace(microsecond=0), moment.replace(microsecond=0)),
         (pa.date32(), date(2024, 5, 1), datetime(2024, 5, 1)),
+        (pa.timestamp("us"), datetime(1, 1, 1), None),  # of C#
     ):
         pq.write_table(pa.table(columns | {"created_at": pa.array([value], kind)}), tmp_path / "p.parquet")
         assert read(tmp_path / "p.parquet")[0][1]["created_at"] == meant
@@ -367,6 +368,13 @@ def test_a_list_of_pictures_in_json_is_the_post_s_pictures(csv_file):
     ]
     found, refused = read(csv_file("\n".join(map(json.dumps, rows)), "p.jsonl"))
     assert [(row["image"], row["more_images"]) for row in found.values()] == [("a", ["b"]), ("c", None), (None, None)]
+    assert refused == []
+
+
+def test_false_in_json_is_no_text_and_no_picture(csv_file):
+    (row,), refused = read(
+        csv_file('{"post_id":1,"user_id":"u","text":"x","image":false,"more_images":false}', "p.jsonl")
+    )
     assert refused == []
 
 

@@ -235,6 +235,8 @@ def test_a_file_in_another_code_page_is_refused_as_a_whole_and_a_few_rows_cost_t
         ("p.csv", "id,author,body\n1,u,x\n", r"no column post_id; .*set corpus\.source to export"),
         ("p.csv", "post_id,user_id,image\n1,u,x\n", r"no column text; .*titles, descriptions or alt texts"),
         ("p.csv", "", "The file is empty"),
+        ("p.csv", '"post_id,user_id,text,image"\n"1,u,""a, b"",a.png"\n', "Each row stands in a single cell"),
+        ("p.csv", "post_id，user_id，text，image\n1，u，x，\n", "Each row stands in a single cell"),
         ("p.csv", "<!DOCTYPE html><html>log in</html>", "is a web page or XML"),
         ("p.json", "<html>", "is a web page or XML"),
         ("p.csv", "%PDF-1.7", "is a PDF"),

@@ -59,7 +59,8 @@ _TEXT_KINDS = (
     *(pa.types.is_binary, pa.types.is_large_binary),
 )
 _NO_NAME = (
-    r"^\s*(|nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-|\.|character\(0\)|\[\s*(None|null|nan)?\s*\]|\{\s*\})\s*$"
+    r"^\s*(|nan|NaN|<NA>|NaT|[Nn]one|null|NULL|NA|[Nn]/[Aa]|-|\.|character\(0\)|\[\s*(None|null|nan)?\s*\]|\{\s*\}"
+    r"|undefined|False|false|FALSE)\s*$"
 )
 _AS_TEXT = r"""^\s*(?:=?\(?"([^"]*)"\)?|'([0-9]+|[=+@-].*)|b'(.*)'|b"(.*)"|=HYPERLINK\("[^"]*"[,;] ?"([^"]*)"\))\s*$"""
 _ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
@@ -82,6 +83,7 @@ _ENTITY = re.compile(r"&(?:#\w+|[A-Za-z]+);")
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
 _DATE, _ZONE = r"^\d{4}-\d\d-\d\d$", r":.*(Z|[+-]\d\d(:?\d\d)?)$"
 _UTC = pa.timestamp("us", "UTC")
+_NONE = pa.array([datetime(1970, 1, 1), datetime(1, 1, 1)], pa.timestamp("us"))
 _ENDS = ((pc.greater, LAST), (pc.less, FIRST_DAY))
 _TWITTER, _AS_TWITTER = "%a %b %d %H:%M:%S %z %Y", r"[A-Z][a-z]{2} [A-Z][a-z]{2} "
 _SHORT = ((r"^(\d{4}-)(\d-)", r"\10\2"), (r"^(\d{4}-\d\d-)(\d)($|[T ])", r"\10\2\3"), (r"^(\S{10}[T ])(\d:)", r"\10\2"))
@@ -253,7 +255,7 @@ def instants(column: pa.ChunkedArray, path: Path) -> Cells:
 
 def _in_time(found: pa.ChunkedArray, written: pa.ChunkedArray, wrong: pa.ChunkedArray) -> Cells:
     """Times, null where what is written is none, or of another calendar; what is 0 to computers is none."""
-    none = pc.fill_null(pc.equal(found, pa.scalar(datetime(1970, 1, 1), pa.timestamp("us"))), False)
+    none = pc.is_in(found, value_set=_NONE)
     found, written = (pc.if_else(none, None, values) for values in (found, written))
     late, early = (compare(found, pa.scalar(end, pa.timestamp("us"))) for compare, end in _ENDS)
     found = pc.if_else(pc.or_(late, early), None, found)

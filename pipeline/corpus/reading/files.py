@@ -103,6 +103,11 @@ def _to_do(name: str, found: Sequence[str]) -> str:
     """What to do where a column is missing."""
     if not found:
         return " The file is empty."
+    if len(found) == 1 and len(re.findall(r"[,;\t|，；]", found[0])) > 1:
+        return (
+            " Each row stands in a single cell, as where a CSV was pasted into a spreadsheet: part it into columns "
+            "there, and save it again."
+        )
     if name == "text" and {"post_id", "user_id"} <= set(found):
         return " Words are what users start from: titles, descriptions or alt texts may stand there."
     if name == "interests":

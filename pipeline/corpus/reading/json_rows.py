@@ -100,7 +100,7 @@ _DECODER = json.JSONDecoder(parse_float=_Written, parse_constant=lambda _: None,
 
 def as_text(name: str, value: object) -> str | None:
     """A value of JSON as text; a list as JSON. Raises ValueError where that is not what the column holds."""
-    if value is None:
+    if value is None or (value is False and name in ("text", "image", *LISTS)):  # of PHP, for none
         return None
     if name in TOLD:  # decides nothing: what is no text and no number is none
         return json.dumps(value) if name == "alt" and isinstance(value, list) else _told(value)
