@@ -110,8 +110,11 @@ SQUARED = re.compile(
 )
 """Words in letters on squares and discs, which Unicode has as symbols; one alone is an emoji."""
 SQUARES = {first + at: chr(97 + at) for first in (0x1F110, 0x1F130, 0x1F150, 0x1F170) for at in range(26)}
-UNSEEN = dict.fromkeys("\u115f\u1160\u3164\uffa0", " ") | dict.fromkeys("\u034f\u17b4\u17b5\u180b\u180c\u180d", "")
+UNSEEN = str.maketrans(
+    dict.fromkeys("\u115f\u1160\u3164\uffa0", " ") | dict.fromkeys("\u034f\u17b4\u17b5\u180b\u180c\u180d")
+)
 """Letters and marks without a sight: Hangul's, with which people post blanks, part words; marks do not."""
+RARE = re.compile("[\U0001f110-\U0001f189\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5\u180b-\u180d]")
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 APOSTROPHES = str.maketrans("’‘ʼ＇`´׳", "'" * 7)
 # What is left of a stretch are letters, marks and digits, with ' and _ inside words and # before them.
@@ -350,7 +353,8 @@ _kept = lru_cache(maxsize=1 << 18)(_stretch)
 def _without_ornament(part: str) -> str:
     """Letters without what is drawn over them; small capitals, and letters on squares, as small letters."""
     part = MARKS.sub("", part) if DRAWN_OVER.search(part) else part
-    part = SQUARED.sub(lambda found: found[0].translate(SQUARES), part)
+    if RARE.search(part):
+        part = SQUARED.sub(lambda found: found[0].translate(SQUARES), part).translate(UNSEEN)
     return part.translate(SMALL_CAPITALS) if SMALL_CAPITAL.search(part) else part
 
 
@@ -361,8 +365,6 @@ def _without_symbols(character: str) -> str:
     """
     if character == "\u0640":
         return ""
-    if character in UNSEEN:
-        return UNSEEN[character]
     if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":  # variation selectors
         return ""
     category = unicodedata.category(character)

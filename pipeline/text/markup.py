@@ -45,7 +45,7 @@ FORUM = re.compile(
     r"\[/?(?:b|i|u|s|url|img|quote|code|color|size|font|center|list|spoiler)(?:=[^][]{0,2000})?\]", re.IGNORECASE
 )
 # Names of emoji as chats write them; 10:30:45 is none.
-CODE = re.compile(r"(?<!\w):[a-z0-9_+-]{2,40}:(?!\w)")
+CODE = re.compile(r":(?<!\w:)[a-z0-9_+-]{2,40}:(?!\w)")
 # Weibo and Xiaohongshu close a topic by a second sign.
 TOPIC = re.compile(r"#([^#\s]{0,59}\w)#(?=\w)")
 CLOSED_TOPIC = re.compile(r"(?<=\w)\[(?:话题|超话)\]#?")

@@ -372,10 +372,10 @@ def test_a_list_of_pictures_in_json_is_the_post_s_pictures(csv_file):
 
 
 def test_false_in_json_is_no_text_and_no_picture(csv_file):
-    (row,), refused = read(
-        csv_file('{"post_id":1,"user_id":"u","text":"x","image":false,"more_images":false}', "p.jsonl")
-    )
-    assert refused == []
+    rows = [{"text": "x", "image": False, "more_images": False}, {"text": False, "image": "a"}]
+    lines = [json.dumps({"post_id": n, "user_id": "u", **row}) for n, row in enumerate(rows)]
+    found, refused = read(csv_file("\n".join(lines), "p.jsonl"))
+    assert [(row["text"], row["image"]) for row in found.values()] == [("x", None), (None, "a")] and refused == []
 
 
 def test_names_of_columns_have_nothing_unseen_around_them(csv_file):
