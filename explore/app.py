@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import QueryParams, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -28,7 +28,7 @@ from starlette.routing import Route
 from explore.forms import NARROWING, PAGE, Part, Wrong, listed, reworded, short, suffix, whole, with_query
 from explore.guard import Guard
 from explore.lists import Lists
-from explore.marks import Mark, Marks, collected
+from explore.marks import FIELDS, Mark, Marks, collected
 from explore.plane import Plane
 from explore.sheets import answered, flat
 from explore.stale import watch
@@ -267,7 +267,7 @@ class Pages:
         """Put a thing into a collection, or take it out, and go back."""
         short(request, MOST_ROWS)
         async with request.form(max_files=0, max_fields=10, max_part_size=MOST_ROWS) as form:
-            told = {name: str(form.get(name, "")) for name in ("collection", "kind", "id", "rows", "do", "back")}
+            told = {name: str(form.get(name, "")) for name in FIELDS}
         collection = await run_in_threadpool(self._mark, told)
         back = told["back"] or f"/marks/{quote(collection, safe='')}"
         inside = back.startswith("/") and not back.startswith("//") and "\\" not in back and back.isprintable()
@@ -275,10 +275,12 @@ class Pages:
         return RedirectResponse(back if inside and not gone else "/marks", 303)
 
     def _mark(self, told: Mapping[str, str]) -> str:
-        """Do what a form asks for: with one thing, or with those at some rows of the map."""
+        """Do what a form asks for: with one thing, with those at some rows of the map, or with all of a list."""
         kind, add = told["kind"], told["do"] != "remove"
         if told["rows"]:
             names = self.plane.ids(kind, [whole(row, 0, 0, 10**8) for row in told["rows"].split(",")])
+        elif told["list"]:
+            names = self.lists.chosen(kind, QueryParams(told["list"].partition("?")[2]))
         else:
             names = [self._named(kind, told["id"])]
         return self.marks.change(told["collection"], kind, names, add)

@@ -125,12 +125,25 @@ class Lists:
     def users(self, part: Part, begins: str = "", filters: Filters = ALL_POSTS) -> Data:
         """All users, those first who have most posts that the filters let through; those without one are left out."""
         matching = self._matching(filters)
+        rows = self._users(begins, matching)
+        return {"begins": begins, **part.of("users", rows, lambda row: self._listed(row, matching))}
+
+    def _users(self, begins: str, matching: Any) -> Any:
+        """Rows of users with a post of those counted, and `begins` in their name, those first who have most."""
         rows = self._in_order[np.argsort(-matching[self._in_order], kind="stable")]
         rows = rows[matching[rows] > 0]
-        if begins:
-            wanted = begins.casefold()
-            rows = np.array([r for r in rows if wanted in self._names[r].casefold()], np.int64)
-        return {"begins": begins, **part.of("users", rows, lambda row: self._listed(row, matching))}
+        wanted = begins.casefold()
+        return np.array([r for r in rows if wanted in self._names[r].casefold()], np.int64) if begins else rows
+
+    def chosen(self, kind: str, query: Any) -> list[str]:
+        """The ids of all users, or posts, of the list that has this query."""
+        filters = self.views.filters(query)
+        if kind == "user":
+            rows = self._users(query.get("begins", "").strip(), self._matching(filters))
+            return [self.library.users[int(row)].as_py() for row in rows]
+        if kind != "post":
+            raise Wrong(f"There is no list of kind {kind[:40]} to add.")
+        return [self.library.post_ids[int(row)].as_py() for row in np.flatnonzero(self.space.posts_taken(filters))]
 
     def _matching(self, filters: Filters) -> Any:
         """How many posts of each user the filters let through."""

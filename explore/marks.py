@@ -25,6 +25,8 @@ from pipeline.space.space import Asked, Space
 
 KINDS = ("user", "image", "post")
 COLUMNS = ["collection", "kind", "id"]
+FIELDS = (*COLUMNS, "rows", "list", "do", "back")
+"""Of a form that marks: one thing, those at rows of the map, or all of a list."""
 FEWEST_USERS, MOST_USERS = 5, 2_000
 """Users of a collection that are compared with those of another; of more, so many are drawn."""
 LONGEST = 60

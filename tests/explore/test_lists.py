@@ -120,10 +120,10 @@ def test_what_is_typed_finds_posts_by_their_text_and_users_by_name_and_text(told
     authors = {row["user_id"] for row in told.json("/users.json?contains=tiger&begins=user-0")["users"]}
     assert authors == {"user-00", "user-04", "user-08"}
     page = html.fromstring(told.get("/users?contains=tiger&begins=user-0")[2])
-    (form,) = page.xpath("//form")
+    (form,) = page.xpath("//form[@role='search']")
     assert form.xpath(".//input[@name='begins']/@value") == ["user-0"], "one form keeps both"
     assert form.xpath(".//input[@name='contains']/@value") == ["tiger"]
-    (form,) = html.fromstring(told.get("/posts?contains=tiger")[2]).xpath("//form")
+    (form,) = html.fromstring(told.get("/posts?contains=tiger")[2]).xpath("//form[@role='search']")
     assert form.xpath(".//input[@name='contains']/@type") == ["search"]
 
 

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from lxml import html
 
 pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
@@ -82,3 +83,23 @@ def test_two_collections_are_compared_by_their_means_and_the_words_that_part_the
         assert "Typical of cats &amp; screens, not of cats<" in page and "<option selected>cats &amp; screens<" in page
         status, _, page = served.get("/marks/cats?with=dogs")
         assert status == 404 and b"no collection dogs" in page
+
+
+def test_all_of_a_list_can_be_added(run_copy):
+    _, folder = run_copy
+    with serving(folder) as served:
+        for path, kind, name in (
+            ("/users?contains=tiger&begins=0", "user", "cats"),
+            ("/posts?not_by=user-03", "post", "p"),
+        ):
+            (sent,) = html.fromstring(served.get(path + "&page=1")[2]).xpath("//form[.//input[@name='list']]")
+            fields = {one.get("name"): one.get("value") for one in sent.xpath(".//input")} | {"collection": name}
+            status, headers, _ = form(served, "/marks", **fields)
+            assert (status, headers["location"]) == (303, f"/marks/{name}")
+            listed = served.json(path.replace("?", ".json?") + "&top=1000")[f"{kind}s"]
+            marked = served.json(f"/marks/{name}.json")["members"]
+            assert {one["id"] for one in marked} == {one[f"{kind}_id"] for one in listed} and len(marked) == len(
+                listed
+            ) > 1
+        assert not html.fromstring(served.get("/users?contains=nowhere")[2]).xpath("//input[@name='list']")
+        assert form(served, "/marks", collection="x", kind="image", list="/posts")[0] == 400
