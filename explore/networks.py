@@ -51,7 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def users(space: Space, people: People) -> tuple[list[Node], list[Edge]]:
-    """Users, and the cosine of those pairs of which one is nearer to the other than chance explains."""
+    """Users, and the cosine of those pairs of which one is nearer to the other than chance explains.
+
+    Raises UserError where the stage `chance` has not run.
+    """
     held, library = space.vectors("user"), space.library
     names = held.ids.to_pylist()
     edges: dict[tuple[int, int], float] = {}

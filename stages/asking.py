@@ -15,7 +15,10 @@ SETS_PATH = SPLIT / "sets"
 
 
 def authors(train: Path) -> pa.Array:
-    """The users with posts in train, sorted: the users that a model has, and the candidates of retrieval."""
+    """The users with posts in train, sorted: the users that a model has, and the candidates of retrieval.
+
+    Raises UserError where there are none.
+    """
     found: Iterable[pa.Array] = [part["user_id"].unique() for part in CONTENT.batches(train, ["user_id"])]
     users = pc.unique(pa.chunked_array(list(found), pa.string()))
     if not len(users):

@@ -70,7 +70,10 @@ def at_the_import(corpus: Corpus) -> bool:
 
 
 def converted(corpus: Corpus, folder: Path, name: Path) -> dict[str, Any]:
-    """Convert into `folder`, which will be called `name`; returns the metrics."""
+    """Convert into `folder`, which will be called `name`; returns the metrics.
+
+    Raises UserError where nothing is found, and where no row is a post.
+    """
     settings = Settings(
         columns=_mapped(corpus.columns),
         reposts=corpus.reposts == "keep",

@@ -6,6 +6,7 @@ tests/tools/test_readme.py holds the README to the metrics that are committed wi
 from pathlib import Path
 from typing import Any
 
+from pipeline.running.errors import UserError
 from pipeline.running.utf8 import entry
 from tools.blocks import shown
 from tools.results import METHODS, METRICS, TASKS, Metrics, figures, read
@@ -15,12 +16,12 @@ OPEN, CLOSE = "<!-- results: written by `python -m tools.readme --fix` -->\n", "
 
 
 def block(root: Path = Path()) -> str:
-    """What stands between OPEN and CLOSE."""
+    """What stands between OPEN and CLOSE. Raises UserError where a stage has not written its metrics."""
     found: dict[str, Metrics] = {}
     for name in ("import", "retrieval", "baselines", "encoder_means", "interests"):
         metrics = read(root / METRICS / f"{name}.json")
         if metrics is None:
-            raise SystemExit(f"{METRICS / name}.json is missing; `dvc repro` writes it.")
+            raise UserError(f"{METRICS / name}.json is missing; `dvc repro` writes it.")
         found[name] = metrics
     said = f"{found['import']['rows_out']:,} drawings by {found['import']['users']:,} people"
     return "\n".join([

@@ -77,7 +77,8 @@ class _Seen:
 def starting_rows(user_ids: pa.Array, means: pa.Table, size: int, seed: int) -> Tensor:
     """Users' first rows (K, size): the mean word vector of EMBEDDINGS `means`; without one, seeded and random.
 
-    Random rows have the spread of the means, so that no user stands out by its length.
+    Random rows have the spread of the means, so that no user stands out by its length. Raises UserError for means of
+    another length than `size`.
     """
     known = matrix(means["vector"]).astype(np.float32)
     if known.size and known.shape[1] != size:

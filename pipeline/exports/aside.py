@@ -47,7 +47,10 @@ class Aside:
         self._about[url] = {"filename": name, "success": True, "post_ids": posts}
 
     def tars(self, folder: Path) -> None:
-        """Set aside what lies in the tar shards of `folder`, or in the tar that it is, by their samples' metadata."""
+        """Set aside what lies in the tar shards of `folder`, or in the tar that it is, by their samples' metadata.
+
+        Raises UserError for a tar that cannot be read.
+        """
         found = sorted(folder.rglob("*.tar")) if folder.is_dir() else [folder] if folder.suffix == ".tar" else []
         for path in found:
             try:
@@ -111,7 +114,8 @@ def arrow_rows(
 ) -> tuple[list[str], Iterator[tuple[int, Any]]]:
     """Columns, and rows as dicts with their numbers, of Parquet or Arrow; pictures in them are set aside.
 
-    Of the columns only those are read that `mapping`, given all their names, asks for.
+    Of the columns only those are read that `mapping`, given all their names, asks for. Raises UserError for a file
+    that cannot be read.
     """
     real = Path(path)
     batches: Iterable[pa.RecordBatch]

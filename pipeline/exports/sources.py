@@ -130,7 +130,10 @@ class Packed(io.RawIOBase):
 
 
 def document(data: bytes, path: str) -> Any:
-    """One JSON document; also the archives' `window.YTD… = [`, and the escapes of Telegram that JSON does not know."""
+    """One JSON document; also the archives' `window.YTD… = [`, and the escapes of Telegram that JSON does not know.
+
+    Raises UserError for what is none.
+    """
     data = data.removeprefix(BOM)
     try:
         return _loaded(data)

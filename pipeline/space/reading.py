@@ -153,7 +153,7 @@ class Reader:
 
     def sentences(self, texts: Sequence[str | None]) -> Array | None:
         """The texts' sentence vectors (n, S), and letters where the model reads these, as the corpus's were made, zeros
-        without a text; None where the model reads none.
+        without a text; None where the model reads none. Raises UserError where params.yaml is another than in training.
         """
         shape = self.trained.model.shape
         if not shape.sentence:
@@ -192,7 +192,7 @@ class Reader:
             return [legible(self._picture_reader.read(picture)) for picture in stored]
 
     def pictures(self, stored: Sequence[bytes]) -> Array:
-        """Vectors (n, D) of stored pictures."""
+        """Vectors (n, D) of stored pictures. Raises UserError where params.yaml is another than in training."""
         from pipeline.embedding.vectors import embed_images
 
         features = self.features(stored)

@@ -231,7 +231,10 @@ class Space:
         return [answer for one in ([kind] if kind else KINDS) for answer in self.nearest(asked, one, top, filters)]
 
     def nearest(self, asked: Asked, kind: str, top: int, filters: Filters = ALL_POSTS) -> list[Answer]:
-        """The `top` things of `kind` nearest to what was asked, one of each group of copies; not what asked itself."""
+        """The `top` things of `kind` nearest to what was asked, one of each group of copies; not what asked itself.
+
+        Raises ValueError for a `kind` that is not one of KINDS.
+        """
         if kind not in KINDS:
             raise ValueError(f"kind is {kind!r}; there are {', '.join(KINDS)}")
         if asked.vector is None:

@@ -53,7 +53,10 @@ Pieces = Iterator[tuple[pa.Table, pa.Table]]
 
 
 def read(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Pieces:
-    """The rows of a table, with the columns `row`, `needed` and `optional` (null where the file has none)."""
+    """The rows of a table, with the columns `row`, `needed` and `optional` (null where the file has none).
+
+    Raises UserError for what is no table, and for one without a column that is needed.
+    """
     readers: dict[str, Callable[[Path, Sequence[str], Sequence[str]], Pieces]] = {
         ".parquet": _read_parquet,
         **dict.fromkeys((".arrow", ".feather"), _read_arrow),

@@ -16,7 +16,10 @@ from pipeline.tables.details import TOLD
 
 
 def objects(path: Path, stream: Told) -> Iterator[object]:
-    """The lines of a file of JSON, not yet read; or the values of what is one document, or several over many lines."""
+    """The lines of a file of JSON, not yet read; or the values of what is one document, or several over many lines.
+
+    Raises UserError for what is neither.
+    """
     lines = io.BufferedReader(stream, 1 << 20)
     head = lines.peek(1 << 12).removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:1] == b"[" or not json_values.by_lines(head):

@@ -93,7 +93,10 @@ def other(path: Path) -> str | None:
 
 
 def unpacked(path: Path) -> IO[bytes]:
-    """The bytes of a file, unpacked as it is read. What is wrong with them shows on the way, as `Told` tells."""
+    """The bytes of a file, unpacked as it is read. What is wrong with them shows on the way, as `Told` tells.
+
+    Raises UserError for a file of which only another program knows what it holds.
+    """
     with path.open("rb") as stream:
         first = stream.read(8)
     if what := other(path):

@@ -97,7 +97,10 @@ def opened(package: Path) -> Iterator[tarfile.TarFile]:
 
 
 def unpacked(package: Path) -> IO[bytes]:
-    """What a package would install, as tar: an `ar` archive whose member data.tar.xz is unpacked aside, on disk."""
+    """What a package would install, as tar: an `ar` archive whose member data.tar.xz is unpacked aside, on disk.
+
+    Raises UserError for a file that is no such package.
+    """
     with package.open("rb") as stream:
         if stream.read(8) != b"!<arch>\n":
             raise UserError(f"{package} is not a Debian package; remove it and run again.")

@@ -193,7 +193,7 @@ def is_car(head: bytes) -> bool:
 
 
 def car(data: bytes, path: str) -> Found:
-    """The records of a repository, by its tree of keys."""
+    """The records of a repository, by its tree of keys. Raises UserError where its root, or libipld, is missing."""
     try:
         import libipld
     except ImportError:
