@@ -126,10 +126,13 @@ def presets() -> list[Mapped]:
     return [Mapped(**one) for file in read for one in file]
 
 
-def fitting(columns: Sequence[str]) -> Mapped | None:
-    """The preset of a table with these columns; None where there is none. A `/` in them is as good as a dot."""
+def fitting(columns: Sequence[str], tool: str = "") -> Mapped | None:
+    """The preset of a table with these columns, of `tool` if it is known; None where there is none. A `/` in them is as
+    good as a dot.
+    """
     held = {*columns, *(one.replace("/", ".") for one in columns)}
-    return next((one for one in presets() if one.needs and all(held & set(n.split("|")) for n in one.needs)), None)
+    asked = (one for one in presets() if one.needs and one.name.startswith(tool))
+    return next((one for one in asked if all(held & set(n.split("|")) for n in one.needs)), None)
 
 
 def lacking(mapped: Mapped, columns: Sequence[str]) -> str | None:

@@ -87,3 +87,11 @@ def test_ids_alone_are_told_as_such(head, tmp_path):
     (tmp_path / "ids.txt").write_text(f"{head}{BIG}\n{BIG + 1}\n")
     with pytest.raises(UserError, match="ids alone are no posts yet"):
         run(tmp_path, tmp_path / "ids.txt")
+
+
+def test_what_gallery_dl_says_of_a_photo_is_not_taken_for_a_table_of_the_site(tmp_path):
+    held = PHOTOGRAPH | {"owner": {"nsid": "7"}, "user": {"nsid": "7", "username": "a"}, "category": "flickr",
+                         "subcategory": "user", "date": WHEN, "extension": "jpg", "filename": "51"}  # fmt: skip
+    (tmp_path / "data.jsonl").write_text(lines(held))
+    _, (post,), (user,), _ = run(tmp_path, tmp_path / "data.jsonl")
+    assert (post["user_id"], user["name"], post["text"]) == ("7", "a", "words")

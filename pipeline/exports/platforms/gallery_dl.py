@@ -95,9 +95,8 @@ def _why(held: Any) -> str:
 
 
 def _one(held: Json, place: str) -> Post | Left:
-    preset = columns.fitting(columns.paths(held))
-    if preset is None or not preset.name.startswith("gallery-dl"):
-        preset = next(one for one in columns.presets() if one.name == "gallery-dl, another site")
+    preset = columns.fitting(columns.paths(held), "gallery-dl")
+    preset = preset or next(one for one in columns.presets() if one.name == "gallery-dl, another site")
     return columns.post(held, preset, place)
 
 
