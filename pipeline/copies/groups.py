@@ -93,7 +93,7 @@ def near_pairs(
 
 
 def ranked(vectors: NDArray[Any], left: Rows, right: Rows) -> Pairs:
-    """These pairs by descending cosine."""
+    """The pairs of rows `left` and `right` (p,) of vectors (n, d) by descending cosine; none is cut."""
     cosine = exact_cosine(vectors, left, right)
     order = np.argsort(-cosine, kind="stable")
     return Pairs(left[order], right[order], cosine[order], len(left), np.zeros(len(vectors), bool))
@@ -207,7 +207,10 @@ def _by_value(values: NDArray[np.int32], size: int) -> tuple[Rows, Rows]:
 def recall(
     vectors: NDArray[Any], pairs: Pairs, min_cosine: float, most: int, sample: int, seed: int
 ) -> dict[str, int | float]:
-    """The recall audit: the `most` nearest of `sample` images searched exactly, and which share is among `pairs`."""
+    """The recall audit: the `most` nearest of `sample` images searched exactly, and which share is among `pairs`.
+
+    vectors (n, d), of any length, which `pairs` are of.
+    """
     n = len(vectors)
     asked = np.sort(np.random.default_rng(seed).permutation(n)[:sample])
     asking = unit(vectors[asked])
@@ -292,7 +295,7 @@ def _told(verdicts: list[Verdict | None]) -> tuple[NDArray[Any], NDArray[Any], N
 
 
 def group_edges(group: Rows, edges: Rows) -> tuple[Rows, Rows]:
-    """Both ends of the edges that make `group`, and of `edges`: what the next components are found over."""
+    """Both ends of the edges that make `group` (n,), and of `edges` (e, 2): what the next components are found over."""
     own = np.flatnonzero(group != np.arange(len(group)))
     return np.concatenate([own, edges[:, 0]]), np.concatenate([group[own], edges[:, 1]])
 
@@ -310,7 +313,10 @@ SIZES = (1, 2, 3, 5, 10, 30, 100, 1000)
 
 
 def size_histogram(group: Rows) -> dict[str, int]:
-    """The number of groups by size: "1", "2", "3-4", … ; sizes in between belong to the bin that begins below them."""
+    """The number of groups of `group` (n,) by size: "1", "2", "3-4", …
+
+    Sizes in between belong to the bin that begins below them.
+    """
     sizes = np.unique(group, return_counts=True)[1]
     ends = [*SIZES[1:], np.inf]
     names = [

@@ -53,7 +53,7 @@ def common(vectors: Array, rows: Array) -> Array:
 
 
 def sampled(rows: Array, seed: int) -> Array:
-    """At most 50,000 of `rows`, in their order."""
+    """At most 50,000 of `rows` (n,), in their order, the same ones for a `seed`."""
     return rows if len(rows) <= _MOST else np.sort(np.random.default_rng([seed, 6]).permutation(rows)[:_MOST])
 
 

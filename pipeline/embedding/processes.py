@@ -66,7 +66,7 @@ class Processes:
         return Part(slice(begin, end), total)
 
     def gather(self, own: Tensor, total: int) -> Tensor:
-        """The `total` rows of all processes, of which each gives its `part`; differentiable."""
+        """The rows (total, d) of all processes, of which each gives its `part`, (own, d); differentiable."""
         if self.count == 1:
             return own
         gathered: Tensor = _Gather.apply(own, self, total)  # type: ignore[no-untyped-call]

@@ -100,7 +100,7 @@ def top_words(posts: pa.Table, users: pa.Array, clusters: Array, common: int, to
 
 
 def nearest_images(centroids: Array, images: Vectors, groups: pa.Table, top: int) -> pa.Table:
-    """The `top` images nearest to each centroid, one of each group of copies, as rows of CLUSTER_IMAGES.
+    """The `top` images nearest to each of `centroids` (k, d), one of each group of copies, as rows of CLUSTER_IMAGES.
 
     groups: rows of IMAGE_GROUPS; an image that is in none is a group of its own.
     """
@@ -114,7 +114,10 @@ def nearest_images(centroids: Array, images: Vectors, groups: pa.Table, top: int
 
 
 def silhouette(values: Array, clusters: Array, seed: int) -> float | None:
-    """Mean silhouette by cosine, in [-1, 1], of all users or a sample of 10,000; None for fewer than two clusters."""
+    """Mean silhouette by cosine, in [-1, 1], of all users or a sample of 10,000; None for fewer than two clusters.
+
+    values (n, d), clusters (n,).
+    """
     users = unit(values)
     if len(users) > _SILHOUETTE_USERS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(users), _SILHOUETTE_USERS, replace=False))
@@ -147,7 +150,7 @@ def _purity(clusters: Array, user: Array, label: Array) -> float:
 
 
 def purity_by_chance(clusters: Array, interests: Sequence[Sequence[str]], seed: int) -> float:
-    """Mean purity when users change clusters at random: small clusters are pure by chance, so compare with this."""
+    """Mean purity when users change `clusters` (n,) at random: small ones are pure by chance, so compare with this."""
     rng, held = np.random.default_rng(seed), _held(interests)
     return float(np.mean([_purity(rng.permutation(clusters), *held) for _ in range(_SHUFFLES)]))
 

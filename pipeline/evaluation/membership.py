@@ -42,7 +42,7 @@ def closeness(vectors: Array, author: Array, users: Array) -> dict[str, Array]:
 
 
 def told_apart(train: Array, train_user: Array, held: Array, held_user: Array, count: int, seed: int) -> dict[str, Any]:
-    """The AUC of scores of posts in train over held-out ones, pairs of one user each; see `_summary`."""
+    """The AUC of scores of posts in train (n,) over held-out ones (m,), pairs of one user each; see `_summary`."""
     wins: list[float] = []
     pairs: list[int] = []
     of_train, of_held = _by_user(train, train_user), _by_user(held, held_user)

@@ -82,7 +82,10 @@ def _start(values: Array) -> Array:
 
 
 def kept(values: Array, points: Array, k: int = 15) -> float:
-    """The share of the `k` nearest by cosine that are among the `k` nearest in the plane, over all things."""
+    """The share of the `k` nearest by cosine that are among the `k` nearest in the plane, over all things.
+
+    values (n, D), points (n, 2).
+    """
     k = min(k, len(values) - 1)
     before, _ = neighbours(values, k)
     plane = faiss.IndexFlatL2(2)

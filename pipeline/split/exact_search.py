@@ -212,7 +212,7 @@ def _search(  # noqa: C901 - one compiled loop
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows at unit length, float32; a zero row stays zero, and is like nothing."""
+    """The audit's own: rows (n, d) at unit length, float32; a zero row stays zero, and is like nothing."""
     values = np.array(vectors, np.float32)
     norms = np.sqrt(np.einsum("ij,ij->i", values, values))  # np.linalg.norm would make another copy
     values /= np.where(norms > 0, norms, 1)[:, None]
