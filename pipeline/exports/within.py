@@ -41,8 +41,10 @@ def _listed(held: Mapping[str, Any]) -> list[Any] | None:
     lists = [one for key in _LISTS if isinstance(one := held.get(key), list) and one]
     if not lists and held and all(isinstance(one, Mapping) for one in held.values()):
         lists = [list(held.values())]
-    lists = [] if _is_known(held) else [one for one in lists if isinstance(one[0], Mapping) and _is_known(one[0])]
-    return [record for one in lists for record in one] or None
+    lists = [one for one in lists if isinstance(one[0], Mapping)]
+    if not lists or _is_known(held):  # most records have none, and are asked no further
+        return None
+    return [record for one in lists if _is_known(one[0]) for record in one] or None
 
 
 def _is_known(record: Mapping[str, Any]) -> bool:
