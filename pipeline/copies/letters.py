@@ -57,10 +57,14 @@ def _darkest(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _plain(pixels: NDArray[np.uint8]) -> float:
     """The share of (h, w, 3) that has its most frequent colour."""
-    colours = pixels.reshape(-1, 3).astype(np.int64)
-    coarse = (colours // 8) @ (1, 32, 1024)
-    most = np.median(colours[coarse == np.bincount(coarse).argmax()], axis=0)
-    return float((np.abs(colours - most).max(axis=1) <= SHADE).mean())
+    colours = pixels.reshape(-1, 3)
+    return float((np.abs(colours - most_frequent(colours)).max(axis=1) <= SHADE).mean())
+
+
+def most_frequent(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The most frequent (3,) of colours (p, 3): the median of those that share 8 levels of each channel, for noise."""
+    coarse = (colours >> 3).astype(np.int64) @ (1, 32, 1024)
+    return np.asarray(np.median(colours[coarse == np.bincount(coarse).argmax()], axis=0))
 
 
 def _square(side: int) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from PIL import Image
 from pipeline.copies.covered import MANY
 from pipeline.copies.detail import Grey, kept, unpacked
 from pipeline.copies.letters import without_letters
-from pipeline.copies.parts import parts_of
+from pipeline.copies.parts import block_of, parts_of
 from pipeline.copies.points import SIDE as WHOLE
 from pipeline.copies.points import Points, points_of
 
@@ -21,6 +21,8 @@ THUMB = 112
 """Longer side, in pixels, of what is kept of a picture without its border."""
 PART = 181
 """Points of a part are looked for in as many pixels as a square of so many a side has: half as many as of a whole."""
+SPARSE = 200
+"""Of a picture with fewer points the largest block is looked at as well; by more of them it is found anyway."""
 PLAIN = 32
 """A border is plain where no channel differs by more than this from its colour: JPEG leaves noise."""
 
@@ -75,8 +77,10 @@ def look_of(image: Image.Image) -> Look:
     bare = [] if under is None else [_look(under)]
     # With fewer points than that, there is next to nothing behind the letters.
     bare = [look for look in bare if len(look.points.place) >= MANY]
-    parts = [replace(_look(_within(part), PART), part=True) for part in parts_of(pixels)]
-    return replace(_look(content), further=(*bare, *parts))
+    whole = _look(content)
+    cut = parts_of(pixels) or (block_of(pixels) if len(whole.points.place) < SPARSE else [])
+    parts = [replace(_look(_within(part), PART), part=True) for part in cut]
+    return replace(whole, further=(*bare, *parts))
 
 
 def _look(content: NDArray[np.uint8], side: int = WHOLE) -> Look:

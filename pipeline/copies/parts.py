@@ -1,14 +1,22 @@
-"""Parts of a picture that is cut at its halves: panels of a collage, before and after, two pictures above each other.
+"""Parts of a picture: panels of a collage, before and after, two pictures above each other; the picture in a post.
 
 In a panel its source has a half or a quarter of the pixels that points are looked for in, which flat drawings lack
-first. So the parts of a picture that is cut are looked at as well. It is cut where next to nothing goes on across the
-line through its middle: colours step there and beside it they do not, or it is a gap beside a picture that fills its
-place, not one between words and a logo. The middle is that of the whole picture, with its plain borders: only so are
-drawings on white divided there.
+first. So the parts of a picture that is cut at its halves are looked at as well. It is cut where next to nothing goes
+on across the line through its middle: colours step there and beside it they do not, or it is a gap beside a picture
+that fills its place, not one between words and a logo. The middle is that of the whole picture, with its plain borders:
+only so are drawings on white divided there.
+
+Of one that is not, and has few points, the largest block is: what a screenshot of a post shows among words and
+buttons. It is found along the gaps of the ground, by rows and then by columns (XY-cut; Nagy and Seth, 1984).
 """
 
+from typing import Any
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.copies.letters import most_frequent
 
 STEP = 24
 """Levels of a channel by which pixels differ."""
@@ -24,7 +32,13 @@ SHOWN, AGAIN = 0.05, 0.01
 COARSE = 4
 """What differs is counted in each fourth pixel of each fourth row."""
 LEAST = 64
-"""Pixels of the sides of what is cut, at least."""
+"""Pixels of the sides of what is cut, at least, and of a block."""
+GROUND = 0.15
+"""Of the picture a ground has so much, at least."""
+BETWEEN = 0.015
+"""Of the longer side, a gap between blocks."""
+BLOCK = 0.1, 0.75
+"""Of the box around all that stands on the ground, a block's share."""
 
 Pixels = NDArray[np.uint8]
 
@@ -36,6 +50,30 @@ def parts_of(pixels: Pixels) -> list[Pixels]:
         if halves:
             return [part for half in halves for part in _halves(half, 1 - axis, AGAIN) or [half]]
     return []
+
+
+def block_of(pixels: Pixels) -> list[Pixels]:
+    """The largest block of an RGB picture (h, w, 3), if it stands on a ground with others, else none."""
+    colour = np.trunc(most_frequent(pixels[::COARSE, ::COARSE].reshape(-1, 3)))
+    low, high = ((*(colour + by).tolist(), 0.0) for by in (-STEP, STEP))
+    drawn = cv2.bitwise_not(cv2.inRange(pixels, low, high))
+    if not 0 < np.count_nonzero(drawn) <= (1 - GROUND) * drawn.size:
+        return []
+    *_, width, height = cv2.boundingRect(drawn)
+    gap = BETWEEN * max(drawn.shape)
+    rows = _longest(drawn.max(axis=1), gap)
+    block = pixels[rows, _longest(drawn[rows].max(axis=0), gap)]
+    share = block.shape[0] * block.shape[1] / (width * height)
+    return [block] if min(block.shape[:2]) >= LEAST and BLOCK[0] <= share <= BLOCK[1] else []
+
+
+def _longest(drawn: NDArray[Any], gap: float) -> slice:
+    """The longest stretch of a line in which no more than a `gap` on end is not drawn, which is 0."""
+    places = np.flatnonzero(drawn)
+    last = np.flatnonzero(np.diff(places, append=np.inf) > gap)
+    first = np.concatenate([[0], last[:-1] + 1])
+    longest = int((places[last] - places[first]).argmax())
+    return slice(int(places[first[longest]]), int(places[last[longest]]) + 1)
 
 
 def _halves(pixels: Pixels, axis: int, shown: float) -> list[Pixels]:

@@ -111,7 +111,7 @@ class Lie:
 
 
 def lie(one: Points, other: Points) -> Lie | None:
-    """How `one` lies on `other`, if points say so."""
+    """How `one` lies on `other`, if LEAST points say so."""
     i, j = matches(one, other)
     if len(i) < LEAST:
         return None
@@ -122,6 +122,8 @@ def lie(one: Points, other: Points) -> Lie | None:
     if move is None:
         return None
     kept = inside.ravel().astype(bool)
+    if kept.sum() < LEAST:
+        return None
     points = min(_apart(here[kept]), _apart(there[kept]))
     return Lie(move, points, here[kept], there[kept])
 

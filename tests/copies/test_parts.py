@@ -1,5 +1,8 @@
-"""A picture that is cut at its halves is looked at in parts; a part binds what it shows whole, not what it shares."""
+"""A picture is looked at in parts, too: its halves, its largest block; a part binds what it shows whole, not what it
+shares.
+"""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,8 @@ from PIL import Image, ImageDraw, ImageOps
 from pipeline.copies.aligned import judge
 from pipeline.copies.look import look_of
 from pipeline.copies.looks import Looks
-from pipeline.copies.parts import parts_of
+from pipeline.copies.parts import block_of, parts_of
+from pipeline.copies.planted import KINDS
 from pipeline.copies.votes import voted_pairs
 from pipeline.running.checkpoints import made
 from pipeline.tables.corpus import IMAGES
@@ -85,6 +89,19 @@ def test_a_drawing_is_found_in_a_collage_by_its_part() -> None:
     assert all(verdict and verdict.kind == DERIVED for verdict in found)
     apart = [(one, whole) for row, one in enumerate(alone) for at, whole in enumerate(wholes) if row // 4 != at]
     assert not any(judge(*pair) for pair in apart)
+
+
+def test_a_flat_drawing_is_found_in_a_screenshot_of_a_post_by_its_block() -> None:
+    random = np.random.default_rng(3)
+    drawings = [figure(seed, shapes=1) for seed in range(8)]
+    posts = [KINDS["screenshot"](drawing, random, []) for drawing in drawings]
+    assert [[block.shape for block in block_of(np.asarray(post))] for post in posts] == [[(330, 330, 3)]] * 8
+    looks, seen = [look_of(drawing) for drawing in drawings], [look_of(post) for post in posts]
+    alone = [judge(one, replace(other, further=())) for one, other in zip(looks, seen, strict=True)]
+    assert alone == [None] * 8  # too few points agree there
+    bound = np.array([[judge(one, other) is not None for other in seen] for one in looks])
+    assert bound.diagonal().sum() >= 6
+    assert not bound[~np.eye(8, dtype=bool)].any()
 
 
 def test_pictures_that_share_a_quarter_are_not_bound_by_it() -> None:
