@@ -23,7 +23,8 @@ SPACELESS = (
 """Ranges, as within a character class, of the letters of scripts that write no spaces between words."""
 _GLUED = SPACELESS + "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
 # With Hangul, whose particles follow a name without a space.
-_LATIN = r"0-9a-z_\u00c0-\u024f\u0300-\u036f"
+_LETTERS = r"0-9a-z\u00c0-\u024f\u0300-\u036f"
+_LATIN = f"_{_LETTERS}"
 _OTHER = rf"[^\W{_LATIN}{_GLUED}]"
 """A letter of any other script."""
 _LABEL = rf"(?:(?<![{_LATIN}-])[{_LATIN}-]{{1,63}}|(?<![\w-]){_OTHER}{{1,63}})"
@@ -49,13 +50,13 @@ LINK = re.compile(
 )
 """One pattern for links and addresses, so that neither leaves a part of the other."""
 MENTION = re.compile(
-    rf"(?:(?<![{_LATIN}@])|(?<=(?<![{_LATIN}])rt))@+(?:[{_LATIN}]+(?:[.@-][{_LATIN}]+)*|\w+(?:[.@-]\w+)*)",
+    rf"(?:(?<![{_LETTERS}@])|(?<=(?<![{_LATIN}])rt))@+(?:[{_LATIN}]+(?:[.@-][{_LATIN}]+)*|\w+(?:[.@-]\w+)*)",
     re.IGNORECASE,
 )
 """A handle of Latin letters ends where they do; one of other letters, where letters do. It may have dots and hyphens,
-as on Mastodon, Bluesky and Reddit."""
+as on Mastodon, Bluesky and Reddit. Where Markdown is, _ stands before one (_@ann_)."""
 NAMED = re.compile(
-    r"\[(?:id|club|public|event)(\d+)\|[^][]{0,80}\]|@\[(\d{1,20}):\d{1,9}:[^][]{1,80}\]"
+    r"\[(?:id|club|public|event)(\d+)\|[^][]{0,80}\]|@\[(\d{1,20}):(?:\d{1,9}:)?[^][]{1,80}\]"
     r"|@\[[^][]{1,80}\]\((urn:li:[\w:-]{1,200})\)"
 )
 """A mention by id and name: of VK `[id1|Ann]`, Facebook `@[1:2048:Ann]` and LinkedIn `@[Ann](urn:li:person:1)`."""

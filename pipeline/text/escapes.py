@@ -1,6 +1,7 @@
 r"""Letters as programs leave them that could not print or store them, read as what was meant.
 
-- JSON escaped once more: where a text has backslashes of JSON alone (`caf\u00e9`, `\n`);
+- JSON escaped once more: where a text has backslashes of JSON alone (`caf\u00e9`, `\n`), and emoji that lost these
+  (`ud83dude02`);
 - bytes that Python printed, `\xc3\xa9`, in `b'…'` or not, and its `\U0001f600`; JavaScript's `\u{1f600}`;
 - what R prints of letters that its locale lacks: `<U+00E9>`, and bytes, `<c3><a9>`;
 - backslashes before quotes, as PHP's addslashes and MySQL have them (`don\'t`);
@@ -19,6 +20,7 @@ _CONTROLS = re.compile(r"_x00[01][0-9A-Fa-f]_|\x1b\[[0-9;]{0,12}m")
 # Of JSON, and what is hardly: so a text with a path of Windows or with LaTeX is mostly left alone.
 _JSON = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\[nr]")
 _NO_JSON = re.compile(r"\\(?!u[0-9a-fA-F]{4}|[nr\"/\\])")
+_BARE_EMOJI = re.compile(r"(?:ud83[c-e]ud[c-f][0-9a-f]{2})+")
 _BYTES = re.compile(r"(?:\\x[0-9a-fA-F]{2})+")
 _PRINTED_BYTES = re.compile(r"""\s*b(["'])(.*)\1\s*""", re.DOTALL)
 _LONG = re.compile(r"\\U(000[0-9a-fA-F]{5}|0010[0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,5})\}")
@@ -37,6 +39,8 @@ def unescaped(text: str) -> str:
         text = _without_backslashes(text)
     elif printed := _PRINTED_BYTES.fullmatch(text):
         text = printed[2]
+    if "ud83" in text:
+        text = _BARE_EMOJI.sub(lambda found: _of_json(found[0].replace("u", "")), text)
     if "=?" in text:
         text = _MAIL.sub(lambda found: _of_mail(found[0]), text)
     if "%20" in text and "://" not in text and _QUOTED.fullmatch(text.strip()):

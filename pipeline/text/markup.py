@@ -38,7 +38,7 @@ CHAT = re.compile(
     r"<(?:[@#][!&]?|a?:\w{2,32}:)(?:[A-Z][A-Z0-9]{8,14}|\d{15,22})(?:\|[^<>]{0,80})?>"
     r"|<https?:[^\s<>|]{1,2000}\|(?=[^<>]{1,2000}>)|<t:-?\d{1,13}(?::[tTdDfFR])?>"
     rf"|<!subteam\^[A-Z0-9]{{9,15}}(?:\|[^<>]{{0,80}})?>|</[\w -]{{1,80}}:\d{{15,22}}>|{NAMED.pattern}"
-    r"|data:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=]*"
+    r"|<!(?:channel|everyone|here)(?:\|[^<>]{0,80})?>|data:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=]*"
 )
 LINKEDIN = re.compile(r"\{hashtag\|\\?#\|(\w{1,200})\}|(?<!\w)hashtag#(?=\w)")
 FORUM = re.compile(

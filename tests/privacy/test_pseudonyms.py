@@ -345,6 +345,7 @@ def test_an_experiment_in_a_copy_uses_the_projects_key(tmp_path, monkeypatch):
         ("мой адрес анна@почта.рф", texts.EMAILS), ("http://example.org/~anna", texts.LINKS),
         ("instagram.com/anna", texts.LINKS), ("pic.twitter.com/Ab12", texts.LINKS), ("@anna", texts.MENTIONS),
         ("[id12345|Anna Bo]", texts.MENTIONS), ("@[100012345:2048:Anna Bo]", texts.MENTIONS),
+        ("_@anna_", texts.MENTIONS), ("@[100012345:Anna Bo]", texts.MENTIONS), ("at://did:plc:a1/b.c/9", texts.LINKS),
         ("@[Anna Bo](urn:li:person:aB1)", texts.MENTIONS),
     ],
 )  # fmt: skip

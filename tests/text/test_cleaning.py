@@ -70,6 +70,7 @@ AWKWARD = [
     ("[id12345|Ann], sea [club1|Cats] [id|x]", "sea id x"),
     ("@[100012345:2048:Ann Lee] sea @[Ann Lee](urn:li:person:aB-1), {hashtag|\\#|bay}", "sea bay"),
     ("hashtag#bay sea thehashtag#1 data:image/png;base64,iVBORw0KGgo= hill", "bay sea thehashtag 1 hill"),
+    ("<!channel|channel> _@ann_ @[100012345:Ann Lee] <!here> snow_man sea", "snow man sea"),
     ("<!subteam^S02ABCDEF|@all> sea </play:123456789012345678> </p:1> <!subteam>", "sea p 1 subteam"),
     ("hxxps://bad.example.com/a[.]b sea", "sea"),
     (
@@ -78,6 +79,7 @@ AWKWARD = [
     ),
     ("example.com:8080/path spotify:track:4uLU6hMCjMI75M1A2tKUQC sea 10:30", "sea 10 30"),
     # letters that a program could not print or store
+    ("sea ud83dude02ud83cudf0a bay ud83", "sea bay ud83"),
     ("b'sea I\\xe2\\x80\\x99m caf\\xc3\\xa9\\nbay \\xf0\\x9f\\x98\\x80 cut\\xe2\\x80'", "sea café bay cut"),
     ('b"blue sky" b\'s', "b blue sky b"),
     ("ol\\xe9 \\U0001F600 \\u{1F600}\\u{D83D} \\Ub sea", "olé ub sea"),
