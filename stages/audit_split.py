@@ -10,7 +10,8 @@ Writes  data/split/posts         the same posts; a near-copy of held-out content
         data/split/{train,val,test}  the posts of one side with their content: post_id, user_id, image_id, words
         data/split/fit           the posts that vocabulary, word vectors and users' initial vectors are fitted on
         data/split/sets          a query: split (val, test), task, post_id
-        data/split/close         the closest pairs across sides below the thresholds; a sample of those judged different
+        data/split/close         the closest pairs across sides below the thresholds; samples of those judged
+                                 different, and of those taken for copies
         metrics/audit.json       posts per side; per kind and held-out side, items searched, copies found (pairs),
                                  judged different, in the grey zone, of images pairs by each kind of proposal;
                                  crossings before and after; queries and those not asked by reason

@@ -7,8 +7,10 @@ group counts no more than a small one. `n` pairs looked at and none wrong: fewer
 
 Or of what the audit of the split compared and judged different: pairs of a held-out picture and one on another side,
 drawn at random (`data/split/close`). Those that show the same leak; count them, and the share holds of all such pairs.
+Or of what it took for copies, so that their posts were left out of train or validation.
 
     python -m tools.contact_sheet --different [file, default contact_sheet.png]
+    python -m tools.contact_sheet --taken [file, default contact_sheet.png]
 """
 # ruff: noqa: T201
 
@@ -26,7 +28,7 @@ from pipeline.report.wording import plural
 from pipeline.running.utf8 import entry
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import IMAGE_GROUPS
-from pipeline.tables.split import CLOSE, DIFFERENT
+from pipeline.tables.split import CLOSE, DIFFERENT, TAKEN
 from pipeline.tables.table import positions
 
 IMAGES_PATH = Path("data/corpus/images")
@@ -64,9 +66,9 @@ def sheet(pairs: list[tuple[bytes, bytes]], first: int = 0, cell: int = CELL, co
     return whole
 
 
-def judged_different(close: pa.Table, ids: pa.ChunkedArray) -> np.ndarray:
-    """Rows (p, 2) of the images `ids`, of the pairs of CLOSE that the audit judged different."""
-    chosen = pc.and_(pc.equal(close["kind"], "image"), pc.equal(close["verdict"], DIFFERENT))
+def audited(close: pa.Table, ids: pa.ChunkedArray, verdict: str) -> np.ndarray:
+    """Rows (p, 2) of the images `ids`, of the pairs of CLOSE on which the audit gave this verdict."""
+    chosen = pc.and_(pc.equal(close["kind"], "image"), pc.equal(close["verdict"], verdict))
     pairs = close.filter(chosen)
     return np.column_stack([positions(pairs[name], ids) for name in ("held_out_id", "other_id")])
 
@@ -75,30 +77,45 @@ def main() -> None:
     """Write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("given", nargs="*", metavar="pairs seed file")
-    parser.add_argument("--different", action="store_true", help="what the audit judged different; file alone")
+    which = parser.add_mutually_exclusive_group()
+    for verdict, told in ((DIFFERENT, "judged different"), (TAKEN, "took for copies")):
+        which.add_argument(
+            f"--{verdict}",
+            action="store_const",
+            const=verdict,
+            dest="verdict",
+            help=f"what the audit {told}; file alone",
+        )
     asked = parser.parse_args()
-    given, different = asked.given, asked.different
-    if different:
+    given, verdict = asked.given, asked.verdict
+    if verdict:
         path = Path(given[0] if given else "contact_sheet.png")
-        pairs = judged_different(CLOSE.read(CLOSE_PATH), IMAGES.read(IMAGES_PATH, ["image_id"])["image_id"])
+        pairs = audited(CLOSE.read(CLOSE_PATH), IMAGES.read(IMAGES_PATH, ["image_id"])["image_id"], verdict)
     else:
         count, seed = (int(given[place]) if len(given) > place else default for place, default in ((0, 60), (1, 1)))
         path = Path(given[2] if len(given) > 2 else "contact_sheet.png")
         pairs = pairs_to_look_at(IMAGE_GROUPS.read(GROUPS), count, seed)
     if not len(pairs):
-        who = "The audit judged no two pictures different" if different else "dedup_images joined no two pictures"
+        nothing = {
+            DIFFERENT: "The audit judged no two pictures different",
+            TAKEN: "The audit took no two pictures for copies",
+        }
+        who = nothing.get(verdict, "dedup_images joined no two pictures")
         print(f"{who}, so there is nothing to look at.")
         return
     rows = np.unique(pairs)
     stored = IMAGES.read(IMAGES_PATH, ["bytes"])["bytes"].take(pa.array(rows)).to_pylist()
     of = dict(zip(rows.tolist(), stored, strict=True))
     sheet([(of[one], of[other]) for one, other in pairs.tolist()]).save(path)
-    every = not different and len(pairs) < count
+    every = not verdict and len(pairs) < count
     print(f"{plural(len(pairs), 'pair')} in {path}{', one of every group of copies' if every else ''}")
-    if different:
+    if verdict:
         audit = json.loads(AUDIT.read_text(encoding="utf-8"))
-        total = sum(block["judged_different"] for block in audit["images"].values())
-        print(f"of {total} judged different; k of them alike: about {total / len(pairs):.1f} k in all")
+        counted, told = {DIFFERENT: ("judged_different", "judged different"), TAKEN: ("copies", "taken for copies")}[
+            verdict
+        ]
+        total = sum(block[counted] for block in audit["images"].values())
+        print(f"of {total} {told}; k of them alike: about {total / len(pairs):.1f} k in all")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pipeline.report.cards import Shelf
 from pipeline.report.page import Bar, Bars, Grid, Note, Pairs, Part, Steps, Table
 from pipeline.report.wording import TASKS, count, number, percent, plural, reasons
 from pipeline.running.schema import Params
-from pipeline.tables.split import DIFFERENT, NEAR_COPY
+from pipeline.tables.split import DIFFERENT, NEAR_COPY, TAKEN
 
 Metrics = Mapping[str, Any]
 
@@ -224,6 +224,7 @@ def split_and_audit(
         )
     parts += [_sides(split, audit), *_largest(split, largest, max_group_share, shelf), _searched(audit)]
     order = [("similarity", "descending"), ("held_out_id", "ascending"), ("other_id", "ascending")]
+    close = close.filter(pc.not_equal(close["verdict"], TAKEN))
     kinds = (("text", "texts", shelf.post), ("written", "texts, as written,", shelf.post))
     for kind, named, show in (*kinds, ("image", "images", shelf.image)):
         rows = []

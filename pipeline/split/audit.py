@@ -4,7 +4,7 @@ The groups that the split keeps whole come from other code and, for images, from
 texts and images are searched again, exactly (`exact_search`). A copy in val or train of what test holds, or in
 train of what val holds, is a crossing, and its post leaves the corpus. Close pairs below the threshold, and images at
 it that the second check tells apart, are counted, and stay; the closest of the one, and a sample of the other, are kept
-to be looked at: what is judged different may still be alike.
+to be looked at, as is one of the copies: what is judged different may still be alike, and what is taken may not.
 
 Shapes: n posts, or of images n pictures of posts; an item is a distinct text (set of words) or a distinct image, of
 which each has one or none.
@@ -19,14 +19,16 @@ import pyarrow as pa
 from pipeline.running.errors import UserError
 from pipeline.split.exact_search import Found
 from pipeline.split.sides import EXCLUDED, TEST, TRAIN, VAL
-from pipeline.tables.split import BELOW, CLOSE, DIFFERENT
+from pipeline.tables.split import BELOW, CLOSE, DIFFERENT, TAKEN
 
 SIDES = (TEST, TRAIN, VAL)
 AGAINST = {TEST: (VAL, TRAIN), VAL: (TRAIN,)}
 SHOWN, SAMPLE = 10, 60
-"""Closest pairs told that are below the threshold, and pairs judged different, drawn at random; per kind."""
+"""Closest pairs told that are below the threshold, and pairs judged different or taken for copies, drawn at random; per
+kind.
+"""
 
-MOST = {BELOW: SHOWN, DIFFERENT: SAMPLE}
+MOST = {BELOW: SHOWN, DIFFERENT: SAMPLE, TAKEN: SAMPLE}
 RANKED = CLOSE.schema.append(pa.field("rank", pa.float64()))
 """Rows of CLOSE, and which of a verdict come first."""
 
@@ -98,7 +100,7 @@ def _close(
     kind: str, found: Found, copy: np.ndarray, queries: pa.ChunkedArray, targets: pa.ChunkedArray,
     chance: np.random.Generator,
 ) -> Iterator[pa.Table]:  # fmt: skip
-    """Rows of RANKED to be looked at: of each query the nearest below the threshold, a sample of pairs (p,) no `copy`.
+    """Rows of RANKED to be looked at: of each query the nearest below the threshold, samples of pairs (p,) by `copy`.
 
     `queries`, `targets`: how these are shown.
     """
@@ -106,10 +108,11 @@ def _close(
     # A pair below the threshold that corners proposed has been looked at: it is told by what was seen.
     places = found.query * len(targets) + found.target
     grey = grey[~np.isin(grey * len(targets) + found.nearest[grey], places)]
-    apart = np.flatnonzero(~copy)
+    apart, taken = np.flatnonzero(~copy), np.flatnonzero(copy)
     for verdict, rank, query, target, similarity in (
         (BELOW, -found.nearest_similarity[grey], grey, found.nearest[grey], found.nearest_similarity[grey]),
         (DIFFERENT, chance.random(len(apart)), found.query[apart], found.target[apart], found.similarity[apart]),
+        (TAKEN, chance.random(len(taken)), found.query[taken], found.target[taken], found.similarity[taken]),
     ):
         top = np.lexsort((target, query, rank))[: MOST[verdict]]
         columns = {

@@ -39,7 +39,7 @@ CLOSE = Table(
     schema(("kind", TEXT), ("held_out_id", TEXT), ("other_id", TEXT), ("similarity", pa.float32()), ("verdict", TEXT)),
     ("kind", "held_out_id", "other_id"),
 )
-"""Close pairs across the split that are no copies. kind: text or written (post ids and Jaccard, of cleaned words or as
+"""Close pairs across the split. kind: text or written (post ids and Jaccard, of cleaned words or as
 written), image (image ids and cosine). The closest BELOW the threshold; at it, but judged DIFFERENT by a look at the
-pictures, a random sample."""
-BELOW, DIFFERENT = "below", "different"
+pictures, or TAKEN for copies, which then left a side: a random sample of either."""
+BELOW, DIFFERENT, TAKEN = "below", "different", "taken"

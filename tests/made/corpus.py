@@ -177,6 +177,7 @@ def _split(made: Made, data: Path) -> None:
     close = [
         ("image", images[0], images[50], 0.94, "below"),
         ("image", images[5], images[61], 0.961, "different"),
+        ("image", images[6], images[62], 0.991, "taken"),
         ("text", posts[0], posts[3], 0.71, "below"),
         ("written", posts[165], posts[168], 0.66, "below"),
     ]

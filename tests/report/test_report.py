@@ -90,6 +90,7 @@ def test_figures_of_the_page_are_those_of_the_metrics(page):
     assert "Not better" not in text
     assert "a note that these are drawings" not in text and "not tweets" in section(page, "At a glance")
     assert "1 pair found, 1 post left out; 2 pairs of images judged different" in section(page, "Split")
+    assert "0.96" in section(page, "Split") and "0.99" not in section(page, "Split")  # a copy is not shown as none
     funnel = page.xpath("//figure[contains(@class,'bars')][1]//li")
     shown = {li.xpath("./*[@class='what']")[0].text: li.xpath("./*[@class='n']")[0].text for li in funnel}
     assert shown["Read from the source"] == "300" and shown["user with too few posts"] == "−40"

@@ -7,7 +7,7 @@ import pyarrow as pa
 from PIL import Image
 
 from pipeline.tables.split import CLOSE
-from tools.contact_sheet import judged_different, pairs_to_look_at, sheet
+from tools.contact_sheet import audited, pairs_to_look_at, sheet
 
 
 def test_a_contact_sheet_shows_each_group_once_beside_its_representative() -> None:
@@ -20,11 +20,14 @@ def test_a_contact_sheet_shows_each_group_once_beside_its_representative() -> No
     assert len(pairs_to_look_at(pa.table(rows), count=1, seed=1)) == 1
 
 
-def test_of_what_the_audit_saw_the_pictures_that_it_judged_different_are_shown():
+def test_of_what_the_audit_saw_the_pictures_of_one_verdict_are_shown():
     close = CLOSE.of([
         ("image", "b", "c", 0.9, "different"), ("image", "b", "d", 0.7, "below"), ("text", "p", "q", 0.5, "below"),
+        ("image", "a", "d", 0.8, "taken"), ("text", "p", "r", 0.9, "taken"),
     ])  # fmt: skip
-    assert judged_different(close, pa.chunked_array([["a", "b", "c", "d"]])).tolist() == [[1, 2]]
+    ids = pa.chunked_array([["a", "b", "c", "d"]])
+    assert audited(close, ids, "different").tolist() == [[1, 2]]
+    assert audited(close, ids, "taken").tolist() == [[0, 3]]
 
 
 def test_a_pair_stands_side_by_side_and_more_than_a_row_begin_another():
