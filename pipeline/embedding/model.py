@@ -38,10 +38,13 @@ from pipeline.embedding.losses import Objective
 from pipeline.embedding.processes import Part
 from pipeline.embedding.shape import Shape
 from pipeline.embedding.windows import window_maxima
+from pipeline.running.arithmetic import without_mkl
 from pipeline.running.errors import Damaged, UserError
 from pipeline.running.files import atomic_folder, write_text
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.table import matrix, vectors
+
+without_mkl()
 
 MODALITIES = ("text", "image", "user")
 ALIGNED = 30.0

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.pictures.storing import to_rgb
+from pipeline.running.arithmetic import without_mkl
 from pipeline.running.machine import cores, warn_if_slow
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class NetworkEncoder:
     ) -> None:
         import torch
 
+        without_mkl()
         self._side, self._resample = side, resample
         if precision == "float32" and not torch.cuda.is_available():
             self._run = in_onnxruntime(from_pixels(network, mean, std), side)

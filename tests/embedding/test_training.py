@@ -277,7 +277,10 @@ def test_texts_of_a_frozen_encoder_are_encoded_once_and_training_ends_with_the_s
         found.append((state(bridging), bridging.result.history, sum(encoded)))
         encoded.clear()
     (weights, history, few), (expected, told, many) = found
-    assert all(torch.equal(weights[name], value) for name, value in expected.items()) and history == told
+    for name, value in expected.items():  # a product rounds by the rows that are multiplied with it
+        torch.testing.assert_close(weights[name], value, rtol=1e-5, atol=1e-6)
+    for epoch, other in zip(history, told, strict=True):
+        assert epoch == pytest.approx(other)
     assert few == len(bridging.rows) and many == 4 * few
 
 
