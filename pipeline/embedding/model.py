@@ -34,11 +34,11 @@ from safetensors.torch import save as serialize
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.common.without_mkl import without_mkl
 from pipeline.embedding.losses import Objective
 from pipeline.embedding.processes import Part
 from pipeline.embedding.shape import Shape
 from pipeline.embedding.windows import window_maxima
-from pipeline.running.arithmetic import without_mkl
 from pipeline.running.errors import Damaged, UserError
 from pipeline.running.files import atomic_folder, write_text
 from pipeline.tables.embedding import EMBEDDINGS

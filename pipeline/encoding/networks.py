@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.common.without_mkl import without_mkl
 from pipeline.pictures.storing import to_rgb
-from pipeline.running.arithmetic import without_mkl
 from pipeline.running.machine import cores, warn_if_slow
 
 if TYPE_CHECKING:

@@ -3,26 +3,20 @@
 Libraries choose their instructions by the processor that they find. Sums over registers of another width round
 differently, and training makes another figure of the last digit. So stages ask for AVX2, which all such processors have
 had since some ten years, before the libraries are loaded. ONNX Runtime alone cannot be asked: its vectors may differ
-in the last digit. Intel's two libraries also look who made the processor: MKL does other sums on AMD's, whatever it is
-asked (`without_mkl` does without), and IPP starts from approximate roots, of which each maker has its own (OpenCV is
-told to do without).
+in the last digit. Intel's two libraries differ by the processor's maker too: MKL does other sums on AMD's, whatever it
+is asked (pipeline.common.without_mkl), and IPP starts from approximate roots, of which each maker has its own, so
+OpenCV does without.
 
 `ARITHMETIC=native` in the environment leaves the choice to the libraries.
 """
 
 import os
-import warnings
-from collections.abc import Callable, MutableMapping
-from functools import cache
+from collections.abc import MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 AVX2 = {
     "ATEN_CPU_CAPABILITY": "avx2",  # torch
-    "MKL_CBWR": "AVX2",  # torch's products of matrices that `without_mkl` does not replace
+    "MKL_CBWR": "AVX2",  # what is left of MKL in torch: pipeline.common.without_mkl
     "ONEDNN_MAX_CPU_ISA": "AVX2",  # torch's convolutions
     "OPENBLAS_CORETYPE": "Haswell",  # NumPy's and SciPy's products of matrices, gensim's too
     "NPY_DISABLE_CPU_FEATURES": "X86_V4,AVX512_ICL,AVX512_SPR",
@@ -54,41 +48,3 @@ def settled() -> dict[str, str]:
     """What this process asks for, to be asked for in a worker on another machine too; that may have AVX-512."""
     own = {name: os.environ[name] for name in ("ARITHMETIC", *AVX2, *AVX512) if name in os.environ}
     return AVX512 | own if own.keys() >= AVX2.keys() else own
-
-
-@cache
-def without_mkl() -> Any:
-    """Have torch multiply matrices of the CPU by oneDNN, and take roots, powers of e and logarithms by NumPy.
-
-    In this process, in float32; where `settle` asked for nothing, all stays as it is. These two do as they are asked on
-    any maker's processor, whatever the number of threads, and take as long. To be called where torch is loaded; what is
-    returned makes it hold.
-    """
-    if not AVX2.keys() <= os.environ.keys():
-        return None
-    import numpy as np
-    import torch
-
-    def replace(name: str, by: Callable[..., "Tensor"], own: Callable[..., "Tensor"]) -> None:
-        def kernel(*given: "Tensor") -> "Tensor":
-            if given[0].dtype == torch.float32 and all(one.numel() for one in given):
-                return by(*given)
-            return own(*given, out=given[0].new_empty(0))  # another kernel, which stays
-
-        library.impl(name, kernel, "CPU")  # type: ignore[no-untyped-call]
-
-    def product(one: "Tensor", other: "Tensor") -> "Tensor":
-        made: Tensor = torch.ops.mkldnn._linear_pointwise(one, other.T, None, "none", [], "")
-        return made
-
-    def numpys(function: Callable[..., Any]) -> Callable[["Tensor"], "Tensor"]:
-        return lambda values: torch.from_numpy(np.asarray(function(values.detach().numpy())))
-
-    library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that something is replaced
-        replace("mm", product, torch.mm)
-        replace("sqrt", numpys(np.sqrt), torch.sqrt)
-        replace("exp", numpys(np.exp), torch.exp)
-        replace("log", numpys(np.log), torch.log)
-    return library

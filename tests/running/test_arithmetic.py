@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from pipeline.running.arithmetic import AVX2, AVX512, settle, settled, without_mkl
+from pipeline.running.arithmetic import AVX2, AVX512, settle, settled
 
 ROOT = Path(__file__).parents[2]
 ASKED = """
@@ -71,41 +70,3 @@ def test_a_worker_is_asked_for_the_same_and_may_have_avx512_where_this_machine_h
     for name, value in asked.items():
         monkeypatch.setenv(name, value)
     assert settled() == (AVX2 | AVX512 if AVX2.keys() <= asked.keys() else asked)
-
-
-@pytest.mark.skipif(not has_avx2(), reason="the processor has no AVX2")
-def test_without_mkl_products_are_right_and_the_same_by_any_number_of_threads():
-    """By hand in float64; the same bytes on another maker's processor: benchmarks.scale.processors."""
-    assert without_mkl() is not None
-    torch.manual_seed(0)
-    given = torch.get_num_threads()
-    for m, k, n in ((200, 300, 1024), (1000, 37, 90), (3, 1, 5), (1, 300, 1)):
-        one, other = torch.rand(m, k), torch.rand(n, k)
-        slanted = torch.rand(k, m).T
-        made = []
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            made.append(torch.cat([one @ other.T, slanted @ other.T, one @ other.T.contiguous()]))
-        torch.set_num_threads(given)
-        assert torch.equal(made[0], made[1]) and torch.equal(made[0], made[2])
-        exact = torch.cat(
-            [one.double() @ other.T.double(), slanted.double() @ other.T.double(), one.double() @ other.T.double()]
-        )
-        torch.testing.assert_close(made[0].double(), exact, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.skipif(not has_avx2(), reason="the processor has no AVX2")
-def test_without_mkl_gradients_other_types_and_empty_matrices_are_as_they_were():
-    without_mkl()
-    one, other = (torch.rand(shape, requires_grad=True) for shape in ((4, 3), (3, 5)))
-    (one @ other).exp().log().sqrt().sum().backward()
-    slope = 0.5 / (one @ other).sqrt()
-    torch.testing.assert_close(one.grad, slope @ other.T)
-    torch.testing.assert_close(other.grad, one.T @ slope)
-    for dtype in (torch.float64, torch.bfloat16):
-        values = torch.rand(6, 6).to(dtype)
-        torch.testing.assert_close(values @ values, (values[:, :, None] * values[None]).sum(1), rtol=0.02, atol=0.02)
-        torch.testing.assert_close(values.sqrt(), values**0.5)
-    assert (torch.empty(0, 3) @ torch.rand(3, 4)).shape == (0, 4)
-    assert torch.equal(torch.empty(2, 0) @ torch.empty(0, 4), torch.zeros(2, 4))
-    assert torch.tensor(4.0).sqrt() == 2 and torch.tensor(0.0).exp().shape == ()
