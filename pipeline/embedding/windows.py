@@ -10,7 +10,6 @@ place, filter by filter.
 """
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numba
@@ -43,15 +42,10 @@ def _by_torch(products: Tensor, text: Tensor, windows: Sequence[int], filters: S
     return torch.cat(maxima, 1)
 
 
-_ROOM = 2**24
-"""Numbers, of products that are made at a time and taken up while the processor still has them near."""
-
-
-@cache
-def _room(kind: torch.dtype) -> Tensor:
-    """Where these products go, step after step: new memory for each would cost more than half of their time again."""
-    with torch.inference_mode(False):  # else a model that embeds before it trains could not train
-        return torch.empty(_ROOM, dtype=kind)
+_ROOM = 2**22
+"""Numbers, of products that are made at a time and taken up while the processor still has them near: 16 MB, which
+malloc gives again. New memory for each would cost more than half of their time again.
+"""
 
 
 class _Maxima(torch.autograd.Function):
@@ -69,8 +63,7 @@ class _Maxima(torch.autograd.Function):
             for begin in range(0, count, size):
                 some = part[:, begin : begin + size].flatten(0, 1)
                 here = slice(column + begin, column + min(begin + size, count))
-                products = _products(given, some)
-                _maxima(products, text.numpy(), window, values[:, here], places[:, here])
+                _maxima((given @ some.T).float().numpy(), text.numpy(), window, values[:, here], places[:, here])
             block, column = block + window * count, column + count
         ctx.save_for_backward(words, text)
         ctx.places, ctx.windows, ctx.filters = places, windows, filters
@@ -91,17 +84,6 @@ class _Maxima(torch.autograd.Function):
             _backward(wide.numpy(), text.numpy(), window, ctx.places[:, here], slope, sums, threads)
             row, column = row + window * count, column + count
         return None, kernels[:, :size], None, None, None
-
-
-def _products(words: Tensor, kernels: Tensor) -> Array:
-    """`words` (u, d) times `kernels` (n, d): (u, n) float32, until the next call."""
-    needed = len(words) * len(kernels)
-    if needed > _ROOM:  # more words than there is room for, if for one filter alone
-        return (words @ kernels.T).float().numpy()
-    made = torch.mm(words, kernels.T, out=_room(words.dtype)[:needed].view(len(words), len(kernels)))
-    if made.dtype != torch.float32:
-        made = _room(torch.float32)[:needed].view_as(made).copy_(made)
-    return made.numpy()
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[misc]
