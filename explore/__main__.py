@@ -18,7 +18,7 @@ import uvicorn
 from PIL import Image
 
 from explore.app import application
-from explore.stale import stale
+from explore.stale import watch
 from pipeline.running.errors import UserError
 from pipeline.running.utf8 import entry
 from pipeline.space.space import KINDS, Space
@@ -44,9 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
         space = Space.open(given.data)
         for kind in KINDS:
             space.prepare(kind)
-        if told := stale(given.data.resolve().parent):
+        home = given.data.resolve().parent
+        stale = watch(home)
+        if told := stale():
             sys.stderr.write(f"explore: {told}\n")
-        app = application(space, given.data.resolve().parent / "metrics", token)
+        app = application(space, home / "metrics", token, stale)
         listening = _listen(given.host, given.port)
     except UserError as error:
         sys.stderr.write(f"explore: {error}\n")

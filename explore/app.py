@@ -31,7 +31,6 @@ from explore.lists import Lists
 from explore.marks import FIELDS, Mark, Marks, collected
 from explore.plane import Plane
 from explore.sheets import answered, flat
-from explore.stale import watch
 from explore.views import NotFound, Views, address
 from pipeline.pictures.reading import Rejected
 from pipeline.pictures.storing import to_rgb
@@ -58,7 +57,7 @@ FILES = ("page.js", "map.js", "points.js", "labels.js", "explore.css", "icon.svg
 class Pages:
     """The handlers of one space."""
 
-    def __init__(self, space: Space, metrics: Path) -> None:
+    def __init__(self, space: Space, metrics: Path, stale: Callable[[], str | None]) -> None:
         self.space, self.views = space, Views(space)
         self.lists = Lists(self.views, metrics)
         self.plane, self.people = Plane(self.views), self.views.people
@@ -76,7 +75,7 @@ class Pages:
         self._asked = lru_cache(256)(self._ask)
         self._thumbnail = lru_cache(4096)(self._small)
         self._lock = threading.Lock()
-        self._stale = watch(space.data.resolve().parent)
+        self._stale = stale
 
     # ------------------------------------------------------------ answers in the form that was asked for
     def _shown(self, request: Request, page: str, data: Mapping[str, Any], form: str, status: int = 200) -> Response:
@@ -360,9 +359,9 @@ def small(stored: bytes, side: int, shown: str = "shown") -> bytes:
     return packed.getvalue()
 
 
-def application(space: Space, metrics: Path, token: str | None = None) -> Any:
-    """The ASGI application for one space."""
-    pages = Pages(space, metrics)
+def application(space: Space, metrics: Path, token: str | None, stale: Callable[[], str | None]) -> Any:
+    """The ASGI application for one space; each page says what is `stale` when it is asked for."""
+    pages = Pages(space, metrics, stale)
 
     def told(of: Callable[[Any], tuple[int, str]]) -> Callable[[Request, Exception], Awaitable[Response]]:
         async def answer(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import uvicorn
 
 from explore.app import application
+from explore.stale import watch
 from explore.views import address
 from pipeline.space.space import Space
 from pipeline.tables.corpus import IMAGES, POSTS
@@ -30,7 +31,7 @@ class Served:
 
     def __init__(self, folder, token=None):
         self.space = Space.open(folder / "data")
-        self.app = application(self.space, folder / "metrics", token)
+        self.app = application(self.space, folder / "metrics", token, watch(folder))
         config = uvicorn.Config(self.app, port=0, log_level="error", access_log=False)
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
