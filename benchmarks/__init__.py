@@ -38,6 +38,13 @@ def lay_out(folder: Path) -> None:
         link.symlink_to(ROOT / name)
 
 
+def written_by(stage: str, folder: Path, *kinds: str) -> list[str]:
+    """What the stage writes of these `kinds` in dvc.yaml, by default its outs."""
+    entry = YAML(typ="safe", pure=True).load(folder / "dvc.yaml")["stages"][stage]
+    held = (one for kind in kinds or ("outs",) for one in entry.get(kind, ()))
+    return [one if isinstance(one, str) else next(iter(one)) for one in held]
+
+
 def write_params(folder: Path, changes: Mapping[str, Mapping[str, Any]], source: Path = ROOT / "params.yaml") -> None:
     """`source` as `folder`/params.yaml, with these values changed, by section: `train`, `corpus.synthetic`, ""."""
     yaml = YAML(typ="safe")  # by libyaml; comments are lost, and nobody reads them here

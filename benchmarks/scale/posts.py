@@ -35,7 +35,7 @@ import numpy as np
 import psutil
 from ruamel.yaml import YAML
 
-from benchmarks import ROOT, lay_out, options, print_table, result, write_params
+from benchmarks import ROOT, lay_out, options, print_table, result, write_params, written_by
 from pipeline.running.files import write_text
 
 RESULTS, PICTURE = ROOT / "benchmarks/scale/posts.json", ROOT / "benchmarks/scale/posts.svg"
@@ -139,9 +139,8 @@ def _kill(posts: int, folder: Path, stages: list[str]) -> None:
 
 def _digest(stage: str, folder: Path) -> str:
     """A hash of all that a stage writes."""
-    entry = YAML(typ="safe", pure=True).load(folder / "dvc.yaml")["stages"][stage]
     digest = hashlib.sha256()
-    for out in sorted(entry["outs"]):
+    for out in sorted(written_by(stage, folder)):
         for file in sorted(path for path in (folder / out).rglob("*") if path.is_file()):
             with file.open("rb") as stream:
                 digest.update(f"{file.relative_to(folder)}".encode() + hashlib.file_digest(stream, "sha256").digest())
@@ -150,9 +149,7 @@ def _digest(stage: str, folder: Path) -> str:
 
 def _is_made(stage: str, folder: Path) -> bool:
     """Whether the outputs of a stage are there, as they are not in a new clone."""
-    entry = YAML(typ="safe", pure=True).load(folder / "dvc.yaml")["stages"][stage]
-    outs = [name for out in entry.get("outs", ()) for name in ([out] if isinstance(out, str) else out)]
-    return all((folder / name).exists() for name in outs)
+    return all((folder / name).exists() for name in written_by(stage, folder))
 
 
 def _command(stage: str, folder: Path, steps: int | None = None) -> list[str]:

@@ -16,9 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from benchmarks import ROOT, lay_out, options, print_table, result, write_params
+from benchmarks import ROOT, lay_out, options, print_table, result, write_params, written_by
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "corpus": {"source": "synthetic", "min_posts_per_user": 1},
@@ -46,11 +44,10 @@ def main() -> None:
         sys.exit("benchmarks.scale.processors needs qemu-x86_64: apt install qemu-user, of version 8 or later.")
     folder = ROOT / ".scale/processors"
     here, there = folder / "here", folder / "there"
-    entries = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     _prepare(here)
     rows = []
     for stage in given.stages or COMPUTE:
-        paths = [_name(one) for kind in ("outs", "metrics") for one in entries[stage].get(kind, [])]
+        paths = written_by(stage, here, "outs", "metrics")
         _copy(here, there, paths)
         emulated = ["qemu-x86_64", "-cpu", given.processor, sys.executable, "-m", f"stages.{stage}"]
         with (folder / f"{stage}.log").open("w") as log:
@@ -72,10 +69,6 @@ def _prepare(here: Path) -> None:
     write_params(here, SETTINGS)
     for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "repro", "-q", *COMPUTE]):
         subprocess.run(command, cwd=here, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-
-
-def _name(one: str | dict[str, Any]) -> str:
-    return next(iter(one)) if isinstance(one, dict) else one
 
 
 def _copy(here: Path, there: Path, without: list[str]) -> None:
