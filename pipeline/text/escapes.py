@@ -35,10 +35,10 @@ def unescaped(text: str) -> str:
     """The text with its letters, as the module's top tells."""
     if "<" in text:
         text = _OF_R.sub(lambda found: _of_r(found[0]), text)
+    if printed := _PRINTED_BYTES.fullmatch(text):
+        text = printed[2]
     if "\\" in text:
         text = _without_backslashes(text)
-    elif printed := _PRINTED_BYTES.fullmatch(text):
-        text = printed[2]
     if "ud83" in text:
         text = _BARE_EMOJI.sub(lambda found: _of_json(found[0].replace("u", "")), text)
     if "=?" in text:
@@ -49,8 +49,6 @@ def unescaped(text: str) -> str:
 
 
 def _without_backslashes(text: str) -> str:
-    if printed := _PRINTED_BYTES.fullmatch(text):
-        text = printed[2]
     text = _BYTES.sub(lambda found: _of_bytes(found[0].replace("\\x", "")), text)
     text = _SLASHED.sub("", _LONG.sub(lambda found: _joined(_letter(found[1] or found[2])), text))
     if _NO_JSON.search(text):
