@@ -55,13 +55,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     address = f"http://{given.host}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
     took = time.perf_counter() - begun
+    warming = threading.Thread(target=_warm, args=(space,), daemon=True)
     with suppress(KeyboardInterrupt):  # which uvicorn raises anew when it has ended
         sys.stdout.write(f"Explore: {address}   (ready in {took:.1f} s; Ctrl-C ends it)\n")
         sys.stdout.flush()
         # The first text and picture need the model, and torch takes seconds to load. Meanwhile pages can be read.
-        threading.Thread(target=_warm, args=(space,), daemon=True).start()
+        warming.start()
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
         server.run(sockets=[listening])
+    if warming.is_alive():  # in libraries that abort where Python ends under them
+        os._exit(0)
     return 0
 
 
