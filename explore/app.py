@@ -25,13 +25,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from explore.forms import NARROWING, PAGE, Part, Wrong, listed, reworded, short, suffix, whole, with_query
 from explore.guard import Guard
-from explore.lists import Lists
-from explore.marks import FIELDS, Mark, Marks, collected
-from explore.plane import Plane
-from explore.sheets import answered, flat
-from explore.views import NotFound, Views, address
+from explore.pages.forms import NARROWING, PAGE, Part, Wrong, listed, reworded, short, suffix, whole, with_query
+from explore.pages.lists import Lists
+from explore.pages.marks import FIELDS, Mark, Marks, collected
+from explore.pages.plane import Plane
+from explore.pages.sheets import answered, flat
+from explore.pages.views import NotFound, Views, address
 from pipeline.pictures.reading import Rejected
 from pipeline.pictures.storing import to_rgb
 from pipeline.report import cards, wording

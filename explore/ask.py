@@ -8,9 +8,9 @@ from pathlib import Path
 
 from starlette.datastructures import QueryParams
 
-from explore.forms import NARROWING, Data, Wrong
+from explore.pages.forms import NARROWING, Data, Wrong
+from explore.pages.views import Views
 from explore.stale import stale
-from explore.views import Views
 from pipeline.report.cards import clip
 from pipeline.running.errors import UserError
 from pipeline.running.utf8 import entry

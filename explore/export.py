@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from explore.ask import filtered
-from explore.forms import Data, Wrong
-from explore.lists import Lists
-from explore.marks import Marks, posts_of
-from explore.sheets import as_csv
-from explore.views import Views
+from explore.pages.forms import Data, Wrong
+from explore.pages.lists import Lists
+from explore.pages.marks import Marks, posts_of
+from explore.pages.sheets import as_csv
+from explore.pages.views import Views
 from pipeline.report.wording import plural
 from pipeline.running.errors import UserError
 from pipeline.running.files import atomic_file

@@ -15,7 +15,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from explore.people import People
+from explore.pages.people import People
 from pipeline.report.cards import clip
 from pipeline.report.wording import plural
 from pipeline.running.errors import UserError

@@ -20,7 +20,7 @@ from pipeline.encoding.encoders import chosen_encoder
 from pipeline.encoding.sentences import SentenceEncoder
 from pipeline.ranking.vectors import unit
 from pipeline.running.params import load
-from pipeline.space.chance import DRAWN, LENGTHS, Array, Questions, by_things, coherence, nulls, words_drawn
+from pipeline.space.questions.chance import DRAWN, LENGTHS, Array, Questions, by_things, coherence, nulls, words_drawn
 from pipeline.space.reading import embedded, sentences
 from pipeline.tables.embedding import EMBEDDINGS
 from pipeline.tables.layout import CHANCE

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.running.files import write_text
 from pipeline.running.params import load
-from pipeline.space.named import check_named
+from pipeline.space.questions.named import check_named
 from pipeline.space.search import parse
 from pipeline.tables.corpus import IMAGES, POSTS
 from stages.runner import run

@@ -27,8 +27,8 @@ from pipeline.tables.table import positions
 from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
 from pipeline.text import cleaning as text
 from pipeline.text import posts as text_posts
-from pipeline.text.by_language import ENGLISH, allowed_languages, in_own_language, languages, rules, splitter
-from pipeline.text.inflection import lemmas_of
+from pipeline.text.languages.by_language import ENGLISH, allowed_languages, in_own_language, languages, rules, splitter
+from pipeline.text.languages.inflection import lemmas_of
 from pipeline.text.lemmas import Models, lemmatize_sentences, lemmatize_words, models
 from stages.runner import resumable, run
 

@@ -30,10 +30,10 @@ from pipeline.embedding.model import load as load_model
 from pipeline.encoding.encoders import chosen_encoder
 from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
-from pipeline.space.own_words import own_questions
+from pipeline.space.questions.own_words import own_questions
+from pipeline.space.questions.spelling import known_parts, spelled
 from pipeline.space.reading import embedded, sentences
 from pipeline.space.search import Query, answer, parse, row_of
-from pipeline.space.spelling import known_parts, spelled
 from pipeline.tables.corpus import pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED
 from pipeline.tables.images import IMAGE_GROUPS

@@ -6,10 +6,10 @@ import numpy as np
 
 from pipeline.running.utf8 import entry
 from pipeline.tables.table import strings
-from pipeline.text.by_language import ENGLISH, rules
 from pipeline.text.cleaning import lists, stretches
-from pipeline.text.inflection import lemmas_of, words_of
-from pipeline.text.languages import Guesses, decide
+from pipeline.text.languages.by_language import ENGLISH, rules
+from pipeline.text.languages.detection import Guesses, decide
+from pipeline.text.languages.inflection import lemmas_of, words_of
 
 POSTS = (
     "RT @ann: Two dogs on the beach! https://t.co/AbC1 #SunSet 👍🏽",

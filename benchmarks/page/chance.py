@@ -1,4 +1,4 @@
-"""What the page says may be chance (pipeline.space.chance), held against questions about nothing and texts of people.
+"""What the page says may be chance (pipeline.space.questions.chance), held against questions about nothing and posts.
 
 Run where `dvc repro` has made the tables, or with their folder. Asked is with words of the test side's texts, of which
 the author is known: so many of a text's words, drawn anew, and all; and, as often, with as many words of as many
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from benchmarks import options, print_table, result
 from pipeline.ranking.vectors import unit
-from pipeline.space.chance import LENGTHS, SHARE, by_things, coherence, nulls, words_drawn
+from pipeline.space.questions.chance import LENGTHS, SHARE, by_things, coherence, nulls, words_drawn
 from pipeline.space.reading import embedded
 from pipeline.space.space import KINDS, Space
 

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import options, print_table, result
-from explore.views import Views
+from explore.pages.views import Views
 from pipeline.space import index
 from pipeline.space.nearest import Wanted
 from pipeline.space.space import KINDS, Asked, Filters, Space

@@ -24,7 +24,7 @@ from pipeline.running.machine import cores
 from pipeline.running.shards import map_shards
 from pipeline.tables.corpus import POSTS
 from pipeline.text import cleaning as text
-from pipeline.text.by_language import in_own_language, languages
+from pipeline.text.languages.by_language import in_own_language, languages
 
 CORPUS, CORES, MINUTES = 9_450_000, 2, 10
 VOCABULARY = 300_000

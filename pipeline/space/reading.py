@@ -126,7 +126,7 @@ class Reader:
 
     def texts(self, texts: Sequence[str | None]) -> Texts:
         """Vectors of texts, and their words."""
-        from pipeline.space.spelling import spelled
+        from pipeline.space.questions.spelling import spelled
 
         with self._lock:
             found = self.words(texts)
@@ -147,7 +147,7 @@ class Reader:
 
     @cached_property
     def _parts(self) -> "Parts":
-        from pipeline.space.spelling import known_parts
+        from pipeline.space.questions.spelling import known_parts
 
         return known_parts(self._data / "words/parts")
 

@@ -27,11 +27,11 @@ from pipeline.pictures.reading import Rejected
 from pipeline.ranking.vectors import unit
 from pipeline.running.errors import UserError
 from pipeline.space import index
-from pipeline.space.chance import SHARE, Nothing, coherence
 from pipeline.space.filters import ALL_POSTS, Filters, posts_taken
 from pipeline.space.library import HELD_OUT, Library, Post
 from pipeline.space.nearest import Things, Wanted
-from pipeline.space.question import Term, not_known, parse, spelled_nearly
+from pipeline.space.questions.chance import SHARE, Nothing, coherence
+from pipeline.space.questions.question import Term, not_known, parse, spelled_nearly
 from pipeline.space.reading import Reader
 from pipeline.tables.layout import CHANCE
 from pipeline.tables.table import positions
@@ -53,8 +53,8 @@ class Answer:
     id: str
     cosine: float
     chance: float | None
-    """The share of questions about nothing of which the nearest is as near, as `pipeline.space.chance` has it; None
-    where it is not told: of a single word, of a post, and where a run has no data/chance."""
+    """The share of questions about nothing of which the nearest is as near (`questions.chance`); None where it is not
+    told: of a single word, of a post, and where a run has no data/chance."""
     copies: int = 0
     """How many further images, or posts, are folded into this one."""
     held_out: bool = False
@@ -84,7 +84,7 @@ class Asked:
     words: int = 1
     """How many words, and users, images and posts, the question is made of."""
     coherence: float = 1.0
-    """How near to each other these lie, for a question with words: see `pipeline.space.chance`."""
+    """How near to each other these lie, for a question with words: see `pipeline.space.questions.chance`."""
 
     @property
     def notes(self) -> tuple[str, ...]:

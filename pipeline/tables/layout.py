@@ -17,5 +17,6 @@ CHANCE = Table(
     schema(("asking", TEXT), ("words", pa.int32()), ("kind", TEXT), ("mean", VECTOR), ("highest", VECTOR)),
     ("asking", "words", "kind"),
 )
-"""What questions about nothing find (pipeline/space/chance.py): by what asks (`text`, with so many words; `user` or
-`image`, 1) and the kind that answers, the questions' mean vector, and how much the nearest to each has, ascending."""
+"""What questions about nothing find (pipeline/space/questions/chance.py): by what asks (`text`, with so many words;
+`user` or `image`, 1) and the kind that answers, the questions' mean vector, and how much the nearest to each has,
+ascending."""

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.running.schema import Text
-from pipeline.text.by_language import ENGLISH
 from pipeline.text.cleaning import clean
-from pipeline.text.inflection import lemmas_of, words_of
-from pipeline.text.languages import Guesses, decide
+from pipeline.text.languages.by_language import ENGLISH
+from pipeline.text.languages.detection import Guesses, decide
+from pipeline.text.languages.inflection import lemmas_of, words_of
+from pipeline.text.languages.stopwords import stopwords
 from pipeline.text.lemmas import Models, lemmatize_apart, lemmatize_sentences
-from pipeline.text.stopwords import stopwords
 
 
 def asked_words(

@@ -32,11 +32,11 @@ from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import WORD_LIST, Table, schema, strings
 from pipeline.tables.text import WORDS
 from pipeline.text.emoji import named
-from pipeline.text.inflection import ENDING, closed
-from pipeline.text.languages import Guesses
+from pipeline.text.languages.detection import Guesses
+from pipeline.text.languages.inflection import ENDING, closed
+from pipeline.text.languages.segments import SPLIT_BY_NOTHING, segments, shortened
+from pipeline.text.languages.stopwords import STOPWORDS
 from pipeline.text.markup import shown
-from pipeline.text.segments import SPLIT_BY_NOTHING, segments, shortened
-from pipeline.text.stopwords import STOPWORDS
 
 NO_TEXT, NOTHING_LEFT = "no text", "nothing left after cleaning"
 """Why a post has no words."""

@@ -11,8 +11,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping
 
-from pipeline.text.inflection import lowered, word_of
-from pipeline.text.segments import segments
+from pipeline.text.languages.inflection import lowered, word_of
+from pipeline.text.languages.segments import segments
 
 # Of a tag's shape, a letter for each of its characters: A capital, a small, 9 digit, x any other letter.
 _CASES = re.compile("A+(?=Aa)|A?a+|9+|A+|x+")

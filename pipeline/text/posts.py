@@ -19,7 +19,7 @@ from pipeline.join.sets import Sets, distinct_sets
 from pipeline.tables.table import positions, strings
 from pipeline.tables.text import COPY, DERIVED
 from pipeline.text import cleaning as text
-from pipeline.text.stopwords import stopwords
+from pipeline.text.languages.stopwords import stopwords
 
 Array = np.ndarray[Any, Any]
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import uvicorn
 
 from explore.app import application
+from explore.pages.views import address
 from explore.stale import watch
-from explore.views import address
 from pipeline.space.space import Space
 from pipeline.tables.corpus import IMAGES, POSTS
 from pipeline.tables.details import DETAILS

@@ -16,9 +16,9 @@ pytest.importorskip("starlette")
 from explore import ask
 from explore.__main__ import main as serve_command
 from explore.guard import HEADERS
-from explore.sheets import as_csv
-from explore.views import Views, address
-from pipeline.space.chance import Nothing
+from explore.pages.sheets import as_csv
+from explore.pages.views import Views, address
+from pipeline.space.questions.chance import Nothing
 from pipeline.space.space import Space
 from pipeline.tables.corpus import IMAGES
 from tests.explore.serving import POST, USER, pages, read, serving

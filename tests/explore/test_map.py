@@ -10,7 +10,7 @@ pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
 from explore import app
-from explore.plane import densest
+from explore.pages.plane import densest
 from pipeline.space.space import Space
 from pipeline.tables.layout import POINTS
 from tests.explore.made_map import DRAWN, made

@@ -14,7 +14,7 @@ from lxml import html
 
 from benchmarks import write_params
 from explore import ask, export, networks, schema
-from explore.people import People
+from explore.pages.people import People
 from pipeline.space.space import Space
 from pipeline.tables.evaluation import CLUSTER_USERS
 from pipeline.tables.layout import POINTS

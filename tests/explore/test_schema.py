@@ -12,9 +12,9 @@ pytest.importorskip("starlette")
 from pydantic import ValidationError
 
 from explore import schema
+from explore.pages.views import address
 from explore.schema.__main__ import FILE
 from explore.schema.__main__ import schema as whole
-from explore.views import address
 from pipeline.tables.layout import POINTS
 from tests.explore.serving import form, serving
 

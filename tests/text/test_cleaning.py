@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.tables.corpus import POSTS
-from pipeline.text import by_language
 from pipeline.text import cleaning as text
 from pipeline.text.cleaning import clean, stretches
-from pipeline.text.stopwords import STOPWORDS
+from pipeline.text.languages import by_language
+from pipeline.text.languages.stopwords import STOPWORDS
 
 
 def words_and_hashtags(post):

@@ -16,9 +16,9 @@ from pipeline.split.word_sets import word_sets
 from pipeline.tables.corpus import POSTS
 from pipeline.tables.table import strings
 from pipeline.tables.text import DUPLICATES, TEXT_EDGES, WORDS
-from pipeline.text import by_language
 from pipeline.text import cleaning as text
 from pipeline.text import posts as text_posts
+from pipeline.text.languages import by_language
 from pipeline.text.posts import Vocabulary
 from stages import clean_text
 

@@ -63,8 +63,9 @@ def test_what_no_stage_depends_on_computes_nothing():
 
 
 def test_tests_stand_in_rooms_as_the_code_does():
-    homes = {folder.name for folder in (ROOT / "pipeline").iterdir()} | {"stages", "tools", "explore", "examples"}
-    assert {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")} <= homes
+    homes = {init.parent.relative_to(ROOT / "pipeline") for init in (ROOT / "pipeline").rglob("__init__.py")}
+    homes |= {Path(name) for name in ("stages", "tools", "explore", "examples")}
+    assert {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")} <= homes
     assert {path.name for path in (ROOT / "tests").glob("*.py")} == {"__init__.py", "conftest.py"}
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.text.stopwords import CEDILLAS, folded, stopwords
+from pipeline.text.languages.stopwords import CEDILLAS, folded, stopwords
 
 ELISION = {
     "fr": "c d j l m n s t qu jusqu lorsqu puisqu quoiqu quelqu",

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from explore.forms import Data
-from explore.views import NotFound, Views
-from explore.words import MOST
+from explore.pages.forms import Data
+from explore.pages.views import NotFound, Views
+from explore.pages.words import MOST
 from pipeline.running.errors import UserError
 from pipeline.running.files import write_text
 from pipeline.space.filters import ALL_POSTS
 from pipeline.space.library import Library
-from pipeline.space.question import Term
+from pipeline.space.questions.question import Term
 from pipeline.space.space import Asked, Space
 
 KINDS = ("user", "image", "post")

@@ -7,7 +7,7 @@ from pipeline.embedding.batches import tokens
 from pipeline.embedding.model import JointModel, Trained
 from pipeline.embedding.shape import Shape
 from pipeline.embedding.vectors import embed_texts
-from pipeline.space.spelling import known_parts, spelled
+from pipeline.space.questions.spelling import known_parts, spelled
 from pipeline.tables.embedding import PARTS
 from pipeline.tables.table import strings, vectors
 from pipeline.words.subwords import Parts

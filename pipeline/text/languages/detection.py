@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tables.table import strings
-from pipeline.text.identifier import Identifier
+from pipeline.text.languages.identifier import Identifier
 
 UNKNOWN = "und"
 """The language of a text without a letter, or of none that text.languages names."""

@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 import numpy as np
 
-from explore.forms import PAGE, Data, Part, Wrong, filters_of
-from explore.people import People
-from explore.words import MOST, Telling
+from explore.pages.forms import PAGE, Data, Part, Wrong, filters_of
+from explore.pages.people import People
+from explore.pages.words import MOST, Telling
 from pipeline.common.metrics import FEWEST
 from pipeline.space.filters import ALL_POSTS, Filters
 from pipeline.space.library import HELD_OUT
-from pipeline.space.question import Term, not_known, parse, spelled
+from pipeline.space.questions.question import Term, not_known, parse, spelled
 from pipeline.space.space import KINDS, Answer, Asked, Space
 from pipeline.tables.ocr import READ
 
@@ -42,7 +42,7 @@ def address(kind: str, name: str) -> str:
 class Views:
     """The pages of one space.
 
-    Things are asked for by what stands for them in addresses (`explore.people`).
+    Things are asked for by what stands for them in addresses (`explore.pages.people`).
     """
 
     def __init__(self, space: Space) -> None:

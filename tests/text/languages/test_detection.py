@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.text import by_language, inflection
 from pipeline.text import cleaning as text
 from pipeline.text.hashtags import Splitter
-from pipeline.text.languages import OTHERS, ROUNDS, UNKNOWN, Guesses, decide
+from pipeline.text.languages import by_language, inflection
+from pipeline.text.languages.detection import OTHERS, ROUNDS, UNKNOWN, Guesses, decide
 
 ENGLISH = ["Old village house", "Gallo bird", "Two dogs in the park", "Tina", "Rain again, of course"]
 ITALIAN = ["Il gatto dorme sul divano", "Che bella giornata di sole", "La mia casa in campagna", "Buongiorno"]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from explore.forms import Data, Wrong
-from explore.views import Views
+from explore.pages.forms import Data, Wrong
+from explore.pages.views import Views
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MAPPED = ("user", "image")

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.space.question import Term, parse, spelled
+from pipeline.space.questions.question import Term, parse, spelled
 
 
 @pytest.mark.parametrize(

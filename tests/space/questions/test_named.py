@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.running.errors import UserError
-from pipeline.space.named import check_named, nearly
+from pipeline.space.questions.named import check_named, nearly
 from pipeline.space.search import parse
 from pipeline.tables.corpus import IMAGES, POSTS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 PEOPLE = ["ann", "benji-park", "bob", "zoë"]
 PICTURES = ["00aa11", "00ab22", "ff0000"]

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from pipeline.tables.table import strings
 from pipeline.text.cleaning import CLEANED, TOKENS, lists
 from pipeline.text.hashtags import Splitter
-from pipeline.text.inflection import has_lemmas, word_of
-from pipeline.text.languages import Guesses, decide
-from pipeline.text.stopwords import stopwords
+from pipeline.text.languages.detection import Guesses, decide
+from pipeline.text.languages.inflection import has_lemmas, word_of
+from pipeline.text.languages.stopwords import stopwords
 
 ENGLISH = "en"
 

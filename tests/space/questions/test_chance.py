@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.ranking.vectors import unit
-from pipeline.space.chance import (
+from pipeline.space.questions.chance import (
     DRAWN,
     LENGTHS,
     MIXED,

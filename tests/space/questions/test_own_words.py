@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from pipeline.space.own_words import own_questions
+from pipeline.space.questions.own_words import own_questions
 
 VOCABULARY = pa.array(["car", "cat", "dog", "kitten", "mine", "old", "paw", "secret", "sports"])
 

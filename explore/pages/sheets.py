@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
 
-from explore.forms import Data
+from explore.pages.forms import Data
 from explore.schema import pages, parts
 
 _ROWS: Mapping[str, tuple[type[BaseModel], ...]] = {

@@ -1,0 +1,1 @@
+"""What a space is asked in words: terms, spelling, names, and how near is no nearer than chance."""

@@ -1,0 +1,1 @@
+"""The language of a post, and what a language makes of its words."""
