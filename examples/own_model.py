@@ -28,6 +28,8 @@ RESAMPLES, SEED = 1000, 7
 
 def read(path: Path) -> Vectors:
     """The ids (n,) and vectors (n, d), scaled to unit length, of a Parquet file."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; docs/compare.md says what it holds.")
     rows = pd.read_parquet(path, columns=["id", "vector"])
     return Vectors(pa.array(rows["id"], pa.string()), unit(np.stack(rows["vector"].tolist())))
 

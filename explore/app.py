@@ -31,7 +31,7 @@ from explore.pages.lists import Lists
 from explore.pages.marks import FIELDS, Mark, Marks, collected
 from explore.pages.plane import Plane
 from explore.pages.sheets import answered, flat
-from explore.pages.views import NotFound, Views, address
+from explore.pages.views import NotFound, Views, address, chance_untold
 from pipeline.pictures.reading import Rejected
 from pipeline.pictures.storing import to_rgb
 from pipeline.report import cards, wording
@@ -71,7 +71,8 @@ class Pages:
                                     "percent": wording.percent, "number": wording.number, "cosine": wording.cosine,
                                     "reworded": reworded, "day": without_midnight}  # fmt: skip
         self._templates.globals |= {"address": address, "with_query": with_query, "kinds": KINDS,
-                                    "flat": flat, "listed": listed}  # fmt: skip
+                                    "flat": flat, "listed": listed,
+                                    "chance_untold": chance_untold(space.data)}  # fmt: skip
         self._asked = lru_cache(256)(self._ask)
         self._thumbnail = lru_cache(4096)(self._small)
         self._lock = threading.Lock()
@@ -145,7 +146,7 @@ class Pages:
         """Answers to a question."""
         query, form = request.query_params, suffix(request)
         question = query.get("q", "").strip()
-        top = whole(query.get("top"), 12, 1, 1000)
+        top = whole("top", query.get("top"), 12, 1, 1000)
         kinds = tuple(kind for kind in KINDS if kind in query.getlist("kind")) or KINDS
         picture = query.get("picture") or None
         if picture is not None and picture not in self.own:
@@ -221,7 +222,7 @@ class Pages:
         """The part of a list that is asked for; a CSV has all of it where neither `page` nor `top` is given."""
         page, top = (request.query_params.get(name) for name in ("page", "top"))
         whole_list = form == "csv" and not page and not top
-        return Part(whole(page, 1, 1, 10**6), None if whole_list else whole(top, PAGE, 1, 1000))
+        return Part(whole("page", page, 1, 1, 10**6), None if whole_list else whole("top", top, PAGE, 1, 1000))
 
     def clusters(self, request: Request) -> Response:
         """All clusters."""
@@ -254,7 +255,7 @@ class Pages:
         query, form = request.query_params, suffix(request)
         kind = query.get("kind", "user")
         if form != "html" and query.get("rows"):
-            rows = [whole(row, 0, 0, 10**8) for row in query["rows"].split(",")[:400]]
+            rows = [whole("rows", row, 0, 0, 10**8) for row in query["rows"].split(",")[:400]]
             return self._shown(request, "map_rows", self.plane.map_rows(kind, rows), "json")
         if form == "html":
             data = {"kind": kind, "points": len(self.plane.points(kind)), "held": self._counts()[f"{kind}s"]}
@@ -277,7 +278,7 @@ class Pages:
         """Do what a form asks for: with one thing, with those at some rows of the map, or with all of a list."""
         kind, add = told["kind"], told["do"] != "remove"
         if told["rows"]:
-            names = self.plane.ids(kind, [whole(row, 0, 0, 10**8) for row in told["rows"].split(",")])
+            names = self.plane.ids(kind, [whole("rows", row, 0, 0, 10**8) for row in told["rows"].split(",")])
         elif told["list"]:
             names = self.lists.chosen(kind, QueryParams(told["list"].partition("?")[2]))
         else:
@@ -307,14 +308,14 @@ class Pages:
         if name not in held and name.endswith((".json", ".csv")):
             name, _, form = name.rpartition(".")
         query = request.query_params
-        top = whole(query.get("top"), 12, 1, 1000)
+        top = whole("top", query.get("top"), 12, 1, 1000)
         data = collected(self.views, held, name, query.get("with") or None, top, bool(query.get("tell")))
         return self._shown(request, "collection", data, form)
 
     # ------------------------------------------------------------ files
     def thumb(self, request: Request) -> Response:
         """A picture of the corpus, small or as stored."""
-        side = whole(request.query_params.get("side"), 240, 32, 1024)
+        side = whole("side", request.query_params.get("side"), 240, 32, 1024)
         data = self._thumbnail(request.path_params["id"], 240 if side <= 240 else 1024)
         if data is None:
             return Response(b"", 404)

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.datastructures import QueryParams
 
 from explore.pages.forms import NARROWING, Data, Wrong
-from explore.pages.views import Views
+from explore.pages.views import Views, chance_untold
 from explore.stale import stale
 from pipeline.report.cards import clip
 from pipeline.running.errors import UserError
@@ -38,11 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     if given.json:
         sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
         return 0
-    _tell(found, given.where)
+    _tell(found, given)
     return int(not found["answered"])
 
 
-def _tell(found: Data, where: list[str]) -> None:
+def _tell(found: Data, given: argparse.Namespace) -> None:
     for word, alike in found["unknown"].items():
         if not alike and not found["answered"]:
             continue  # a note says so
@@ -54,7 +54,7 @@ def _tell(found: Data, where: list[str]) -> None:
     for kind, rows in found["answers"].items() if found["answered"] else ():
         sys.stdout.write(f"\n{kind}\n")
         if not rows:
-            sys.stdout.write("  none" + (f" that fits {' and '.join(where)}" if where else "") + "\n")
+            sys.stdout.write("  none" + (f" that fits {' and '.join(given.where)}" if given.where else "") + "\n")
         for row in sorted(rows, key=lambda row: not row["above_chance"]):  # of each sort the nearest first
             said = "; ".join(clip(post["text"], 40) for post in row.get("because", ())) or clip(row.get("text", ""), 80)
             remarks = ["may be chance"] * (not row["above_chance"]) + ["held out"] * row["held_out"]
@@ -64,7 +64,7 @@ def _tell(found: Data, where: list[str]) -> None:
             sys.stdout.write(f"  {row['cosine']:6.2f}  {name}  {said}{told}\n")
     every = [row for rows in found["answers"].values() for row in rows]
     if every and all(row["chance"] is None for row in every):
-        sys.stdout.write("\nWhich answers may be chance cannot be told for a single word or a post.\n")
+        sys.stdout.write(f"\nWhich answers may be chance cannot be told {chance_untold(given.data)}.\n")
 
 
 def answers(given: argparse.Namespace) -> Data:

@@ -37,7 +37,9 @@ from pipeline.ranking.estimates import Estimate, Ranks, estimates
 from pipeline.ranking.queries import rank_queries
 from pipeline.ranking.retrieval import TASKS, rank_task
 from pipeline.ranking.vectors import Vectors
+from pipeline.running.errors import UserError
 from pipeline.running.params import validate
+from pipeline.running.utf8 import entry
 from pipeline.tables.embedding import LETTERS
 from pipeline.tables.ranking import RANKS
 from stages.inputs import Inputs
@@ -182,6 +184,8 @@ def main() -> None:
     parser.add_argument("--trials", nargs="+", choices=TRIALS, default=list(TRIALS), help="these, beside paper")
     parser.add_argument("--kept", type=Path, default=Path(".cache/carry-over"), help="folder of ranks")
     given = parser.parse_args()
+    if missing := [home for home in given.homes if not (home / "data/split/posts").is_dir()]:
+        raise UserError(f"{missing[0]}: no run there, with params.yaml and data/split; `dvc repro` makes it.")
     drawn, candidates = {}, {}
     for home in (path.resolve() for path in given.homes):
         corpus = Corpus(home, {"text_encoder": "sentence", "letters": True})
@@ -197,4 +201,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import median_seconds, options, print_table, result
 from pipeline.evaluation.interests import linear_svm
+from pipeline.running.utf8 import entry
 
 USERS = 2877
 NUMBERS = (300, 1024, 2048)
@@ -87,4 +88,4 @@ def problem(vectors: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> f
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -25,6 +25,7 @@ from pipeline.ranking.estimates import Estimate, estimates
 from pipeline.ranking.queries import Queries, rank_queries
 from pipeline.running.params import validate
 from pipeline.running.schema import Params
+from pipeline.running.utf8 import entry
 from pipeline.space.new_users import NewUsers
 from stages.inputs import Inputs
 
@@ -117,4 +118,4 @@ def of(test: Queries, trained: Trained, users: np.ndarray) -> pa.Table:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

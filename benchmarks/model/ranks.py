@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks import measure, median_seconds, need, options, print_table, result
 from pipeline.ranking.ranks import ranks
 from pipeline.ranking.vectors import unit
+from pipeline.running.utf8 import entry
 
 SIZE = (100_000, 40_000, 1024)
 SMALL = (4_000, 5_000, 256)
@@ -146,4 +147,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -44,6 +44,7 @@ from pipeline.running.machine import cores
 from pipeline.running.params import validate
 from pipeline.running.progress import progress
 from pipeline.running.schema import Params
+from pipeline.running.utf8 import entry
 from pipeline.split.sides import TRAIN, Groups, assign
 from pipeline.tables.split import ASSIGNED
 from stages.inputs import Inputs
@@ -386,4 +387,4 @@ def main() -> None:
 if __name__ == "__main__":
     from benchmarks.model import recipe  # under its name, so that worker processes find its functions
 
-    recipe.main()
+    entry(recipe.main)

@@ -25,6 +25,7 @@ import pyarrow as pa
 from benchmarks import ROOT, lay_out, options, print_table, result, write_params
 from pipeline.common.groups import components
 from pipeline.running.files import write_text
+from pipeline.running.utf8 import entry
 from pipeline.split.sides import EXCLUDED, TEST, VAL, assign, content_groups
 from pipeline.tables.corpus import IMAGES, POSTS
 from pipeline.tables.images import FEATURES, IMAGE_EDGES, IMAGE_GROUPS
@@ -205,4 +206,4 @@ def _stratified() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

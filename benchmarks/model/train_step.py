@@ -27,6 +27,7 @@ from pipeline.embedding.model import JointModel
 from pipeline.embedding.shape import Shape
 from pipeline.embedding.training import Trainer
 from pipeline.running.schema import Train
+from pipeline.running.utf8 import entry
 
 BATCH, LENGTH, WORDS, USERS, IMAGES, TOPICS = 1000, 20, 50_000, 39_808, 0.1, 50
 SHAPE = Shape(
@@ -248,4 +249,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from benchmarks import options, print_table, result
 from pipeline.ranking.vectors import unit
+from pipeline.running.utf8 import entry
 from pipeline.space.questions.chance import LENGTHS, SHARE, by_things, coherence, nulls, words_drawn
 from pipeline.space.reading import embedded
 from pipeline.space.space import KINDS, Space
@@ -107,4 +108,4 @@ def vectors(space: Space, names: pa.Array, rows: list[np.ndarray]) -> tuple[np.n
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

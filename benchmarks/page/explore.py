@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from benchmarks import options, print_table, result
 from explore.pages.views import Views
+from pipeline.running.utf8 import entry
 from pipeline.space import index
 from pipeline.space.nearest import Wanted
 from pipeline.space.space import KINDS, Asked, Filters, Space
@@ -207,4 +208,4 @@ def timed(work):  # type: ignore[no-untyped-def]
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -20,6 +20,7 @@ from benchmarks import need, options, print_table, result
 from pipeline.common.groups import image_groups
 from pipeline.layout.plane import kept, lay_out
 from pipeline.ranking.vectors import Vectors, unit
+from pipeline.running.utf8 import entry
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CONTENT
 
@@ -99,4 +100,4 @@ def triplets(values: Array, points: Array) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

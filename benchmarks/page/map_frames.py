@@ -22,6 +22,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
 from benchmarks import ROOT, options, print_table, result
+from explore.pages.forms import with_query
+from pipeline.running.utf8 import entry
 from tests.explore.made_map import DRAWN, made
 from tests.processes import browser
 
@@ -87,7 +89,7 @@ class serving:
     def __init__(self, points: dict[str, Any]) -> None:
         pages = Environment(loader=FileSystemLoader(HOME / "templates"), autoescape=True)
         pages.filters |= {"count": str, "plural": lambda n, word: f"{n} {word}s", "clip": lambda text, _: text}
-        pages.globals |= {"with_query": lambda path, *_: path}
+        pages.globals |= {"with_query": with_query}
         clusters = [{"number": n["cluster"], "href": "#", "name": n["name"], "users": 1} for n in points["names"]]
         page = pages.get_template("map.html").render(
             kind="user",
@@ -147,4 +149,4 @@ def spent_by_browser() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

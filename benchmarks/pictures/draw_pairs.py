@@ -24,6 +24,7 @@ from pipeline.copies.points import lie
 from pipeline.copies.votes import voted_pairs
 from pipeline.running.checkpoints import made
 from pipeline.running.params import load
+from pipeline.running.utf8 import entry
 from pipeline.split.audit import AGAINST, SIDES
 from pipeline.split.corner_votes import voted
 from pipeline.split.exact_search import search_images, unit
@@ -152,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

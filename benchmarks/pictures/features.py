@@ -24,6 +24,7 @@ from pipeline.encoding.features import write_features
 from pipeline.encoding.networks import fitted, from_pixels, in_onnxruntime, in_torch
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.machine import cores
+from pipeline.running.utf8 import entry
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES
 from pipeline.tables.table import matrix
@@ -161,4 +162,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import print_table, result
+from benchmarks import options, print_table, result
 from benchmarks.pictures.image_copies import MIN_COSINE, NEIGHBOURS, asked, encoded, jpeg, plant
 from pipeline.copies.planted import KINDS
 from pipeline.encoding.encoders import load_encoder
+from pipeline.running.utf8 import entry
 from pipeline.split.corner_votes import voted
 from pipeline.split.pictures import same
 from pipeline.split.sketches import Sketches
@@ -26,7 +27,7 @@ from tools.contact_sheet import sheet
 
 
 def main() -> None:
-    given = asked(__doc__, 24)
+    given = asked(options(__doc__), 24)
     stored, vectors, chosen, known, whole = plant(given, 5)
     n, copies = len(stored), list(map(jpeg, whole))
     source, kind = chosen.repeat(len(KINDS)), np.arange(len(copies)) % len(KINDS)
@@ -82,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

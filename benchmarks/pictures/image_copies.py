@@ -34,6 +34,8 @@ from pipeline.copies.votes import voted_pairs
 from pipeline.encoding.encoders import load_encoder
 from pipeline.pictures.storing import to_rgb
 from pipeline.running.checkpoints import made
+from pipeline.running.errors import UserError
+from pipeline.running.utf8 import entry
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES, IMAGE_GROUPS, RELATED
 from pipeline.tables.table import matrix
@@ -75,11 +77,18 @@ def jpeg(image: Image.Image, quality: int = 88) -> bytes:
     return stream.getvalue()
 
 
+def files_of(folder: Path) -> list[Path]:
+    """The picture files in a folder. Raises UserError where there is none."""
+    if files := sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS):
+        return files
+    raise UserError(f"{folder}: no pictures there, neither of a run (`dvc repro` makes them) nor as files.")
+
+
 def originals(folder: Path, among: int, random: np.random.Generator) -> tuple[list[bytes], np.ndarray, np.ndarray]:
     """`among` stored pictures of a data folder, or of a folder of files, their vectors and their groups."""
     encoder = load_encoder("efficientnet_lite0")
     if not (folder / "corpus/images").exists():
-        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+        files = files_of(folder)
         chosen = [jpeg(Image.open(files[row]), 95) for row in np.sort(random.permutation(len(files))[:among])]
         chosen = list(dict.fromkeys(chosen))  # each picture once
         return chosen, encoded(encoder, chosen), np.arange(len(chosen))
@@ -103,9 +112,8 @@ class Planting(NamedTuple):
     copies: list[Image.Image]
 
 
-def asked(about: str | None, copied: int) -> argparse.Namespace:
+def asked(parser: argparse.ArgumentParser, copied: int) -> argparse.Namespace:
     """The arguments of a benchmark that plants."""
-    parser = options(about)
     parser.add_argument("data", type=Path, nargs="?", default=Path("data"), help="or a folder of pictures")
     parser.add_argument("copied", type=int, nargs="?", default=copied)
     parser.add_argument("among", type=int, nargs="?", default=600)
@@ -162,7 +170,7 @@ def bound(pictures: list[bytes], vectors: np.ndarray, among: int) -> np.ndarray:
 
 
 def main() -> None:
-    given = asked(__doc__, 30)
+    given = asked(options(__doc__), 30)
     need("imagehash", "pdqhash")
     import imagehash
     import pdqhash
@@ -213,4 +221,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure, need, options, print_table, result
+from pipeline.running.utf8 import entry
 
 DIM, MIN_COSINE = 512, 0.9
 
@@ -98,4 +99,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

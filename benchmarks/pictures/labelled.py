@@ -25,6 +25,7 @@ from pipeline.copies.aligned import bond
 from pipeline.copies.groups import unit
 from pipeline.copies.look import look_of
 from pipeline.pictures.storing import to_rgb
+from pipeline.running.utf8 import entry
 from pipeline.split.pictures import same
 from pipeline.split.sides import EXCLUDED
 from pipeline.split.sketches import sketch
@@ -225,4 +226,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

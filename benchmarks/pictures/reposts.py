@@ -23,9 +23,10 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageOps
 
 from benchmarks import ROOT, lay_out, options, print_table, result, write_params
-from benchmarks.pictures.image_copies import EXTENSIONS
+from benchmarks.pictures.image_copies import files_of
 from benchmarks.pictures.repost_kinds import KINDS, OTHERS
 from pipeline.common.groups import components
+from pipeline.running.utf8 import entry
 from pipeline.tables.corpus import IMAGES, POSTS
 from pipeline.tables.images import COPY, IMAGE_EDGES, RELATED
 from pipeline.tables.split import ASSIGNED
@@ -46,7 +47,7 @@ def _read(path: Path) -> Image.Image:
 
 def made(folder: Path, number: int, place: Path) -> list[tuple[str, str, str]]:
     """Write the corpus to `place`; returns the true pairs: kind, and the ids of the posts of source and repost."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+    files = files_of(folder)
     chance = np.random.default_rng(3)
     pictures = place / "pictures"
     pictures.mkdir(parents=True)
@@ -170,4 +171,4 @@ def _report(pairs: list[tuple[str, str, str]], here: Path, show: bool) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

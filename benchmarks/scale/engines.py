@@ -27,6 +27,7 @@ import numpy as np
 
 from benchmarks import ROOT, need, options, print_table, result
 from pipeline.running.files import write_text
+from pipeline.running.utf8 import entry
 
 RESULTS = ROOT / "benchmarks/scale/engines.json"
 SPREAD = ("clean_text", "image_features", "dedup_images", "audit_split", "embed", "evaluate_retrieval")
@@ -230,4 +231,4 @@ def _reckon(machines: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

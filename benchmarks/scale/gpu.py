@@ -26,6 +26,7 @@ from pipeline.embedding.vectors import embed_images, embed_texts
 from pipeline.encoding.encoders import _lite0
 from pipeline.encoding.networks import from_pixels, in_onnxruntime, in_torch
 from pipeline.ranking.ranks import ranks
+from pipeline.running.utf8 import entry
 
 FIRST = 3
 """Steps that pay for compilation and memory, and are not timed."""
@@ -136,4 +137,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

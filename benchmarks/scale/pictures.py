@@ -28,6 +28,7 @@ from benchmarks import ROOT, lay_out, options, print_table, result, write_params
 from benchmarks.scale.posts import _measured
 from pipeline.running.files import atomic_file, write_text
 from pipeline.running.machine import cores
+from pipeline.running.utf8 import entry
 
 RESULTS = ROOT / "benchmarks/scale/pictures.json"
 STAGES = ("check_params", "list_corpus", "import_corpus", "image_features", "image_style", "dedup_images", "clean_text",
@@ -183,4 +184,4 @@ def _shown(held: list[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -37,6 +37,7 @@ from ruamel.yaml import YAML
 
 from benchmarks import ROOT, lay_out, options, print_table, result, write_params, written_by
 from pipeline.running.files import write_text
+from pipeline.running.utf8 import entry
 
 RESULTS, PICTURE = ROOT / "benchmarks/scale/posts.json", ROOT / "benchmarks/scale/posts.svg"
 STAGES = (
@@ -279,4 +280,4 @@ def _draw(held: dict[str, dict[str, dict[str, float]]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import ROOT, lay_out, options, print_table, result, write_params, written_by
+from pipeline.running.utf8 import entry
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "corpus": {"source": "synthetic", "min_posts_per_user": 1},
@@ -91,4 +92,4 @@ def _same(one: Path, other: Path) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

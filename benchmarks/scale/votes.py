@@ -18,6 +18,7 @@ from PIL import Image
 
 from benchmarks import measure, options, print_table, result
 from benchmarks.scale.pictures import PAPER_PICTURES, _file
+from pipeline.running.utf8 import entry
 
 POINTS, SAMPLE, PIECE = 150, 250, 250
 EXPONENT = 1.2
@@ -104,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -22,6 +22,7 @@ import pyarrow as pa
 from benchmarks import ROOT, measure, median_seconds, options, print_table, result
 from pipeline.running.machine import cores
 from pipeline.running.shards import map_shards
+from pipeline.running.utf8 import entry
 from pipeline.tables.corpus import POSTS
 from pipeline.text import cleaning as text
 from pipeline.text.languages.by_language import in_own_language, languages
@@ -149,4 +150,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import options, result
 from pipeline.exports.columns import Mapped
 from pipeline.exports.converting import Settings, convert
+from pipeline.running.utf8 import entry
 from tests.exports import truth, writers
 
 PAPER = 9_450_000
@@ -24,6 +25,8 @@ def main() -> None:
     parser.add_argument("posts", type=int, nargs="?", default=10_000, help="of each format")
     parser.add_argument("formats", nargs="*", metavar="format", default=formats, help=f"of {', '.join(formats)}")
     given = parser.parse_args()
+    if unknown := set(given.formats) - set(formats):
+        parser.error(f"{', '.join(sorted(unknown))}: there are {', '.join(formats)}")
     few = cache(truth.picture)
     truth.picture = lambda number: few(number % 20)
     truth.save = lambda folder, name, number: None  # readers look at names of pictures alone
@@ -51,4 +54,4 @@ def rate(writer, folder: Path, posts: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

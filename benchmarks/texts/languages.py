@@ -28,7 +28,9 @@ from pipeline.common.metrics import read_metrics
 from pipeline.common.recipe import by_recipe
 from pipeline.ranking.bootstrap import interval
 from pipeline.ranking.estimates import Estimate, estimates
+from pipeline.running.errors import UserError
 from pipeline.running.params import validate
+from pipeline.running.utf8 import entry
 from pipeline.tables.ranking import RANKS
 from stages.baselines import avg_text
 from stages.inputs import Inputs
@@ -118,6 +120,8 @@ def main() -> None:
     parser.add_argument("--way", nargs="*", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--train", choices=list(RECIPES))
     given = parser.parse_args()
+    if given.corpus not in ("synthetic", "openclipart") and not Path(given.corpus).is_file():
+        raise UserError(f"{given.corpus}: no such file; expected synthetic, openclipart or a table of posts.")
     recipe = given.train or "paper"
     common = {**COMMON, **corpus_of(given), **RECIPES[recipe]}
     home = ROOT / ".cache/languages" / Path(given.corpus).parent.name / Path(given.corpus).stem / recipe
@@ -159,4 +163,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

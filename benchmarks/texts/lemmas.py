@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks import ROOT, options, print_table, result
+from pipeline.running.utf8 import entry
 from pipeline.tables.table import strings
 from pipeline.text import cleaning as text
 from pipeline.text.lemmas import lemmatize_sentences, lemmatize_words, models
@@ -163,4 +164,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

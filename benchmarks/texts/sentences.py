@@ -16,6 +16,7 @@ from benchmarks import ROOT, options, print_table, result
 from pipeline.encoding.encoders import chosen_encoder
 from pipeline.encoding.sentences import encode_texts
 from pipeline.running.params import validate
+from pipeline.running.utf8 import entry
 
 LENGTHS = (5, 15, 40, 150)
 PARAGRAPH = (
@@ -48,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -21,6 +21,7 @@ from scipy.sparse import csr_array
 from benchmarks import Measured, measure, need, options, print_table, result
 from pipeline.join.pairs import Pairs, near_pairs, pairs_of_posts
 from pipeline.join.sets import Sets, distinct_sets
+from pipeline.running.utf8 import entry
 
 THRESHOLD = 0.8
 VOCABULARY = 200_000
@@ -245,4 +246,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

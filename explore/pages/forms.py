@@ -139,12 +139,12 @@ def short(request: Request, most: int) -> None:
         raise Wrong(f"At most {most >> 20} MB can be sent.")
 
 
-def whole(text: str | None, otherwise: int, least: int, most: int) -> int:
+def whole(key: str, text: str | None, otherwise: int, least: int, most: int) -> int:
     """A whole number, held within its bounds; `otherwise` where none is given. Raises Wrong for what is none."""
     if not text:
         return otherwise
     if not text.isdecimal() or len(text) > 9:
-        raise Wrong(f"{text[:40]} is not a number from {least} to {most}.")
+        raise Wrong(f"{key}={text[:40]} is not a number from {least} to {most}.")
     return min(max(int(text), least), most)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -37,6 +38,13 @@ def address(kind: str, name: str) -> str:
     if {".", ".."} & set(name.split("/")) or not name:
         return f"/{kind}/?id={quote(name, safe='')}"
     return f"/{kind}/{quote(name, safe='')}"
+
+
+def chance_untold(data: Path) -> str:
+    """Why of no answer it can be told whether it may be chance; `data` is the folder of a run's tables."""
+    if (data / "chance").exists():
+        return "for a single word or a post"
+    return "in this run, which has no data/chance: `dvc repro chance` makes it"
 
 
 class Views:

@@ -22,11 +22,12 @@ def in_utf8() -> None:
 def entry(main: Callable[[], int | None]) -> None:
     """What `python -m` of a command does: `main`, in UTF-8; exits with what it returns, or with a UserError's sentence.
 
-    Where its module has no parser of its own, `--help` prints the docstring of that, and `main` is not called.
+    Where its module has no parser of its own (argparse, `benchmarks.options`), `--help` prints the docstring of that,
+    and `main` is not called.
     """
     in_utf8()
     module = vars(sys.modules[main.__module__])
-    if "argparse" not in module and {"-h", "--help"} & set(sys.argv[1:]):
+    if not {"argparse", "options"} & module.keys() and {"-h", "--help"} & set(sys.argv[1:]):
         sys.stdout.write(f"{module['__doc__'].strip()}\n")
         return
     try:

@@ -54,6 +54,11 @@ def test_the_difference_is_of_the_same_queries(run):
     assert "mine    1.0" in told["image_to_text"]
 
 
+def test_a_file_that_is_not_there_is_named(run):
+    with pytest.raises(UserError, match=r"nowhere/users\.parquet: there is no such file"):
+        own_model.rank(run / "nowhere")
+
+
 def test_a_candidate_without_a_vector_is_refused(run):
     write(run / "mine", np.eye(3)[:2], people=("ann", "eve"))
     with pytest.raises(UserError, match="1 of 3 users, such as bob"):

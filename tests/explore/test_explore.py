@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import urllib.parse
 from html import unescape
 
@@ -245,7 +246,16 @@ def test_that_chance_cannot_be_told_of_a_single_word_is_said(served, capsys):
     assert told == [True, False]
     for words in ("tiger", "tiger paw"):
         assert ask.main([words, "--data", str(served.space.data)]) == 0
-        assert ("cannot be told" in capsys.readouterr().out) == (words == "tiger")
+        assert ("cannot be told for a single word" in capsys.readouterr().out) == (words == "tiger")
+
+
+def test_that_chance_cannot_be_told_without_its_table_is_said(run, tmp_path, capsys):
+    folder = shutil.copytree(run, tmp_path / "run", symlinks=True)
+    shutil.rmtree(folder / "data/chance")
+    told = "cannot be told in this run, which has no data/chance"
+    assert ask.main(["tiger paw", "--data", str(folder / "data")]) == 0 and told in capsys.readouterr().out
+    with serving(folder) as served:
+        assert told in unescape(served.get("/search?q=tiger+paw")[2].decode())
 
 
 def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
@@ -255,7 +265,7 @@ def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
                   "likes=many", "replies=-", "answering=perhaps", "described=1"):  # fmt: skip
         status, _, data = served.get(f"/search.json?q=tiger&{query}")
         name = query.partition("=")[0]
-        assert status == 400 and (name == "top" or json.loads(data)["message"].startswith(name + "="))
+        assert status == 400 and json.loads(data)["message"].startswith(name + "=")
     assert served.get("/search.json?q=" + "x" * 3000)[0] == 400
     assert b"by=user-1 is no user of the corpus. Similar names: user-" in served.get("/posts?by=user-1")[2]
     page = served.get("/search?q=tiger&least=much")[2].decode()

@@ -1,6 +1,7 @@
 """The map in a real browser: 100,000 points of 60 clusters drawn, moved, chosen from; no name on another."""
 
 import shutil
+import urllib.request
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
+from benchmarks.page import map_frames
 from explore import app
 from explore.pages.plane import densest
 from pipeline.space.space import Space
@@ -39,6 +41,12 @@ def mapped(run, tmp_path_factory):
         served.app.app.state.pages.plane.map = lambda kind: made(*served.points)
         served.points = (100_000, 60)
         yield served
+
+
+def test_the_benchmark_of_frames_serves_the_page(mapped):
+    with map_frames.serving(made(100, 5)) as port:
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/map").read()
+    assert b'id="map"' in page and b"/map.json" in page
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -3,6 +3,7 @@
 import ast
 import csv
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -21,6 +22,7 @@ from benchmarks.pictures.image_pairs import recall_of_exact
 from pipeline.evaluation.encoder_means import METHODS
 from pipeline.ranking.estimates import Estimate
 from pipeline.running.params import validate
+from pipeline.running.utf8 import entry
 from pipeline.tables.split import ASSIGNED
 from tools import rooms
 
@@ -40,6 +42,22 @@ def test_a_benchmark_says_what_it_does(path, monkeypatch, capsys):
         importlib.import_module(f"benchmarks.{path.parent.name}.{path.stem}").main()
     assert not ended.value.code
     assert ast.get_docstring(ast.parse(path.read_text())) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_benchmark_tells_what_a_user_can_mend_without_a_traceback(path):
+    started = ast.unparse(ast.parse(path.read_text()).body[-1])
+    assert re.search(r"    (entry\((recipe\.)?main\)|run\('dedup_images', main\))$", started), (
+        "by `entry`, or as a stage"
+    )
+
+
+@pytest.mark.parametrize("name", ["model.carry_over", "pictures.image_audit", "pictures.labelled", "page.chance"])
+def test_a_benchmark_without_a_run_says_so_in_one_sentence(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [name, str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        entry(importlib.import_module(f"benchmarks.{name}").main)
+    assert re.fullmatch(rf"{tmp_path}\S*: no .*`dvc repro` makes .*", str(ended.value.code))
 
 
 @pytest.mark.parametrize("path", COMPARING, ids=lambda path: path.stem)
