@@ -47,14 +47,14 @@ from pipeline.exports.posts import (
     ids,
     known,
     last,
-    mentioning,
     micros,
+    of_reddit,
     plain,
     rounded,
     said,
     unescaped,
 )
-from pipeline.exports.resolving import SHORTEST
+from pipeline.exports.resolving import ENDINGS, SHORTEST
 
 PRESETS = Path(__file__).with_name("presets")
 FILES = ("fourcat", "x", "videos", "platforms", "listening", "gallery_dl", "own")
@@ -227,7 +227,7 @@ def post(
         for one, kind in zip(pictures, kinds, strict=False)
     ]
     own = _of_page(post_id) if mapped.id_from_url else post_id
-    names = ids(own, *(first(row, name) for name in listed(mapped.names)))
+    names = ids(own, *(_name_of_file(first(row, name)) for name in listed(mapped.names)))
     shown = tuple(
         one._replace(names=(*one.names, *_by_place(one, names, k))) for k, one in enumerate(pictures, start=1)
     )
@@ -275,6 +275,13 @@ def _handle(row: Mapping[str, Any], mapped: Mapped) -> str | None:
         found = re.search(mapped.handle_in, author)
         return found[1] if found else None
     return last(author) if author and "://" in author else author
+
+
+def _name_of_file(called: str | None) -> str | None:
+    """What a file may be called by: of the address of a picture the last step, of that of anything else nothing."""
+    if called and "://" in called:
+        return last(called) if last(called).lower().endswith(ENDINGS) else None
+    return called
 
 
 def _is_still(kind: str, place: str) -> bool:
@@ -326,9 +333,10 @@ def _one_language(value: str | None) -> str | None:
 
 
 def _written(value: Any, mapped: Mapped) -> str | None:
-    if value is None:
+    words = [one for one in (value if isinstance(value, list) else [value]) if not isinstance(one, Mapping)]
+    if not words or value is None:
         return None
-    text = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = "\n".join(map(str, words))
     if said(text) is None or text == OF_R:
         return None
     if mapped.quoted:
@@ -338,7 +346,7 @@ def _written(value: Any, mapped: Mapped) -> str | None:
     if mapped.newlines:
         text = text.replace("\\n", "\n").replace("\\r", "")
     if mapped.of_reddit:
-        text = mentioning(text)
+        text = of_reddit(text)
     return plain(unescaped(text)) if mapped.html else (unescaped(text) or "").strip() or None
 
 

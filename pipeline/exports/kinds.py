@@ -71,6 +71,7 @@ TREES: tuple[tuple[str, Callable[[Tree], bool], Callable[[Tree], Found]], ...] =
     ("X, a person's archive", twitter.is_archive, twitter.archive),
     ("academictwitteR, a folder", twitter.is_bound, twitter.bound),
     ("Mastodon, a person's archive", mastodon.is_archive, mastodon.archive),
+    ("Bluesky, repositories as folders", bluesky.is_unpacked, bluesky.unpacked),
     ("Telegram, an export", telegram.is_export, telegram.export),
     ("Instagram, a person's download", instagram.is_download, instagram.download),
     ("Facebook, a person's download", facebook.is_download, facebook.download),

@@ -90,11 +90,17 @@ _TAG = re.compile(
     r"|strong|sub|sup|table|tbody|td|th|tr|u|ul|video|iframe)(\s+[\w:-]+\s*=[^<>]*)?\s*/?>",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(
+    r'<(p|span)\s[^<>]*class="quote-inline"[^<>]*>(?:<span\b[^<>]*>[^<>]*</span>|(?!</\1>).){0,2000}+</\1>', re.DOTALL
+)
+"""The link of a quote, for servers that cannot show one; others hide it."""
 _RFC = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d [+-]\d{4} \d{4}$")
 _MAIL = re.compile(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d{4} ")
 _NEVER, _NO_TEXT = re.compile(NEVER), re.compile(NO_TEXT)
 _OF_REDDIT = re.compile(r"(?<![\w/.])/?u/((?:\\?[\w-]){3,24})(?![\w/])", re.ASCII)
 """A name of Reddit's, of which its editor writes `_` behind a backslash."""
+_PICTURED = re.compile(r"!\[(?:gif|img)\]\([^()\s]+(?: \"[^\"\n]*\")?\)")
+"""A GIF, an emote or a picture in a text of Reddit."""
 _ZONE = re.compile(r"(?<=\d) (?![AP]M\b)[A-Z][A-Za-z. ]{2,}$")
 """A zone by its name, as CrowdTangle (`EDT`) and Twint on Windows (`W. Europe Standard Time`) write it."""
 
@@ -199,7 +205,8 @@ def plain(text: object) -> str | None:
     """Text of HTML: paragraphs and breaks as newlines, tags out, entities as what they stand for."""
     if not text:
         return None
-    broken = re.sub(r"(?i)<br\s*/?>|</p>|</div>|</li>", "\n", str(text))
+    text = _QUOTED.sub("", str(text)) if "quote-inline" in str(text) else str(text)
+    broken = re.sub(r"(?i)<br\s*/?>|</p>|</div>|</li>", "\n", text)
     return html.unescape(_TAG.sub("", broken)).strip() or None
 
 
@@ -210,8 +217,11 @@ def unescaped(text: object) -> str | None:
     return html.unescape(text) if "&" in (text := str(text)) else text
 
 
-def mentioning(text: str) -> str:
-    """A text of Reddit with `u/name` as `@name`, which is how names are known everywhere else here."""
+def of_reddit(text: str) -> str:
+    """A text of Reddit with `u/name` as `@name`, as names are known everywhere else here, and without what shows a
+    picture, `![gif](giphy|ID)`.
+    """
+    text = _PICTURED.sub("", text).strip() if "![" in text else text
     return _OF_REDDIT.sub(lambda found: "@" + found[1].replace("\\", ""), text) if "u/" in text else text
 
 

@@ -37,7 +37,23 @@ BLOG = {"id": str(BIG), "mid": str(BIG), "text": "wo<span>rds</span><br />",
 OF_TRAKTOK = {"video_id": BIG, "author_name": "7", "like_count": 4, "create_time": WHEN, "video_description": "words",
               "voice_to_text": "NA"}  # fmt: skip
 
+OF_THREADS = OF_INSTAGRAM | {"text_post_app_info": {"share_info": {"reposted_post": None}}}
+SHARED = OF_THREADS | {"code": "C2", "text_post_app_info": {"share_info": {"reposted_post": {"pk": "1"}}}}
+SUBMITTED = {"id": "abc12", "author": "7", "subreddit": "s", "created_utc": 1_600_000_000, "title": "words",
+             "url": photo("p"), "score": 4, "crosspost_parent": ""}  # fmt: skip
+OF_TWITTERAPI = {"type": "tweet", "id": str(BIG), "text": "words", "author": {"id": "7", "userName": "a"},
+                 "likeCount": 4, "createdAt": "Sun Sep 13 12:26:40 +0000 2020", "retweeted_tweet": None}  # fmt: skip
+BEFORE_2020 = {"_": "Message", "id": 5, "to_id": {"_": "PeerChannel", "channel_id": 9}, "date": ISO, "from_id": 7,
+               "message": "words", "fwd_from": None, "media": None}  # fmt: skip
 CASES = {
+    "threads.json": (lines(OF_THREADS, SHARED), "Instagram, TikTok or X", "p", 4),
+    "submissions.csv": (
+        table(SUBMITTED, SUBMITTED | {"id": "x", "crosspost_parent": "t3_y"}),
+        "Reddit, a table",
+        "p",
+        4,
+    ),
+    "twitterapi.jsonl": (lines(OF_TWITTERAPI, OF_TWITTERAPI | {"retweeted_tweet": {"id": "3"}}), "Apify, X", "", 4),
     "blogs.jsonl": (lines(BLOG, BLOG | {"retweeted_status": BLOG}), "Weibo, posts of its web", "p", 4),
     "traktok.csv": (table(OF_TRAKTOK), "traktok", "", 4),
     "tiktok.jsonl": (lines(OF_TIKTOK), "Instagram, TikTok or X", "", 4),
@@ -87,3 +103,38 @@ def test_what_gallery_dl_says_of_a_photo_is_not_taken_for_a_table_of_the_site(tm
     (tmp_path / "data.jsonl").write_text(lines(held))
     _, (post,), (user,), _ = run(tmp_path, tmp_path / "data.jsonl")
     assert (post["user_id"], user["name"], post["text"]) == ("7", "a", "words")
+
+
+BLOCKS = {"type": "text", "content": "of no use"}
+SAID = {"category": "c", "subcategory": "s", "num": 1, "filename": "p", "extension": "jpg", "date": WHEN}
+PICTURED = {
+    "tiktok": {"id": "5", "desc": "words", "title": "TikTok photo #5", "author": {"id": "7", "uniqueId": "a"}},
+    "facebook": {"id": "5", "set_id": "a.1", "user_id": "7", "title": "Photos from a's post", "caption": "words"},
+    "deviantart": {"deviationid": "5", "title": "words", "content": {"src": "x"}, "author": {"userid": "7"}},
+    "boosty": {"post": {"id": "5", "title": "words", "content": [BLOCKS]}, "user": {"id": 7}},
+    "weibo": {"date": None, "status": {"id": 5, "text": "words", "date": WHEN, "user": {"id": 7}}},
+    "discord": {"message_id": "5", "message": "words", "author_id": "7", "author": "a"},
+    "itaku": {"id": 5, "owner": 7, "owner_username": "a", "description": "words"},
+    "lofter": {"id": 5, "blogInfo": {"blogId": 7}, "content": "<p>words</p>"},
+    "imgur": {"id": "5", "account_id": 7, "description": "words"},
+}
+
+
+@pytest.mark.parametrize("site", PICTURED)
+def test_what_gallery_dl_names_by_itself_is_not_of_the_author(site, tmp_path):
+    (tmp_path / "data.jsonl").write_text(lines(SAID | PICTURED[site]))
+    _, (post,), *_ = run(tmp_path, tmp_path / "data.jsonl")
+    assert (post["text"], post["user_id"], post["created_at"].isoformat()) == ("words", "7", ISO[:19])
+
+
+def test_messages_of_telethon_before_2020_and_repositories_as_folders(tmp_path):
+    (tmp_path / "m.jsonl").write_text(lines(BEFORE_2020, BEFORE_2020 | {"id": 6, "fwd_from": {}}))
+    _, (post,), _, (left,) = run(tmp_path, tmp_path / "m.jsonl")
+    assert (post["user_id"], post["text"], left["reason"]) == ("user7", "words", "repost")
+    said = {"text": "words", "createdAt": ISO, "embed": {"images": [{"image": {"ref": {"$link": "bafkreip"}}}]}}
+    for did in ("did:plc:a", "did:plc:b"):
+        (tmp_path / f"repos/{did}/app.bsky.feed.post").mkdir(parents=True)
+        (tmp_path / f"repos/{did}/_commit.json").write_text(json.dumps({"did": did}))
+        (tmp_path / f"repos/{did}/app.bsky.feed.post/3k.json").write_text(json.dumps(said))
+    _, posts, *_ = run(tmp_path, tmp_path / "repos")
+    assert [(post["user_id"], post["missing_images"]) for post in posts] == [("did:plc:a", 1), ("did:plc:b", 1)]

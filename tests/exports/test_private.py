@@ -71,7 +71,7 @@ def test_what_is_whatsapps_own_is_no_text():
         "12/24/19, 11:23 - Ann changed the subject from “A” to “B: C”",
         "12/24/19, 11:24 - Ann: <Media omitted>",
         "12/24/19, 11:24 - Ann: <Medien ausgeschlossen>",
-        "12/24/19, 11:24 - Ann: Se eliminó este mensaje.",
+        "12/24/19, 11:24 - Ann: Se eliminó este mensaje.", "12/24/19, 11:24 - Ann: Essa mensagem foi apagada",
         "12/24/19, 11:24 - Ann: null",
         "12/24/19, 11:24 - Ann: Location: https://maps.google.com/?q=51.5,-0.09",
         "12/24/19, 11:25 - Ann: POLL:", "Which day?", "OPTION: Monday (1 vote)", "OPTION: Sunday (2 votes)",

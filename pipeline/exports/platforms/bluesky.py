@@ -24,8 +24,10 @@ from pipeline.exports.posts import (
     known,
     micros,
 )
+from pipeline.exports.sources import Tree
 from pipeline.running.errors import UserError
 
+_COMMIT = r"_commit\.json"
 POST, REPOSTED, FOLLOW = "app.bsky.feed.post", "app.bsky.feed.repost", "app.bsky.graph.follow"
 
 
@@ -73,6 +75,7 @@ def is_view(record: Json) -> bool:
         or ("subject" in record and ("follows" in record or "followers" in record))
         or (isinstance(record.get("posts"), list) and ("cursor" in record or _is_post(dig(record, "posts", 0))))
         or _is_post(dig(record, "thread", "post"))
+        or _is_post(dig(record, "thread", 0, "value", "post"))
         or (isinstance(record.get("post"), dict) and "uri" in record["post"])
         or _is_post(record)
     )
@@ -85,8 +88,10 @@ def _is_post(value: Any) -> bool:
 
 
 def _of_thread(thread: Any) -> Iterator[Json]:
-    """The posts of a thread: what is answered, the post, its answers; stubs of what may not be seen are none."""
-    waiting = [thread]
+    """The posts of a thread: what is answered, the post, its answers; stubs of what may not be seen are none. Since
+    2025 it is a list.
+    """
+    waiting = [dig(item, "value") for item in thread] if isinstance(thread, list) else [thread]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
@@ -187,6 +192,27 @@ def listing(record: Json) -> Found:
     yield from each(record["records"], read)
 
 
+def is_unpacked(tree: Tree) -> bool:
+    """Repositories that `goat repo unpack` wrote as folders: a file a record, and one that says whose they are."""
+    return bool(tree.matching(_COMMIT)) and bool(tree.matching(r"app\.bsky\.[\w.]+/[^/]+\.json"))
+
+
+def unpacked(tree: Tree) -> Found:
+    """As `car`, of each."""
+    for commit in tree.matching(_COMMIT):
+        folder, did = commit.removesuffix("_commit.json"), str(tree.json(commit)["did"])
+        for name in tree.beginning(folder):
+            key = name.removeprefix(folder).removesuffix(".json")
+            if name.endswith(".json") and key.count("/") == 1:
+                yield from each([tree.json(name)], lambda record: iter([_keyed(key, did, record)]))  # noqa: B023
+
+
+def _keyed(key: str, did: str, record: Json) -> Post | Left | Edge:
+    """A record of a repository by its key, which begins with what it is of."""
+    name, collection = f"at://{did}/{key}", key.split("/")[0]
+    return _post(name, did, None, record, None, 0) if collection == POST else _other(name, did, collection, record)
+
+
 def is_car(head: bytes) -> bool:
     """Whether a file begins as a CAR does."""
     return b"eroots" in head[:48] and b"gversion" in head[:128]
@@ -206,14 +232,11 @@ def car(data: bytes, path: str) -> Found:
         raise UserError(f"{path}: the CAR does not hold its own root.")
     did = commit["did"]
     for key, link in _keys(commit["data"], block):
-        record, name = block(link), f"at://{did}/{key}"
-        collection = key.split("/")[0]
+        record = block(link)
         if record is None:
-            yield Left(name, UNREADABLE, "its block is not in the CAR")
-        elif collection == POST:
-            yield _post(name, did, None, _texts(record, libipld), None, 0)
+            yield Left(f"at://{did}/{key}", UNREADABLE, "its block is not in the CAR")
         else:
-            yield _other(name, did, collection, record)
+            yield _keyed(key, did, _texts(record, libipld))
 
 
 def _keys(root: Any, block: Any) -> Any:

@@ -22,8 +22,8 @@ from pipeline.exports.posts import (
     ids,
     known,
     last,
-    mentioning,
     micros,
+    of_reddit,
     said,
     unescaped,
 )
@@ -61,7 +61,7 @@ def thing(record: Json) -> Found:
 
 def _written(parts: Iterable[str | None]) -> str | None:
     """A title and a text as one, in which people are mentioned as elsewhere."""
-    return mentioning("\n".join(part for part in map(said, parts) if part)) or None
+    return of_reddit("\n".join(part for part in map(said, parts) if part)) or None
 
 
 def is_archived(record: Json) -> bool:
@@ -109,8 +109,9 @@ def _parent(record: Json) -> str | None:
 def _shown(record: Json) -> tuple[Shown, ...] | None:
     """The pictures of a submission; None where they are not told, as of bdfr's galleries."""
     name = str(record["id"])
-    if record.get("is_gallery") or record.get("gallery_data"):
-        media = record.get("media_metadata") or {}
+    # Of a text these are the pictures in it; of GIFs and emotes, which are others', the id has a `|`.
+    media = {one: held for one, held in (record.get("media_metadata") or {}).items() if "|" not in one}
+    if media or record.get("is_gallery") or record.get("gallery_data"):
         order = [item["media_id"] for item in dig(record, "gallery_data", "items") or ()] or list(media)
         return tuple(
             Shown(ids(one, f"{name}_{k}", last(dig(media, one, "s", "u"))),

@@ -71,13 +71,15 @@ def scraped(record: Json) -> Found:
 
 
 def is_message(record: Json) -> bool:
-    """A message as Telethon writes it, `json.dumps(message.to_dict())`."""
-    return record.get("_") in ("Message", "MessageService") and "id" in record and "peer_id" in record
+    """A message as Telethon writes it, `json.dumps(message.to_dict())`; until 2020 with `to_id`."""
+    return (
+        record.get("_") in ("Message", "MessageService") and "id" in record and bool({"peer_id", "to_id"} & set(record))
+    )
 
 
 def message(record: Json) -> Found:
     """A message of a channel or group; of messages between two people is told that they are private."""
-    peer = record.get("peer_id") or {}
+    peer = record.get("peer_id") or record.get("to_id") or {}
     channel = peer.get("channel_id")
     name = f"{channel or peer.get('chat_id') or peer.get('user_id')}-{record['id']}"
     if channel is None:
@@ -87,13 +89,14 @@ def message(record: Json) -> Found:
         yield Left(name, NOT_A_POST, str(dig(record, "action", "_")))
         return
     sender = record.get("from_id") or {}
+    sender = sender if isinstance(sender, dict) else {"user_id": sender}
     author = f"user{sender['user_id']}" if sender.get("user_id") else f"channel{sender.get('channel_id') or channel}"
     media = record.get("media") or {}
     kind = str(dig(media, "document", "mime_type") or "")
     pictured = media.get("_") == "MessageMediaPhoto" or kind.startswith(("image/", "video/"))
     photo = dig(media, "photo", "id") or dig(media, "document", "id")
     names = ids(name, f"{channel}_{record['id']}", photo)
-    reply = dig(record, "reply_to", "reply_to_msg_id")
+    reply = dig(record, "reply_to", "reply_to_msg_id") or record.get("reply_to_msg_id")
     likes = [int(one.get("count") or 0) for one in dig(record, "reactions", "results") or ()]
     yield Post(
         name, author, record.get("post_author"), record.get("message") or dig(media, "poll", "question", "text"),

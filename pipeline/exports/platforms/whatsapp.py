@@ -74,7 +74,8 @@ _OWN_WORDS = re.compile(
     r"|(?:this message was|you) deleted(?: this message)?|(?:diese nachricht wurde|du hast diese nachricht) gelöscht"
     r"|(?:se eliminó|eliminaste) este mensaje|ce message a été supprimé|vous avez supprimé ce message"
     r"|(?:questo messaggio è stato eliminato|hai eliminato questo messaggio)"
-    r"|(?:esta mensagem foi apagada|mensagem apagada|você apagou esta mensagem)"
+    r"|(?:es[st]a mensagem foi apagada|mensagem apagada|você apagou es[st]a mensagem)"
+    r"|bu mesaj silindi|bu mesajı sildiniz|pesan ini (?:telah )?dihapus|anda (?:telah )?menghapus pesan ini"
     r"|(?:dit bericht is verwijderd|u hebt dit bericht verwijderd|je hebt dit bericht verwijderd)"
     r"|данное сообщение удалено|вы удалили данное сообщение",
     re.IGNORECASE | re.DOTALL,

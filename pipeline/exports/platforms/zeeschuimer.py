@@ -86,7 +86,7 @@ def _site(record: Json) -> str | None:
     if {"id", "desc", "createTime", "author", "stats"} <= held:
         return "tiktok.com"
     if {"pk", "code", "taken_at", "user", "caption"} <= held and "caption_text" not in held:  # instagrapi's has both
-        return "instagram.com"
+        return "threads.net" if record.get("text_post_app_info") else "instagram.com"
     of_x = record["tweet"] if isinstance(record.get("tweet"), dict) else record
     return "x.com" if "rest_id" in of_x and dig(of_x, "legacy", "full_text") is not None else None
 
