@@ -211,9 +211,8 @@ class Views:
         """
         library, row = self.library, self.row("user", public)
         name = library.users[row].as_py()
-        rows = library.by_user.rows(row)
+        rows = library.by_time(library.by_user.rows(row))
         times = library.times[rows]
-        rows = rows[np.lexsort((rows, times, np.isnat(times)))]
         listed = rows[self.space.posts_taken(filters)[rows]] if filters.of_posts else rows
         vector, own = self.space.vector("user", name), library.author == row
         asked = Asked((Term(1, "user", name),), vector, "user")
@@ -285,9 +284,7 @@ class Views:
         """A post in its context, and what lies nearest to it."""
         library, row = self.library, self.row("post", public)
         name = library.post_ids[row].as_py()
-        own = library.by_user.rows(int(library.author[row]))
-        times = library.times[own]
-        own = own[np.lexsort((own, times, np.isnat(times)))]
+        own = library.by_time(library.by_user.rows(int(library.author[row])))
         at = int(np.flatnonzero(own == row)[0])
         asked = Asked((Term(1, "post", name),), self.space.post_vector(row), "text")
         return {
@@ -297,7 +294,7 @@ class Views:
             "copy_of": self.post(int(library.copied_from[row])) if library.copied_from[row] >= 0 else None,
             "answers": self.post(int(library.parents[row])) if library.parents[row] >= 0 else None,
             "answered_by": [self.post(int(r)) for r in library.answers_to(row)[:PAGE]],
-            "by_time": bool(not np.isnat(times).all()),
+            "by_time": bool(not np.isnat(library.times[own]).all()),
             "before": [self.post(int(r)) for r in own[max(0, at - CONTEXT) : at]],
             "after": [self.post(int(r)) for r in own[at + 1 : at + 1 + CONTEXT]],
             "copies": [self.post(int(r)) for r in library.copies_of_text(row) if r != row][:PAGE],

@@ -41,20 +41,17 @@ class Post:
     side: str
 
 
-class Index:
-    """The rows that hold each of some codes, without a loop: `rows(code)`. Codes of -1 are nobody's."""
+class Grouped:
+    """Rows by a code (n,) that each has."""
 
-    def __init__(self, codes: Array, count: int) -> None:
+    def __init__(self, codes: Array) -> None:
         self._order = np.argsort(codes, kind="stable")
-        self._ends = np.searchsorted(codes[self._order], np.arange(count + 1))
+        self._codes = codes[self._order]
 
     def rows(self, code: int) -> Array:
         """Rows of `code`, ascending."""
-        return self._order[self._ends[code] : self._ends[code + 1]]
-
-    def counts(self) -> Array:
-        """How many rows each code has."""
-        return np.diff(self._ends)
+        begin, end = np.searchsorted(self._codes, (code, code + 1))
+        return self._order[begin:end]
 
 
 class Library:
@@ -62,6 +59,7 @@ class Library:
 
     def __init__(self, data: Path) -> None:
         self.data = data
+        self._told: dict[str, pa.Array] = {}
 
     def _read(self, table: Table, path: str, columns: Sequence[str] | None = None) -> pa.Table:
         folder = self.data / path
@@ -92,9 +90,9 @@ class Library:
         return positions(self.posts["user_id"], self.users)
 
     @cached_property
-    def by_user(self) -> Index:
+    def by_user(self) -> Grouped:
         """Posts of each of `users`."""
-        return Index(self.author, len(self.users))
+        return Grouped(self.author)
 
     @cached_property
     def shown(self) -> tuple[Array, Array]:
@@ -103,12 +101,12 @@ class Library:
         return rows, positions(ids, self.images)
 
     @cached_property
-    def _images_by_post(self) -> Index:
-        return Index(self.shown[0], len(self.post_ids))
+    def _images_by_post(self) -> Grouped:
+        return Grouped(self.shown[0])
 
     @cached_property
-    def _posts_by_image(self) -> Index:
-        return Index(self.shown[1], len(self.images))
+    def _posts_by_image(self) -> Grouped:
+        return Grouped(self.shown[1])
 
     def images_of_post(self, row: int) -> Array:
         """Rows of the images that a post shows."""
@@ -133,6 +131,11 @@ class Library:
         """When each post was made, as datetime64[us]; NaT where that is not known."""
         found: Array = self.posts["created_at"].to_numpy()
         return found.astype("datetime64[us]")
+
+    def by_time(self, rows: Array) -> Array:
+        """Rows of posts, the earliest first, then as they stand; last those of which the time is not known."""
+        times = self.times[rows]
+        return rows[np.lexsort((rows, times, np.isnat(times)))]
 
     @cached_property
     def language(self) -> pa.Array:
@@ -222,24 +225,20 @@ class Library:
         return image_groups(self.images, self._read(IMAGE_GROUPS, "images/groups"))
 
     @cached_property
-    def _by_image_group(self) -> tuple[Index, Array]:
-        _, code = np.unique(self.image_group, return_inverse=True)
-        return Index(code, int(code.max(initial=-1)) + 1), code
+    def _by_image_group(self) -> Grouped:
+        return Grouped(self.image_group)
 
     def copies_of_image(self, image: int) -> Array:
         """Rows of the images of one group with `image`, itself among them."""
-        index, code = self._by_image_group
-        return index.rows(int(code[image]))
+        return self._by_image_group.rows(int(self.image_group[image]))
 
     @cached_property
-    def _by_text_group(self) -> tuple[Index, Array]:
-        _, code = np.unique(self.text_group, return_inverse=True)
-        return Index(code, int(code.max(initial=-1)) + 1), code
+    def _by_text_group(self) -> Grouped:
+        return Grouped(self.text_group)
 
     def copies_of_text(self, post: int) -> Array:
         """Rows of the posts whose text is a near-copy of that of `post`, itself among them."""
-        index, code = self._by_text_group
-        return index.rows(int(code[post]))
+        return self._by_text_group.rows(int(self.text_group[post]))
 
     def picture(self, image_id: str) -> bytes | None:
         """A stored picture; None where there is none, or a made vector in its place."""
@@ -321,11 +320,10 @@ class Library:
 
     def detail(self, column: str) -> pa.Array:
         """What a source told of each post in a column of DETAILS; null where it told nothing."""
-        held: dict[str, pa.Array] = self.__dict__.setdefault("_told", {})
-        if column not in held:
+        if column not in self._told:
             at = positions(self.post_ids, self._details["post_id"])
-            held[column] = _one(self._details[column]).take(pa.array(at, mask=at < 0))
-        return held[column]
+            self._told[column] = _one(self._details[column]).take(pa.array(at, mask=at < 0))
+        return self._told[column]
 
     @cached_property
     def parents(self) -> Array:
@@ -335,8 +333,8 @@ class Library:
         return found
 
     @cached_property
-    def _answering(self) -> Index:
-        return Index(self.parents, len(self.post_ids))
+    def _answering(self) -> Grouped:
+        return Grouped(self.parents)
 
     def answers_to(self, row: int) -> Array:
         """Rows of the posts that answer the post at `row`."""

@@ -13,10 +13,8 @@ Opening reads nothing but what is asked for, and imports no torch; the first tex
 Shapes: n things of a kind, D numbers per vector.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,11 +25,12 @@ from pipeline.pictures.reading import Rejected
 from pipeline.ranking.vectors import unit
 from pipeline.running.errors import UserError
 from pipeline.space import index
+from pipeline.space.answers import Answer, Asked, Person
 from pipeline.space.filters import ALL_POSTS, Filters, posts_taken
-from pipeline.space.library import HELD_OUT, Library, Post
+from pipeline.space.library import HELD_OUT, Library
 from pipeline.space.nearest import Things, Wanted
-from pipeline.space.questions.chance import SHARE, Nothing, coherence
-from pipeline.space.questions.question import Term, not_known, parse, spelled_nearly
+from pipeline.space.questions.chance import Nothing, coherence
+from pipeline.space.questions.question import Term, parse, spelled_nearly
 from pipeline.space.reading import Reader
 from pipeline.tables.layout import CHANCE
 from pipeline.tables.table import positions
@@ -45,65 +44,6 @@ WHY = 3
 """Posts that are given to explain a user."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A thing near to what was asked. id: of a user, an image, or the post of a text."""
-
-    kind: str
-    id: str
-    cosine: float
-    chance: float | None
-    """The share of questions about nothing of which the nearest is as near (`questions.chance`); None where it is not
-    told: of a single word, of a post, and where a run has no data/chance."""
-    copies: int = 0
-    """How many further images, or posts, are folded into this one."""
-    held_out: bool = False
-    """Whether it is of a post of the validation or test side, and of none that the model was trained on."""
-    because: tuple[str, ...] = ()
-    """Of a user: ids of the posts that lie nearest to what was asked."""
-
-    @property
-    def above_chance(self) -> bool:
-        """Whether it is nearer than the nearest is to 19 in 20 questions about nothing, or chance is not told."""
-        return self.chance is None or self.chance <= SHARE
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question with its vector; None where nothing of it is known."""
-
-    terms: tuple[Term, ...]
-    vector: Array | None
-    kind: str = "text"
-    unknown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Words that the model does not know, each with known ones that are spelled nearly so."""
-    from_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Words that it knows by their parts alone, each with the known ones that lie nearest to it."""
-    left_out: tuple[int, ...] = ()
-    """The terms, by their place, of which nothing is known."""
-    words: int = 1
-    """How many words, and users, images and posts, the question is made of."""
-    coherence: float = 1.0
-    """How near to each other these lie, for a question with words: see `pipeline.space.questions.chance`."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences that tell what could not be understood."""
-        return tuple(not_known(self.terms[i]) for i in self.left_out)
-
-
-@dataclass(frozen=True)
-class Person:
-    """A user of the corpus; posts by time, then as they stand."""
-
-    user_id: str
-    vector: Array | None
-    posts: tuple[Post, ...]
-    cluster: int | None
-    interests: tuple[str, ...]
-    nearest: tuple[Answer, ...]
-
-
 class Space:
     """See the module."""
 
@@ -111,6 +51,9 @@ class Space:
         self.library = Library(data)
         self.reader = Reader(data, params, models)
         self.data = data
+        # Each kind of answer asks anew, and some filters read an address, or a language, of every post.
+        self._posts_taken = lru_cache(KEPT_FILTERS)(partial(posts_taken, self.library))
+        self._groups: dict[str, Array] = {}
 
     @classmethod
     def open(cls, data: str | Path = "data") -> Self:
@@ -142,11 +85,15 @@ class Space:
         self._taken(kind, Filters(sides=()))
         self._group(kind)
 
+    @property
+    def _in_library(self) -> dict[str, pa.Array]:
+        """For each kind, the ids of all users, images or posts."""
+        return {"user": self.library.users, "image": self.library.images, "text": self.library.post_ids}
+
     @cached_property
     def _rows(self) -> dict[str, Array]:
         """For each kind, the row of each vector's thing in the library: of its user, image or post."""
-        own = {"user": self.library.users, "image": self.library.images, "text": self.library.post_ids}
-        found = {kind: positions(self.ids(kind), own[kind]) for kind in KINDS}
+        found = {kind: positions(self.ids(kind), own) for kind, own in self._in_library.items()}
         for kind, rows in found.items():
             if (rows < 0).any():
                 raise UserError(
@@ -158,14 +105,15 @@ class Space:
     @cached_property
     def _places(self) -> dict[str, Array]:
         """The other way: the row of the vector of each user, image or post; -1 where it has none."""
-        own = {"user": self.library.users, "image": self.library.images, "text": self.library.post_ids}
-        return {kind: positions(own[kind], self.ids(kind)) for kind in KINDS}
+        return {kind: positions(own, self.ids(kind)) for kind, own in self._in_library.items()}
 
     def vector(self, kind: str, name: str) -> Array | None:
-        """The vector (D,) of a user, an image, or the text of a post; None where it has none."""
+        """The vector (D,) of a user, an image, a post, or the text of a post alone; None where it has none."""
         library = self.library
-        rows = {"user": library.row_of_user, "image": library.row_of_image, "text": library.row_of_post}
-        row = rows[kind](name)
+        rows = {"user": library.row_of_user, "image": library.row_of_image}
+        row = rows.get(kind, library.row_of_post)(name)
+        if kind == "post":
+            return self.post_vector(row) if row >= 0 else None
         place = int(self._places[kind][row]) if row >= 0 else -1
         return self.vectors(kind).at(np.array([place]))[0] if place >= 0 else None
 
@@ -195,7 +143,7 @@ class Space:
         read = self.reader.texts(said) if said else None
         texts = iter(zip(read.vectors, read.single, strict=True) if read else ())
         for place, term in enumerate(terms):
-            vector, own = next(texts) if term.kind == "text" else (self._vector_of(term), None)
+            vector, own = next(texts) if term.kind == "text" else (self.vector(term.kind, term.value), None)
             if vector is None or not vector.any():
                 left_out.append(place)
             else:
@@ -215,12 +163,6 @@ class Space:
             read.from_parts if read else {}, tuple(left_out), sum(map(len, single)),
             coherence(np.concatenate(single)) if kind == "text" and single else 1.0,
         )  # fmt: skip
-
-    def _vector_of(self, term: Term) -> Array | None:
-        if term.kind == "post":
-            row = self.library.row_of_post(term.value)
-            return self.post_vector(row) if row >= 0 else None
-        return self.vector(term.kind, term.value)
 
     def search(
         self, question: str = "", kind: str | None = None, top: int = 10, *,
@@ -273,12 +215,11 @@ class Space:
         }
 
     def _group(self, kind: str) -> Array:
-        groups: dict[str, Array] = self.__dict__.setdefault("_groups", {})
-        if kind not in groups:
+        if kind not in self._groups:
             rows = self._rows[kind]
             own = {"image": self.library.image_group, "text": self.library.text_group}
-            groups[kind] = own[kind][rows] if kind in own and len(rows) else np.arange(len(rows))
-        return groups[kind]
+            self._groups[kind] = own[kind][rows] if kind in own and len(rows) else np.arange(len(rows))
+        return self._groups[kind]
 
     def _own(self, asked: Asked, kind: str) -> Array:
         """The groups of the things of `kind` that ask."""
@@ -312,11 +253,6 @@ class Space:
     def posts_taken(self, filters: Filters) -> Array:
         """Which posts the filters let through, a row each; read only, as it is kept for the next question."""
         return self._posts_taken(filters)
-
-    @cached_property
-    def _posts_taken(self) -> Callable[[Filters], Array]:
-        # Each kind of answer asks anew, and some filters read an address, or a language, of every post.
-        return lru_cache(KEPT_FILTERS)(lambda filters: posts_taken(self.library, filters))
 
     def _answer(
         self, kind: str, place: int, cosine: float, chance: float | None, vector: Array, filters: Filters
@@ -363,13 +299,12 @@ class Space:
         library, row = self.library, self.library.row_of_user(user_id)
         if row < 0:
             raise UserError(f"there is no user {user_id} among {len(library.users)}.")
-        rows = library.by_user.rows(row)
-        posts = sorted((library.post(int(r)) for r in rows), key=lambda p: (p.created_at or datetime.max, p.post_id))
+        posts = tuple(library.post(int(row)) for row in library.by_time(library.by_user.rows(row)))
         vector = self.vector("user", user_id)
         asked = Asked((Term(1, "user", user_id),), vector, "user")
         cluster = int(library.cluster[row])
         return Person(
-            user_id, vector, tuple(posts), cluster if cluster >= 0 else None,
+            user_id, vector, posts, cluster if cluster >= 0 else None,
             tuple(library.interests.get(user_id, ())), tuple(self.nearest(asked, "user", top)),
         )  # fmt: skip
 

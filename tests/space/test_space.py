@@ -132,9 +132,9 @@ def test_filters_let_through_what_they_say(space, fabricated_space):
 
 
 def test_filters_look_at_the_posts_once_for_all_kinds_and_what_is_kept_is_read_only(fabricated_space, monkeypatch):
-    space, seen = Space.open(fabricated_space / "data"), []
-    look = space_module.posts_taken
+    seen, look = [], space_module.posts_taken
     monkeypatch.setattr(space_module, "posts_taken", lambda library, filters: seen.append(1) or look(library, filters))
+    space = Space.open(fabricated_space / "data")
     first, again = (space.search("tiger", filters=Filters(sides=("test",), languages=("en",))) for _ in range(2))
     assert [one.id for one in first] == [one.id for one in again] and len(seen) == 1
     space.search("tiger", filters=Filters(sides=("val",)))
