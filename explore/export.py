@@ -83,9 +83,7 @@ def rows(views: Views, kind: str, posts: Any) -> Iterator[tuple[Data, Any]]:
 
 
 def _in_order(views: Views, kind: str, held: Any) -> Any:
-    """Rows of users or posts by their ids, or, where people are not shown, by what stands for these."""
-    if views.people.shown:
-        return held
+    """Rows of users or posts by what stands for their ids."""
     order = views.people.order(kind)
     return order[np.isin(order, held)]
 

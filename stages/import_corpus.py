@@ -90,7 +90,8 @@ def _opened(corpus: Corpus, seed: int, mentions: str) -> Iterator[tuple[Source, 
             with guarded(keyed):
                 told = convert_corpus.converted(corpus, folder, folder)
             named = _handles(folder)
-            left = REJECTED.of([tuple(map(str, row.values())) for row in _rejected(folder)])
+            rejected = pq.read_table(folder / "rejected.parquet").to_pylist()
+            left = REJECTED.of([tuple(map(str, row.values())) for row in rejected])
             source = _exported(corpus, folder)
             yield DiscreetSource(source, tombstones, key, mentions == "keyed", named, left), {"converted": told}
     else:
@@ -132,11 +133,6 @@ def named_by_source() -> set[str]:
 def _handles(folder: Path) -> dict[str, str]:
     held = pq.read_table(folder / "users.parquet", columns=["user_id", "name"]).to_pylist()
     return {row["user_id"]: row["name"] for row in held if row["name"]}
-
-
-def _rejected(folder: Path) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = pq.read_table(folder / "rejected.parquet").to_pylist()
-    return rows
 
 
 @contextmanager

@@ -32,13 +32,12 @@ from pipeline.ranking.vectors import Vectors
 from pipeline.running.params import load
 from pipeline.space.questions.own_words import own_questions
 from pipeline.space.questions.spelling import known_parts, spelled
-from pipeline.space.reading import embedded, sentences
+from pipeline.space.reading import embedded, sentences, spoken
 from pipeline.space.search import Query, answer, parse, row_of
 from pipeline.tables.corpus import pictures_of
 from pipeline.tables.evaluation import ANSWERS, ASKED
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CONTENT
-from pipeline.tables.text import WORDS
 from pipeline.text.asking import asked_words
 from pipeline.text.cleaning import lists
 from pipeline.text.lemmas import models
@@ -69,7 +68,7 @@ def main() -> None:
     space = {name: Vectors.stored(EMBEDDED / f"{name}s") for name in ("image", "text")}
     space["user"] = Vectors.read(EMBEDDED / "users", active)
 
-    english, shares = models(params.text.stanza, STANZA), _languages()
+    english, shares = models(params.text.stanza, STANZA), spoken(WORDS_PATH)
 
     def understood(texts: Sequence[str | None]) -> list[list[str]]:
         return asked_words(texts, params.text, english, shares)
@@ -139,12 +138,6 @@ def _queries(
     for kind, ids in ("image", unseen), ("user", users):
         queries += drawn(kind, ids, seed, 1 + max((query.pair for query in queries), default=-1))
     return queries, silent
-
-
-def _languages() -> dict[str, int]:
-    """How many posts of the corpus are in each language."""
-    counted = WORDS.read(WORDS_PATH, ["language"])["language"].value_counts().to_pylist()
-    return {row["values"]: row["counts"] for row in counted}
 
 
 def drawn(kind: str, ids: pa.Array | pa.ChunkedArray, seed: int, pair: int) -> list[Query]:

@@ -90,7 +90,7 @@ def declared(stage: str, home: Path = Path()) -> tuple[list[Path], dict[str, obj
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe")  # by libyaml, as DVC reads them
-    read = cache(lambda path: yaml.load(path))  # once, not for each key
+    read = cache(yaml.load)  # once, not for each key
     name, _, item = stage.partition("@")
 
     def value(key: str, file: str = "params.yaml") -> object:

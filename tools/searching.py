@@ -92,11 +92,11 @@ class Search:
             if head[:4] == b"PAR1":
                 self._parquet(path, told)
             elif _packing(head):
-                self._inner(path.read_bytes(), told, "", 0)
+                self._inner(path.read_bytes(), told, 0)
         except (OSError, pa.ArrowException, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError):
             self._unread.append(told)
 
-    def _inner(self, data: bytes, told: str, inside: str, depth: int) -> None:
+    def _inner(self, data: bytes, told: str, depth: int) -> None:
         """Search what is packed in `data`."""
         kind = _packing(data[:8])
         if kind is None or depth > _DEEP:
@@ -104,17 +104,16 @@ class Search:
         if kind == "zip":
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 for entry in archive.infolist():
-                    where = f"{inside}!/{entry.filename}" if len(inside) < 200 else inside
                     self._look(entry.filename.encode("utf-8", "surrogateescape"), told, "a name in the zip")
                     content = archive.read(entry)
                     self._look(content, told, "in the zip")
-                    self._inner(content, told, where, depth + 1)
+                    self._inner(content, told, depth + 1)
         elif kind == "parquet":
             self._parquet(io.BytesIO(data), told)
         else:
             content = _UNPACK[kind](data)
             self._look(content, told, f"as {kind}")
-            self._inner(content, told, inside, depth + 1)
+            self._inner(content, told, depth + 1)
 
     def _parquet(self, source: Any, told: str) -> None:
         file = pq.ParquetFile(source)
@@ -124,7 +123,7 @@ class Search:
                     self._look(leaf, told, f"column {name}")
                     if pa.types.is_binary(column.type):
                         for value in column.drop_null().to_pylist():
-                            self._inner(value, told, f"column {name}", 1)
+                            self._inner(value, told, 1)
 
     def git(self, folder: Path) -> None:
         """Search all objects of a Git repository, also those that no branch leads to any more."""

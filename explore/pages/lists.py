@@ -70,10 +70,7 @@ class Lists:
     @cached_property
     def _tie(self) -> Any:
         """What parts posts that are alike: their ids, or what stands for these."""
-        place = np.arange(len(self.library.post_ids))
-        if not self.people.shown:
-            place[self.people.order("post")] = place.copy()
-        return place
+        return np.argsort(self.people.order("post"))
 
     def told(self, row: int) -> Data:
         """The language, likes and replies of a post, as far as known."""
@@ -130,7 +127,8 @@ class Lists:
 
     def _users(self, begins: str, matching: Any) -> Any:
         """Rows of users with a post of those counted, and `begins` in their name, those first who have most."""
-        rows = self._in_order[np.argsort(-matching[self._in_order], kind="stable")]
+        order = self.people.order("user")
+        rows = order[np.argsort(-matching[order], kind="stable")]
         rows = rows[matching[rows] > 0]
         wanted = begins.casefold()
         return np.array([r for r in rows if wanted in self._names[r].casefold()], np.int64) if begins else rows
@@ -156,11 +154,6 @@ class Lists:
     @cached_property
     def _names(self) -> list[str]:
         return [self.people.name(user) for user in self.library.users.to_pylist()]
-
-    @cached_property
-    def _in_order(self) -> Any:
-        """Rows of users by what stands for their ids."""
-        return np.array(self.people.sorted("user", self.library.users.to_pylist()), np.int64)
 
     def left_out(self, part: Part, reason: str = "") -> Data:
         """What the import left out, all or for a `reason`, and what came to no side of the split.

@@ -75,8 +75,8 @@ class People:
         return sorted(range(len(public)), key=public.__getitem__)
 
     def order(self, kind: str) -> Any:
-        """Rows of all users, or posts, in the order of their handles."""
-        return self._handles(kind)[0]
+        """Rows of all users, or posts, in the order of what stands for their ids."""
+        return np.arange(len(self._ids(kind))) if self.shown else self._handles(kind)[0]
 
     def _ids(self, kind: str) -> pa.Array:
         return self.library.users if kind == "user" else self.library.post_ids

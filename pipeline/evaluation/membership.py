@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.ranking.bootstrap import interval, resamples, rounded
+from pipeline.ranking.vectors import unit
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LEAST = 10
@@ -84,4 +85,4 @@ def unit_means(vectors: Array, user: Array) -> tuple[Array, Array]:
     users, at = np.unique(user, return_inverse=True)
     sums = np.zeros((len(users), vectors.shape[1]), np.float64)
     np.add.at(sums, at, vectors)
-    return (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32), users
+    return unit(sums), users

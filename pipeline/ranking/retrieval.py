@@ -63,9 +63,14 @@ def rank_task(task: str, queries: pa.Table, users: Vectors, images: Vectors, tex
 
 
 def _asking(task: str, posts: pa.Table) -> pa.Table:
-    """The queries that `posts` ask, with query_id: one each, or one for each image."""
-    queries = posts.append_column("query_id", posts["post_id"])
-    return _image_by_image(queries) if task.startswith("image") else queries
+    """The queries that `posts` ask, with query_id as RANKS has it: one each, or one for each image, image_id."""
+    if task.startswith("text"):
+        return posts.append_column("query_id", posts["post_id"])
+    row, images = pictures_of(posts)
+    rows = posts.take(pa.array(row))
+    first = np.append(True, row[1:] != row[:-1])[: len(row)]
+    named = pc.if_else(pa.array(first), rows["post_id"], pc.binary_join_element_wise(rows["post_id"], images, " "))
+    return rows.drop_columns("image_id").append_column("image_id", images).append_column("query_id", named)
 
 
 @dataclass(frozen=True)
@@ -163,16 +168,6 @@ def rank_users(task: str, queries: pa.Table, users: Vectors, pieces: Iterable[Ve
 def left_out(ranked: Mapping[str, Ranked]) -> dict[str, dict[str, dict[str, int]]]:
     """Each of `Left`, by task, as metrics have it."""
     return {what: {task: found.left[what] for task, found in ranked.items()} for what in LEFT}
-
-
-def _image_by_image(posts: pa.Table) -> pa.Table:
-    """A row for each image of `posts`, image_id, told apart by query_id as RANKS has it."""
-    row, images = pictures_of(posts)
-    rows = posts.take(pa.array(row))
-    first = np.append(True, row[1:] != row[:-1])[: len(row)]
-    named = pc.if_else(pa.array(first), rows["post_id"], pc.binary_join_element_wise(rows["post_id"], images, " "))
-    kept = rows.drop_columns([name for name in ("image_id", "query_id") if name in rows.column_names])
-    return kept.append_column("image_id", images).append_column("query_id", named)
 
 
 def summarize(found: pa.Table, candidates: int) -> dict[str, float]:

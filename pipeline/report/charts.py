@@ -178,11 +178,11 @@ def _svg(parts: Sequence[Markup], height: float, alt: str) -> Markup:
     return put('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>', WIDTH, height, alt, inner)
 
 
-def _ticks(low: float, high: float, about: int = 4) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten, about so many."""
+def _ticks(low: float, high: float) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten, about four."""
     if not high > low:
         return [low]
-    rough = (high - low) / about
+    rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * (1 - _ROUNDING))
     first, last = math.ceil(low / step - _ROUNDING), math.floor(high / step + _ROUNDING)

@@ -53,17 +53,14 @@ def verdict(means: Metrics, asked: Sequence[str], few: Sequence[str] = ()) -> st
     """
     said: dict[str, list[str]] = {"ahead in": [], "behind in": [], "neither ahead nor behind in": []}
     for task in asked:
-        if task in few:
-            said["neither ahead nor behind in"].append(TASKS[task].lower())
-            continue
         gaps = [means["model_less"].get(name, {}).get(task) for name in METHODS]
         ends = [gap["interval_95"] for gap in gaps if gap]
-        if any(low > 0 for low, _ in ends):
-            said["behind in"].append(TASKS[task].lower())
-        elif all(high < 0 for _, high in ends):
-            said["ahead in"].append(TASKS[task].lower())
-        else:
-            said["neither ahead nor behind in"].append(TASKS[task].lower())
+        where = "neither ahead nor behind in"
+        if task not in few and any(low > 0 for low, _ in ends):
+            where = "behind in"
+        elif task not in few and all(high < 0 for _, high in ends):
+            where = "ahead in"
+        said[where].append(TASKS[task].lower())
     return "The model is " + "; ".join(f"{where} {listing(tasks)}" for where, tasks in said.items() if tasks)
 
 

@@ -9,18 +9,19 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
-def progress(
-    items: Iterable[Item], description: str, unit: str, total: int | None = None, initial: int = 0
-) -> Iterator[Item]:
-    """Yield `items`, showing how many `unit`s are done of `total`, `initial` of them before a resume."""
-    with bar(description, unit, total, initial) as shown:
+def progress(items: Iterable[Item], description: str, unit: str, total: int | None = None) -> Iterator[Item]:
+    """Yield `items`, showing how many `unit`s are done of `total`."""
+    with bar(description, unit, total) as shown:
         for item in items:
             yield item
             shown.update()
 
 
 def bar(description: str, unit: str, total: int | None = None, initial: int = 0, shown: bool = True) -> "tqdm[Any]":
-    """A bar to update by hand, where one step of the loop does several `unit`s of work; none where not `shown`."""
+    """A bar to update by hand, where one step of the loop does several `unit`s of work; none where not `shown`.
+
+    `initial`: how many were done before a resume.
+    """
     quiet = not sys.stderr.isatty()
     made: tqdm[Any] = tqdm(
         total=total,

@@ -69,16 +69,15 @@ class Indexed(Things):
             if within is not None and len(within) <= FEW:
                 rows = within
             else:
-                rows = self._seeming(asked[None], max(RANKED, 4 * most), taken)[0]
-                rows = np.sort(rows[rows >= 0])
+                rows = np.sort(self._seeming(asked, max(RANKED, 4 * most), taken))
             cosines = self.at(rows) @ asked
             order = np.lexsort((rows, -cosines))[:most]
             return rows[order], cosines[order]
 
         return ask
 
-    def _seeming(self, vectors: Array, most: int, taken: Array | None = None) -> Array:
-        """Rows (b, most) that seem nearest to `vectors` (b, D), of those taken; -1 where there are no more."""
+    def _seeming(self, vector: Array, most: int, taken: Array | None) -> Array:
+        """At most so many rows that seem nearest to `vector` (D,), of those taken."""
         import faiss
 
         asked = faiss.RaBitQSearchParameters()
@@ -86,8 +85,8 @@ class Indexed(Things):
             bits = np.packbits(taken, bitorder="little")
             chosen = faiss.IDSelectorBitmap(len(taken), faiss.swig_ptr(bits))
             asked.sel = chosen
-        found: Array = self._index.search(vectors, min(most, len(self.values)), params=asked)[1]
-        return found
+        found: Array = self._index.search(vector[None], min(most, len(self.values)), params=asked)[1][0]
+        return found[found >= 0]  # -1 where there are no more
 
 
 def make(table: Path, folder: Path) -> None:

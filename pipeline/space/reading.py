@@ -58,6 +58,14 @@ def sentences(encoder: "SentenceEncoder", texts: Sequence[str | None], lettered:
     return np.concatenate([found, letters(said)], 1) if lettered else found
 
 
+def spoken(words: Path) -> dict[str, int]:
+    """How many posts of the table of WORDS at `words` are in each language."""
+    from pipeline.tables.text import WORDS
+
+    counted = WORDS.read(words, ["language"])["language"].value_counts().to_pylist()
+    return {row["values"]: row["counts"] for row in counted}
+
+
 def embedded(trained: "Trained", words: pa.ListArray, said: Array | None) -> Array:
     """The vectors (n, D) of lists of words, and sentence vectors (n, S) where the model reads these; zeros where it
     knows nothing of one.
@@ -118,11 +126,7 @@ class Reader:
 
     @cached_property
     def _spoken(self) -> dict[str, int]:
-        """How many posts of the corpus are in each language."""
-        from pipeline.tables.text import WORDS
-
-        counted = WORDS.read(self._data / "text/words", ["language"])["language"].value_counts().to_pylist()
-        return {row["values"]: row["counts"] for row in counted}
+        return spoken(self._data / "text/words")
 
     def texts(self, texts: Sequence[str | None]) -> Texts:
         """Vectors of texts, and their words."""

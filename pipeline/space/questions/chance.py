@@ -86,7 +86,7 @@ def coherence(parts: Array) -> float:
 def words_drawn(counts: Array, length: int, drawn: int, rng: np.random.Generator) -> Array:
     """Rows (drawn, length) of words, none twice in a question, each as likely as its `counts` (v,) say.
 
-    None where there are not twice as many words.
+    No row where there are not twice as many words.
     """
     ends = np.cumsum(counts, dtype=np.float64)
     if np.count_nonzero(counts) < 2 * length:

@@ -64,12 +64,12 @@ def not_known(term: Term) -> str:
     return f"There is no {term.kind} {term.value} with a vector; this part was ignored."
 
 
-def spelled_nearly(word: str, known: Iterable[str], top: int = 3) -> tuple[str, ...]:
-    """Known words that are spelled like `word`."""
+def spelled_nearly(word: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Known words that are spelled like `word`, at most three."""
     from difflib import get_close_matches
 
     alike = [one for one in known if abs(len(one) - len(word)) <= 3 and one[:1] == word[:1]]
-    return tuple(get_close_matches(word, sorted(alike), n=top, cutoff=0.7))
+    return tuple(get_close_matches(word, sorted(alike), n=3, cutoff=0.7))
 
 
 def _bare(name: str) -> str:
