@@ -18,13 +18,17 @@ NO_TEXT = rf"^\s*({NAN}|{GONE}|None|null|NULL|NA|N/A)\s*$"
 """In the place of a text. NA is of R, whose readr writes no quotes that would tell it from a word."""
 
 TRUE = {
-    "true", "t", "yes", "y", "1", "1.0",
+    "true", "t", "yes", "y", "1", "1.0", "-1", "on", "x", "✓", "✔", "☑",
     "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "истина", "sant", "doğru",
-    "ja", "oui", "si", "sí", "sì", "sim", "tak", "да", "evet", "是",
+    "igaz", "pravda", "tosi", "sand", "sann", "adevărat", "αληθης", "істина", "真",
+    "ja", "oui", "si", "sí", "sì", "sim", "tak", "да", "так", "evet", "是", "igen", "ano", "kyllä", "da", "ναι", "có",
+    "はい", "예", "네", "نعم", "כן", "हाँ", "हां",
 }  # fmt: skip
 FALSE = {
-    "false", "f", "no", "n", "0", "0.0",
+    "false", "f", "no", "n", "0", "0.0", "off", "☐",
     "falsch", "faux", "falso", "onwaar", "fałsz", "ложь", "falskt", "yanlış",
-    "nein", "non", "não", "nee", "nej", "nei", "nie", "нет", "hayır", "否",
+    "hamis", "nepravda", "epätosi", "falsk", "usann", "fals", "ψευδης", "хибність", "假",
+    "nein", "non", "não", "nee", "nej", "nei", "nie", "нет", "ні", "hayır", "否", "nem", "ne", "ei", "nu", "όχι",
+    "không", "いいえ", "아니오", "아니요", "لا", "לא", "नहीं",
 }  # fmt: skip
-"""In small letters; spreadsheets, and people, write words of the language that they are in."""
+"""In small letters; spreadsheets, and people, write words of the language that they are in, or marks; -1 is Access."""

@@ -1,7 +1,8 @@
 """Times in notations that programs write for people to read, and that mean one moment all the same.
 
-Beside ISO 8601: in figures alone, as Unix time and as 20240501100000; with the month in letters; with the year first,
-in the dots and signs of Chinese, Japanese and Korean, with a half of the day, with a zone in brackets behind an offset.
+Beside ISO 8601: in figures alone, as Unix time, as 20240501100000 and in ticks of Windows; with the month in letters;
+with the year first, in the dots and signs of Chinese, Japanese and Korean, with a half of the day, with a zone in
+brackets behind an offset.
 Days and months in figures alone with the year last mean two dates, and are none here.
 """
 
@@ -22,6 +23,7 @@ FIRST_DAY, LAST = datetime(1600, 1, 1), datetime(2200, 1, 1)
 
 _COMPACT = re.compile(r"(?:19[789]|20\d)\d\d{4}(?:\d{4}(?:\d\d)?)?")
 _UNIX = re.compile(r"(\d{9,19})(?:\.(\d+))?")
+_TICKS = re.compile(r"\d{18}")
 _HALF = re.compile(r"(?<=\d)\s*([aApP])\.?[mM]\b\.?")
 _EASTERN = (
     (re.compile(r"^(\d{4})\s*[年년.]\s*(\d{1,2})\s*[月월.]\s*(\d{1,2})\s*(?:[日일]|\.)?"), r"\1-\2-\3 "),
@@ -47,6 +49,7 @@ _ISO = re.compile(
     r"(?:(Z|UTC|GMT)|([+-])(\d\d):?(\d\d)?)?"
 )
 _OF_LETTERS = (
+    (re.compile(r"^(\d{1,2})([A-Za-z]{3})(\d{4})(?:$|[ :](?=\d))"), r"\1 \2 \3 "),  # of Stata and SAS
     (re.compile(r"^(\d{1,2}|[A-Za-z]{3,9})-([A-Za-z]{3,9}|\d{1,2})-(\d{4})\b"), r"\1 \2 \3"),
     (re.compile(r"(?<=\d)(?:st|nd|rd|th)\b"), ""),
     (re.compile(r"(?<=\d{4})(?:, | at | · )(?=\d)"), " "),
@@ -57,13 +60,17 @@ _DOTNET = re.compile(r"/?Date\((-?\d+)(?:[+-]\d{4})?\)/?")
 
 
 def of_number(written: str) -> datetime | None:
-    """A number of s, ms, µs or ns since 1970, told apart by its size; or 20240501100000, a date in figures alone.
+    """A number of s, ms, µs or ns since 1970, told apart by its size; or 20240501100000, a date in figures alone; or
+    ticks of 100 ns, of .NET or Windows.
 
     In UTC and without a zone; None where it is none.
     """
     if _COMPACT.fullmatch(written):
         with contextlib.suppress(ValueError):
             return datetime.strptime(written.ljust(14, "0"), "%Y%m%d%H%M%S")
+    if _TICKS.fullmatch(written):  # of 100 ns: of .NET since the year 1, of Windows since 1601; in ns 1973 to 2001
+        first = datetime(1, 1, 1) if int(written) > 5 * 10**17 else datetime(1601, 1, 1)
+        return first + timedelta(microseconds=int(written) // 10)
     match = _UNIX.fullmatch(written)
     if not match:
         return None
@@ -120,9 +127,9 @@ def _of_figures(match: re.Match[str]) -> datetime:
 
 def _of_letters(text: str) -> datetime:
     """A time with its month in letters, as RFC 2822, feeds and JavaScript have it. Raises ValueError for another."""
-    if not _MONTH.search(text):
-        raise ValueError(text)
     for pattern, instead in (*_OF_LETTERS, (_OFFSET, "")):
         text = pattern.sub(instead, text)
+    if not _MONTH.search(text):
+        raise ValueError(text)
     found = parsedate_to_datetime(text if ":" in text else f"{text} 00:00")
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -19,6 +19,7 @@ most of the time: they are taken in by parts, and the parts that a killed run fi
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,10 @@ MIN_POSTS, MIN_USERS = 20, 2
 WITHOUT_TEXTS = (
     "none of the {} posts of {} has a text: words and users start from texts, so pictures alone make no space. What "
     "describes the pictures (titles, keywords, alt texts) may stand in the column text."
+)
+OF_THE_FUTURE = (
+    "{} rows of {} have a created_at of the future: SPSS, Stata, SAS and spreadsheets count from other days than Unix "
+    "does; write times as 2024-05-01 10:00."
 )
 Decode = Callable[[Iterable[tuple[str, bytes]]], Iterator[tuple[str, Picture | Rejected]]]
 """Takes in picture files, (name, bytes) each, in their order."""
@@ -162,13 +167,16 @@ def _those_there(source: Source, names: Iterable[str]) -> set[str]:
 
 
 def _check_rows(source: Source, spill: Spill, rejects: Rejects) -> int:
-    rows_in = 0
+    rows_in, late, now = 0, list[int](), datetime.now(UTC).replace(tzinfo=None) + timedelta(days=2)
     with bar("rows", "rows") as shown:
         for rows, refused in source.rows():
             rejects.add(refused)
             rows_in += rows.num_rows + refused.num_rows
+            late.append(pc.sum(pc.greater(rows["created_at"], pa.scalar(now, pa.timestamp("us")))).as_py() or 0)
             spill.append(_well_formed(rows, source.name, rejects))
             shown.update(rows.num_rows + refused.num_rows)
+    if any(late):
+        log.warning(OF_THE_FUTURE.format(sum(late), source.name))
     return rows_in
 
 

@@ -33,6 +33,7 @@ ALL_STRANGERS = f"{STRANGER}, as all of their table"
 WRITTEN_OTHERWISE = "user_id is written otherwise than in the posts"
 """Why a row of users is of no use that is of somebody who posts, but for capitals, or an @ or zeros before the id."""
 UNREADABLE_USER = "unreadable row of users"
+UNKNOWN_BRAND = "brand is not true or false"
 PIECE = 1 << 18
 """Rows that are held and written at once."""
 

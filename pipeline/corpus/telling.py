@@ -9,11 +9,11 @@ from typing import Any
 from pipeline.corpus.names import plain
 from pipeline.corpus.reading.cells import LOST
 from pipeline.corpus.rounded import ROUNDED
-from pipeline.corpus.rows import ALL_STRANGERS, UNREADABLE_USER, WRITTEN_OTHERWISE
+from pipeline.corpus.rows import ALL_STRANGERS, UNKNOWN_BRAND, UNREADABLE_USER, WRITTEN_OTHERWISE
 
 MUCH_OF_PICTURES, MUCH_OF_ROWS, MUCH_OF_USERS = 0.1, 0.1, 0.5
 """Shares from which on a loss is told."""
-_OF_LISTS = re.compile(r"[][{}‹›\\;|]|#.*#|^[^(]*\)|\([^)]*$")
+_OF_LISTS = re.compile(r"[][{}‹›\\;|]|#.*#|^[^(]*\)|\([^)]*$|\s[/•·]\s|^\d{1,2}\.\s|[^\d\s]\s?[:=]\s?[\d.]+$")
 """What stands in a label, folded, where a list was not read as one."""
 _TRIED = 20
 _KEPT = ("missing", "several files of that name", "a video")
@@ -52,7 +52,7 @@ TO_DO = {
 
 TO_DO_OF_USERS = {
     "duplicate user_id": "put all interests of a person into one row, as a list",
-    "brand is not true or false": "write true or false, or leave it empty",
+    UNKNOWN_BRAND: "write true or false, or leave it empty",
     WRITTEN_OTHERWISE: "it differs in capitals, or by an @ or zeros before it: write it as the posts have it",
     UNREADABLE_USER: "save a CSV as UTF-8, with quotes around what holds the separator; in JSON, interests are texts "
     "in one list, not objects or lists of their own",
@@ -89,7 +89,8 @@ def doubts_of_interests(interests: Sequence[str]) -> list[str]:
         )
     if several := sum(bool(_OF_LISTS.search(name)) for name in interests):
         told.append(
-            f"interests that hold signs of lists or of HTML ([ ] {{ }} ; | \\ < >, two # or half of a "
+            f"interests that hold signs of lists or of HTML ([ ] {{ }} ; | \\ < >, • or / between "
+            f"words, a number before or behind, two # or half of a "
             f"bracket): {several}. If one is several, write lists as docs/own-corpus.md has them."
         )
     return told
@@ -122,7 +123,8 @@ def losses(metrics: Mapping[str, Any], why: Callable[[str], str]) -> list[str]:
     if gone > MUCH_OF_USERS * users_in:
         told.append(f"{gone} of {users_in} users {_are(gone)} left out: see data/corpus/rejected.")
     for reason, count in metrics["users_rejected"].items():
-        if reason == WRITTEN_OTHERWISE or (reason in TO_DO_OF_USERS and count > MUCH_OF_ROWS * metrics["users"]):
+        many = reason in TO_DO_OF_USERS and count > MUCH_OF_ROWS * metrics["users"]
+        if many or reason in (WRITTEN_OTHERWISE, UNKNOWN_BRAND):
             left = f"{count} row{'s' * (count > 1)} of the table of users {_are(count)} left out by"
             told.append(_told(left, reason, TO_DO_OF_USERS[reason]))
     if ALL_STRANGERS in metrics["users_rejected"]:
@@ -186,7 +188,7 @@ def _without_ending(name: str) -> str:
 _BY_FILES: tuple[tuple[str, Callable[[str], list[str]]], ...] = (
     (
         "the column image holds several names: put all but the first into a column more_images",
-        lambda name: [name.split(mark)[0].strip() for mark in ";,|" if mark in name],
+        lambda name: [name.strip("{}[]()").split(mark)[0].strip() for mark in ";,|\n " if mark in name],
     ),
     (
         "the column image holds addresses, whose files are there: set corpus.source to export, which finds them",

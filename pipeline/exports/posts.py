@@ -83,8 +83,8 @@ BOTS = {"automoderator"}
 
 _AS_ID = re.compile(r"""^(?:="(.*)"|(\d{1,15})\.0+)$""")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?$")
-_ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+\d+$|\d+[.,]\d+[eE]\d+$|\d{15,}[.,]0$")
-"""5e12 is none: Reddit's ids are such."""
+_ROUNDED = re.compile(r"\d+([.,]\d+)?[eE]\+\d+$|\d+[.,]\d+[eE]\d+$|\d{15,}[.,]0$|\d(\.\d+)?e-\d{3}$")
+"""5e12 is none: Reddit's ids are such. e-189 is what R prints of numbers of 64 bits that it takes for floats."""
 _TAG = re.compile(
     r"</?(a|abbr|b|bdi|blockquote|br|cite|code|del|div|em|font|h[1-6]|hr|i|img|ins|li|ol|p|pre|q|rp|rt|ruby|s|small|span"
     r"|strong|sub|sup|table|tbody|td|th|tr|u|ul|video|iframe)(\s+[\w:-]+\s*=[^<>]*)?\s*/?>",

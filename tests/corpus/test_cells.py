@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.reading import files
-from pipeline.corpus.reading.cells import LOST, MAX_TEXT, NO_TIME, lists, split_lists
+from pipeline.corpus.reading.cells import LOST, MAX_TEXT, NO_TIME, lists, split_lists, truth
 from pipeline.corpus.rounded import ROUNDED
 from pipeline.corpus.sources.table import TableCorpus
 from tests.corpus.tables import HEADER, read, table_of, written
@@ -34,6 +34,7 @@ def ids_of(path, name="user_id"):
         *[('"=(""8445162064354"")"', "8445162064354"), ("'@ann", "@ann"), ("'-9", "-9"), ("'tis", "'tis")],
         *[("1.20034E+17", ROUNDED), ("1.2e17", ROUNDED), ("1e+17", ROUNDED), ("120034000001000000.0", ROUNDED)],
         *[('"1,20034E+17"', ROUNDED), ("nan", None), ("NaN", None), ("<NA>", None)],
+        *[("1.42328311883123e-189", ROUNDED), ("1e-5", "1e-5")],  # bit64's numbers as floats
     ],
 )
 def test_ids_are_kept_mended_without_loss_or_refused(tmp_path, cell, meant):
@@ -125,6 +126,7 @@ def test_bytes_that_were_written_as_text_are_texts(tmp_path):
         ),
         (["('art', 'music')", "{'food'}", "[art, music]"], [["art", "music"], ["food"], ["art", "music"]]),
         (['["it\'s", "a, b"]', "[1, null]"], [["it's", "a, b"], ["1"]]),
+        (["[art, 'rock, pop']", "[it's]"], [["art", "rock, pop"], ["it's"]]),
         (["[" * 10_000, "[__import__('os')]"], [[], ["__import__('os')"]]),
     ],
 )
@@ -146,7 +148,7 @@ def test_more_text_than_a_column_holds_is_read_in_parts_and_a_long_text_is_refus
     assert [row["post_id"] for row in rows] == ["b"] and refused["a"][0] == "too long a text"
 
 
-@pytest.mark.parametrize("error", ["#NAME?", "#REF!", "#N/A", "#VALUE!", "####"])
+@pytest.mark.parametrize("error", ["#NAME?", "#REF!", "#N/A", "#VALUE!", "####", "#NOM?", "#ERROR!", "Err:508"])
 def test_what_a_spreadsheet_left_of_a_formula_is_no_id(tmp_path, error):
     rows, refused = read(written(tmp_path / "p.csv", f"{HEADER}p1,{error},x,\np2,u,#art #food,\n"))
     assert [row["post_id"] for row in rows] == ["p2"]
@@ -154,8 +156,8 @@ def test_what_a_spreadsheet_left_of_a_formula_is_no_id(tmp_path, error):
 
 
 def test_a_text_that_was_taken_for_a_formula_is_told(tmp_path):
-    rows, refused = read(written(tmp_path / "p.csv", f"{HEADER}p1,u,#NAME?,\np2,u,####,\n"))
-    assert [row["text"] for row in rows] == ["####"] and refused["p1"][0] == LOST
+    rows, refused = read(written(tmp_path / "p.csv", f"{HEADER}p1,u,#NAME?,\np2,u,####,\np3,u,#WOW!,\n"))
+    assert [row["text"] for row in rows] == ["####", "#WOW!"] and refused["p1"][0] == LOST
 
 
 @pytest.mark.parametrize(
@@ -178,6 +180,8 @@ def test_a_text_that_was_taken_for_a_formula_is_told(tmp_path):
             ("0000-00-00 00:00:00", None),
             (".", None),
         ],
+        *[("01may2024 22:00:00", 22), ("01MAY2024:22:00:00", 22), ("01MAY2024", 0)],  # Stata, SAS
+        *[("638501976000000000", 22), ("133590744000000000", 22)],  # .NET, Windows
         *[("05/01/2024 10:00", NO_TIME), ("1.5.2024", NO_TIME), ("2024-02-30", NO_TIME), ("45413", NO_TIME)],
         *[("2024-05-01T22:00:00,000Z", 22), ("1403-02-12 10:00", NO_TIME), ("1445-10-22", NO_TIME)],  # Iran's, Islam's
         *[("May 1, 2024 13:00 PM", NO_TIME), ("2024", NO_TIME), ("1.7145576E+09", NO_TIME)],
@@ -247,3 +251,15 @@ def test_interests_have_no_bullets_and_the_end_of_an_entity_separates_none(cells
     assert values.to_pylist() == labels and not wrong.drop_null()
     names, _ = lists(pa.chunked_array([["- a&amp;b.png"]]), Path("posts.csv"), "more_images")
     assert names.to_pylist() == [["- a&amp", "b.png"]]  # of files nothing is known but their names
+
+
+def test_lists_of_bytes_are_text_and_empty_lists_alone_are_none(tmp_path):
+    for held, meant in (([[b"art"], []], [["art"], []]), ([[], None], [None, None])):
+        found, wrong = lists(pa.chunked_array([pa.array(held)]), tmp_path, "interests")
+        assert found.to_pylist() == meant and not wrong.drop_null()
+
+
+def test_true_and_false_in_the_words_of_spreadsheets_and_people():
+    yes = ("TRUE", "IGAZ", "Pravda", "ΑΛΗΘΗΣ", "はい", "نعم", "हाँ", "-1", "x", "✓", " 1.0 ", Decimal(1))
+    no = ("FALSE", "HAMIS", "nepravda", "ΨΕΥΔΗΣ", "いいえ", "لا", "नहीं", "0", "", None, "☐", Decimal(0))
+    assert {truth(one) for one in yes} == {True} and {truth(one) for one in no} == {False} and truth("brand") is None

@@ -55,3 +55,11 @@ def test_what_was_cut_off_or_broken_in_a_document_costs_itself_alone(tmp_path, i
     rows, refused = read(written(tmp_path / "p.json", "[" + ",\n".join([held[0], '{"post_id": }', *held[2:]]) + "]"))
     assert [row["post_id"] for row in rows] == ["p0", "p2", "p3"] and list(refused) == ["row 2 of p.json"]
     assert "line" in refused["row 2 of p.json"][1] and "broken or cut off" in refused["row 2 of p.json"][1]
+
+
+def test_values_in_boxes_as_r_writes_them_are_those_in_them(tmp_path):
+    boxed = [{name: [] if value is None else [value] for name, value in row.items()} for row in ROWS]
+    for content in (json.dumps(boxed), "\n".join(map(json.dumps, boxed))):
+        rows, refused = read(written(tmp_path / "p.jsonl", content))
+        assert [(row["post_id"], row["text"]) for row in rows] == [(f"p{n}", f"x {n}") for n in range(4)]
+        assert not refused

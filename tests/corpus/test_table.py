@@ -118,7 +118,7 @@ def test_bytes_that_are_not_utf8_cost_their_row_alone(csv_file, tmp_path):
 def test_lines_of_jsonl_that_are_not_what_they_should_be_are_rejected(csv_file):
     good = '{"post_id": 1, "user_id": "u", "text": "x", "image": null}'
     lines = [
-        *(good, "{", "[1]", good.replace("1", "1.5e+17"), good.replace('"u"', "true"), good.replace('"x"', '["x"]')),
+        *(good, "{", "[1]", good.replace("1", "1.5e+17"), good.replace('"u"', "true"), good.replace('"x"', '["x",1]')),
         *(good.replace('"x"', '"x \\ud83d"'), b"\xff".decode("latin1"), "", "9" * 5000, "[" * 100_000, good),
         good.replace('"u"', '"\\ud83d"'),
     ]
@@ -393,6 +393,6 @@ def test_a_column_that_is_not_read_for_how_its_name_is_written_is_told(csv_file,
         assert caplog.messages == [f"{path}: the column {name} is not read: if it is created_at, call it so"]
     read(csv_file(f"{HEADER},{name},likeness\na,u,x,,2024-05-01,,\n"))
     assert len(caplog.messages) == 1
-    path = csv_file(f"{HEADER},image.1\na,u,x,a.png,b.png\n")
+    path = csv_file(f"{HEADER},image.1,image_2\na,u,x,a.png,b.png,c.png\n")
     read(path)
-    assert caplog.messages[1:] == [f"{path}: the column image.1 is not read, as there is a column image"]
+    assert caplog.messages[1:] == [f"{path}: the columns image.1, image_2 are not read, as there is a column image"]

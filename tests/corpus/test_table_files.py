@@ -237,6 +237,8 @@ def test_a_file_in_another_code_page_is_refused_as_a_whole_and_a_few_rows_cost_t
         ("p.csv", "", "The file is empty"),
         ("p.csv", '"post_id,user_id,text,image"\n"1,u,""a, b"",a.png"\n', "Each row stands in a single cell"),
         ("p.csv", "post_id，user_id，text，image\n1，u，x，\n", "Each row stands in a single cell"),
+        ("p.csv", "post_id\x01user_id\x01text\x01image\n1\x01u\x01x\x01\n", r"parts them seems to be '\\x01'"),
+        ("p.csv", "post_id^user_id^text^image\n1^u^x^\n", r"parts them seems to be '\^'"),
         ("p.csv", "<!DOCTYPE html><html>log in</html>", "is a web page or XML"),
         ("p.json", "<html>", "is a web page or XML"),
         ("p.csv", "%PDF-1.7", "is a PDF"),

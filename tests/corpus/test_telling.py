@@ -1,10 +1,13 @@
 """What the import says last: what was lost and why, and what is not as it seems."""
 
+from datetime import datetime
+
 import pyarrow as pa
 import pytest
 
+from pipeline.corpus.importing import OF_THE_FUTURE
 from pipeline.corpus.names import labels
-from pipeline.corpus.rows import ALL_STRANGERS, STRANGER, WRITTEN_OTHERWISE
+from pipeline.corpus.rows import ALL_STRANGERS, STRANGER, UNKNOWN_BRAND, WRITTEN_OTHERWISE
 from pipeline.tables.corpus import REJECTED
 from tests.corpus.given import ENOUGH, Given, png, run
 
@@ -38,6 +41,7 @@ class Described(Given):
         (["data:image/png;base64,iVBORw0KGgo="], {}, "holds pictures, not names of files"),
         (["<PIL.PngImagePlugin.PngImageFile mode=RGB size=9x9 at 0x7F>"], {}, "holds pictures, not names of files"),
         (["{'bytes': None, 'path': '1.jpg'}"], {"1.jpg": b""}, "holds records, such as"),
+        (["1.jpg\n2.jpg", "2.jpg 1.jpg", "{2.jpg,1.jpg}"], {"1.jpg": b"", "2.jpg": b""}, "holds several names"),
         (["12.0", "13"], {}, "holds numbers, not names of files"),
         (["1.png"], {}, "were all downloaded"),
     ],
@@ -114,7 +118,8 @@ def test_interests_that_differ_in_capitals_alone_are_told_and_not_named(tmp_path
     ("interests", "count"),
     [
         (("art; music", "[art", "<li>art</li>", "#art #sea", "arts\\", "C#", "Map(art", "sea)"), 7),
-        (("C#", "R&B", "AC/DC", "art (12)", "5 > 3"), 1),
+        (("C#", "R&B", "AC/DC", "art (12)", "5 > 3", "24/7", "16:9", "col·legi"), 1),
+        (("art / sea", "art • sea", "art · sea", "1. art", "art:0.9", "sea=1"), 6),
         (("sea",), 0),
     ],
 )
@@ -124,3 +129,27 @@ def test_interests_that_may_be_several_in_one_are_counted(tmp_path, caplog, inte
     run(source, tmp_path)
     told = [message for message in caplog.messages if "signs of lists" in message]
     assert len(told) == (count > 0) and all(f"bracket): {count}. If" in message for message in told)
+
+
+def test_a_single_brand_that_cannot_be_read_is_told(tmp_path, caplog):
+    source = Described([(f"q{at}", f"person{at}", "some text", None) for at in range(30)])
+    source.reason = UNKNOWN_BRAND
+    run(source, tmp_path)
+    assert caplog.messages[-1].startswith(f"1 row of the table of users is left out by '{UNKNOWN_BRAND}'")
+
+
+def test_times_of_the_future_are_told(tmp_path, caplog):
+    class Late(Given):
+        when = datetime(2150, 1, 1)
+
+        def rows(self):
+            for rows, refused in super().rows():
+                times = pa.array([self.when] * rows.num_rows, pa.timestamp("us"))
+                yield rows.set_column(rows.column_names.index("created_at"), "created_at", times), refused
+
+    run(Late(ENOUGH), tmp_path)
+    assert OF_THE_FUTURE.format(20, "posts.csv") in caplog.messages
+    caplog.clear()
+    Late.when = datetime(2024, 5, 1)
+    run(Late(ENOUGH), tmp_path)
+    assert not caplog.messages

@@ -63,9 +63,16 @@ _NO_NAME = (
     r"|undefined|False|false|FALSE)\s*$"
 )
 _AS_TEXT = r"""^\s*(?:=?\(?"([^"]*)"\)?|'([0-9]+|[=+@-].*)|b'(.*)'|b"(.*)"|=HYPERLINK\("[^"]*"[,;] ?"([^"]*)"\))\s*$"""
-_ERRORS = r"^\s*#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)\s*$"
+_ERRORS = (
+    r"^\s*(#(N/A|N/D|N/B|Н/Д|I/T|[¡¿]?(REF|VALUE|DIV/0|NULL|NUM|SPILL|CALC|ERROR|NULO|VALOR|BEZUG|WERT|ZAHL|VALEUR|RIF"
+    r"|VALORE|NÚM|VERW|WAARDE|GETAL|ADR|ARG|LICZBA|DZIEL/0|ССЫЛКА|ЗНАЧ|ЧИСЛО|ДЕЛ/0|VÄRDEFEL|REFERENS|VÆRDI|VERDI"
+    r"|ARVO|VIITTAUS|HODNOTA|ODKAZ|ÉRTÉK|HIV|DEĞER|BAŞV)!"
+    r"|¿?(NAME|NOM|NOMBRE|NOME|NAAM|NAZWA|ИМЯ|NAMN|NAVN|NIMI|NÁZEV|NÉV)\?)|Err:5\d\d)\s*$"
+)
+"""Of Excel and Google Sheets, and as Excel writes them in other languages; the last is LibreOffice's."""
 _TOO_NARROW = r"^#{3,}$"
-_SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE]\+\d+$|^[+-]?\d+[.,]\d+[eE]\d+$|^\d{16,}\.0*$"
+_SCIENTIFIC = r"^[+-]?\d+([.,]\d+)?[eE]\+\d+$|^[+-]?\d+[.,]\d+[eE]\d+$|^\d{16,}\.0*$|^\d(\.\d+)?e-\d{3}$"
+"""The last is what R prints of whole numbers of 64 bits (bit64) that it takes for floats."""
 _BYTES = re.compile(r"""b'.*'|b".*\"""", re.DOTALL)
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _CALLED = re.compile(
@@ -143,7 +150,7 @@ def ids(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
 
 def lists(column: pa.ChunkedArray, path: Path, name: str) -> Cells:
     """A column of lists of names, or of text that holds some; empty names are none."""
-    column = _plain(column)
+    column = _named(_plain(column))
     if is_names(column.type):
         kept = [None if value is None else [part for part in value if part] for value in column.to_pylist()]
         return _chunked(kept, pa.list_(pa.string())), _nothing_wrong(column)
@@ -181,7 +188,8 @@ def _names(text: str, separators: str) -> list[str] | str:
     if len(quoted) > 1 and not _QUOTED.sub("", inner).strip():  # as numpy prints them, without commas
         found: Any = quoted
     else:
-        found = next(csv.reader([inner], skipinitialspace=True), [])
+        mark = '"' if '"' in inner else "'"  # as DuckDB quotes names with commas
+        found = next(csv.reader([inner], skipinitialspace=True, quotechar=mark), [])
         for read in (json.loads, ast.literal_eval):
             with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
                 found = read(text)
@@ -211,6 +219,16 @@ def is_names(kind: pa.DataType) -> bool:
     """Whether a column of this type holds lists of text."""
     are_lists = (pa.types.is_list, pa.types.is_large_list)
     return any(is_list(kind) for is_list in are_lists) and any(is_kind(kind.value_type) for is_kind in _TEXT_KINDS[:3])
+
+
+def _named(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of lists, of bytes as text; of empty lists alone, whose kind nothing tells, as none."""
+    kind = column.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return column
+    if pa.types.is_null(kind.value_type):
+        return pa.chunked_array([pa.nulls(len(column), pa.string())])
+    return column.cast(pa.list_(pa.string())) if pa.types.is_binary(kind.value_type) else column
 
 
 def truth(value: object) -> bool | None:

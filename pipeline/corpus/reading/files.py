@@ -89,13 +89,15 @@ def _check_columns(path: Path, needed: Sequence[str], optional: Sequence[str], f
     for name in (*needed, *optional):
         if found.count(name) > 1 or (name in needed and name not in found):
             what = f"no column {name}" if name not in found else f"several columns {name}"
-            told = ", ".join(one if one == one.strip(AROUND) else repr(one) for one in found)[:300] or "none"
+            plain = {one: one == one.strip(AROUND) and one.isprintable() for one in found}
+            told = ", ".join(one if plain[one] else repr(one) for one in found)[:300] or "none"
             raise UserError(f"{path}: {what}; columns found: {told}.{_to_do(name, found)}")
         usual = (_letters(name), *OTHER_NAMES.get(name, ()))
         if name not in found and (alike := [one for one in found if _letters(one) in usual]):
             log.warning("%s: the column %s is not read: if it is %s, call it so", path, alike[0], name)
-        if again := [one for one in found if re.fullmatch(rf"{name}\.\d+", one)]:  # as pandas calls it
-            log.warning("%s: the column %s is not read, as there is a column %s", path, again[0], name)
+        if again := [one for one in found if re.fullmatch(rf"{name}[._ ]?\d+", one)]:  # pandas' or people's
+            told = f"column {again[0]} is" if len(again) == 1 else f"columns {', '.join(again)} are"
+            log.warning("%s: the %s not read, as there is a column %s", path, told, name)
 
 
 def _letters(name: str) -> str:
@@ -111,6 +113,8 @@ def _to_do(name: str, found: Sequence[str]) -> str:
             " Each row stands in a single cell, as where a CSV was pasted into a spreadsheet: part it into columns "
             "there, and save it again."
         )
+    if len(found) == 1 and (parted := re.search(rf"{name}['\"]?([^\w'\"]+)", found[0])):
+        return f" What parts them seems to be {parted[1]!r}; it has to be a comma, a semicolon, | or a tab."
     if name == "text" and {"post_id", "user_id"} <= set(found):
         return " Words are what users start from: titles, descriptions or alt texts may stand there."
     if name == "interests":

@@ -69,7 +69,7 @@ def _within(whole: dict[str, Any], needed: Sequence[str], deep: int = 3) -> list
     rows = list(whole.values())
     if rows and all(isinstance(row, dict) and set(needed) <= set(row) for row in rows):
         return rows
-    if all(isinstance(column, list) for column in columns):  # as R writes a data frame by columns
+    if all(isinstance(column, list) and len(column) != 1 for column in columns):  # R's data frame by columns
         lists = {name: column for name, column in whole.items() if isinstance(column, list)}
         return [dict(zip(lists, row, strict=False)) for row in zip_longest(*lists.values())]
     if all(isinstance(column, dict) for column in columns):
@@ -107,6 +107,8 @@ def as_text(name: str, value: object) -> str | None:
         return None
     if name in TOLD:  # decides nothing: what is no text and no number is none
         return json.dumps(value) if name == "alt" and isinstance(value, list) else _told(value)
+    if isinstance(value, list) and len(value) <= 1 and name not in (*LISTS, "image"):  # as R boxes single values
+        return as_text(name, value[0] if value else None)
     if isinstance(value, list) and name in (*LISTS, "image") and all(isinstance(label, str | None) for label in value):
         held = [label for label in value if label]
         return json.dumps(held) if held or name in LISTS else None

@@ -24,6 +24,7 @@ from pipeline.corpus.rows import (
     ALL_STRANGERS,
     CANDIDATES,
     STRANGER,
+    UNKNOWN_BRAND,
     UNREADABLE_USER,
     WRITTEN_OTHERWISE,
     joined,
@@ -145,7 +146,7 @@ def told_of(known: Mapping[str, None], path: Path) -> tuple[dict[str, dict[str, 
             elif user_id in found:
                 others.append((user_id, "duplicate user_id", f"{place}; the first row of this user_id is kept"))
             elif brand is None:
-                others.append((user_id, "brand is not true or false", f"{place}: {row['brand']}"))
+                others.append((user_id, UNKNOWN_BRAND, f"{place}: {row['brand']}"))
             elif user_id not in known:
                 others.append((user_id, STRANGER, place))
             else:
@@ -201,7 +202,8 @@ def _described(rows: pa.Table, path: Path) -> list[dict[str, Any]]:
     ids, wrong = cells.ids(rows["user_id"], path, "user_id")
     interests, unlisted = cells.lists(rows["interests"], path, "interests")
     columns = {"row": rows["row"], "user_id": ids, "interests": interests, "brand": rows["brand"]}
-    if not pa.types.is_boolean(rows["brand"].type) and not pa.types.is_floating(rows["brand"].type):
+    plain_truths = (pa.types.is_boolean, pa.types.is_floating, pa.types.is_decimal)
+    if not any(is_kind(rows["brand"].type) for is_kind in plain_truths):
         columns["brand"], unknown = cells.texts(rows["brand"], path, "brand")
         wrong = pc.coalesce(wrong, unknown)
     described: list[dict[str, Any]] = pa.table({**columns, "wrong": pc.coalesce(wrong, unlisted)}).to_pylist()
