@@ -5,7 +5,6 @@ own, and a Content-Security-Policy forbids both, and every other host, whatever 
 """
 
 import hashlib
-import io
 import json
 import threading
 from collections import OrderedDict
@@ -16,7 +15,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams, UploadFile
@@ -26,24 +24,35 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from explore.guard import Guard
-from explore.pages.forms import NARROWING, PAGE, Part, Wrong, listed, reworded, short, suffix, whole, with_query
+from explore.marks import Mark, Marks
+from explore.pages.forms import (
+    NARROWING,
+    PAGE,
+    Part,
+    Wrong,
+    listed,
+    one_of,
+    reworded,
+    short,
+    suffix,
+    understood,
+    whole,
+    with_query,
+    yes,
+)  # fmt: skip
 from explore.pages.lists import Lists
-from explore.pages.marks import FIELDS, Mark, Marks, collected
+from explore.pages.marks import FIELDS, collected
 from explore.pages.plane import Plane
 from explore.pages.sheets import answered, flat
+from explore.pages.thumbs import small
 from explore.pages.views import NotFound, Views, address, chance_untold
 from pipeline.pictures.reading import Rejected
-from pipeline.pictures.storing import to_rgb
 from pipeline.report import cards, wording
-from pipeline.report.pictures import blurred
 from pipeline.running.errors import UserError
 from pipeline.space.space import KINDS, Asked, Space
-from pipeline.tables.details import TOLD
 
 HERE = Path(__file__).parent
 REPORT_STYLE = Path(wording.__file__).with_name("style.css")
-_HIDDEN = (200, 200, 200)
-"""The colour of a picture that is not shown."""
 MOST_BYTES = 64 << 20
 """Of a picture that one asks with."""
 MOST_ROWS = 16 << 20
@@ -80,17 +89,21 @@ class Pages:
 
     # ------------------------------------------------------------ answers in the form that was asked for
     def _shown(self, request: Request, page: str, data: Mapping[str, Any], form: str, status: int = 200) -> Response:
+        if page != "wrong":
+            understood(request.query_params)
         if form == "json":
             return Response(json.dumps(data, ensure_ascii=False, indent=1), status, media_type="application/json")
         if form == "csv":
-            return answered(page, data, bool(request.query_params.get("excel")))
+            return answered(page, data, yes(request.query_params, "excel"))
+        marked, broken = self._marks_as_far()
         held = request.query_params
         query = {name: values[0] if len(values := held.getlist(name)) == 1 else values for name in held}
         about = {
             "languages": self.space.library.languages, "clusters": self._clusters, "posts_listed": data.get("posts"),
-            "marked": self._marked(), "shown": self.people.shown, "told": self._told,
+            "marked": marked, "shown": self.people.shown, "told": self.lists.filterable,
             "narrowed": any(query.get(name) for name in NARROWING), "examples": self._examples,
-            "some_texts": self._some_texts, "stale": self._stale(),
+            "some_texts": self.lists.some_texts,
+            "told_first": list(filter(None, (self._stale(), broken if page != "wrong" else None))),
             "interests_named": any(self.space.library.interests.values()),
         }  # fmt: skip
         text = self._templates.get_template(f"{page}.html").render(
@@ -98,26 +111,19 @@ class Pages:
         )
         return Response(text, status, media_type="text/html; charset=utf-8")
 
+    def _marks_as_far(self) -> tuple[dict[str, list[Mark]], str | None]:
+        """The collections; or none, and why their file cannot be read, which is no reason to show nothing else."""
+        try:
+            return self._marked(), None
+        except UserError as error:
+            return {}, str(error)
+
     def _marked(self) -> dict[str, list[Mark]]:
         """The collections, by what stands for the things in them."""
         return {
             name: [mark._replace(id=self.people.public(mark.kind, mark.id)) for mark in marks]
             for name, marks in self.marks.collections().items()
         }
-
-    @cached_property
-    def _told(self) -> set[str]:
-        """What the source told of any post: the filters that there are for it."""
-        library = self.space.library
-        timed = {"created_at"} if library.posts["created_at"].null_count < len(library.post_ids) else set()
-        return timed | {name for name in TOLD if library.detail(name).null_count < len(library.post_ids)}
-
-    @cached_property
-    def _some_texts(self) -> tuple[int, int] | None:
-        """How many texts can be found, of how many, where that is not all that can be read."""
-        texts = self.space.library.posts["text"]
-        some = self.space.reader.params.embed.texts == "sets"
-        return (len(self.space.ids("text")), len(texts) - texts.null_count) if some else None
 
     @cached_property
     def _clusters(self) -> list[dict[str, Any]]:
@@ -147,7 +153,8 @@ class Pages:
         query, form = request.query_params, suffix(request)
         question = query.get("q", "").strip()
         top = whole("top", query.get("top"), 12, 1, 1000)
-        kinds = tuple(kind for kind in KINDS if kind in query.getlist("kind")) or KINDS
+        chosen = {one_of("kind", kind, KINDS) for kind in query.getlist("kind") if kind}
+        kinds = tuple(kind for kind in KINDS if kind in chosen) or KINDS
         picture = query.get("picture") or None
         if picture is not None and picture not in self.own:
             raise NotFound("That picture is no longer here: it was kept in memory only. Please choose it again.")
@@ -283,7 +290,8 @@ class Pages:
             names = self.lists.chosen(kind, QueryParams(told["list"].partition("?")[2]))
         else:
             names = [self._named(kind, told["id"])]
-        return self.marks.change(told["collection"], kind, names, add)
+        note = told["note"] if told["note"] or told["do"] == "note" else None
+        return self.marks.change(told["collection"], kind, names, add, note)
 
     def _named(self, kind: str, public: str) -> str:
         name = self.people.find(kind, public)
@@ -309,7 +317,8 @@ class Pages:
             name, _, form = name.rpartition(".")
         query = request.query_params
         top = whole("top", query.get("top"), 12, 1, 1000)
-        data = collected(self.views, held, name, query.get("with") or None, top, bool(query.get("tell")))
+        whole("page", query.get("page"), 1, 1, 10**6)
+        data = collected(self.views, held, name, query.get("with") or None, top, yes(query, "tell"))
         return self._shown(request, "collection", data, form)
 
     # ------------------------------------------------------------ files
@@ -349,17 +358,6 @@ def without_midnight(time: str) -> str:
     return time.removesuffix(" 00:00")
 
 
-def small(stored: bytes, side: int, shown: str = "shown") -> bytes:
-    """A stored picture with at most `side` pixels a side, as WebP; `shown` is that of `report.pictures`."""
-    image = to_rgb(stored)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    if shown != "shown":
-        image = blurred(image) if shown == "blurred" else Image.new("RGB", image.size, _HIDDEN)
-    packed = io.BytesIO()
-    image.save(packed, "WEBP", quality=80, method=2)
-    return packed.getvalue()
-
-
 def application(space: Space, metrics: Path, token: str | None, stale: Callable[[], str | None]) -> Any:
     """The ASGI application for one space; each page says what is `stale` when it is asked for."""
     pages = Pages(space, metrics, stale)
@@ -377,7 +375,7 @@ def application(space: Space, metrics: Path, token: str | None, stale: Callable[
     routes += [Route(f"/marks{end}", pages.collections) for end in ("", ".json", ".csv")]
     routes += [
         Route("/marks", pages.mark, methods=["POST"]),
-        Route("/marks/{name}", pages.collection),
+        Route("/marks/{name:path}", pages.collection),
         Route("/thumb/{id}", pages.thumb),
         Route("/picture/{id}", pages.own_picture),
         Route("/static/{name}", pages.file),

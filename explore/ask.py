@@ -8,7 +8,7 @@ from pathlib import Path
 
 from starlette.datastructures import QueryParams
 
-from explore.pages.forms import NARROWING, Data, Wrong
+from explore.pages.forms import NARROWING, Data, Wrong, understood
 from explore.pages.views import Views, chance_untold
 from explore.stale import stale
 from pipeline.report.cards import clip
@@ -88,11 +88,13 @@ def answers(given: argparse.Namespace) -> Data:
 
 
 def filtered(where: Sequence[str]) -> QueryParams:
-    """Filters, each as KEY=VALUE, as an address has them. Raises UserError for what is none."""
+    """Filters, each as KEY=VALUE, as an address has them. Raises UserError, or Wrong, for what is none."""
     pairs = [(key, value) for key, _, value in (one.partition("=") for one in where)]
-    if wrong := next((key for key, value in pairs if key not in NARROWING or not value), None):
-        raise UserError(f"--where {wrong}: there are {', '.join(NARROWING)}, each as KEY=VALUE.")
-    return QueryParams(pairs)
+    if wrong := [one for one, (key, value) in zip(where, pairs, strict=True) if key not in NARROWING or not value]:
+        raise UserError(f"--where {wrong[0]}: there are {', '.join(NARROWING)}, each as KEY=VALUE.")
+    query = QueryParams(pairs)
+    understood(query)
+    return query
 
 
 if __name__ == "__main__":

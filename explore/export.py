@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from explore.ask import filtered
+from explore.marks import Marks
 from explore.pages.forms import Data, Wrong
 from explore.pages.lists import Lists
-from explore.pages.marks import Marks, posts_of
+from explore.pages.marks import posts_of
 from explore.pages.sheets import as_csv
 from explore.pages.views import Views
 from pipeline.report.wording import plural

@@ -10,7 +10,6 @@ A person is named by id or name as their posts have it, or by their pseudonym; a
 """
 
 import argparse
-import csv
 import shutil
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ruamel.yaml import YAML
 
+from explore.marks import Marks
 from pipeline.corpus.listing import places
 from pipeline.corpus.sources.table import TableCorpus
 from pipeline.privacy import erased
@@ -238,13 +238,12 @@ def _remove(path: Path) -> bool:
 def _remove_marks(traces: Traces) -> Iterator[str]:
     if not MARKS.is_file():
         return
-    with MARKS.open(encoding="utf-8", newline="") as stream:
-        header, *rows = list(csv.reader(stream)) or [[]]
-    gone = traces.posts | traces.images | traces.users
-    left = [row for row in rows if row[-1] not in gone]
-    with MARKS.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream).writerows([header, *left])
-    yield f"Removed: {plural(len(rows) - len(left), 'mark')} of `make explore`."
+    try:
+        gone = Marks(MARKS).forget(traces.posts | traces.images | traces.users)
+    except UserError as error:
+        yield f"{FAILED}: marks of `make explore` stay, as {error} Mend it, or remove it, and run again."
+    else:
+        yield f"Removed: {plural(gone, 'mark')} of `make explore`."
 
 
 def _search(traces: Traces, corpus: Any, cache: Path | None) -> Searched:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -54,19 +55,44 @@ NARROWING = (
     "answering", "answers", "described", "least",
 )  # fmt: skip
 """What in an address chooses among posts, and `least`, among answers."""
+REPEATED = ("side", "language", "not_by", "kind")
+"""What may stand in an address more than once; of all else a second value would be taken and the first forgotten."""
+KEYS = (
+    *NARROWING, "kind", "q", "picture", "top", "page", "order", "begins", "with", "tell", "id", "reason", "rows",
+    "excel", "token",
+)  # fmt: skip
+"""All that an address may have."""
+
+
+def understood(query: Any) -> None:
+    """Raises Wrong for a key that no address has, as a misspelt filter would choose everything, or one given twice."""
+    for key in query:
+        if key not in KEYS:
+            alike = get_close_matches(key, KEYS, 1)
+            raise Wrong(f"{key[:40]}=… is not known here{f'; did you mean {alike[0]}=…?' if alike else '.'}")
+        if key not in REPEATED and len(query.getlist(key)) > 1:
+            raise Wrong(f"{key}=… can stand in an address once only; {', '.join(REPEATED)} may be repeated.")
+
+
+def yes(query: Any, key: str) -> bool:
+    """Whether an address has `key`, and not as 0 or no."""
+    return query.get(key) not in (None, "", "0", "no")
 
 
 def filters_of(query: Any) -> Filters:
     """The filters of an address. Raises Wrong for a value that is none."""
     answers = query.get("answers") or ""
     kind, _, name = answers.partition(":")
+    since, until = _date(query, "from"), _date(query, "to")
+    if since and until and since > until:
+        raise Wrong(f"from={since} is after to={until}.")
     return Filters(
-        sides=tuple(name for side in query.getlist("side") if side for name in SIDES[_one_of("side", side, SIDES)])
+        sides=tuple(name for side in query.getlist("side") if side for name in SIDES[one_of("side", side, SIDES)])
         or None,
         clusters=None if (cluster := _number(query, "cluster")) is None else (cluster,),
         languages=tuple(language for language in query.getlist("language") if language) or None,
-        since=_date(query, "from"),
-        until=_date(query, "to"),
+        since=since,
+        until=until,
         user=query.get("by") or None,
         other_than=tuple(name for name in query.getlist("not_by") if name) or None,
         contains=query.get("contains") or None,
@@ -82,7 +108,8 @@ def filters_of(query: Any) -> Filters:
     )
 
 
-def _one_of(key: str, value: str, known: Iterable[str]) -> str:
+def one_of(key: str, value: str, known: Iterable[str]) -> str:
+    """A value that has to be one of those known. Raises Wrong where it is not."""
     if value not in known:
         raise Wrong(f"{key}={value[:40]} is not one of {', '.join(known)}.")
     return value
@@ -113,12 +140,15 @@ def _range(query: Any, key: str) -> tuple[int | None, int | None] | None:
     found = re.fullmatch(r"(\d{0,15})(-?)(\d{0,15})", value)
     if not found or not (found[1] or found[3]):
         raise Wrong(f"{key}={value[:40]} is not a number; write 10 for 10 or more, 10-20, or -20 for at most 20.")
-    return int(found[1]) if found[1] else None, int(found[3]) if found[3] else None
+    least, most = (int(end) if end else None for end in (found[1], found[3]))
+    if least is not None and most is not None and least > most:
+        raise Wrong(f"{key}={value[:40]} begins with more than it ends with.")
+    return least, most
 
 
 def _yes(query: Any, key: str) -> bool | None:
     value = query.get(key)
-    return _one_of(key, value, ("yes", "no")) == "yes" if value else None
+    return one_of(key, value, ("yes", "no")) == "yes" if value else None
 
 
 def _least(query: Any) -> float | None:
@@ -127,7 +157,7 @@ def _least(query: Any) -> float | None:
         least = float(value) if value else None
     except ValueError:
         least = math.nan
-    if least is not None and not math.isfinite(least):
+    if least is not None and not -1 <= least <= 1:
         raise Wrong(f"least={value[:40]} is not a cosine, which is a number from -1 to 1.")
     return least
 
@@ -144,7 +174,7 @@ def whole(key: str, text: str | None, otherwise: int, least: int, most: int) -> 
     if not text:
         return otherwise
     if not text.isdecimal() or len(text) > 9:
-        raise Wrong(f"{key}={text[:40]} is not a number from {least} to {most}.")
+        raise Wrong(f"{key}={text[:40]} is not a whole number from {least:,} to {most:,}.")
     return min(max(int(text), least), most)
 
 

@@ -16,6 +16,7 @@ from explore.pages.views import NotFound, Views
 from pipeline.common.metrics import FEWEST
 from pipeline.space.filters import ALL_POSTS, Filters
 from pipeline.space.space import KINDS, Asked
+from pipeline.tables.details import TOLD
 
 ORDERS = ("oldest", "newest", "likes", "replies")
 
@@ -26,6 +27,20 @@ class Lists:
     def __init__(self, views: Views, metrics: Path) -> None:
         self.views, self.space, self.library, self.metrics = views, views.space, views.library, metrics
         self.people = views.people
+
+    @cached_property
+    def filterable(self) -> set[str]:
+        """What the source told of any post: the filters that there are for it."""
+        library = self.space.library
+        timed = {"created_at"} if library.posts["created_at"].null_count < len(library.post_ids) else set()
+        return timed | {name for name in TOLD if library.detail(name).null_count < len(library.post_ids)}
+
+    @cached_property
+    def some_texts(self) -> tuple[int, int] | None:
+        """How many texts can be found, of how many, where that is not all that can be read."""
+        texts = self.space.library.posts["text"]
+        some = self.space.reader.params.embed.texts == "sets"
+        return (len(self.space.ids("text")), len(texts) - texts.null_count) if some else None
 
     def posts(self, part: Part, filters: Filters, order: str) -> Data:
         """All posts that the filters let through, with what their source told of them."""

@@ -1,92 +1,23 @@
-"""Named collections of users, images and posts: a CSV beside the corpus's tables, `data/marks.csv`, never in Git.
-Their pages tell what is in one, what is like it, and what parts it from another.
+"""The pages of collections: what is in one, what is like it, and what parts it from another."""
 
-It has a row per marked thing: collection, kind (user, image or post), id; sorted, so that equal marks are equal bytes.
-"""
-
-import csv
-import io
-import threading
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from explore.marks import COLUMNS, LONGEST, Mark
 from explore.pages.forms import Data
 from explore.pages.views import NotFound, Views
 from explore.pages.words import MOST
-from pipeline.running.errors import UserError
-from pipeline.running.files import write_text
 from pipeline.space.filters import ALL_POSTS
 from pipeline.space.library import Library
 from pipeline.space.questions.question import Term
 from pipeline.space.space import Asked, Space
 
-KINDS = ("user", "image", "post")
-COLUMNS = ["collection", "kind", "id"]
-FIELDS = (*COLUMNS, "rows", "list", "do", "back")
-"""Of a form that marks: one thing, those at rows of the map, or all of a list."""
 FEWEST_USERS, MOST_USERS = 5, 2_000
 """Users of a collection that are compared with those of another; of more, so many are drawn."""
-LONGEST = 60
-"""Characters of a collection's name."""
-
-
-class Mark(NamedTuple):
-    """One thing in a collection."""
-
-    collection: str
-    kind: str
-    id: str
-
-
-class Marks:
-    """The collections in the file `path`, read anew for each question: it may be edited by hand meanwhile."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.Lock()
-
-    def read(self) -> list[Mark]:
-        """All marks, sorted. Raises UserError where the file is no table of marks."""
-        if not self.path.exists():
-            return []
-        with self.path.open(encoding="utf-8", newline="") as stream:
-            rows = csv.DictReader(stream)
-            if rows.fieldnames != COLUMNS:
-                raise UserError(f"{self.path} has columns {rows.fieldnames}; they have to be {', '.join(COLUMNS)}.")
-            marks = sorted({Mark(*(row[name] or "" for name in COLUMNS)) for row in rows})
-        if wrong := next((mark.kind for mark in marks if mark.kind not in KINDS), None):
-            raise UserError(f"{self.path} has a mark of kind {wrong[:40]!r}; marks are of {', '.join(KINDS)}.")
-        return marks
-
-    def change(self, collection: str, kind: str, names: Iterable[str], add: bool) -> str:
-        """Put things into a collection, or take them out; what the collection is called from then on.
-
-        Raises ValueError for a name that cannot be one.
-        """
-        collection = " ".join(collection.split())
-        if not 0 < len(collection) <= LONGEST or not collection.isprintable() or "/" in collection:
-            raise ValueError(f"A collection's name has 1 to {LONGEST} printable characters, without a slash.")
-        if kind not in KINDS:
-            raise ValueError(f"Marks are of {', '.join(KINDS)}, not of {kind[:40]}.")
-        with self._lock:
-            held, told = set(self.read()), {Mark(collection, kind, name) for name in names}
-            held = held | told if add else held - told
-            written = io.StringIO()
-            sheet = csv.writer(written)
-            sheet.writerow(COLUMNS)
-            sheet.writerows(sorted(held))
-            write_text(written.getvalue(), self.path)
-        return collection
-
-    def collections(self) -> dict[str, list[Mark]]:
-        """Marks by collection."""
-        found: dict[str, list[Mark]] = {}
-        for mark in self.read():
-            found.setdefault(mark.collection, []).append(mark)
-        return found
+FIELDS = (*COLUMNS, "rows", "list", "do", "back")
+"""Of a form that marks: one thing, those at rows of the map, or all of a list."""
 
 
 def collected(
@@ -96,7 +27,8 @@ def collected(
 
     With `tell`, how well its users can be told from all others. Raises NotFound for a collection that is not there.
     """
-    if missing := next((one for one in (name, other) if one is not None and one not in held), None):
+    missing = next((one for one in (name, other) if one is not None and one not in held), None)
+    if missing is not None:
         raise NotFound(f"There is no collection {missing[:LONGEST]}.")
     space, library = views.space, views.library
     of = {"user": library.row_of_user, "image": library.row_of_image, "post": library.row_of_post}
@@ -105,7 +37,7 @@ def collected(
     for mark in held[name]:
         row = of[mark.kind](mark.id)
         told = show[mark.kind](row) if row >= 0 else {"href": None}
-        members.append({"kind": mark.kind, "id": views.people.public(mark.kind, mark.id), **told})
+        members.append({"kind": mark.kind, "id": views.people.public(mark.kind, mark.id), "note": mark.note, **told})
     return {
         "collection": name,
         "members": members,
@@ -119,7 +51,7 @@ def collected(
 def posts_of(library: Library, marks: Sequence[Mark]) -> Any:
     """Which posts (n,) are marked, are by a marked user, or show a marked image."""
     found = np.zeros(len(library.post_ids), bool)
-    for kind, name in (mark[1:] for mark in marks):
+    for kind, name in ((mark.kind, mark.id) for mark in marks):
         if kind == "user" and (row := library.row_of_user(name)) >= 0:
             found[library.by_user.rows(row)] = True
         elif kind == "image" and (row := library.row_of_image(name)) >= 0:
@@ -135,7 +67,7 @@ def parted(views: Views, here: Sequence[Mark], there: Sequence[Mark]) -> Data:
     words = views.telling.parting_words(posts_of(views.library, here), posts_of(views.library, there), MOST)
     return {
         "cosine": None if one is None or other is None else round(float(one @ other), 4),
-        "in_both": len({mark[1:] for mark in here} & {mark[1:] for mark in there}),
+        "in_both": len({mark[1:3] for mark in here} & {mark[1:3] for mark in there}),
         "apart": dict(how_far_apart(views.space, here, there)),
         **dict(zip(("here", "there"), words, strict=True)),
     }

@@ -65,6 +65,8 @@ class Views:
         """The row of a user, an image or a post. Raises NotFound where there is none."""
         library = self.library
         of = {"user": library.row_of_user, "image": library.row_of_image, "post": library.row_of_post}[kind]
+        if not public:
+            raise NotFound(f"Which {kind}? The address of one ends in its id.")
         name = self.people.find(kind, public)
         row = -1 if name is None else of(name)
         if row < 0:
@@ -156,6 +158,8 @@ class Views:
         Whom a post answers need not be of the corpus: by what nobody goes by nothing is found.
         """
         found = filters_of(query)
+        if wrong := [number for number in found.clusters or () if not self._is_cluster(number)]:
+            raise Wrong(f"cluster={wrong[0]} is no cluster of this run.")
         others = found.other_than or ()
         authors = [("by", found.user or ""), *(("not_by", name) for name in others)]
         for key, user in authors if found.user else authors[1:]:
@@ -331,6 +335,10 @@ class Views:
         """A cluster's number; None where there is none, or too few are in it to tell of it, so that nobody is shown."""
         few = not self.people.shown and self._sizes[number] < FEWEST
         return None if number < 0 or few else number
+
+    def _is_cluster(self, number: int) -> bool:
+        """Whether a cluster has a page."""
+        return 0 <= number < len(self._sizes) and self._sizes[number] > 0 and self.described_as(number) is not None
 
     @cached_property
     def _sizes(self) -> Any:

@@ -301,6 +301,7 @@ class Mark(Data):
     collection: str
     kind: Literal["user", "image", "post"]
     id: str
+    note: str
     href: Href
 
 
@@ -316,6 +317,7 @@ class Marked(Data):
     model_config = ConfigDict(extra="allow", strict=True)
     kind: Literal["user", "image", "post"]
     id: str
+    note: str
     href: Href | None
 
 

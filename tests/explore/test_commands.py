@@ -15,7 +15,7 @@ pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
 from explore import ask, export, networks, new_users
-from explore.pages.marks import Marks
+from explore.marks import Marks
 from explore.pages.people import People
 from pipeline.running.errors import UserError
 from pipeline.space.space import Space

@@ -262,10 +262,13 @@ def test_filters_come_from_the_address_and_a_wrong_one_is_named(served):
     rows = served.json("/search.json?q=tiger&kind=text&side=test&top=100")["answers"]
     assert set(rows) == {"texts"} and {row["side"] for row in rows["texts"]} == {"test"}
     for query in ("cluster=x", "from=yesterday", "least=much", "least=nan", "top=-3", "top=x", "side=left",
-                  "likes=many", "replies=-", "answering=perhaps", "described=1"):  # fmt: skip
+                  "likes=many", "replies=-", "answering=perhaps", "described=1", "kind=users", "contain=paw", "least=5",
+                  "cluster=99", "likes=20-10", "from=2012-01-02&to=2012-01-01", "by=user-01&by=user-02"):  # fmt: skip
         status, _, data = served.get(f"/search.json?q=tiger&{query}")
-        name = query.partition("=")[0]
-        assert status == 400 and json.loads(data)["message"].startswith(name + "=")
+        assert status == 400 and json.loads(data)["message"].startswith(query.partition("=")[0] + "="), query
+    assert b"page=x is not" in served.get("/posts.json?page=x")[2]
+    assert b"did you mean contains" in served.get("/posts.csv?contain=paw")[2]
+    assert served.get("/posts.csv?contains=paw&excel=0&side=test&side=val")[2].startswith(b"user_id,")
     assert served.get("/search.json?q=" + "x" * 3000)[0] == 400
     assert b"by=user-1 is no user of the corpus. Similar names: user-" in served.get("/posts?by=user-1")[2]
     page = served.get("/search?q=tiger&least=much")[2].decode()

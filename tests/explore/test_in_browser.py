@@ -6,7 +6,7 @@ pytest.importorskip("uvicorn", reason="the extra `explore` is not installed")
 pytest.importorskip("starlette")
 
 from pipeline.tables.corpus import IMAGES
-from tests.explore.serving import pages
+from tests.explore.serving import pages, serving
 
 
 @pytest.mark.parametrize("width", [390, 1440])
@@ -36,6 +36,22 @@ def test_every_page_fits_is_quiet_and_asks_nobody_else(whose, width, tab, reques
             "[...document.querySelectorAll('input:not([type=hidden]),select')].filter(i => !i.labels.length).length"
         )
         assert tab.evaluate(unnamed) == 0, path
+
+
+def test_a_collection_and_its_notes_fit(run_copy, tab, axe):
+    _, folder = run_copy
+    rows = "".join(f"a,{kind},{name},{'why ' * 40}\n" for kind, name in (("user", "user-00"), ("post", "gone")))
+    (folder / "data/marks.csv").write_text(f"collection,kind,id,note\n{rows}")
+    with serving(folder) as served:
+        for path, width in (("/marks/a", 390), ("/user/user-00", 390), ("/marks/a", 1440)):
+            tab.open(served.url(path), width)
+            assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            out = "[...document.querySelectorAll('form.out button')].filter(b => b.offsetHeight > b.offsetWidth).length"
+            assert tab.evaluate(out) == 0, "words of a button are on one line"
+            assert tab.faults(axe) == []
+        tab.evaluate("document.querySelector('form.out [name=note]').value = 'ask them'; 0")
+        tab.await_load(lambda: tab.evaluate("document.querySelector('form.out [value=note]').click()"))
+        assert "ask them" in (folder / "data/marks.csv").read_text()
 
 
 def test_figures_stay_behind_a_name_that_is_written_from_right_to_left(served, tab):

@@ -23,7 +23,7 @@ def test_marks_become_a_table_more_like_these_and_an_interest(run, tmp_path):
         image = served.space.library.images[5].as_py()
         assert form(served, "/marks", collection="big cats", kind="image", id=image)[0] == 303
         held = (folder / "data/marks.csv").read_text()
-        assert held.splitlines()[:2] == ["collection,kind,id", f"big cats,image,{image}"]
+        assert held.splitlines()[:2] == ["collection,kind,id,note", f"big cats,image,{image},"]
         there = {"collection": "big cats", "kind": "image", "back": "/marks/big%20cats", "do": "remove"}
         assert form(served, "/marks", **there, id=image)[1]["location"] == "/marks/big%20cats"
         assert image not in (folder / "data/marks.csv").read_text()
@@ -43,7 +43,13 @@ def test_marks_become_a_table_more_like_these_and_an_interest(run, tmp_path):
             form(served, "/marks", collection="odd", kind="user", id=f"user-{number:02d}")
         told = served.json("/marks/odd.json?tell=1")["told"]
         assert told["users"] == 12 and told["f1"] > told["always_yes"]  # topics 1 and 3 of four
-        for wrong in ({"collection": "a/b"}, {"collection": ""}, {"collection": "x" * 61}, {"kind": "word"}):
+        for wrong in (
+            {"collection": "a/b"},
+            {"collection": ""},
+            {"collection": ".."},
+            {"collection": "x" * 61},
+            {"kind": "word"},
+        ):
             fields = {"collection": "c", "kind": "user", "id": "x"} | wrong
             assert form(served, "/marks", **fields)[0] == 400
         for back in ("//evil.invalid", "http://evil.invalid", "/\\evil.invalid"):
@@ -51,8 +57,56 @@ def test_marks_become_a_table_more_like_these_and_an_interest(run, tmp_path):
             assert answer[1]["location"] == "/marks"
         assert served.get("/marks/c")[0] == 200  # nobody is called x
         assert served.get("/marks")[0] == served.get("/marks/odd")[0] == served.get("/marks.csv")[0] == 200
-        (folder / "data/marks.csv").write_text("a,b\n1,2\n")
-        assert b"has columns" in served.get("/marks.json")[2]
+        assert served.get("/marks/.json")[0] == served.get("/marks/")[0] == 404
+
+
+@pytest.mark.parametrize("written", [
+    "collection,kind,id\na,user,user-00\n".encode("utf-8-sig"),  # as Excel saves it, in several countries
+    b"collection;kind;id\r\na;User;user-00\r\n;;\r\n",
+    "collection\tkind\tid\tnote\na\tuser\tuser-00\t\n".encode("utf-16"),
+    b"id, kind, collection\nuser-00, user,  a \n\n",
+    b"",
+])  # fmt: skip
+def test_a_file_that_was_edited_elsewhere_is_read_and_its_notes_are_kept(written, run_copy):
+    _, folder = run_copy
+    path = folder / "data/marks.csv"
+    path.write_bytes(written)
+    with serving(folder) as served:
+        form(served, "/marks", collection="a", kind="user", id="user-01", note="=posts at  night")
+        form(served, "/marks", collection="a", kind="user", id="user-01")
+        held = "collection,kind,id,note\r\n" + "a,user,user-00,\r\n" * bool(written)
+        assert path.read_bytes().decode() == held + "a,user,user-01,=posts at night\r\n"
+        assert {row["id"]: row["note"] for row in served.json("/marks/a.json")["members"]}[
+            "user-01"
+        ] == "=posts at night"
+        assert b"'=posts at night" in served.get("/marks/a.csv")[2]
+        form(served, "/marks", collection="a", kind="user", id="user-01", do="note")
+        assert b"night" not in path.read_bytes() and b"user-01" in path.read_bytes()
+
+
+@pytest.mark.parametrize(("written", "told"), [
+    (b"a,b\n1,2\n", "has columns a, b"),
+    ("collection,kind,id\nBl\u00fcten,user,user-00\n".encode("latin-1"), "CSV in UTF-8"),
+    (b"collection,kind,id\na,users,user-00\n", "line 2 has a mark of kind"),
+    (b"collection,kind,id\na,,user-00\n", "line 2 has a mark of kind"),
+    (b"collection,kind,id\n<<<<<<< HEAD\na,user,user-00\n", "line 2 has 1 cells"),
+    (b"collection,kind,id\na/b,user,user-00\n", "line 2: A collection"),
+    (b"collection,kind,id\n..,user,user-00\n", "line 2: A collection"),
+])  # fmt: skip
+def test_a_broken_file_is_told_stays_as_it_is_and_takes_no_other_page_with_it(written, told, run_copy):
+    _, folder = run_copy
+    path = folder / "data/marks.csv"
+    path.write_bytes(written)
+    with serving(folder) as served:
+        for address in ("/", "/search?q=tiger", "/user/user-00"):
+            status, _, page = served.get(address)
+            assert status == 200 and told in html.fromstring(page).text_content()
+        for status, _, page in (
+            served.get("/marks"),
+            form(served, "/marks", collection="b", kind="user", id="user-01"),
+        ):
+            assert status == 422 and html.fromstring(page).text_content().count(told) == 1
+    assert path.read_bytes() == written
 
 
 def test_two_collections_are_compared_by_their_means_and_the_words_that_part_them(run_copy):
