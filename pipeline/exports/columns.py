@@ -57,7 +57,7 @@ from pipeline.exports.posts import (
 from pipeline.exports.resolving import ENDINGS, SHORTEST
 
 PRESETS = Path(__file__).with_name("presets")
-FILES = ("fourcat", "x", "videos", "platforms", "listening", "gallery_dl", "own")
+FILES = ("fourcat", "x", "videos", "platforms", "services", "china", "listening", "gallery_dl", "own")
 """The files of presets, in the order in which they are asked."""
 _STILL = {"", "photo", "image", "picture", "graphimage", "1"}
 """What tools call the kind of a picture that is no video's."""

@@ -45,7 +45,40 @@ OF_TWITTERAPI = {"type": "tweet", "id": str(BIG), "text": "words", "author": {"i
                  "likeCount": 4, "createdAt": "Sun Sep 13 12:26:40 +0000 2020", "retweeted_tweet": None}  # fmt: skip
 BEFORE_2020 = {"_": "Message", "id": 5, "to_id": {"_": "PeerChannel", "channel_id": 9}, "date": ISO, "from_id": 7,
                "message": "words", "fwd_from": None, "media": None}  # fmt: skip
+R_SKY = {"uri": "at://did:plc:a/app.bsky.feed.post/1", "cid": "b", "author_handle": "7", "text": "words",
+         "like_count": 4, "indexed_at": ISO, "created_at": ISO, "in_reply_to": "NA"}  # fmt: skip
+R_TOOT = {"id": "1", "uri": "1", "created_at": WHEN, "content": "<p>words</p>", "spoiler_text": "",
+          "favourites_count": 4, "account": [{"id": "7", "acct": "a", "url": "7"}], "reblog": [], "media_attachments": [
+              [{"id": "9", "type": "image", "url": photo("p")}]]}  # fmt: skip
+OF_MINET = {"title": "words", "url": "https://r/comments/a1/w/", "author": "7", "author_text": "", "points": "4",
+            "number_comments": 3, "published_date": ISO, "external_link": photo("p")}  # fmt: skip
+SAID_BELOW = {"comment_url": "https://r/c1", "author": "7", "id": "c1", "parent": "", "points": "4",
+              "published_date": ISO, "comment": "words ![gif](giphy|abc)"}  # fmt: skip
+SAID_ON_IG = {"id": 17, "parent_id": "", "text": "words", "comment_like_count": 4, "created_at_utc": 1_600_000_000,
+              "username": "a", "user_id": 7}  # fmt: skip
+OF_ACTOR = {"id": "t3_a1", "parsedId": "a1", "username": "a", "userId": "7", "title": "words", "body": "", "upVotes": 4,
+            "createdAt": ISO, "dataType": "post", "imageUrls": [photo("p")]}  # fmt: skip
+BRIGHT = {"user_posted": "a", "user_posted_id": "7", "description": "words", "date_posted": ISO, "shortcode": "C1",
+          "photos": [photo("p")], "likes": 4, "num_comments": 0}  # fmt: skip
+OF_TWEEPY = {"id": BIG, "text": "words", "author_id": 7, "created_at": ISO, "like_count": 4,
+             "referenced_tweets": "[{'type': 'quoted', 'id': '3'}]"}  # fmt: skip
+OF_DOUYIN = {"id": BIG, "subject": "Post", "body": "words", "author_user_id": 7, "author_nickname": "a",
+             "digg_count": 4, "unix_timestamp": 1_600_000_000, "image_urls": photo("p")}  # fmt: skip
 CASES = {
+    "atrrr.csv": (table(R_SKY), "atrrr", "", 4),
+    "rtoot.json": (json.dumps([R_TOOT, R_TOOT | {"uri": "2", "reblog": [{"id": "3"}]}]), "Mastodon", "p", 4),
+    "minet.csv": (table(OF_MINET), "minet, Reddit", "p", 4),
+    "comments.csv": (table(SAID_BELOW), "minet, comments on Reddit", "", 4),
+    "below.csv": (table(SAID_ON_IG), "minet, comments on Instagram", "", 4),
+    "actor.json": (json.dumps([OF_ACTOR]), "Apify, Reddit", "p", 4),
+    "bright.json": (json.dumps([BRIGHT]), "Bright Data", "p", 4),
+    "tweepy.csv": (
+        table(OF_TWEEPY, OF_TWEEPY | {"id": 6, "referenced_tweets": "[{'type': 'retweeted', 'id': '3'}]"}),
+        "tweets, by the names",
+        "",
+        4,
+    ),
+    "douyin.csv": (table(OF_DOUYIN), "4CAT, Douyin", "p", 4),
     "threads.json": (lines(OF_THREADS, SHARED), "Instagram, TikTok or X", "p", 4),
     "submissions.csv": (
         table(SUBMITTED, SUBMITTED | {"id": "x", "crosspost_parent": "t3_y"}),
@@ -116,6 +149,13 @@ PICTURED = {
     "discord": {"message_id": "5", "message": "words", "author_id": "7", "author": "a"},
     "itaku": {"id": 5, "owner": 7, "owner_username": "a", "description": "words"},
     "lofter": {"id": 5, "blogInfo": {"blogId": 7}, "content": "<p>words</p>"},
+    "reddit": {
+        "id": "4",
+        "subreddit": "s",
+        "author": "b",
+        "title": "another's",
+        "comment": {"id": "5", "body": "words", "author": "a", "author_fullname": "7", "created_utc": 1_600_000_000},
+    },
     "imgur": {"id": "5", "account_id": 7, "description": "words"},
 }
 

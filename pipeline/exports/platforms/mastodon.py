@@ -34,7 +34,7 @@ def is_status(record: Json) -> bool:
 
 def status(record: Json) -> Found:
     """One status; `uri` is its id, as `id` is one server's own."""
-    account = record["account"]
+    account, *_ = _unboxed([record["account"]])
     who, name = (
         account.get("uri") or account.get("url") or account.get("acct"),
         str(record.get("uri") or record.get("id")),
@@ -46,7 +46,7 @@ def status(record: Json) -> Found:
     shown = tuple(
         Shown(ids(last(m.get("url")), last(m.get("remote_url")), m.get("id"), m.get("url")),
               m.get("type") in ("video", "gifv"), m.get("description"))
-        for m in record["media_attachments"]
+        for m in _unboxed(record["media_attachments"])
         if m.get("type") in ("image", "video", "gifv", "unknown")
     )  # fmt: skip
     yield Post(
@@ -55,6 +55,11 @@ def status(record: Json) -> Found:
         _text(record.get("in_reply_to_account_id")), bool(record.get("reblog")),
         micros(record.get("edited_at")) or 0,
     )  # fmt: skip
+
+
+def _unboxed(held: list[Any]) -> list[Json]:
+    """Objects, each by itself or in a list, as R writes what its tables hold."""
+    return [inner for one in held for inner in (one if isinstance(one, list) else [one])]
 
 
 def _text(value: Any) -> str | None:
