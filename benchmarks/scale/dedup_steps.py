@@ -7,7 +7,6 @@ no other works) and the most memory of this process in the step, without mapped 
 """
 
 import json
-import resource
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import stages.dedup_images as stage
 from benchmarks import options
 from pipeline.copies.looks import Looks
+from pipeline.running.engines import cpu_used
 from stages.runner import run
 
 STEPS = ("near_pairs", "recall", "voted_pairs", "ranked", "group_images")
@@ -26,7 +26,7 @@ def timed(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
     """`step`, which notes what it takes."""
 
     def call(*args: Any, **options: Any) -> Any:
-        before, most, done = _cpu(), [0.0], threading.Event()
+        before, most, done = cpu_used(), [0.0], threading.Event()
 
         def watch() -> None:
             while not done.wait(0.2):
@@ -39,14 +39,9 @@ def timed(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             done.set()
             watching.join()
-            took[name] = {"cpu_s": round(_cpu() - before, 2), "held_mb": round(max(most[0], _held_mb()))}
+            took[name] = {"cpu_s": round(cpu_used() - before, 2), "held_mb": round(max(most[0], _held_mb()))}
 
     return call
-
-
-def _cpu() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _held_mb() -> float:

@@ -1,6 +1,5 @@
 """Copies and what is derived are told from other pictures of one style; points propose what vectors cannot see."""
 
-import io
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from pipeline.corpus.sources.drawing import CHANGES, Hand, draw
 from pipeline.running.checkpoints import made
 from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import COPY, DERIVED, RELATED
+from tests.made.pictures import encoded
 
 
 def scene(seed: int, side: int = 400) -> Image.Image:
@@ -150,7 +150,7 @@ def test_what_stands_around_two_pictures_does_not_bind_them(around) -> None:
 
 
 def test_pictures_that_share_about_half_are_related_and_bound_for_the_split_alone(tmp_path: Path) -> None:
-    pictures = [stored(around(scene(seed))) for around in (in_a_thick_frame, framed, watermarked) for seed in (1, 2)]
+    pictures = [encoded(around(scene(seed))) for around in (in_a_thick_frame, framed, watermarked) for seed in (1, 2)]
     sides = np.full(6, 400, np.int32)
     rows = {"image_id": list("abcdef"), "bytes": pictures, "width": sides, "height": sides}
     IMAGES.write(pa.table(rows), tmp_path / "images")
@@ -288,15 +288,9 @@ def test_pictures_in_many_hands_survive_what_people_do_to_them(change: str, leas
     assert found >= least
 
 
-def stored(image: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "PNG")
-    return stream.getvalue()
-
-
 def test_an_engine_changes_neither_what_is_kept_nor_what_is_judged(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("pipeline.copies.looks.PAIRS", 3)
-    pictures = [stored(scene(seed, 160)) for seed in range(5)] * 2
+    pictures = [encoded(scene(seed, 160)) for seed in range(5)] * 2
     sides = {"width": np.full(10, 160, np.int32), "height": np.full(10, 120, np.int32)}
     rows = {"image_id": [f"{row:02}" for row in range(10)], "bytes": pictures}
     IMAGES.write(pa.table(rows | sides), tmp_path / "images")
@@ -315,7 +309,7 @@ def test_an_engine_changes_neither_what_is_kept_nor_what_is_judged(tmp_path: Pat
 def test_pieces_are_of_one_shard_and_rows_are_found_across_them(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("pipeline.copies.looks.PIECE", 4)
     monkeypatch.setenv("ENGINE", "serial")  # in another process PIECE is what it was
-    pictures = [stored(scene(seed, 120)) for seed in range(11)]
+    pictures = [encoded(scene(seed, 120)) for seed in range(11)]
     sides = {"width": np.full(11, 120, np.int32), "height": np.full(11, 90, np.int32)}
     rows = {"image_id": [f"{row:02}" for row in range(11)], "bytes": pictures}
     replace(IMAGES, shard_rows=6).write(pa.table(rows | sides), tmp_path / "images")
@@ -332,7 +326,7 @@ def test_looks_on_disk_are_those_of_the_pictures_and_points_vote_for_what_shares
     random = np.random.default_rng(3)
     originals = [scene(seed) for seed in range(10, 22)]
     copies = [KINDS[name](originals[row], random, originals[5:8]) for row, name in enumerate(("collage", "mirrored"))]
-    pictures = [*map(stored, [*originals, *copies]), b"\0\0"]
+    pictures = [*map(encoded, [*originals, *copies]), b"\0\0"]
     sides = np.array([400] * 14 + [0], np.int32)
     rows = {"image_id": [f"{row:02}" for row in range(15)], "bytes": pictures, "width": sides, "height": sides}
     IMAGES.write(pa.table(rows), tmp_path / "images")

@@ -1,6 +1,5 @@
 """A job reads the pictures that it needs, one whose piece stands none; cells of points stay as large as they are."""
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from pipeline.running.checkpoints import made
 from pipeline.running.errors import Damaged
 from pipeline.tables import stretch
 from pipeline.tables.corpus import IMAGES
+from tests.made.pictures import encoded
 
 
 def drawn(seed: int) -> Image.Image:
@@ -30,12 +30,6 @@ def drawn(seed: int) -> Image.Image:
         x, y, w, h = (random.integers(0, 140, 2).tolist()) + random.integers(5, 40, 2).tolist()
         pen.rectangle((x, y, x + w, y + h), fill=tuple(random.integers(0, 256, 3).tolist()))
     return image
-
-
-def stored(image: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "PNG")
-    return stream.getvalue()
 
 
 def written(pictures: list[bytes], folder: Path, shard_rows: int = 2_000) -> Path:
@@ -58,7 +52,7 @@ def test_pictures_of_a_piece_are_those_of_its_rows_however_they_are_read(tmp_pat
 def test_what_stands_is_not_read_again(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(module, "PIECE", 2)
     monkeypatch.setenv("ENGINE", "serial")
-    images = written([stored(drawn(seed)) for seed in range(5)], tmp_path, shard_rows=3)
+    images = written([encoded(drawn(seed)) for seed in range(5)], tmp_path, shard_rows=3)
     Looks.of(images, tmp_path / "looks")
     held = {file: file.read_bytes() for file in (tmp_path / "looks").glob("*.looks")}
     (tmp_path / "looks/part-00001-000000.looks").unlink()
@@ -81,7 +75,7 @@ def test_looks_that_were_read_stay_with_no_process(tmp_path: Path) -> None:
 
 def test_a_damaged_shard_is_named(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("ENGINE", "serial")
-    images = written([stored(drawn(seed)) for seed in range(3)], tmp_path)
+    images = written([encoded(drawn(seed)) for seed in range(3)], tmp_path)
     (shard,) = IMAGES.shards(images)
     held = bytearray(shard.read_bytes())
     held[len(held) // 2] ^= 1
@@ -96,7 +90,7 @@ def test_many_cells_that_a_graph_finds_bring_the_same_pairs(tmp_path: Path, monk
     random = np.random.default_rng(3)
     originals = [drawn(seed) for seed in range(10, 22)]
     copies = [KINDS[name](originals[row], random, originals[5:8]) for row, name in enumerate(("crop 60 %", "mirrored"))]
-    images = written([stored(one) for one in (*originals, *copies)], tmp_path)
+    images = written([encoded(one) for one in (*originals, *copies)], tmp_path)
     looks = Looks.of(images, tmp_path / "looks")
     total = sum(len(rows) for rows, _ in looks.numbers(votes.VOTERS))
     few = votes.Index.of(lambda: looks.numbers(votes.VOTERS), total, 7, made).held

@@ -1,6 +1,5 @@
 """Evidence on planted copies: what counts as found is what a corpus's search would look at, and a look confirms."""
 
-import io
 import json
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pipeline.copies.planted import KINDS, curve, propose, recall_by_kind
 from pipeline.copies.votes import voted_for
 from pipeline.tables.corpus import IMAGES
 from stages import image_copies
+from tests.made.pictures import encoded
 
 
 def blots(seed: int) -> Image.Image:
@@ -77,9 +77,7 @@ def test_the_stage_plants_nothing_where_there_are_fewer_pictures_than_a_kind_sho
     write_params(tmp_path, {})
     rows = []
     for number in range(count):
-        stored = io.BytesIO()
-        blots(number).save(stored, "PNG")
-        rows.append({"image_id": f"{number:064}", "bytes": stored.getvalue(), "width": 200, "height": 150})
+        rows.append({"image_id": f"{number:064}", "bytes": encoded(blots(number)), "width": 200, "height": 150})
     IMAGES.write(pa.Table.from_pylist(rows, IMAGES.schema), Path("data/corpus/images"))
     image_copies.main()
     found = json.loads(Path("metrics/image_copies.json").read_text())

@@ -1,6 +1,5 @@
 """A source whose rows are given, and its import, of which nothing may be lost."""
 
-import io
 import shutil
 from collections import Counter
 
@@ -12,18 +11,11 @@ from pipeline.corpus.importing import import_corpus
 from pipeline.corpus.rows import CANDIDATES
 from pipeline.pictures.reading import Rejected
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
+from tests.made.pictures import encoded
 
 
 def png(colour, side=8):
-    file = io.BytesIO()
-    Image.new("RGB", (side, side), colour).save(file, "PNG")
-    return file.getvalue()
-
-
-def noise():
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 30, 3), np.uint8)).save(file, "PNG")
-    return file.getvalue()
+    return encoded(Image.new("RGB", (side, side), colour))
 
 
 class Given:

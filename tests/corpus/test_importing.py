@@ -13,7 +13,8 @@ from pipeline.corpus.importing import import_corpus
 from pipeline.pictures.reading import Picture
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import POSTS, REJECTED
-from tests.corpus.given import ENOUGH, SHARD, TABLES, Given, noise, png, rejected, run, scratch
+from tests.corpus.given import ENOUGH, SHARD, TABLES, Given, png, rejected, run, scratch
+from tests.made.pictures import encoded, noise
 
 
 def test_posts_come_out_whole_sorted_and_with_the_hash_of_their_picture(tmp_path):
@@ -82,7 +83,7 @@ def test_of_rows_with_one_post_id_the_first_sound_one_is_kept(tmp_path):
 
 
 def test_a_post_whose_picture_cannot_be_had_is_left_out_with_the_reason(tmp_path):
-    files = {"text.png": b"no picture", "huge.png": png("red", side=40), "cut.png": noise()[:1500]}
+    files = {"text.png": b"no picture", "huge.png": png("red", side=40), "cut.png": encoded(noise(0, 30, 30))[:1500]}
     rows = [(name, "user0", "a text", name) for name in [*files, "missing.png"]]
     _, read = run(Given(rows + ENOUGH, files), tmp_path)
     reasons = {row["id"]: (row["reason"], row["detail"]) for row in read["rejected"]}

@@ -1,6 +1,5 @@
 """The openclipart corpus, on small packages made up for the purpose."""
 
-import io
 import time
 
 import pytest
@@ -10,6 +9,7 @@ from pipeline.corpus.importing import import_corpus
 from pipeline.corpus.sources.openclipart import Openclipart, person, read_drawing, texts
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
 from tests.corpus.packages import deb
+from tests.made.pictures import encoded
 
 FREE = "http://web.resource.org/cc/PublicDomain"
 
@@ -103,9 +103,7 @@ def test_what_one_person_says_five_times_is_not_said_of_the_drawing():
 
 
 def png(shade, side=4):
-    file = io.BytesIO()
-    Image.new("L", (side, side), shade).save(file, "PNG")
-    return file.getvalue()
+    return encoded(Image.new("L", (side, side), shade))
 
 
 def test_the_packages_become_a_corpus(tmp_path):

@@ -17,8 +17,7 @@ from pipeline.ranking.queries import rank_queries
 from pipeline.running.params import validate
 from pipeline.running.schema import Model, Params
 from pipeline.space.newcomers import Newcomers
-from stages.inputs import Inputs
-from tests.made.topics import write_tables
+from tests.made.topics import read
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -28,18 +27,6 @@ PARAMS = validate(Path(__file__).parents[2] / "params.yaml")
 def model_params(**changed):
     return Model(**{**dict(PARAMS.model), "dim": 64, "filters": [8, 8, 8], "aligned": True, "discriminant": True,
                     **changed})  # fmt: skip
-
-
-@pytest.fixture
-def tables(tmp_path, monkeypatch):
-    write_tables(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def read(folder, params):
-    inputs = Inputs.read(folder / "arrays", params)
-    return inputs, inputs.queries("test", folder / "arrays"), inputs.new_model(params, seed=1)
 
 
 def unit(values):

@@ -25,7 +25,6 @@ from pipeline.tables.split import CONTENT
 from pipeline.tables.table import vectors as stored
 from pipeline.tables.text import TEXT_VECTORS
 from stages.inputs import Inputs
-from tests.made.topics import write_tables
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,11 +33,9 @@ WHOLE = {"dim": 64, "windows": [], "filters": [], "word_mean": True, "aligned": 
 
 
 @pytest.fixture
-def tables(tmp_path, monkeypatch):
-    write_tables(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    _write_letters(tmp_path)
-    return tmp_path
+def tables(tables):
+    _write_letters(tables)
+    return tables
 
 
 def _write_letters(folder):

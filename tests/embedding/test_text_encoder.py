@@ -23,8 +23,7 @@ from pipeline.running.schema import Model, Params
 from pipeline.tables.split import CONTENT
 from pipeline.tables.table import matrix, vectors
 from pipeline.tables.text import TEXT_VECTORS
-from stages.inputs import Inputs
-from tests.made.topics import write_tables
+from tests.made.topics import read
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -37,21 +36,14 @@ def model_params(**changed) -> Model:
 
 
 @pytest.fixture
-def tables(tmp_path, monkeypatch):
+def tables(tables):
     """Planted topics; of the texts in train one is of unknown words alone."""
-    write_tables(tmp_path)
-    monkeypatch.chdir(tmp_path)
     train = CONTENT.read(Path("data/split/train"))
     words = train["words"].to_pylist()
     words[next(row for row, text in enumerate(words) if text)] = ["unknown"]
     at = train.column_names.index("words")
     CONTENT.write(train.set_column(at, "words", pa.array(words)), Path("data/split/train"))
-    return tmp_path
-
-
-def read(folder, params):
-    inputs = Inputs.read(folder / "arrays", params)
-    return inputs, inputs.queries("test", folder / "arrays"), inputs.new_model(params, seed=1)
+    return tables
 
 
 def centred_means(posts):

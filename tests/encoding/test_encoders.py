@@ -28,18 +28,13 @@ from pipeline.tables.corpus import IMAGES
 from pipeline.tables.images import FEATURES
 from pipeline.tables.table import matrix
 from stages import image_style
-
-
-def png(image: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "PNG")
-    return stream.getvalue()
+from tests.made.pictures import encoded
 
 
 def noise(number: int, seed: int = 0) -> list[bytes]:
     random = np.random.default_rng(seed)
     shapes = random.integers(20, 120, (number, 2))
-    return [png(Image.fromarray(random.integers(0, 256, (h, w, 3), np.uint8))) for h, w in shapes]
+    return [encoded(Image.fromarray(random.integers(0, 256, (h, w, 3), np.uint8))) for h, w in shapes]
 
 
 def table_of(pictures: list[bytes]) -> pa.Table:
@@ -111,12 +106,12 @@ def test_style_is_the_mean_and_deviation_of_channels_after_the_last_block_of_eac
         values = seen[at].numpy().reshape(8, width, -1)
         columns += [values.mean(2), values.std(2)]
     expected = np.concatenate(columns, axis=1).reshape(2, 4, 1568).mean(1)
-    found = style.encode([style.prepare(png(Image.fromarray(p))) for p in pixels])
+    found = style.encode([style.prepare(encoded(Image.fromarray(p))) for p in pixels])
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_style_of_a_picture_of_one_pixel_can_be_told(style: Encoder) -> None:
-    assert np.isfinite(style.encode([style.prepare(png(Image.new("RGB", (1, 1), "red")))])).all()
+    assert np.isfinite(style.encode([style.prepare(encoded(Image.new("RGB", (1, 1), "red")))])).all()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Two-tower encoders: the package's own network from a local file, one space, nothing downloaded, nothing run."""
 
 import hashlib
-import io
 import json
 import pickle
 import sys
@@ -13,6 +12,7 @@ from PIL import Image
 from pipeline.encoding.encoders import load_encoder
 from pipeline.encoding.two_tower import pictures_tower, texts_tower
 from pipeline.running.errors import UserError
+from tests.made.pictures import encoded
 
 slow = pytest.mark.slow
 """The package alone takes seconds to import."""
@@ -51,10 +51,7 @@ def tiny(tmp_path_factory):
 def pictures():
     random = np.random.default_rng(0)
     images = [Image.fromarray(random.integers(0, 256, (SIDE, SIDE, 3), np.uint8)) for _ in range(3)]
-    streams = [io.BytesIO() for _ in images]
-    for image, stream in zip(images, streams, strict=True):
-        image.save(stream, "PNG")
-    return images, [stream.getvalue() for stream in streams]
+    return images, list(map(encoded, images))
 
 
 @slow

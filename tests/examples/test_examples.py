@@ -11,6 +11,7 @@ from pipeline.corpus.importing import import_corpus
 from pipeline.corpus.sources.table import TableCorpus
 from pipeline.space.space import Space
 from tests.made.corpus import TOPICS
+from tests.made.space import topic_of_user
 
 
 def test_own_posts_are_what_the_import_takes_whole(tmp_path):
@@ -30,15 +31,11 @@ def space(fabricated_space):
     return Space.open(fabricated_space / "data")
 
 
-def topic_of(user_id):
-    return int(user_id.removeprefix("user-")) % len(TOPICS)
-
-
 def test_a_question_is_answered_by_each_kind(space):
     lines = question.ask(space, "tulip petal", top=2)
     kinds = [line.split()[1] for line in lines]
     assert kinds == ["user", "user", "image", "image", "text", "text"]
-    assert {topic_of(line.split()[2]) for line in lines[:2]} == {2}
+    assert {topic_of_user(line.split()[2]) for line in lines[:2]} == {2}
     assert all(set(line.lower().split()[3:]) <= set(TOPICS[2].split()) for line in lines[4:])
 
 
@@ -50,7 +47,7 @@ def test_a_question_that_is_not_understood_is_told(space):
 
 def test_somebody_new_is_near_those_who_post_alike(space):
     found = new_user.like(space, ["A rose in the garden", "tulip petal", "garden rose petal"], top=3)
-    assert {topic_of(user_id) for user_id, _ in found} == {2}
+    assert {topic_of_user(user_id) for user_id, _ in found} == {2}
     assert [cosine for _, cosine in found] == sorted((cosine for _, cosine in found), reverse=True)
 
 

@@ -1,6 +1,5 @@
 """A made-up corpus, split: people with a topic each, their posts and pictures, near-copies among them."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pipeline.tables.evaluation import ANSWERS, ASKED
 from pipeline.tables.images import IMAGE_GROUPS
 from pipeline.tables.split import CLOSE, CONTENT, LARGEST
 from pipeline.tables.text import DUPLICATES, WORDS
+from tests.made.pictures import encoded
 
 PEOPLE, COUNT, PICTURES = 24, 240, 120
 NEAR_COPIES = range(200, 210)
@@ -214,6 +214,4 @@ def _picture(rng, topic) -> bytes:
     ImageDraw.Draw(image).ellipse(
         (*corner, corner[0] + 40, corner[1] + 28), fill=("tomato", "steelblue", "seagreen", "goldenrod")[topic]
     )
-    packed = io.BytesIO()
-    image.save(packed, "PNG")
-    return packed.getvalue()
+    return encoded(image)

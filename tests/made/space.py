@@ -49,6 +49,11 @@ def features_of(pictures):
     return encoder.encode([encoder.prepare(stored) for stored in pictures])
 
 
+def topic_of_user(name):
+    """The topic of a user's posts, by its number in TOPICS."""
+    return int(name.removeprefix("user-")) % len(TOPICS)
+
+
 def fabricate_space(root, text=None, user=None, seed=11, sentences=False):
     """`fabricate`, models, data/{model,embeddings,words,split,images/features,chance}: texts of all posts have vectors.
 

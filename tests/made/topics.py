@@ -11,6 +11,7 @@ from pipeline.tables.images import FEATURES, IMAGE_GROUPS
 from pipeline.tables.split import CONTENT, SETS
 from pipeline.tables.table import matrix, strings, vectors
 from pipeline.tables.text import TEXT_VECTORS
+from stages.inputs import Inputs
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,6 +85,12 @@ def write_tables(root, posts=600, users=12, topics=4, words=40, size=16, feature
         ),
         data / "images" / "groups",
     )  # fmt: skip
+
+
+def read(folder, params):
+    """What there is to train on, what test asks, and an untrained model."""
+    inputs = Inputs.read(folder / "arrays", params)
+    return inputs, inputs.queries("test", folder / "arrays"), inputs.new_model(params, seed=1)
 
 
 def _write_said(image_id, data, said):

@@ -1,6 +1,5 @@
 """Words in pictures: those that were drawn are read, whatever stands around; kept, resumed, and without names."""
 
-import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -23,6 +22,7 @@ from pipeline.tables.images import FEATURES
 from pipeline.tables.ocr import READ
 from pipeline.tables.table import matrix, vectors
 from stages import image_words
+from tests.made.pictures import encoded
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,9 +32,7 @@ def drawn(*lines, size=(420, 240), turn=0, letters="black", paper="white", kind=
     picture = Image.new("RGB", size, paper)
     for row, line in enumerate(lines):
         ImageDraw.Draw(picture).text((20, 15 + 60 * row), line, letters, ImageFont.load_default(32))
-    written = io.BytesIO()
-    picture.rotate(turn, expand=True, fillcolor=paper).save(written, kind)
-    return written.getvalue()
+    return encoded(picture.rotate(turn, expand=True, fillcolor=paper), kind)
 
 
 def corpus(pictures, folder=Path("data/corpus/images")):
@@ -62,9 +60,7 @@ def test_what_stands_side_by_side_is_read_from_left_to_right(reader):
     picture = Image.new("RGB", (600, 120), "white")
     for x, y, word in ((420, 42, "three"), (20, 38, "one"), (220, 40, "two")):
         ImageDraw.Draw(picture).text((x, y), word, "black", ImageFont.load_default(32))
-    written = io.BytesIO()
-    picture.save(written, "PNG")
-    assert [line.text for line in reader.read(written.getvalue())] == ["one", "two", "three"]
+    assert [line.text for line in reader.read(encoded(picture))] == ["one", "two", "three"]
 
 
 def test_a_line_on_its_side_is_read(reader):
@@ -81,9 +77,7 @@ def test_the_highest_lines_are_read_where_there_are_many(reader, monkeypatch):
     picture = Image.new("RGB", (500, 300), "white")
     for y, height, line in ((20, 20, "small print above"), (80, 60, "Headline"), (220, 20, "small print below")):
         ImageDraw.Draw(picture).text((20, y), line, "black", ImageFont.load_default(height))
-    written = io.BytesIO()
-    picture.save(written, "PNG")
-    assert [line.text for line in reader.read(written.getvalue())] == ["Headline"]
+    assert [line.text for line in reader.read(encoded(picture))] == ["Headline"]
 
 
 def test_networks_that_are_missing_or_others_are_told_in_a_sentence(tmp_path, monkeypatch):

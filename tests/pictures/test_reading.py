@@ -1,6 +1,5 @@
 """Hostile and odd pictures: each is either stored as it should look, or rejected with its reason; the run goes on."""
 
-import io
 import os
 import struct
 import subprocess
@@ -17,15 +16,10 @@ from PIL import Image
 from pipeline.pictures import reading as pictures
 from pipeline.pictures.reading import Picture, Rejected, intake
 from pipeline.pictures.storing import plain_picture, to_rgb
+from tests.made.pictures import encoded
 from tests.pictures.heic import HEIC
 
 PIXELS, SIDE = 1_000_000, 64
-
-
-def encoded(image: Image.Image, kind: str, **options) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def taken(*files: bytes, max_pixels: int = PIXELS, max_side: int = SIDE, workers: int = 1) -> list[Picture | Rejected]:
@@ -35,13 +29,6 @@ def taken(*files: bytes, max_pixels: int = PIXELS, max_side: int = SIDE, workers
 
 def stored(data: bytes, max_side: int = SIDE) -> np.ndarray:
     return np.asarray(to_rgb(plain_picture(data, PIXELS, max_side)[0]), int)
-
-
-@pytest.fixture
-def gradient() -> Image.Image:
-    """Red grows to the right, green downwards; wider than tall."""
-    y, x = np.mgrid[:40, :60]
-    return Image.fromarray(np.stack([4 * x, 6 * y, np.full_like(x, 90)], axis=2).astype(np.uint8))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF"])

@@ -9,16 +9,11 @@ import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
 from pipeline.pictures.storing import plain_picture, to_rgb
+from tests.made.pictures import encoded
 from tests.pictures.heic import HEIC
 
 SIDE = 512
 SECRET = b"taken at home"
-
-
-def encoded(image, kind, **options):
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def stored(data, side=SIDE):
@@ -27,13 +22,6 @@ def stored(data, side=SIDE):
 
 def pixels(data):
     return np.asarray(to_rgb(stored(data)), int)
-
-
-@pytest.fixture
-def gradient():
-    """Red grows to the right, green downwards; wider than tall."""
-    y, x = np.mgrid[:40, :60]
-    return Image.fromarray(np.stack([4 * x, 6 * y, np.full_like(x, 90)], axis=2).astype(np.uint8))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
 from tests.exports.truth import truth
 from tests.exports.writers import fourcat_csv, twarc_pages
 from tests.exports.writers.shared import handle
-from tests.privacy.test_pseudonyms import FIRST, PEOPLE, SMALL, planted, run
+from tests.privacy.planted import FIRST, PEOPLE, SMALL, planted, run
 from tests.processes import commands
 from tests.processes.commands import ROOT
 from tests.processes.commands import run as command

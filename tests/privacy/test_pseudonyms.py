@@ -2,8 +2,6 @@
 
 import csv
 import errno
-import hmac
-import io
 import json
 import os
 import re
@@ -11,125 +9,24 @@ import stat
 import subprocess
 import sys
 import traceback
-from collections import Counter
-from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from ruamel.yaml import YAML
 
 from benchmarks import lay_out, write_params
-from pipeline.privacy import keys, texts
 from pipeline.privacy.guard import guarded
 from pipeline.privacy.keys import Key
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
 from pipeline.tables.details import DETAILS
-from tests.exports import test_end_to_end
 from tests.exports.truth import truth
 from tests.exports.writers import fourcat_csv, twarc_pages
-from tests.processes.started import stages, started
+from tests.privacy.planted import FIRST, PEOPLE, PLANTED, SMALL, found, planted, run
 from tools.searching import Search
 
 pytestmark = pytest.mark.timeout(600)  # processes with torch, on a machine that others use too
 ROOT = Path(__file__).parents[2]
-FIRST = ("check_params", "fetch_corpus", "list_corpus", "convert_corpus", "import_corpus", "clean_text")
-PEOPLE = ("Änne_Quastenflosser", "bert.wolpertinger", "chlodwig-76", "dorothea_zwirbel")
-TOLD_HERE = ("url", "reply_to", "answers", "alt")
-PLANTED = (
-    *PEOPLE,
-    "quastenflosser", "wolpertinger", "zwirbel",  # also in addresses, files' names and ids of posts
-    "nobody_at_all", "emil_ohnepost", "+49 171 5550123", "0171/5550123", "(555) 010-7788", "17:23:41", "a1b2c3d4",
-)  # fmt: skip
-SMALL = test_end_to_end.SMALL | {
-    "clusters": {"k": 2},
-    "split": test_end_to_end.SMALL["split"] | {"max_group_share": 1.0, "test": 0.3, "val": 0.3},
-}
-
-
-@cache
-def png(number):
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(number).integers(0, 255, (40, 50, 3), np.uint8)).save(file, "PNG")
-    return file.getvalue()
-
-
-def planted(folder, count=80):
-    """A project whose own files are full of names: a table of posts, its pictures, and users."""
-    own = folder / "own"
-    (own / "pictures").mkdir(parents=True)
-    chance, rows = np.random.default_rng(3), []
-    vocabulary = [
-        "river",
-        "castle",
-        "engine",
-        "garden",
-        "violin",
-        "harbour",
-        "window",
-        "mountain",
-        "kitchen",
-        "lantern",
-    ]
-    for number in range(count):
-        person, other = PEOPLE[number % 4], PEOPLE[(number + 1) % 4]
-        words = " ".join(chance.choice(vocabulary, 6))
-        name = f"{person}_{number:03}.png"
-        (own / "pictures" / name).write_bytes(png(number))
-        if number % 20 == 7:
-            name = f"lost_{person}.png"
-        said = (
-            f"{words} by @{other} and RT@{person}: see https://photos.example/{other}/a1b2c3d4 "
-            f"or wolpertinger.example.com, mail quastenflosser@zwirbel.example, zwirbel (at) wolpertinger [dot] de; "
-            f"call +49 171 5550123, 0171/5550123 or (555) 010-7788. On 2024-05-06 about 1 000 000 saw {number}"
-        )
-        told = (
-            f"https://photos.example/{person}/{number}",
-            other,
-            f"{other}-post-{(number + 1) % count}",
-            f"@{other} by wolpertinger.example.com",
-        )
-        rows.append((f"{person}-post-{number}", person, said, name, f"2024-05-{1 + number % 28:02}T17:23:41", *told))
-    none = ("",) * 4
-    rows += [
-        ("", PEOPLE[0], "no id", "", "", *none),
-        ("zwirbel-late", PEOPLE[3], "odd time", "", "zwirbel o'clock", *none),
-    ]
-    rows += [(rows[0][0], PEOPLE[0], "again", "", "", *none), ("zwirbel-lone", "nobody_at_all", "alone", "", "", *none)]
-    with (own / "posts.csv").open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([("post_id", "user_id", "text", "image", "created_at", *TOLD_HERE), *rows])
-    users = [(person, "music;art" if k % 2 else "art", "false") for k, person in enumerate(PEOPLE)]
-    with (own / "users.csv").open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([("user_id", "interests", "brand"), *users, ("emil_ohnepost", "art", "no")])
-    lay_out(folder)
-    corpus = {
-        "source": "table", "posts": "own/posts.csv", "images": "own/pictures", "users": "own/users.csv",
-        "min_posts_per_user": 2, "pseudonyms": "keyed",
-    }  # fmt: skip
-    write_params(folder, {"corpus": corpus, **SMALL})
-    return folder
-
-
-def run(folder, names, status=0):
-    """Run stages in one process, as DVC has them run; returns what they printed."""
-    environment = {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "DU2MCE_CACHE": str(folder / "cache")}
-    done = started(stages, *names, at=folder, environment=environment)
-    assert done.returncode == status, done.stderr[-3000:]
-    return done.stdout + done.stderr
-
-
-def found(folder, printed, names=PLANTED):
-    """Hits of planted names anywhere but in people's own files; the private folder counts."""
-    search = Search(names)
-    for path in sorted(folder.iterdir()):
-        if path.name not in ("own", "export", "brands.csv", "params.yaml") and not path.is_symlink():
-            search.folder(path)
-    search.text(printed, "what was printed")
-    searched = search.end()
-    assert searched.files > 10 and not searched.unread
-    return searched.hits
 
 
 @pytest.fixture(scope="module")
@@ -279,92 +176,6 @@ def found_printed(printed):
     search = Search(PLANTED)
     search.text(printed, "printed")
     return search.end().hits
-
-
-def test_a_pseudonym_is_the_same_in_every_version_and_tells_kinds_apart():
-    """What was published stays who it was: HMAC-SHA-256 of `kind`, a zero byte and the id, as Python's own library."""
-    secret = bytes(range(32))
-    digest = hmac.new(secret, "user\0zoë".encode(), "sha256").hexdigest()
-    assert Key(secret).pseudonym("user", "zoë") == "u" + digest[:32]
-    assert Key(secret).pseudonym("image", "zoë") == hmac.new(secret, "image\0zoë".encode(), "sha256").hexdigest()
-
-
-@pytest.mark.parametrize(("mode", "path"), [(0o755, "."), (0o640, "key")])
-def test_a_key_that_others_may_read_is_refused(tmp_path, monkeypatch, mode, path):
-    monkeypatch.chdir(tmp_path)
-    key = Key.held()
-    secret = (tmp_path / ".private/key").read_text().strip()
-    assert secret not in repr(key) and stat.S_IMODE((tmp_path / ".private/key").stat().st_mode) == 0o600
-    assert Key.held().pseudonym("user", "anna") == key.pseudonym("user", "anna")
-    (tmp_path / ".private" / path).chmod(mode)
-    with pytest.raises(UserError, match=f"mode {mode:o}.*chmod") as error:
-        Key.held()
-    assert secret not in str(error.value)
-
-
-def test_a_damaged_key_and_one_in_git_are_refused_without_being_shown(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Key.held()
-    (tmp_path / ".private/key").write_text("0123456789abcdef")
-    with pytest.raises(UserError, match="holds no key") as error:
-        Key.held()
-    assert "0123456789abcdef" not in str(error.value)
-    (tmp_path / ".private/key").unlink()
-    Key.held()
-    for command in (["init", "-q"], ["add", "-f", ".private/key"]):
-        subprocess.run(["git", *command], check=True)
-    with pytest.raises(UserError, match="followed by Git"):
-        Key.held()
-
-
-def test_a_private_folder_that_git_does_not_ignore_yet_is_kept_out_of_it(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    subprocess.run(["git", "init", "-q"], check=True)
-    monkeypatch.setenv("DU2MCE_PRIVATE", str(tmp_path / "mine"))
-    Key.held()
-    subprocess.run(["git", "add", "-A"], check=True)
-    assert subprocess.run(["git", "ls-files"], check=True, capture_output=True).stdout == b""
-
-
-def test_an_experiment_in_a_copy_uses_the_projects_key(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    here = Key.held().pseudonym("user", "anna")
-    copied = tmp_path / ".dvc/tmp/exps/tmpabc"
-    copied.mkdir(parents=True)
-    monkeypatch.chdir(copied)
-    assert Key.held().pseudonym("user", "anna") == here and not (copied / keys.FOLDER).exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("call +49 (0)30 1234567 now", texts.PHONES), ("030/1234567", texts.PHONES), ("0171 234 56 78", texts.PHONES),
-        ("(555) 123-4567", texts.PHONES), ("555-123-4567", texts.PHONES), ("+1 555 123 4567.", texts.PHONES),
-        ("0044 20 7946 0958", texts.PHONES), ("5551234567", texts.PHONES), ("تلفن +98 21 1234 5678", texts.PHONES),
-        ("write anna.smith+x@example.org!", texts.EMAILS), ("anna [at] example [dot] org", texts.EMAILS),
-        ("мой адрес анна@почта.рф", texts.EMAILS), ("http://example.org/~anna", texts.LINKS),
-        ("instagram.com/anna", texts.LINKS), ("pic.twitter.com/Ab12", texts.LINKS), ("@anna", texts.MENTIONS),
-        ("[id12345|Anna Bo]", texts.MENTIONS), ("@[100012345:2048:Anna Bo]", texts.MENTIONS),
-        ("_@anna_", texts.MENTIONS), ("@[100012345:Anna Bo]", texts.MENTIONS), ("at://did:plc:a1/b.c/9", texts.LINKS),
-        ("@[Anna Bo](urn:li:person:aB1)", texts.MENTIONS),
-    ],
-)  # fmt: skip
-def test_what_tells_who_someone_is_is_taken_out_of_texts(text, kind):
-    counts = Counter()
-    left = texts.without(text, lambda name: "", counts)
-    assert counts == {kind: 1}
-    assert not any(part in left for part in ("anna", "анна", "4567", "1234", "5678", "234", "0958", "Ab12"))
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["on 2024-05-06 17:23", "06.05.2024", "since 1989-1990 or 2018-2019", "1 000 000 people", "snapshot 20231114",
-     "3.14159265358979", "€1,234,567.89", "version 1.2.3.4.5.6.7", "π is 3.141592653", "room 1234", "at home (at last)",
-     "ratio 16:9 at 1920x1080"],
-)  # fmt: skip
-def test_numbers_that_are_no_telephones_stay(text):
-    counts = Counter()
-    assert texts.without(text, lambda name: "", counts) == text and not counts
 
 
 def pages(folder):

@@ -12,8 +12,8 @@ from pipeline.tables.images import FEATURES
 from pipeline.tables.ocr import READ
 from pipeline.tables.table import matrix
 from tests.ocr.test_reading import drawn
+from tests.privacy.planted import FIRST, PEOPLE, found, planted, run
 from tests.privacy.test_erasure import hits
-from tests.privacy.test_pseudonyms import FIRST, PEOPLE, found, planted, run
 from tools import erase
 
 pytestmark = pytest.mark.timeout(600)  # processes with torch, on a machine that others use too

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.report import pictures
+from tests.made.pictures import encoded, noise
 
 
 def test_words_of_a_cloud_do_not_lie_on_one_another():
@@ -36,18 +37,14 @@ def test_a_cloud_is_the_same_each_time_and_takes_any_word():
 
 
 def test_a_thumbnail_is_small():
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (900, 500, 3), np.uint8))
-    packed = io.BytesIO()
-    noise.save(packed, "PNG")
-    uri = pictures.thumbnail(packed.getvalue())
+    uri = pictures.thumbnail(encoded(noise(0, 900, 500)))
     assert uri.startswith("data:image/webp;base64,") and len(uri) < 20_000
 
 
 def test_a_thumbnail_has_no_white_margins():
-    drawn, packed = Image.new("RGB", (300, 200), "white"), io.BytesIO()
+    drawn = Image.new("RGB", (300, 200), "white")
     drawn.paste("navy", (40, 90, 90, 140))
-    drawn.save(packed, "PNG")
-    shown = Image.open(io.BytesIO(base64.b64decode(pictures.thumbnail(packed.getvalue()).partition(",")[2])))
+    shown = Image.open(io.BytesIO(base64.b64decode(pictures.thumbnail(encoded(drawn)).partition(",")[2])))
     assert shown.size == (50, 50) and np.asarray(shown.convert("L")).max() < 60
 
 

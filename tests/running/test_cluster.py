@@ -1,6 +1,5 @@
 """Ray: nodes as processes of this machine. `make test-cluster` installs the extra `cluster` and runs these."""
 
-import io
 import os
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from pipeline.running.engines import spread
 from pipeline.running.errors import UserError
 from pipeline.running.shards import map_shards
 from pipeline.tables.corpus import IMAGES
+from tests.made.pictures import encoded
 from tests.running.spread_work import (
     collecting,
     dies,
@@ -133,10 +133,7 @@ def test_looks_at_pictures_and_at_pairs_are_the_same_as_here(run, monkeypatch):
     random = np.random.default_rng(3)
     drawn = [random.integers(0, 256, (12, 16, 3), np.uint8).repeat(10, 0).repeat(10, 1) for _ in range(4)]
     columns = {"width": np.full(8, 160, np.int32), "height": np.full(8, 120, np.int32)}
-    files = [io.BytesIO() for _ in range(8)]
-    for row, file in enumerate(files):
-        Image.fromarray(drawn[row % 4]).save(file, "PNG")
-    columns |= {"image_id": list("abcdefgh"), "bytes": [file.getvalue() for file in files]}
+    columns |= {"image_id": list("abcdefgh"), "bytes": [encoded(Image.fromarray(one)) for one in drawn * 2]}
     IMAGES.write(pa.table(columns), Path("images"))
     left, right = np.triu_indices(8, 1)
     told = []

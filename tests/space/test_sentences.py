@@ -7,8 +7,7 @@ from pipeline.running.errors import UserError
 from pipeline.space.newcomers import Newcomers
 from pipeline.space.space import Asked, Space
 from pipeline.tables.corpus import POSTS
-from tests.made.corpus import TOPICS
-from tests.made.space import fabricate_space
+from tests.made.space import fabricate_space, topic_of_user
 
 STRANGE = {"leopard and lion": 0, "an automobile on the highway": 1, "flowers blossoming": 2, "computer monitor": 3}
 """Texts of no word of the vocabulary, and the topic of each."""
@@ -19,10 +18,6 @@ def space(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sentences")
     fabricate_space(folder, sentences=True)
     return Space.open(folder / "data")
-
-
-def topic_of_user(name):
-    return int(name.removeprefix("user-")) % len(TOPICS)
 
 
 def test_any_word_finds_something_and_what_it_means(space):

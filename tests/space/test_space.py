@@ -13,6 +13,7 @@ from pipeline.space import space as space_module
 from pipeline.space.space import Asked, Filters, Space
 from pipeline.tables.corpus import IMAGES, POSTS
 from tests.made.corpus import PEOPLE, TOPICS
+from tests.made.space import topic_of_user
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,10 +21,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def space(fabricated_space):
     return Space.open(fabricated_space / "data")
-
-
-def topic_of_user(name):
-    return int(name.removeprefix("user-")) % len(TOPICS)
 
 
 def test_words_find_the_people_pictures_and_texts_of_their_topic(space):

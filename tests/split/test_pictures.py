@@ -1,7 +1,5 @@
 """The audit's proposals by corners, and its look at two pictures."""
 
-import io
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -15,6 +13,7 @@ from pipeline.split.exact_search import Found
 from pipeline.split.pictures import _moves, _rectangle, confirm, same
 from pipeline.split.sketches import Sketches, sketch
 from pipeline.tables.corpus import IMAGES
+from tests.made.pictures import encoded
 
 
 def scene(seed, width=480, height=360):
@@ -28,14 +27,8 @@ def scene(seed, width=480, height=360):
     return image
 
 
-def stored(image):
-    stream = io.BytesIO()
-    image.save(stream, "PNG")
-    return stream.getvalue()
-
-
 def seen(image):
-    return sketch(stored(image))
+    return sketch(encoded(image))
 
 
 def collage(*images):
@@ -145,7 +138,7 @@ def test_the_rectangle_of_the_largest_sum():
 def table(path, images):
     ids = [f"i{row:03}" for row in range(len(images))]
     side = np.array([0 if image is None else 1 for image in images], np.int32)
-    files = [b"" if image is None else stored(image) for image in images]
+    files = [b"" if image is None else encoded(image) for image in images]
     IMAGES.write(
         pa.table({"image_id": ids, "bytes": pa.array(files, pa.binary()), "width": side, "height": side}), path
     )

@@ -1,22 +1,20 @@
 """A corpus of one's own as people's tools and disks leave it, from its files to the tables of the import."""
 
 import csv
-import io
 import json
 import os
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from benchmarks import write_params
 from pipeline.running.errors import UserError
 from pipeline.tables.corpus import IMAGES, POSTS, REJECTED, USERS
 from stages import check_params, import_corpus, list_corpus
+from tests.made.pictures import encoded, noise
 
 ROOT = Path(__file__).parents[2]
 CORPUS = Path("data/corpus")
@@ -25,9 +23,7 @@ HEAD = ("post_id", "user_id", "text", "image")
 
 
 def png(number):
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(number).integers(0, 255, (9, 12, 3), np.uint8)).save(file, "PNG")
-    return file.getvalue()
+    return encoded(noise(number, 9, 12))
 
 
 @pytest.fixture

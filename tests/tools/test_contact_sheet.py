@@ -1,12 +1,11 @@
 """Contact sheets: which pairs are drawn to be looked at, and where they stand."""
 
-import io
-
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
 from pipeline.tables.split import CLOSE
+from tests.made.pictures import encoded
 from tools.contact_sheet import audited, pairs_to_look_at, sheet
 
 
@@ -32,9 +31,7 @@ def test_of_what_the_audit_saw_the_pictures_of_one_verdict_are_shown():
 
 def test_a_pair_stands_side_by_side_and_more_than_a_row_begin_another():
     def drawn(colour):
-        packed = io.BytesIO()
-        Image.new("RGB", (30, 60), colour).save(packed, "PNG")
-        return packed.getvalue()
+        return encoded(Image.new("RGB", (30, 60), colour))
 
     shown = np.asarray(sheet([(drawn("red"), drawn("blue"))] * 3, cell=40, columns=2))
     assert shown.shape == (2 * 54, 2 * 92, 3)
