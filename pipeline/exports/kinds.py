@@ -57,7 +57,7 @@ JSON = (
     Kind("Telegram, snscrape", telegram.is_scraped, telegram.scraped),
     Kind("VK, answers of the API", vk.is_answer, vk.answer),
     Kind("VK, posts or comments", vk.is_item, vk.item),
-    Kind("yt-dlp, with comments", youtube.is_info, youtube.info),
+    Kind("yt-dlp, videos", youtube.is_info, youtube.info),
     Kind("yt-dlp, a playlist", youtube.is_playlist, youtube.playlist),
     Kind("YouTube's API, comments", youtube.is_threads, youtube.threads),
     Kind("Discord, a channel", discord.is_channel, discord.channel),

@@ -178,3 +178,18 @@ def test_messages_of_telethon_before_2020_and_repositories_as_folders(tmp_path):
         (tmp_path / f"repos/{did}/app.bsky.feed.post/3k.json").write_text(json.dumps(said))
     _, posts, *_ = run(tmp_path, tmp_path / "repos")
     assert [(post["user_id"], post["missing_images"]) for post in posts] == [("did:plc:a", 1), ("did:plc:b", 1)]
+
+
+@pytest.mark.parametrize(
+    ("site", "title"),
+    [("Instagram", "Video by a"), ("twitter", "A - words"), ("Bluesky", "A on Bluesky"), ("TikTok", "TikTok video #5")],
+)
+def test_titles_that_yt_dlp_makes_are_not_of_the_author(site, title, tmp_path):
+    held = {"id": "5", "title": title, "description": "words", "extractor": site, "webpage_url": "u", "uploader": "a",
+            "uploader_id": "7", "timestamp": 1_600_000_000}  # fmt: skip
+    (tmp_path / "5.info.json").write_text(json.dumps(held))
+    _, (post,), *_ = run(tmp_path, tmp_path / "5.info.json")
+    assert (post["text"], post["user_id"]) == ("words", "7")
+    (tmp_path / "5.info.json").write_text(json.dumps(held | {"extractor": "vimeo", "title": "A film"}))
+    _, (post,), *_ = run(tmp_path, tmp_path / "5.info.json")
+    assert post["text"] == "A film\nwords"

@@ -13,6 +13,8 @@ _COMMENTS = ("Comment ID", "Channel ID", "Comment Create Timestamp", "Price", "P
              "Video ID", "Comment Text", "Top-Level Comment ID")  # fmt: skip
 LAYOUTS = {9: _COMMENTS, 7: tuple(name for name in _COMMENTS if name not in ("Post ID", "Top-Level Comment ID"))}
 """Columns of comments in a person's download, and those of before 2024."""
+_UNTITLED = {"twitter", "instagram", "bluesky", "facebook", "tiktok", "threads"}
+"""Sites whose posts have no title: what yt-dlp calls so it made of the text and the name, `Video by ann`."""
 _VALUES = (r"Ug[\w-]{24}(\.[\w-]+)?", r"UC[\w-]{22}", r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 """What the first three hold."""
 
@@ -26,13 +28,15 @@ def in_english(names: list[str], row: Sequence[str]) -> list[str]:
 
 
 def is_info(record: Json) -> bool:
-    """An `.info.json` with comments; without, it is a table's row."""
-    return "extractor" in record and isinstance(record.get("comments"), list)
+    """An `.info.json` of a video, with comments or without."""
+    return {"id", "title", "extractor", "webpage_url"} <= record.keys() and record.get("_type", "video") == "video"
 
 
 def info(record: Json) -> Found:
     """The video, and each comment as a post of its author."""
-    yield columns.post(record, _preset("yt-dlp"), str(record.get("id")))
+    site = str(record.get("extractor")).partition(":")[0].lower()
+    held = {**record, "title": None} if site in _UNTITLED and "description" in record else record
+    yield columns.post(held, _preset("yt-dlp"), str(record.get("id")))
     yield from each(record.get("comments") or (), lambda one: _comment(one, str(record.get("id"))))
 
 
