@@ -19,7 +19,7 @@ def ask(space: Space, question: str, top: int = 3) -> list[str]:
         for answer in space.nearest(asked, kind, top):
             about = ", ".join(answer.because)
             if kind == "text":
-                about = space.library.post(space.library.row_of_post(answer.id)).text or ""
+                about = space.library.post(space.library.row_of("post", answer.id)).text or ""
             lines.append(
                 f"{answer.cosine:5.2f}{' ' if answer.above_chance else '?'} {kind:5} {answer.id[:32]:32} {about[:60]}"
             )

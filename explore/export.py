@@ -79,8 +79,7 @@ def rows(views: Views, kind: str, posts: Any) -> Iterator[tuple[Data, Any]]:
     else:
         for row in _in_order(views, "post", np.flatnonzero(posts)).tolist():
             told = views.post(row) | lists.told(row)
-            name = library.post_ids[row].as_py()
-            yield told, space.post_vector(row) if kind == "posts" else space.vector("text", name)
+            yield told, space.vector("post" if kind == "posts" else "text", library.post_ids[row].as_py())
 
 
 def _in_order(views: Views, kind: str, held: Any) -> Any:

@@ -109,7 +109,7 @@ def gexf(nodes: Iterable[Node], edges: Iterable[Edge]) -> str:
 
 
 def _user(library: Any, people: People, name: str) -> Node:
-    row = library.row_of_user(name)
+    row = library.row_of("user", name)
     cluster = int(library.cluster[row]) if row >= 0 else -1
     return (
         f"user:{people.public('user', name)}",

@@ -1,6 +1,6 @@
 """The pages of collections: what is in one, what is like it, and what parts it from another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from explore.marks import COLUMNS, LONGEST, Mark
 from explore.pages.forms import Data
 from explore.pages.views import NotFound, Views
 from explore.pages.words import MOST
+from pipeline.space.answers import direction
 from pipeline.space.filters import ALL_POSTS
 from pipeline.space.library import Library
 from pipeline.space.questions.question import Term
@@ -31,11 +32,10 @@ def collected(
     if missing is not None:
         raise NotFound(f"There is no collection {missing[:LONGEST]}.")
     space, library = views.space, views.library
-    of = {"user": library.row_of_user, "image": library.row_of_image, "post": library.row_of_post}
     show: dict[str, Any] = {"user": views.person, "image": views.image, "post": views.post}
     members = []
     for mark in held[name]:
-        row = of[mark.kind](mark.id)
+        row = library.row_of(mark.kind, mark.id)
         told = show[mark.kind](row) if row >= 0 else {"href": None}
         members.append({"kind": mark.kind, "id": views.people.public(mark.kind, mark.id), "note": mark.note, **told})
     return {
@@ -51,13 +51,10 @@ def collected(
 def posts_of(library: Library, marks: Sequence[Mark]) -> Any:
     """Which posts (n,) are marked, are by a marked user, or show a marked image."""
     found = np.zeros(len(library.post_ids), bool)
-    for kind, name in ((mark.kind, mark.id) for mark in marks):
-        if kind == "user" and (row := library.row_of_user(name)) >= 0:
-            found[library.by_user.rows(row)] = True
-        elif kind == "image" and (row := library.row_of_image(name)) >= 0:
-            found[library.posts_of_image(row)] = True
-        elif kind == "post" and (row := library.row_of_post(name)) >= 0:
-            found[row] = True
+    of: dict[str, Callable[[int], Any]] = {"user": library.by_user.rows, "image": library.posts_of_image}
+    for mark in marks:
+        if (row := library.row_of(mark.kind, mark.id)) >= 0:
+            found[row if mark.kind == "post" else of[mark.kind](row)] = True
     return found
 
 
@@ -97,19 +94,8 @@ def how_far_apart(space: Space, here: Sequence[Mark], there: Sequence[Mark]) -> 
 
 def more_like(space: Space, marks: Sequence[Mark]) -> Asked:
     """A question with the mean of the vectors of `marks`; what is marked is not among the answers."""
-    held = []
-    for mark in marks:
-        if mark.kind == "post":
-            row = space.library.row_of_post(mark.id)
-            vector = space.post_vector(row) if row >= 0 else None
-        else:
-            vector = space.vector(mark.kind, mark.id)
-        if vector is not None:
-            held.append(vector)
-    mean = np.mean(held, axis=0) if held else np.zeros(1)
-    length = float(np.linalg.norm(mean))
-    terms = tuple(Term(1, mark.kind, mark.id) for mark in marks)
-    return Asked(terms, np.asarray(mean / length, np.float32) if length > 1e-6 else None, "user")
+    held = [vector for mark in marks if (vector := space.vector(mark.kind, mark.id)) is not None]
+    return Asked(tuple(Term(1, mark.kind, mark.id) for mark in marks), direction(held), "user")
 
 
 def how_well_told(space: Space, marks: Sequence[Mark]) -> Mapping[str, Any]:

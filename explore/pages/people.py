@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from pipeline.privacy.keys import write_private
 from pipeline.report.cards import called
@@ -61,7 +60,8 @@ class People:
         order, handles = self._handles(kind)
         wanted = np.uint64(int(digits, 16))
         at = int(np.searchsorted(handles, wanted))
-        return str(self._ids(kind)[int(order[at])].as_py()) if at < len(handles) and handles[at] == wanted else None
+        held = at < len(handles) and handles[at] == wanted
+        return str(self.library.ids(kind)[int(order[at])].as_py()) if held else None
 
     def name(self, user_id: str) -> str:
         """What a page calls a user."""
@@ -76,14 +76,12 @@ class People:
 
     def order(self, kind: str) -> Any:
         """Rows of all users, or posts, in the order of what stands for their ids."""
-        return np.arange(len(self._ids(kind))) if self.shown else self._handles(kind)[0]
-
-    def _ids(self, kind: str) -> pa.Array:
-        return self.library.users if kind == "user" else self.library.post_ids
+        return np.arange(len(self.library.ids(kind))) if self.shown else self._handles(kind)[0]
 
     def _made(self, kind: str) -> tuple[Any, Any]:
         """The handles of all users, or posts, ascending, and their rows."""
-        handles = np.array([int(self.public(kind, name)[1:], 16) for name in self._ids(kind).to_pylist()], np.uint64)
+        names = self.library.ids(kind).to_pylist()
+        handles = np.array([int(self.public(kind, name)[1:], 16) for name in names], np.uint64)
         order = np.argsort(handles)
         return order, handles[order]
 

@@ -71,8 +71,9 @@ class Plane:
         """What lies at some rows of the map."""
         ids = self.points(kind)["id"]
         views, library = self.views, self.views.library
-        told, of = (views.person, library.row_of_user) if kind == "user" else (views.image, library.row_of_image)
-        return {"things": [told(of(ids[row].as_py())) | {"row": row} for row in rows if 0 <= row < len(ids)]}
+        told = views.person if kind == "user" else views.image
+        held = [(row, library.row_of(kind, ids[row].as_py())) for row in rows if 0 <= row < len(ids)]
+        return {"things": [told(at) | {"row": row} for row, at in held]}
 
 
 def densest(x: Array, y: Array) -> tuple[float, float]:

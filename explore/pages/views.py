@@ -18,6 +18,7 @@ from explore.pages.forms import PAGE, Data, Part, Wrong, filters_of
 from explore.pages.people import People
 from explore.pages.words import MOST, Telling
 from pipeline.common.metrics import FEWEST
+from pipeline.ranking.vectors import unit
 from pipeline.space.filters import ALL_POSTS, Filters
 from pipeline.space.library import HELD_OUT
 from pipeline.space.questions.question import Term, not_known, parse, spelled
@@ -63,12 +64,10 @@ class Views:
 
     def row(self, kind: str, public: str) -> int:
         """The row of a user, an image or a post. Raises NotFound where there is none."""
-        library = self.library
-        of = {"user": library.row_of_user, "image": library.row_of_image, "post": library.row_of_post}[kind]
         if not public:
             raise NotFound(f"Which {kind}? The address of one ends in its id.")
         name = self.people.find(kind, public)
-        row = -1 if name is None else of(name)
+        row = -1 if name is None else self.library.row_of(kind, name)
         if row < 0:
             raise NotFound(f"There is no {kind} {public}.{self._similar(public) if kind == 'user' else ''}")
         return row
@@ -132,12 +131,12 @@ class Views:
         }
         library = self.library
         if answer.kind == "user":
-            told |= self.person(library.row_of_user(answer.id))
-            told["because"] = [self.post(library.row_of_post(name)) for name in answer.because]
+            told |= self.person(library.row_of("user", answer.id))
+            told["because"] = [self.post(library.row_of("post", name)) for name in answer.because]
         elif answer.kind == "image":
-            told |= self.image(library.row_of_image(answer.id))
+            told |= self.image(library.row_of("image", answer.id))
         else:
-            told |= self.post(library.row_of_post(answer.id))
+            told |= self.post(library.row_of("post", answer.id))
         return told
 
     def answers(self, asked: Asked, top: int, filters: Filters, kinds: Sequence[str] = KINDS) -> Data:
@@ -163,7 +162,7 @@ class Views:
         others = found.other_than or ()
         authors = [("by", found.user or ""), *(("not_by", name) for name in others)]
         for key, user in authors if found.user else authors[1:]:
-            if self.library.row_of_user(self.people.find("user", user) or "\0") < 0:
+            if self.library.row_of("user", self.people.find("user", user) or "\0") < 0:
                 raise Wrong(f"{key}={user[:60]} is no user of the corpus.{self._similar(user)}")
         if found.link is not None and not self.people.shown:
             raise Wrong("link is no filter here: it tells who posted, and people are not shown (report.people).")
@@ -260,7 +259,7 @@ class Views:
         """The posts of the user at `row` that lie nearest to another user."""
         vector = self.space.vector("user", other)
         names = self.space.explain(row, vector) if vector is not None else []
-        return [self.post(self.library.row_of_post(name)) for name in names]
+        return [self.post(self.library.row_of("post", name)) for name in names]
 
     def image_page(self, name: str) -> Data:
         """An image: who posted it, copies, what lies nearest."""
@@ -290,7 +289,7 @@ class Views:
         name = library.post_ids[row].as_py()
         own = library.by_time(library.by_user.rows(int(library.author[row])))
         at = int(np.flatnonzero(own == row)[0])
-        asked = Asked((Term(1, "post", name),), self.space.post_vector(row), "text")
+        asked = Asked((Term(1, "post", name),), self.space.vector("post", name), "text")
         return {
             "post": self.post(row),
             "spelled": spelled("post", self.people.public("post", name)),
@@ -314,7 +313,7 @@ class Views:
         if told:
             del told["post_id"], told["answers"]
             answered, url = told.pop("reply_to") or "", told["url"] or ""
-            told["reply_to"] = self._author(answered) if self.library.row_of_user(answered) >= 0 else None
+            told["reply_to"] = self._author(answered) if self.library.row_of("user", answered) >= 0 else None
             told["url"] = url if self.people.shown and url.startswith(("https://", "http://")) else None
         return told
 
@@ -323,13 +322,10 @@ class Views:
     def centres(self) -> dict[int, Any]:
         """The centre of each cluster: the mean of its users' vectors, at unit length."""
         vectors, of = self.space.vectors("user"), self.library.cluster
-        rows = np.array([self.library.row_of_user(name) for name in vectors.ids.to_pylist()], np.int64)
+        rows = np.array([self.library.row_of("user", name) for name in vectors.ids.to_pylist()], np.int64)
         at = np.where(rows >= 0, np.append(of, -1)[rows], -1)
-        found = {}
-        for number in sorted(set(at.tolist()) - {-1}):
-            mean = vectors.values[at == number].mean(axis=0)
-            found[number] = mean / max(1e-9, float(np.linalg.norm(mean)))
-        return found
+        numbers = sorted(set(at.tolist()) - {-1})
+        return {number: unit(vectors.at(at == number).mean(axis=0)[None])[0] for number in numbers}
 
     def described_as(self, number: int) -> int | None:
         """A cluster's number; None where there is none, or too few are in it to tell of it, so that nobody is shown."""

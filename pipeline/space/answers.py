@@ -3,7 +3,7 @@
 Shapes: D numbers per vector.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,3 +73,10 @@ class Person:
     cluster: int | None
     interests: tuple[str, ...]
     nearest: tuple[Answer, ...]
+
+
+def direction(vectors: Sequence[Array]) -> Array | None:
+    """The sum of `vectors`, each (D,), at unit length; None where nothing is left of it."""
+    total = np.sum(vectors, axis=0, dtype=np.float64)
+    length = float(np.linalg.norm(total))
+    return np.asarray(total / length, np.float32) if length > 1e-6 else None

@@ -78,9 +78,9 @@ def _by_the_run(library: Library, filters: Filters) -> Iterator[Array]:
     if filters.languages is not None:
         yield _spoken(library, filters.languages)
     if filters.user is not None:
-        yield library.author == library.row_of_user(filters.user)
+        yield library.author == library.row_of("user", filters.user)
     if filters.other_than is not None:
-        yield ~np.isin(library.author, [library.row_of_user(name) for name in filters.other_than])
+        yield ~np.isin(library.author, [library.row_of("user", name) for name in filters.other_than])
     if filters.contains is not None:
         yield _said(library, filters.contains)
     if filters.lacks is not None:

@@ -340,19 +340,17 @@ class Library:
         """Rows of the posts that answer the post at `row`."""
         return self._answering.rows(row)
 
-    def row_of_post(self, post_id: str) -> int:
-        """The row of a post; -1 where there is none."""
-        return _row(self.post_ids, post_id)
+    def ids(self, kind: str) -> pa.Array:
+        """The ids of all users, images or posts (of kind `post`, or `text`), sorted."""
+        return self.users if kind == "user" else self.images if kind == "image" else self.post_ids
 
-    def row_of_user(self, user_id: str) -> int:
-        """The row of a user; -1 where there is none."""
-        return _row(self.users, user_id)
-
-    def row_of_image(self, image_id: str) -> int:
-        """The row of the image that is called so, or begins so as no other does; -1 where there is none."""
-        row = _row(self.images, image_id)
-        if row < 0 and image_id:
-            begun = np.flatnonzero(pc.starts_with(self.images, image_id).to_numpy(zero_copy_only=False))
+    def row_of(self, kind: str, name: str) -> int:
+        """The row of the user, image or post that is called so, or of the image that begins so as no other does; -1
+        where there is none.
+        """
+        row = _row(self.ids(kind), name)
+        if row < 0 and kind == "image" and name:
+            begun = np.flatnonzero(pc.starts_with(self.images, name).to_numpy(zero_copy_only=False))
             return int(begun[0]) if len(begun) == 1 else -1
         return row
 

@@ -25,7 +25,7 @@ from pipeline.pictures.reading import Rejected
 from pipeline.ranking.vectors import unit
 from pipeline.running.errors import UserError
 from pipeline.space import index
-from pipeline.space.answers import Answer, Asked, Person
+from pipeline.space.answers import Answer, Asked, Person, direction
 from pipeline.space.filters import ALL_POSTS, Filters, posts_taken
 from pipeline.space.library import HELD_OUT, Library
 from pipeline.space.nearest import Things, Wanted
@@ -85,15 +85,10 @@ class Space:
         self._taken(kind, Filters(sides=()))
         self._group(kind)
 
-    @property
-    def _in_library(self) -> dict[str, pa.Array]:
-        """For each kind, the ids of all users, images or posts."""
-        return {"user": self.library.users, "image": self.library.images, "text": self.library.post_ids}
-
     @cached_property
     def _rows(self) -> dict[str, Array]:
         """For each kind, the row of each vector's thing in the library: of its user, image or post."""
-        found = {kind: positions(self.ids(kind), own) for kind, own in self._in_library.items()}
+        found = {kind: positions(self.ids(kind), self.library.ids(kind)) for kind in KINDS}
         for kind, rows in found.items():
             if (rows < 0).any():
                 raise UserError(
@@ -105,19 +100,17 @@ class Space:
     @cached_property
     def _places(self) -> dict[str, Array]:
         """The other way: the row of the vector of each user, image or post; -1 where it has none."""
-        return {kind: positions(own, self.ids(kind)) for kind, own in self._in_library.items()}
+        return {kind: positions(self.library.ids(kind), self.ids(kind)) for kind in KINDS}
 
     def vector(self, kind: str, name: str) -> Array | None:
         """The vector (D,) of a user, an image, a post, or the text of a post alone; None where it has none."""
-        library = self.library
-        rows = {"user": library.row_of_user, "image": library.row_of_image}
-        row = rows.get(kind, library.row_of_post)(name)
+        row = self.library.row_of(kind, name)
         if kind == "post":
-            return self.post_vector(row) if row >= 0 else None
+            return self._post_vector(row) if row >= 0 else None
         place = int(self._places[kind][row]) if row >= 0 else -1
         return self.vectors(kind).at(np.array([place]))[0] if place >= 0 else None
 
-    def post_vector(self, row: int) -> Array | None:
+    def _post_vector(self, row: int) -> Array | None:
         """The mean of the vectors of what the post at `row` says and shows, at unit length."""
         places = {"text": self._places["text"][[row]], "image": self._places["image"][self.library.images_of_post(row)]}
         held = np.concatenate([self.vectors(kind).at(at[at >= 0]) for kind, at in places.items()])
@@ -152,14 +145,12 @@ class Space:
         wanted = {place for place, term in enumerate(terms) if term.sign > 0}
         if wanted and wanted <= set(left_out) and image is None:
             parts, single = [], []  # far from what was taken away is almost everything: no answer to what was wanted
-        total = np.sum([vector for _, vector in parts], axis=0, dtype=np.float64)
-        length = float(np.linalg.norm(total))
         unasked = dict.fromkeys(word for words in (read.unknown if read else ()) for word in words)
         unknown = {word: spelled_nearly(word, self.reader.vocabulary) for word in unasked}
         kinds = {kind for kind, _ in parts}
         kind = kinds.pop() if len(kinds) == 1 else "text"
         return Asked(
-            tuple(terms), np.asarray(total / length, np.float32) if length > 1e-6 else None, kind, unknown,
+            tuple(terms), direction([vector for _, vector in parts]), kind, unknown,
             read.from_parts if read else {}, tuple(left_out), sum(map(len, single)),
             coherence(np.concatenate(single)) if kind == "text" and single else 1.0,
         )  # fmt: skip
@@ -225,13 +216,12 @@ class Space:
         """The groups of the things of `kind` that ask."""
         library, places = self.library, []
         for term in asked.terms:
-            if term.kind == "post" and (row := library.row_of_post(term.value)) >= 0:
+            row = -1 if term.kind == "text" else library.row_of(term.kind, term.value)
+            if row >= 0 and term.kind == kind:
+                places.append(self._places[kind][row])
+            elif row >= 0 and term.kind == "post":
                 places += [self._places["text"][row]] if kind == "text" else []
                 places += list(self._places["image"][library.images_of_post(row)]) if kind == "image" else []
-            elif term.kind == kind == "user" and (row := library.row_of_user(term.value)) >= 0:
-                places.append(self._places["user"][row])
-            elif term.kind == kind == "image" and (row := library.row_of_image(term.value)) >= 0:
-                places.append(self._places["image"][row])
         return self._group(kind)[[place for place in places if place >= 0]]
 
     def _taken(self, kind: str, filters: Filters) -> Array:
@@ -296,7 +286,7 @@ class Space:
     # ------------------------------------------------------------ things
     def user(self, user_id: str, top: int = 10) -> Person:
         """A user of the corpus. Raises UserError where there is none."""
-        library, row = self.library, self.library.row_of_user(user_id)
+        library, row = self.library, self.library.row_of("user", user_id)
         if row < 0:
             raise UserError(f"there is no user {user_id} among {len(library.users)}.")
         posts = tuple(library.post(int(row)) for row in library.by_time(library.by_user.rows(row)))

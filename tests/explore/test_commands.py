@@ -69,11 +69,11 @@ def test_a_part_is_exported_with_its_vectors_as_csv_and_parquet(run_copy, capsys
     assert export.main([str(made), "--where", "by=user-03", "--where", "side=test", *data]) == 0
     with made.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    wanted = [n for n in library.by_user.rows(library.row_of_user("user-03")) if library.side[n] == "test"]
+    wanted = [n for n in library.by_user.rows(library.row_of("user", "user-03")) if library.side[n] == "test"]
     assert [row["post_id"] for row in rows] == [library.post_ids[int(n)].as_py() for n in wanted] and rows
     for row, n in zip(rows, wanted, strict=True):
         vector = [float(row[f"v{i + 1}"]) for i in range(len(space.vector("user", "user-03")))]
-        np.testing.assert_allclose(vector, space.post_vector(int(n)), atol=1e-6)
+        np.testing.assert_allclose(vector, space.vector("post", space.library.post_ids[int(n)].as_py()), atol=1e-6)
     Marks(folder / "data/marks.csv").change("mine", "user", ["user-03", "user-07"], add=True)
     for kind, collection in ("users", "mine"), ("images", "mine"), ("texts", "mine"):
         made = folder / f"{kind}.parquet"

@@ -280,7 +280,9 @@ def test_two_users_are_compared(served):
     other, (one, another) = found["as_answer"], (set(TOPICS[topic].split()) for topic in (0, 1))
     cosine = served.space.vector("user", "user-00") @ served.space.vector("user", "user-05")
     assert other["id"] == "user-05" and other["because"] and abs(other["cosine"] - cosine) < 1e-4
-    wanted = served.space.explain(served.space.library.row_of_user("user-00"), served.space.vector("user", "user-05"))
+    wanted = served.space.explain(
+        served.space.library.row_of("user", "user-00"), served.space.vector("user", "user-05")
+    )
     assert [row["post_id"] for row in found["because"]] == wanted and len(wanted) == 3
     assert set(found["here"]) <= one and set(found["there"]) <= another and found["here"] and found["there"]
     page = served.get("/user/user-00?with=user-05")[2].decode()

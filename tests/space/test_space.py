@@ -28,7 +28,7 @@ def test_words_find_the_people_pictures_and_texts_of_their_topic(space):
         asked = " ".join(words.split()[:2])
         assert {topic_of_user(a.id) for a in space.search(asked, kind="user", top=4)} == {topic}
         texts = space.search(asked, kind="text", top=5)
-        rows = [space.library.row_of_post(a.id) for a in texts]
+        rows = [space.library.row_of("post", a.id) for a in texts]
         assert all(topic_of_user(space.library.post(row).user_id) == topic for row in rows)
         cosines = [a.cosine for a in texts]
         assert cosines == sorted(cosines, reverse=True)
@@ -79,7 +79,7 @@ def test_copies_are_folded_with_their_number_and_held_out_things_are_marked(spac
     posts = {a.id: a for a in space.search("tiger", kind="text", top=300)}
     assert posts["post-002"].held_out is False
     held = {a for a, answer in posts.items() if answer.held_out}
-    assert held and all(space.library.post(space.library.row_of_post(name)).side in ("test", "val") for name in held)
+    assert held and all(space.library.post(space.library.row_of("post", name)).side in ("test", "val") for name in held)
     assert any(answer.copies for answer in posts.values())
 
 
@@ -87,19 +87,19 @@ def test_a_user_is_explained_by_own_posts_the_nearest_first(space):
     asked = space.ask("keyboard mouse")
     (best, *_) = space.nearest(asked, "user", 3)
     assert best.because
-    rows = [space.library.row_of_post(name) for name in best.because]
+    rows = [space.library.row_of("post", name) for name in best.because]
     assert {space.library.post(row).user_id for row in rows} == {best.id}
     scores = space.post_scores(np.array(rows), asked.vector)
-    own = space.library.by_user.rows(space.library.row_of_user(best.id))
+    own = space.library.by_user.rows(space.library.row_of("user", best.id))
     assert scores[0] == space.post_scores(own, asked.vector).max() and sorted(scores)[::-1] == list(scores)
 
 
 def test_a_user_is_explained_by_posts_that_the_filters_let_through(space):
     library, lacking = space.library, Filters(lacks="tiger")
     for answer in space.search("tiger", kind="user", top=99, filters=lacking):
-        posts = [library.post(library.row_of_post(name)) for name in answer.because]
+        posts = [library.post(library.row_of("post", name)) for name in answer.because]
         assert posts and all("tiger" not in post.text.lower() for post in posts)
-    assert any("tiger" in library.post(library.row_of_post(n)).text.lower()
+    assert any("tiger" in library.post(library.row_of("post", n)).text.lower()
                for answer in space.search("tiger", kind="user") for n in answer.because)  # fmt: skip
 
 
@@ -115,10 +115,10 @@ def test_unknown_words_are_named_with_those_spelled_like_them(space):
 def test_filters_let_through_what_they_say(space, fabricated_space):
     library = space.library
     for answer in space.search("tiger", kind="text", top=300, filters=Filters(sides=("test",))):
-        assert library.post(library.row_of_post(answer.id)).side == "test"
+        assert library.post(library.row_of("post", answer.id)).side == "test"
     alone = space.search("tiger", kind="image", top=300, filters=Filters(user="user-05"))
     assert alone and all(
-        "user-05" in {library.post(int(p)).user_id for p in library.posts_of_image(library.row_of_image(a.id))}
+        "user-05" in {library.post(int(p)).user_id for p in library.posts_of_image(library.row_of("image", a.id))}
         for a in alone
     )
     people = space.search("tiger", kind="user", top=99, filters=Filters(clusters=(1,)))
