@@ -43,6 +43,8 @@ def run(stage: str, main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(f"{stage}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{stage}: stopped by Ctrl-C; what is finished is kept, and the same command goes on from there.")
     except Exception as error:
         sentence = _about_disk(error)
         if sentence is None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from explore.pages.forms import Data, Part, Wrong
 from explore.pages.views import NotFound, Views
 from pipeline.common.metrics import FEWEST
+from pipeline.running.errors import UserError
 from pipeline.space.filters import ALL_POSTS, Filters
 from pipeline.space.space import KINDS, Asked
 from pipeline.tables.details import TOLD
@@ -211,7 +212,10 @@ class Lists:
     def about(self) -> Data:
         """What ran: the settings that matter, what was measured, and how the model was made."""
         params = self.space.reader.params
-        model = json.loads((self.space.data / "model/config.json").read_text(encoding="utf-8"))
+        path = self.space.data / "model/config.json"
+        if not path.exists():  # as while a run makes it anew
+            raise UserError(f"{path} is not there: a run is making the model anew, or `dvc repro` makes it.")
+        model = json.loads(path.read_text(encoding="utf-8"))
         return {
             "source": params.corpus.source,
             "recipe": params.recipe,

@@ -46,6 +46,14 @@ def test_where_nothing_is_locked_nothing_is_told(tmp_path):
     assert stale(tmp_path) is None
 
 
+def test_while_a_run_makes_the_model_anew_the_page_about_it_says_so(run_copy):
+    _, folder = run_copy
+    with serving(folder) as served:
+        (folder / "data/model").rename(folder / "taken")  # as DVC does before a stage runs
+        status, _, page = served.get("/about")
+        assert status == 422 and b"a run is making the model anew" in page and served.get("/users")[0] == 200
+
+
 def test_pages_say_that_a_run_overtook_them(run_copy):
     _, folder = run_copy
     lock = folder / "dvc.lock"

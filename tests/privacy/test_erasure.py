@@ -203,6 +203,18 @@ def project(tmp_path):
     return folder
 
 
+def test_marks_of_a_person_go_with_their_notes_and_a_file_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    erase.MARKS.parent.mkdir()
+    traces = erase.Traces([GONE], set(), set(), {GONE})
+    erase.MARKS.write_text(f"collection;kind;id;note\na;user;{GONE};a friend\n\na;user;x;y\n")
+    assert list(erase._remove_marks(traces)) == ["Removed: 1 mark of `make explore`."]
+    assert erase.MARKS.read_text().split() == ["collection,kind,id,note", "a,user,x,y"]
+    erase.MARKS.write_bytes(b"\xff\xfe\x00")
+    (told,) = erase._remove_marks(traces)
+    assert told.startswith(erase.FAILED)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_person_is_erased_from_data_cache_experiments_and_marks(project, monkeypatch):

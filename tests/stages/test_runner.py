@@ -37,6 +37,10 @@ def test_a_stage_that_starts_looks_for_garbage_only_when_its_libraries_are_loade
     assert "params.yaml" in done.stderr and enabled == "True" and int(before) < 50  # by default some 300
 
 
+def test_ctrl_c_is_a_sentence():
+    assert refused(KeyboardInterrupt()).startswith("split: stopped by Ctrl-C")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_numpys_own_word_for_a_full_disk_is_a_sentence_too():
     """/dev/full takes nothing, as a full disk does."""
