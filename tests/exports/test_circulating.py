@@ -156,6 +156,8 @@ PICTURED = {
         "title": "another's",
         "comment": {"id": "5", "body": "words", "author": "a", "author_fullname": "7", "created_utc": 1_600_000_000},
     },
+    "misskey": {"id": "5", "userId": "7", "createdAt": ISO, "visibility": "public", "cw": "words", "text": None},
+    "newgrounds": {"index": 5, "user": "7", "description": "words"},
     "imgur": {"id": "5", "account_id": 7, "description": "words"},
 }
 
@@ -165,6 +167,17 @@ def test_what_gallery_dl_names_by_itself_is_not_of_the_author(site, tmp_path):
     (tmp_path / "data.jsonl").write_text(lines(SAID | PICTURED[site]))
     _, (post,), *_ = run(tmp_path, tmp_path / "data.jsonl")
     assert (post["text"], post["user_id"], post["created_at"].isoformat()) == ("words", "7", ISO[:19])
+
+
+OF_OTHERS = {"repost": {"id": 5, "user_id": 7, "content": "theirs", "original_post_id": 4},
+             "private": PICTURED["misskey"] | {"visibility": "followers"}}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", OF_OTHERS)
+def test_reblogs_and_private_notes_that_gallery_dl_saved_are_left_out(reason, tmp_path):
+    (tmp_path / "data.jsonl").write_text(lines(SAID | OF_OTHERS[reason]))
+    _, posts, _, (left,) = run(tmp_path, tmp_path / "data.jsonl")
+    assert not posts and left["reason"] == reason
 
 
 def test_messages_of_telethon_before_2020_and_repositories_as_folders(tmp_path):
