@@ -7,6 +7,9 @@ import tarfile
 
 import pytest
 
+from pipeline.exports.posts import Post, Shown
+from pipeline.exports.resolving import Pictures
+from pipeline.exports.sources import Tree
 from pipeline.running.errors import UserError
 from tests.exports.test_parts import run
 
@@ -100,3 +103,32 @@ def test_a_picture_without_an_ending_is_one_by_how_it_begins(tmp_path):
         (tmp_path / "images" / name).write_bytes(data)
     found = pictures(tmp_path, ["bafkreiabc", "LICENSE", "E1abc.jpg"], [])
     assert found == ["did/bafkreiabc", None, "E1abc.jpg:large"]
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("1234567890123456789_1.jpg", ("1234567890123456789_1",)),
+        ("111111_222222.jpg", ("222222",)),
+        ("mastodon_111111_222222.jpg", ("222222",)),
+        ("abc12 A title.jpg", ("abc12",)),
+        ("abc12 02 A title.jpg", ("abc12_2",)),
+        ("ann_A_title_abc12_2.jpg", ("abc12_2",)),
+        ("bafkreia.jpg", ("https://cdn.bsky.app/img/plain/did:plc:a/bafkreia@jpeg",)),
+        ("Exyz.jpg", ("https://pbs.twimg.com/media/Exyz?format=jpg&name=large",)),
+    ],
+)
+def test_a_picture_is_found_by_what_downloaders_call_it(file, names, tmp_path):
+    for name in (file, "other.jpg", "abcde.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    shown = (Shown(names),)
+    found, _, missing, _ = Pictures([Tree(tmp_path)]).of(Post("1", "7", None, "words", shown=shown), False)
+    assert [one.rpartition("!/")[2] for one in found] == [file] and not missing
+
+
+@pytest.mark.parametrize(("post_id", "there"), [("5", False), ("1234567", True)])
+def test_a_picture_known_by_its_address_may_be_called_by_its_post_but_not_by_a_mere_number(post_id, there, tmp_path):
+    (tmp_path / "t.csv").write_text(f"post_id,user_id,text,image\n{post_id},ann,words,https://x/gone.jpg\n")
+    (tmp_path / f"{post_id}.jpg").write_bytes(b"x")
+    _, (post,), *_ = run(tmp_path, tmp_path / "t.csv", [tmp_path])
+    assert bool(post["image"]) == there

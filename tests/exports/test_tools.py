@@ -7,9 +7,7 @@ import sqlite3
 
 import pytest
 
-from pipeline.exports.posts import Post, Shown, dig
-from pipeline.exports.resolving import Pictures
-from pipeline.exports.sources import Tree
+from pipeline.exports.posts import dig
 from pipeline.running.errors import UserError
 from tests.exports.test_parts import run
 
@@ -271,35 +269,6 @@ def test_items_of_zeeschuimer_of_every_site_that_it_knows(site, tmp_path):
     _, (post,), _, rejected = run(tmp_path, tmp_path / "items.ndjson", [tmp_path])
     assert (post["text"], post["user_id"]) == ("words", "ann" if site == "9gag.com" else "7") and not rejected
     assert post["created_at"].isoformat(" ") == WHEN and post["image"].endswith("p.jpg") and not post["videos"]
-
-
-@pytest.mark.parametrize(
-    ("file", "names"),
-    [
-        (f"{BIG}_1.jpg", (f"{BIG}_1",)),
-        ("111111_222222.jpg", ("222222",)),
-        ("mastodon_111111_222222.jpg", ("222222",)),
-        ("abc12 A title.jpg", ("abc12",)),
-        ("abc12 02 A title.jpg", ("abc12_2",)),
-        ("ann_A_title_abc12_2.jpg", ("abc12_2",)),
-        ("bafkreia.jpg", ("https://cdn.bsky.app/img/plain/did:plc:a/bafkreia@jpeg",)),
-        ("Exyz.jpg", ("https://pbs.twimg.com/media/Exyz?format=jpg&name=large",)),
-    ],
-)
-def test_a_picture_is_found_by_what_downloaders_call_it(file, names, tmp_path):
-    for name in (file, "other.jpg", "abcde.jpg"):
-        (tmp_path / name).write_bytes(b"x")
-    shown = (Shown(names),)
-    found, _, missing, _ = Pictures([Tree(tmp_path)]).of(Post("1", "7", None, "words", shown=shown), False)
-    assert [one.rpartition("!/")[2] for one in found] == [file] and not missing
-
-
-@pytest.mark.parametrize(("post_id", "there"), [("5", False), ("1234567", True)])
-def test_a_picture_known_by_its_address_may_be_called_by_its_post_but_not_by_a_mere_number(post_id, there, tmp_path):
-    (tmp_path / "t.csv").write_text(f"post_id,user_id,text,image\n{post_id},ann,words,https://x/gone.jpg\n")
-    (tmp_path / f"{post_id}.jpg").write_bytes(b"x")
-    _, (post,), *_ = run(tmp_path, tmp_path / "t.csv", [tmp_path])
-    assert bool(post["image"]) == there
 
 
 ON = "2020-09-13T12:26:40+0000"
