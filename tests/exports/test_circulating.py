@@ -157,6 +157,13 @@ PICTURED = {
         "comment": {"id": "5", "body": "words", "author": "a", "author_fullname": "7", "created_utc": 1_600_000_000},
     },
     "misskey": {"id": "5", "userId": "7", "createdAt": ISO, "visibility": "public", "cw": "words", "text": None},
+    "status": {
+        "statusid": "5",
+        "index": 5,
+        "title": "Status Update",
+        "body": "<p>words</p>",
+        "author": {"userid": "7"},
+    },
     "newgrounds": {"index": 5, "user": "7", "description": "words"},
     "imgur": {"id": "5", "account_id": 7, "description": "words"},
 }
