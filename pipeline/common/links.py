@@ -45,6 +45,8 @@ LINK = re.compile(
     rf"|{_HOST}\.[a-z]{{2,24}}(?::\d{{2,5}})?/{_REST}"  # pic.twitter.com/abc, bit.ly/abc, localhost.dev:8000/abc
     # example.com: by endings that are no word where the space after a full stop is missing
     rf"|{_HOST}\.(?:com|org|net|edu|gov|info|biz|io|ly|tv|co\.[a-z]{{2}}|cn|jp|kr|tw|fr|uk|ru|ua|br)(?![{_LATIN}])"
+    rf"|{_HOST}\.(?:рф|укр|бел|срб)(?:/{_REST})?(?!\w)"
+    r"|(?<!\w)nostr:n(?:pub|profile|event|addr|ote)1[02-9ac-hj-np-z]{50,}"
     r"|(?<![\w.])(?:pic\.twit[a-z]*(?:\.[a-z]*)?|t\.(?:co?)?)(?:…|\.\.\.+)",
     re.IGNORECASE,
 )

@@ -5,11 +5,16 @@ table (target, interest). A target is matched by id or by name in small letters.
 is one, a reply to a brand, names the label and does not train.
 """
 
+import contextlib
+import html
+import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pipeline.common.nothing import NO_TEXT
 from pipeline.exports.posts import Edge, as_id, rounded
 from pipeline.exports.separated import HEAD, layout, table
 from pipeline.exports.sources import unpacked
@@ -18,7 +23,9 @@ from pipeline.running.errors import UserError, of_program
 KINDS, OTHER = ("follow", "reply", "comment", "like", "mention", "repost"), "another kind"
 """Kinds of edges that a file may name; any other word is `OTHER`."""
 _PROFILE = re.compile(
-    r"(?:https?://)?(?:www\.|m\.|mobile\.)?(?:x|twitter|instagram|tiktok|facebook|threads)\.(?:com|net)/(@?[\w.]+)/?(?:\?.*)?"
+    r"(?:https?://)?(?:www\.|m\.|mobile\.)?(?:(?:x|twitter|instagram|tiktok|facebook|threads|vk|pinterest)\.(?:com|net)"
+    r"|t\.me|bsky\.app/profile|(?:old\.)?reddit\.com/u(?:ser)?|youtube\.com(?=/@))/(@?[\w.-]+)/?(?:[?#].*)?",
+    re.IGNORECASE,
 )
 """The page of an account, where its name is the same on all servers. A person of Mastodon is their address."""
 
@@ -29,7 +36,7 @@ class Interests:
     def __init__(self, brands: Path | None) -> None:
         self._of_target: dict[str, set[str]] = {}
         for row in _rows(brands, ("target", "interest")) if brands else ():
-            self._of_target.setdefault(key(row["target"]), set()).add(row["interest"].strip())
+            self._of_target.setdefault(key(row["target"]), set()).update(_listed(row["interest"]))
         self.users: dict[str, set[str]] = {}
         self._pending: list[Edge] = []
         self.edges: Counter[str] = Counter()
@@ -79,9 +86,18 @@ class Interests:
 
 def key(name: str) -> str:
     """An id or name as it is compared; of the address of a profile, the name."""
-    name = name.strip()
+    name = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf").strip()
     profile = _PROFILE.fullmatch(name) if "/" in name else None
     return (profile[1] if profile else name).lstrip("@").lower()
+
+
+def _listed(cell: str) -> list[str]:
+    """The interests in a cell: a list of JSON, or parted by `;`, `|` or lines; what stands for none is none."""
+    found: list[object] = list(re.split(r"[;|\n]", html.unescape(cell)))
+    if cell.lstrip().startswith("["):
+        with contextlib.suppress(ValueError):
+            found = json.loads(cell)
+    return [name for one in found if one is not None and (name := str(one).strip()) and not re.match(NO_TEXT, name)]
 
 
 def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:

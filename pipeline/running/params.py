@@ -96,7 +96,7 @@ def _sentence(key: str, errors: Sequence[Mapping[str, Any]]) -> str:
         return f"{key} is missing."
     if error["type"] == "value_error":
         return (f"{key}: " if key else "") + str(error["msg"]).removeprefix("Value error, ") + "."
-    if error["type"] == "string_type" and isinstance(error["input"], int | float):
+    if error["type"] == "string_type" and type(error["input"]) in (int, float):
         return (
             f"{key} is {error['input']!r}, which YAML takes for a number; put it in quotes: in params.yaml "
             f'"{error["input"]}", on the command line -S \'{key}="{error["input"]}"\'.'

@@ -75,7 +75,7 @@ CLEANED = Table(
 SLICE = 20_000
 # What of ASCII alone can be markup, an entity, an escape or a cut link.
 BROKEN = (
-    r"[<&\\\x1b]|^\s*b['\"]|_x00|ud83|=\?|%20|\[/|\d\||@\[|hashtag[#|]|:[a-z0-9_+-]{2,40}:|;base64,|\.\.\."
+    r"[<&\\\x1b]|^\s*b['\"]|_x00|ud83|=\?|%20|[%=][C-Fc-f][0-9A-Fa-f][%=]|\[/|\d\||@\[|hashtag[#|]|:[a-z0-9_+-]{2,40}:|;base64,|\.\.\."
     r"|(?i:htt)[\s\v\x1c-\x1f]*$"
 )
 # A longer stretch is hardly met again: it is worked out anew, so that the memory of the lookup stays bounded.
@@ -106,15 +106,15 @@ MARKS = re.compile("[\u0300-\u036f\u0489]+")
 SMALL_CAPITAL = re.compile("[\u1d00-\u1d22]")
 SMALL_CAPITALS = str.maketrans("ᴀʙᴄᴅᴇғɢʜɪᴊᴋʟᴍɴᴏᴘǫʀᴛᴜᴠᴡʏᴢ", "abcdefghijklmnopqrtuvwyz")
 SQUARED = re.compile(
-    "(?:[\U0001f110-\U0001f129\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]\ufe0f?){2,}"
+    "(?:[\u249c-\u24b5\U0001f110-\U0001f129\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]\ufe0f?){2,}"
 )
-"""Words in letters on squares and discs, which Unicode has as symbols; one alone is an emoji."""
-SQUARES = {first + at: chr(97 + at) for first in (0x1F110, 0x1F130, 0x1F150, 0x1F170) for at in range(26)}
+"""Words in letters in brackets, on squares and discs, which Unicode has as symbols; one alone is an emoji."""
+SQUARES = {first + at: chr(97 + at) for first in (0x249C, 0x1F110, 0x1F130, 0x1F150, 0x1F170) for at in range(26)}
 UNSEEN = str.maketrans(
     dict.fromkeys("\u115f\u1160\u3164\uffa0", " ") | dict.fromkeys("\u034f\u17b4\u17b5\u180b\u180c\u180d")
 )
 """Letters and marks without a sight: Hangul's, with which people post blanks, part words; marks do not."""
-RARE = re.compile("[\U0001f110-\U0001f189\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5\u180b-\u180d]")
+RARE = re.compile("[\u249c-\u24b5\U0001f110-\U0001f189\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5\u180b-\u180d]")
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 APOSTROPHES = str.maketrans("’‘ʼ＇`´׳", "'" * 7)
 # What is left of a stretch are letters, marks and digits, with ' and _ inside words and # before them.

@@ -5,6 +5,7 @@ r"""Letters as programs leave them that could not print or store them, read as w
 - bytes that Python printed, `\xc3\xa9`, in `b'…'` or not, and its `\U0001f600`; JavaScript's `\u{1f600}`;
 - what R prints of letters that its locale lacks: `<U+00E9>`, and bytes, `<c3><a9>`;
 - backslashes before quotes, as PHP's addslashes and MySQL have them (`don\'t`);
+- letters of UTF-8 as bytes of addresses, of mail and of C: `caf%C3%A9`, `caf=C3=A9`, `caf\303\251`;
 - subjects of mail (`=?UTF-8?…`), what was quoted for an address as a whole (`a%20b`), carriage returns of workbooks
   (`_x000D_`), colours of terminals.
 """
@@ -22,6 +23,8 @@ _JSON = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\[nr]")
 _NO_JSON = re.compile(r"\\(?!u[0-9a-fA-F]{4}|[nr\"/\\])")
 _BARE_EMOJI = re.compile(r"(?:ud83[c-e]ud[c-f][0-9a-f]{2})+")
 _BYTES = re.compile(r"(?:\\x[0-9a-fA-F]{2})+")
+_UTF8 = re.compile(r"(?:%[89A-Fa-f][0-9A-Fa-f]){2,}|(?:=[89A-F][0-9A-F]){2,}|(?:\\[23][0-7]{2}){2,}")
+_STRETCH = re.compile(r"\S+")
 _PRINTED_BYTES = re.compile(r"""\s*b(["'])(.*)\1\s*""", re.DOTALL)
 _LONG = re.compile(r"\\U(000[0-9a-fA-F]{5}|0010[0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,5})\}")
 _OF_R = re.compile(r"(?:<(?:U\+[0-9A-Fa-f]{4,8}|[89a-f][0-9a-f])>)+")
@@ -37,12 +40,14 @@ def unescaped(text: str) -> str:
         text = _OF_R.sub(lambda found: _of_r(found[0]), text)
     if printed := _PRINTED_BYTES.fullmatch(text):
         text = printed[2]
+    if "=?" in text:
+        text = _MAIL.sub(lambda found: _of_mail(found[0]), text)
+    if ("%" in text or "=" in text or "\\" in text) and _UTF8.search(text):  # in links they are part of these
+        text = _STRETCH.sub(lambda found: found[0] if "/" in found[0] else _UTF8.sub(_of_utf8, found[0]), text)
     if "\\" in text:
         text = _without_backslashes(text)
     if "ud83" in text:
         text = _BARE_EMOJI.sub(lambda found: _of_json(found[0].replace("u", "")), text)
-    if "=?" in text:
-        text = _MAIL.sub(lambda found: _of_mail(found[0]), text)
     if "%20" in text and "://" not in text and _QUOTED.fullmatch(text.strip()):
         text = unquote(text)
     return _CONTROLS.sub(" ", text) if "_x00" in text or "\x1b" in text else text
@@ -83,6 +88,20 @@ def _of_bytes(digits: str) -> str:
         return _joined(data.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError:
         return data.decode("utf-8", "ignore")
+
+
+def _of_utf8(found: re.Match[str]) -> str:
+    """The letters that bytes are in UTF-8; what is none as it was."""
+    octal = found[0].startswith("\\")
+    data = (
+        bytes(int(one, 8) for one in found[0][1:].split("\\"))
+        if octal
+        else bytes.fromhex(found[0][1:].replace(found[0][0], ""))
+    )
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return found[0]
 
 
 def _joined(text: str) -> str:

@@ -1,12 +1,13 @@
 """Brands and edges as people have them, and a table of users beside an export."""
 
+import csv
 import json
 
 import pyarrow as pa
 import pytest
 
 from pipeline.corpus.sources.exported import ExportedCorpus
-from pipeline.exports.interests import key
+from pipeline.exports.interests import Interests, key
 from pipeline.running.errors import UserError
 from tests.exports.test_parts import run
 
@@ -24,7 +25,21 @@ def tweets(folder):
         ("https://www.instagram.com/Nike/", "nike"),
         ("x.com/nike?lang=en", "nike"),
         ("https://www.tiktok.com/@nike", "nike"),
-        *((one, one) for one in ("https://example.social/users/nike", "did:plc:abc", "https://x.com/nike/status/1")),
+        *(
+            (one, "nike")
+            for one in ("HTTPS://X.COM/Nike#top", "https://vk.com/nike", "https://t.me/nike", "Ｎike\u200b")
+        ),
+        ("https://bsky.app/profile/nike.com", "nike.com"),
+        *((one, "just-do") for one in ("https://www.youtube.com/@just-do", "https://www.reddit.com/user/just-do/")),
+        *(
+            (one, one)
+            for one in (
+                "https://example.social/users/nike",
+                "did:plc:abc",
+                "https://x.com/nike/status/1",
+                "https://www.youtube.com/watch",
+            )
+        ),
     ],
 )
 def test_the_address_of_a_profile_is_its_name_where_names_are_the_same_everywhere(name, meant):
@@ -66,3 +81,20 @@ def test_a_table_of_users_beside_an_export_names_them_by_id_or_name(tmp_path):
     assert [tuple(row.values()) for row in users.to_pylist()] == [
         ("u0", ["art", "sea"], False), ("u1", ["art", "sport"], True), ("u2", [], False)]  # fmt: skip
     assert refused["id"].to_pylist() == ["nobody"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "interests"),
+    [
+        *(("sport;shoes", ["shoes", "sport"]), ("sport | shoes", ["shoes", "sport"]), ("R&amp;B", ["R&B"])),
+        *(('["sport", "shoes", null]', ["shoes", "sport"]), ("[sport", ["[sport"]), ("food, drink", ["food, drink"])),
+        *(("nan", []), ("N/A", []), (";", [])),
+    ],
+)
+def test_a_brand_may_have_several_interests_in_a_cell(cell, interests, tmp_path):
+    with (tmp_path / "brands.csv").open("w") as file:
+        csv.writer(file).writerows([("target", "interest"), ("nike", cell)])
+    (tmp_path / "edges.csv").write_text("user_id,target\nu1,nike\n")
+    told = Interests(tmp_path / "brands.csv")
+    told.read(tmp_path / "edges.csv")
+    assert told.of("u1") == interests

@@ -37,6 +37,7 @@ TEXT = PARAMS.read_text()
             "corpus.images is 20240501, which YAML takes for a number; put it in quotes: in params.yaml "
             '"20240501", on the command line -S \'corpus.images="20240501"\'.',
         ),
+        ("  images: null", "  images: false", "corpus.images is False; it has to be a valid string."),
         ("  text_encoder: words", "  text_encoder: wrods", "model.text_encoder is 'wrods'; it has to be 'words'"),
         ("  brands: null", "  brands: b.csv", "edges and brands make interests where source is export"),
         ("  dim: 1024", "  dim: 1", "model.dim is 1; it has to be greater than or equal to 2."),
