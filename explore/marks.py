@@ -92,7 +92,10 @@ class Marks:
         sheet = csv.writer(written)
         sheet.writerow(COLUMNS)
         sheet.writerows((*key, note) for key, note in sorted(held.items()))
-        write_text(written.getvalue(), self.path)
+        try:
+            write_text(written.getvalue(), self.path)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written ({error.strerror}); it stays as it is.") from None
 
     def collections(self) -> Mapping[str, list[Mark]]:
         """Marks by collection."""

@@ -4,11 +4,15 @@ Python takes the encoding of paths and of the terminal from the locale. In one t
 servers, `LC_ALL=C` where Python is forbidden to mend it) a path of params.yaml is not found, and a word not printed.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 
 from pipeline.running.errors import UserError
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Errors of a disk that is full or refuses."""
 
 
 def in_utf8() -> None:
@@ -20,7 +24,8 @@ def in_utf8() -> None:
 
 
 def entry(main: Callable[[], int | None]) -> None:
-    """What `python -m` of a command does: `main`, in UTF-8; exits with what it returns, or with a UserError's sentence.
+    """What `python -m` of a command does: `main`, in UTF-8; exits with its status, or a sentence: a UserError's, or
+    that a disk is full or refuses.
 
     Where its module has no parser of its own (argparse, `benchmarks.options`), `--help` prints the docstring of that,
     and `main` is not called.
@@ -34,4 +39,10 @@ def entry(main: Callable[[], int | None]) -> None:
         status = main()
     except UserError as error:
         sys.exit(str(error))
+    except OSError as error:  # a stage tells more (stages.runner)
+        if error.errno not in DISK:
+            raise
+        sys.exit(
+            f"{error.filename or 'the disk'}: {os.strerror(error.errno)}; free some space, or see its permissions."
+        )
     sys.exit(status)

@@ -1,5 +1,7 @@
 """Collections: what is in one, more like it, and what parts it from another."""
 
+import errno
+import os
 import shutil
 
 import numpy as np
@@ -107,6 +109,18 @@ def test_a_broken_file_is_told_stays_as_it_is_and_takes_no_other_page_with_it(wr
         ):
             assert status == 422 and html.fromstring(page).text_content().count(told) == 1
     assert path.read_bytes() == written
+
+
+def test_where_the_file_cannot_be_written_the_page_says_so(run_copy, monkeypatch):
+    _, folder = run_copy
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "x")
+
+    with serving(folder) as served:
+        monkeypatch.setattr("explore.marks.write_text", refuse)
+        status, _, page = form(served, "/marks", collection="a", kind="user", id="user-00")
+        assert status == 422 and b"marks.csv cannot be written (Read-only file system)" in page
 
 
 def test_two_collections_are_compared_by_their_means_and_the_words_that_part_them(run_copy):

@@ -58,3 +58,17 @@ def test_help_runs_nothing_and_an_error_is_a_sentence(tmp_path):
     )
     assert called("-m", "command", "--help", at=tmp_path) == (0, "What it does.\n")
     assert called("-m", "command", at=tmp_path) == (1, "x.csv: no rows; give some.\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_a_sentence_and_a_fault_of_ours_a_traceback(tmp_path):
+    for work, told in (
+        ("open('/dev/full', 'w', buffering=1).write('x' * 99999)", "the disk: No space left on device; free"),
+        ("open('nowhere')", "Traceback"),
+    ):
+        (tmp_path / "command.py").write_text(
+            f"from pipeline.running.utf8 import entry\ndef main():\n    {work}\n"
+            "if __name__ == '__main__':\n    entry(main)\n"
+        )
+        status, printed = called("-m", "command", at=tmp_path)
+        assert status == 1 and printed.startswith(told)
