@@ -1,8 +1,8 @@
-"""Pictures without the bright letters that lie over them: a saying over a darkened photograph.
+"""Pictures without the bright letters that lie over them: a saying over a darkened photograph, a meme's two lines.
 
 Letters have most of such a picture's points, and spoil the surroundings of the others. So where thin bright strokes
-lie on a picture that is dark everywhere else, they are painted over by what is around them (Telea, 2004), and what
-is left is looked at as well.
+lie on a picture that is dark everywhere else, or have a black outline, they are painted over by what is around them
+(Telea, 2004), and what is left is looked at as well.
 """
 
 import cv2
@@ -20,6 +20,8 @@ LEAST, MOST = 0.012, 0.2
 """Shares of the picture that strokes take up."""
 DARK = 150
 """Of the rest all but a twentieth has a darker channel than this."""
+BLACK, OUTLINED = 90, 0.5
+"""Else strokes have an outline: two pixels beside them so much has no brighter channel than this."""
 PLAIN = 0.5
 """A picture of which more is one colour is a drawing, whose bright strokes are its own, or a page."""
 SHADE = 6
@@ -31,8 +33,11 @@ AROUND = 5
 def without_letters(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """The RGB picture (h, w, 3) without bright letters, in SIDE² pixels or fewer; None where none lie on a dark one."""
     step = max(1, round(max(pixels.shape) / COARSE))
-    if (_darkest(pixels[::step, ::step]) >= DARK).mean() >= MOST:  # as of most pictures
-        return None
+    coarse = pixels[::step, ::step]
+    if (_darkest(coarse) >= DARK).mean() >= MOST:  # as of most pictures
+        white, black = (_darkest(coarse) > BRIGHT).mean(), (_brightest(coarse) < BLACK).mean()
+        if min(white, black) < LEAST:
+            return None
     image = Image.fromarray(pixels)
     zoom = min(1.0, SIDE / (image.width * image.height) ** 0.5)
     width, height = (max(STROKE, round(side * zoom)) for side in image.size)
@@ -42,17 +47,33 @@ def without_letters(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     strokes &= darkest > BRIGHT
     if not LEAST <= strokes.mean() <= MOST:
         return None
-    letters = cv2.dilate(strokes.astype(np.uint8), _square(AROUND))
-    rest = darkest[letters == 0]
-    if not len(rest) or (rest >= DARK).mean() >= 0.05:
+    letters = _wider(strokes, AROUND)
+    rest = darkest[~letters]
+    if not len(rest):
         return None
-    bare = np.asarray(cv2.inpaint(small, letters, 3, cv2.INPAINT_TELEA), np.uint8)
+    if (rest >= DARK).mean() >= 0.05:
+        beside = letters & ~_wider(strokes, 3)
+        outline = beside & (_brightest(small) < BLACK)
+        if outline.sum() < OUTLINED * beside.sum():
+            return None
+        letters = _wider(strokes | outline, AROUND)
+    bare = np.asarray(cv2.inpaint(small, letters.astype(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8)
     return None if _plain(bare) > PLAIN else bare
 
 
 def _darkest(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The darkest channel (h, w) of each of (h, w, 3)."""
     return np.asarray(cv2.min(cv2.min(pixels[..., 0], pixels[..., 1]), pixels[..., 2]))
+
+
+def _brightest(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The brightest channel (h, w) of each of (h, w, 3)."""
+    return np.asarray(cv2.max(cv2.max(pixels[..., 0], pixels[..., 1]), pixels[..., 2]))
+
+
+def _wider(strokes: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+    """Strokes (h, w), and what lies in a square of so many pixels around each of theirs."""
+    return cv2.dilate(strokes.astype(np.uint8), _square(by)) > 0
 
 
 def _plain(pixels: NDArray[np.uint8]) -> float:

@@ -1,4 +1,4 @@
-"""Under a saying over a darkened picture the picture is found; what has letters of its own keeps them."""
+"""Under bright letters over a picture it is found: a saying, a meme's lines; what has letters of its own keeps them."""
 
 import io
 from pathlib import Path
@@ -46,6 +46,21 @@ def said(image: Image.Image, words: str) -> Image.Image:
     return dark
 
 
+def bright(seed: int) -> Image.Image:
+    return Image.blend(smooth(seed), Image.new("RGB", (480, 360), "white"), 0.3)
+
+
+def memed(image: Image.Image, stroke: int = 2) -> Image.Image:
+    """With two lines above and two below, white with a black outline."""
+    meme = image.copy()
+    pen = ImageDraw.Draw(meme)
+    for row, line in enumerate(("WHEN NOBODY", "TOLD ME IT WAS", "THE BEST DAY", "IT ALL AND SO")):
+        font = ImageFont.load_default(image.width / 8)
+        place = image.width / 2, image.height * row / 4
+        pen.text(place, line, "white", font, "ma", stroke_width=stroke, stroke_fill="black")
+    return meme
+
+
 def png(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "PNG")
@@ -68,6 +83,15 @@ def test_pictures_are_found_under_a_saying_and_others_are_not() -> None:
     assert all(verdict is None or verdict.kind != COPY for verdict in found)
     assert not any(judge(plain[i], lettered[j]) for i in range(10) for j in range(10) if i != j)
     assert kind(said(smooth(0), SAYING), said(smooth(1), ANOTHER)) is None
+
+
+def test_pictures_are_found_under_a_memes_lines_and_others_are_not() -> None:
+    plain = [look_of(bright(seed)) for seed in range(6)]
+    meme = [look_of(memed(bright(seed))) for seed in range(6)]
+    found = [judge(one, other) for one, other in zip(plain, meme, strict=True)]
+    assert all(verdict and verdict.kind == DERIVED for verdict in found)
+    assert not any(judge(plain[i], meme[j]) for i in range(6) for j in range(6) if i != j)
+    assert without_letters(np.asarray(memed(bright(3), stroke=0))) is None  # may be the picture's own
 
 
 def test_another_saying_on_the_same_picture_is_no_copy() -> None:
