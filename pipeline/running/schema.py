@@ -356,6 +356,8 @@ class Params(Lambdas):
     def _best_fits(self) -> Self:
         try:
             replaced = {key: value for key, value in dict(self.best).items() if key in Model.model_fields}
+            if self.recipe == "paper":  # whose start the other recipe has not to bear
+                replaced["discriminant"] = False
             self.model.model_copy(update=replaced).check_blocks()
         except ValueError as error:
             raise ValueError(f"best, in the place of values of model: {error}") from None

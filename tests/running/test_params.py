@@ -70,6 +70,18 @@ def test_a_bad_value_is_refused_by_name(tmp_path, old, new, sentence):
     assert "constrained" not in str(refused.value) and "literal[" not in str(refused.value)
 
 
+def test_discriminants_that_start_the_papers_recipe_need_not_fit_best(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = TEXT.replace("  discriminant: false", "  discriminant: true", 1).replace(
+        "  aligned: false", "  aligned: true", 1
+    )
+    path.write_text(text.replace("  text_encoder: words", "  text_encoder: both", 1))
+    assert validate(path).model.discriminant
+    path.write_text(path.read_text().replace("recipe: paper", "recipe: best", 1))
+    with pytest.raises(UserError, match="discriminants either start the model"):
+        validate(path)
+
+
 @pytest.mark.parametrize("section", ["model", "best"])
 def test_a_model_that_reads_sentences_needs_them(tmp_path, section):
     path, text = tmp_path / "params.yaml", TEXT.replace("  encoder: minilm", "  encoder: none")
