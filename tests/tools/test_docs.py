@@ -97,7 +97,8 @@ def anchors(page: Path) -> set[str]:
 
 def links(page: Path) -> list[tuple[Path, str]]:
     """Where the links of a page to files of the project lead, and to which heading."""
-    targets = [target for target in LINK.findall(prose(page)) if "://" not in target]
+    words = re.sub(r"`[^`\n]+`", "", prose(page))  # what stands in code is no link
+    targets = [target for target in LINK.findall(words) if "://" not in target]
     return [
         ((page.parent / file).resolve() if file else page, at) for file, _, at in (t.partition("#") for t in targets)
     ]
