@@ -59,9 +59,9 @@ REPEATED = ("side", "language", "not_by", "kind")
 """What may stand in an address more than once; of all else a second value would be taken and the first forgotten."""
 KEYS = (
     *NARROWING, "kind", "q", "picture", "top", "page", "order", "begins", "with", "tell", "id", "reason", "rows",
-    "excel", "token",
+    "excel", "token", "file",
 )  # fmt: skip
-"""All that an address may have."""
+"""All that an address may have; `file` where a browser without scripts sends the field of a picture, empty."""
 
 
 def understood(query: Any) -> None:

@@ -92,6 +92,21 @@ def test_by_keyboard_alone_one_asks_and_opens_an_answer(served, tab):
     assert tab.evaluate("location.pathname") == where
 
 
+def test_without_scripts_every_form_leads_to_an_answer(served, tab):
+    tab.allow_scripts(False)
+    try:
+        for path in ("/search?q=tiger", "/posts", "/users", "/cluster/0", "/user/user-00", "/map"):
+            for number in range(3):
+                tab.open(served.url(path), 1440)
+                sent = f"document.querySelectorAll('form[method=get] button:not([formmethod])')[{number}]"
+                if tab.evaluate(f"Boolean({sent})"):
+                    tab.evaluate("for (const one of document.querySelectorAll('[name=with]')) one.value = 'user-01'; 0")
+                    tab.await_load(lambda sent=sent: tab.evaluate(f"{sent}.click()"))
+                    assert tab.evaluate("document.querySelector('h1').textContent") != "That cannot be answered", path
+    finally:
+        tab.allow_scripts(True)
+
+
 def test_what_was_typed_stays_with_a_picture_whether_it_is_taken_or_refused(served, tab, run, tmp_path):
     stored = IMAGES.read(run / "data/corpus/images")["bytes"]
     for name, data in (

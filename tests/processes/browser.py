@@ -59,6 +59,10 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
 
+    def allow_scripts(self, allowed: bool) -> None:
+        """Whether pages may run scripts of their own; `evaluate` always may."""
+        self._call("Emulation.setScriptExecutionDisabled", value=not allowed)
+
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, awaited."""
         done = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
