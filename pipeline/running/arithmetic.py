@@ -3,9 +3,9 @@
 Libraries choose their instructions by the processor that they find. Sums over registers of another width round
 differently, and training makes another figure of the last digit. So stages ask for AVX2, which all such processors have
 had since some ten years, before the libraries are loaded. ONNX Runtime alone cannot be asked: its vectors may differ
-in the last digit. Intel's two libraries differ by the processor's maker too: MKL does other sums on AMD's, whatever it
-is asked (pipeline.common.without_mkl), and IPP starts from approximate roots, of which each maker has its own, so
-OpenCV does without.
+in the last digit. NumPy's and SciPy's OpenBLAS rounds by how many threads it has, so it has one. Intel's two libraries
+differ by the processor's maker too: MKL does other sums on AMD's, whatever it is asked (pipeline.common.without_mkl),
+and IPP starts from approximate roots, of which each maker has its own, so OpenCV does without.
 
 `ARITHMETIC=native` in the environment leaves the choice to the libraries.
 """
@@ -19,6 +19,7 @@ AVX2 = {
     "MKL_CBWR": "AVX2",  # what is left of MKL in torch: pipeline.common.without_mkl
     "ONEDNN_MAX_CPU_ISA": "AVX2",  # torch's convolutions
     "OPENBLAS_CORETYPE": "Haswell",  # NumPy's and SciPy's products of matrices, gensim's too
+    "OPENBLAS_NUM_THREADS": "1",  # several cut a product elsewhere, by their number, and are slower (docs/experiments)
     "NPY_DISABLE_CPU_FEATURES": "X86_V4,AVX512_ICL,AVX512_SPR",
     "FAISS_SIMD_LEVEL": "AVX2",
     "OPENCV_IPP": "disabled",

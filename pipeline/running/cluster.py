@@ -92,7 +92,7 @@ def _environment(cpus: int) -> dict[str, str]:
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     path = os.pathsep.join(filter(None, sys.path))
     waiting = {name: os.environ[name] for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT") if name in os.environ}
-    return {"ENGINE": "serial", "PYTHONPATH": path} | settled() | waiting | dict.fromkeys(names, str(cpus))
+    return {"ENGINE": "serial", "PYTHONPATH": path} | dict.fromkeys(names, str(cpus)) | settled() | waiting
 
 
 def _task() -> Callable[..., tuple[Any, float]]:

@@ -20,6 +20,7 @@ code, = dot.inspect_asm().values()
 print(json.dumps({
     "torch": torch.backends.cpu.get_cpu_capability(),
     "blas": sorted({pool["architecture"] for pool in threadpool_info() if "architecture" in pool}),
+    "its threads": sorted({p["num_threads"] for p in threadpool_info() if p.get("threading_layer") == "pthreads"}),
     "numpy": features["X86_V3"] and not features["X86_V4"],
     "faiss": faiss.SIMDConfig.get_level_name(),
     "opencv": cv2.ipp.useIPP(),
@@ -38,7 +39,7 @@ def has_avx2() -> bool:
 def test_the_libraries_themselves_say_that_a_stage_has_them_at_avx2():
     free = {name: value for name, value in os.environ.items() if name not in (*AVX2, *AVX512, "ARITHMETIC")}
     told = subprocess.run([sys.executable, "-c", ASKED], cwd=ROOT, env=free, capture_output=True, text=True, check=True)
-    wanted = {"torch": "AVX2", "blas": ["Haswell"], "numpy": True, "faiss": "AVX2", "opencv": False}
+    wanted = {"torch": "AVX2", "blas": ["Haswell"], "its threads": [1], "numpy": True, "faiss": "AVX2", "opencv": False}
     assert json.loads(told.stdout) == wanted | {"numba": True, "arrow": "avx2"}
     assert told.stderr == ""  # nobody complains of a variable that is not known, or of AVX-512 that is not there
 
