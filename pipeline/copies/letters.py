@@ -31,7 +31,7 @@ AROUND = 5
 
 
 def without_letters(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """The RGB picture (h, w, 3) without bright letters, in SIDE² pixels or fewer; None where none lie on a dark one."""
+    """The RGB picture (h, w, 3) without bright letters, in SIDE² pixels or fewer; None where it has none."""
     step = max(1, round(max(pixels.shape) / COARSE))
     coarse = pixels[::step, ::step]
     if (_darkest(coarse) >= DARK).mean() >= MOST:  # as of most pictures

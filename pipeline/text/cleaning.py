@@ -75,7 +75,8 @@ CLEANED = Table(
 SLICE = 20_000
 # What of ASCII alone can be markup, an entity, an escape or a cut link.
 BROKEN = (
-    r"[<&\\\x1b]|^\s*b['\"]|_x00|ud83|=\?|%20|[%=][C-Fc-f][0-9A-Fa-f][%=]|\[/|\d\||@\[|hashtag[#|]|:[a-z0-9_+-]{2,40}:|;base64,|\.\.\."
+    r"[<&\\\x1b]|^\s*b['\"]|_x00|ud83|=\?|%20|[%=][C-Fc-f][0-9A-Fa-f][%=]|\[/|\d\||@\[|hashtag[#|]"
+    r"|:[a-z0-9_+-]{2,40}:|;base64,|\.\.\."
     r"|(?i:htt)[\s\v\x1c-\x1f]*$"
 )
 # A longer stretch is hardly met again: it is worked out anew, so that the memory of the lookup stays bounded.
