@@ -105,6 +105,23 @@ def test_many_cells_that_a_graph_finds_bring_the_same_pairs(tmp_path: Path, monk
     assert (again[0] == left).all() and (again[1] == right).all()
 
 
+def test_the_nearest_cells_are_the_same_by_any_number_of_threads(monkeypatch):
+    """Of centres in near pairs, rounding decides which is nearer, and FAISS rounds by its threads."""
+    random = np.random.default_rng(0)
+    near = np.abs(random.normal(size=(300, votes.DIMENSIONS))).astype(np.float32)
+    centres = faiss.IndexFlatL2(votes.DIMENSIONS)
+    centres.add(np.concatenate([near, near + 1e-6 * random.normal(size=near.shape).astype(np.float32)]))
+    asked = np.abs(random.normal(size=(2 * votes.PIECE + 9, votes.DIMENSIONS))).astype(np.float32)
+    found = []
+    for threads in (1, 2):
+        faiss.omp_set_num_threads(threads)
+        monkeypatch.setattr(votes, "cores", lambda n=threads: n)
+        found.append(votes._in_pieces(centres, asked))
+    assert found[0].shape == (len(asked), votes.PROBES)
+    np.testing.assert_array_equal(*found)
+    assert votes._in_pieces(centres, asked[:0]).shape == (0, votes.PROBES)
+
+
 @pytest.mark.parametrize("many", [votes.MANY, 20])
 def test_points_are_found_as_if_each_were_asked_for_by_itself(many: int, monkeypatch) -> None:
     random = np.random.default_rng(4)
