@@ -14,6 +14,7 @@ Shapes: n images, d numbers per vector, p pairs of rows, left < right.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,8 @@ CELLS = 128
 """Cells whose pairs are kept at a time: what a killed run may have to search again."""
 MEMBERS = 8192
 """Most images of a cell that are held as unit vectors at once."""
+PIECE = 4096
+"""Vectors whose nearest centres a thread finds at a time."""
 CHUNK = 4096
 """Pairs after which it is asked anew which images share a group by now, at least."""
 SLACK = 1e-4
@@ -186,7 +189,7 @@ def _within(vectors: NDArray[Any], floor: float, most: int, asking: Rows, inside
 def _nearest_cells(vectors: NDArray[Any], cells: int, seed: int) -> NDArray[np.int32]:
     """The PROBES cells (n, PROBES) whose centres, by k-means of a sample, are nearest to each vector, nearest first."""
     n, d = vectors.shape
-    faiss.omp_set_num_threads(cores())
+    faiss.omp_set_num_threads(1)  # as `nearest_centres` says
     chosen = np.sort(np.random.default_rng(seed).permutation(n)[: 40 * cells])
     kmeans = faiss.Kmeans(d, cells, niter=5, seed=seed % 2**31, spherical=True)
     kmeans.train(unit(vectors[chosen]))
@@ -194,9 +197,24 @@ def _nearest_cells(vectors: NDArray[Any], cells: int, seed: int) -> NDArray[np.i
     with bar("cells", "images", total=n) as shown:
         for start in range(0, n, MEMBERS):
             block = unit(vectors[start : start + MEMBERS])
-            near[start : start + MEMBERS] = kmeans.index.search(block, near.shape[1])[1]
+            near[start : start + MEMBERS] = nearest_centres(kmeans.index, block, near.shape[1])
             shown.update(len(block))
     return near
+
+
+def nearest_centres(centres: Any, vectors: NDArray[np.float32], k: int) -> Rows:
+    """The k nearest (n, k) of the `centres` in an index to vectors (n, d), by a thread for each PIECE of these.
+
+    FAISS would give a product to all threads, and its OpenBLAS rounds by how many these are.
+    """
+
+    def found(begin: int) -> Rows:
+        faiss.omp_set_num_threads(1)  # of this thread
+        near: Rows = centres.search(vectors[begin : begin + PIECE], k)[1]
+        return near
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return np.concatenate(list(pool.map(found, range(0, max(1, len(vectors)), PIECE))))
 
 
 def _by_value(values: NDArray[np.int32], size: int) -> tuple[Rows, Rows]:

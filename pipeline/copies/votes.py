@@ -8,7 +8,6 @@ looks vote, and are voted for, as pictures of their own.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from faiss.contrib.ivf_tools import add_preassigned
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pipeline.copies.groups import distinct
+from pipeline.copies.groups import distinct, nearest_centres
 from pipeline.copies.look import Look
 from pipeline.copies.looks import Looks
 from pipeline.copies.points import MIRROR, Numbers
@@ -43,8 +42,6 @@ LIST = 400
 """Points of a cell on average, at most: a point is compared with those of PROBES cells, however many there are."""
 MANY = 5_000
 """Cells from which on they are found by a graph (HNSW)."""
-PIECE = 4_096
-"""Points whose cells a thread finds at a time."""
 PIVOTS = 256
 """Centres in whose order cells lie in memory and points are asked for: beyond MANY most time goes into waiting for what
 is not in the processor's cache, and points that are near to each other need the same of it.
@@ -60,7 +57,6 @@ def voted_pairs(looks: Looks, most: int, seed: int, keep: Keep) -> tuple[Rows, R
     total = sum(len(rows) for rows, _ in looks.numbers(VOTERS))
     if total < NEIGHBOURS + 1:
         return np.empty(0, np.int64), np.empty(0, np.int64), 0
-    faiss.omp_set_num_threads(cores())
     index = Index.of(lambda: looks.numbers(VOTERS), total, seed, keep)
     owner = looks.owners()
     n, found, beyond = len(owner), [], 0
@@ -131,7 +127,9 @@ class Index:
         if cells > MANY:
             centres.hnsw.efSearch = 12  # which finds .99 of what 4 probes of all would
         held.cp.seed, held.cp.niter, held.cp.max_points_per_centroid = seed % 2**31, 4, 64
+        faiss.omp_set_num_threads(cores() if cells > MANY else 1)  # as `nearest_centres` says; a graph makes no product
         held.train(learnt)
+        faiss.omp_set_num_threads(cores())
         held.nprobe = PROBES
         pivots: Any = faiss.IndexFlatL2(DIMENSIONS)
         pivots.add(centres.reconstruct_n(0, min(cells, PIVOTS)))
@@ -158,7 +156,7 @@ class Index:
         def found() -> tuple[NDArray[np.int32]]:
             order = _order(self.pivots, along)
             near = np.empty((len(along), PROBES), np.int32)
-            near[order] = _in_pieces(self.held.quantizer, along[order])
+            near[order] = nearest_centres(self.held.quantizer, along[order], PROBES)
             return (near,)
 
         return keep(f"cells-{piece:06}", found)[0]
@@ -200,24 +198,9 @@ def tallied(near: Rows, picture: NDArray[np.int32], n: int, rows: Rows, most: in
     return np.minimum(one, other), np.maximum(one, other), np.array([(place >= most).sum()])
 
 
-def _in_pieces(quantizer: Any, along: Vectors) -> Rows:
-    """The PROBES nearest cells (p, PROBES), by a thread for each PIECE of the points.
-
-    FAISS would give a product to all threads, and its OpenBLAS rounds by how many these are.
-    """
-
-    def nearest(begin: int) -> Rows:
-        faiss.omp_set_num_threads(1)  # of this thread
-        found: Rows = quantizer.search(along[begin : begin + PIECE], PROBES)[1]
-        return found
-
-    with ThreadPoolExecutor(cores()) as pool:
-        return np.concatenate(list(pool.map(nearest, range(0, max(1, len(along)), PIECE))))
-
-
 def _order(pivots: Any, along: Vectors) -> Rows:
     """Places of points (p,) by the nearest of the `pivots`."""
-    return np.argsort(pivots.search(along, 1)[1][:, 0], kind="stable")
+    return np.argsort(nearest_centres(pivots, along, 1)[:, 0], kind="stable")
 
 
 def _drawn(pieces: Pieces, share: float, seed: int) -> Numbers:

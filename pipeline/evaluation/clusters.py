@@ -47,6 +47,7 @@ def cluster(values: Array, k: int, seed: int) -> tuple[Array, Array, Array]:
     k.
     """
     users = unit(values)
+    faiss.omp_set_num_threads(1)  # its products round by how many there are
     means = faiss.Kmeans(
         users.shape[1],
         k,

@@ -1,5 +1,6 @@
 """Groups of copies: planted ones are recovered exactly, and different pictures of one style stay apart."""
 
+import faiss
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from pipeline.copies.groups import (
     exact_cosine,
     group_images,
     near_pairs,
+    nearest_centres,
     recall,
     representatives,
     size_histogram,
@@ -189,3 +191,22 @@ def test_a_killed_search_goes_on_after_its_last_piece_with_the_same_groups(tmp_p
     assert sum(asked) == len(first.edges) + len(first.refused)  # asked once, not twice
     np.testing.assert_array_equal(first.group, second.group)
     np.testing.assert_array_equal(first.group, group_images(900, unbroken, agree, chunk=100).group)
+
+
+def test_the_nearest_centres_are_the_same_by_any_number_of_threads(monkeypatch):
+    """Of centres in near pairs rounding decides which is nearer, and FAISS rounds by its threads."""
+    random = np.random.default_rng(0)
+    near = np.abs(random.normal(size=(300, 32))).astype(np.float32)
+    centres = faiss.IndexFlatL2(32)
+    centres.add(np.concatenate([near, near + 1e-6 * random.normal(size=near.shape).astype(np.float32)]))
+    asked = np.abs(random.normal(size=(2 * image_groups.PIECE + 9, 32))).astype(np.float32)
+    found = []
+    for threads in (1, 2):
+        faiss.omp_set_num_threads(threads)
+        monkeypatch.setattr(image_groups, "cores", lambda n=threads: n)
+        found.append(nearest_centres(centres, asked, 4))
+    np.testing.assert_array_equal(*found)
+    lengths = ((asked[:99, None] - centres.reconstruct_n(0, 600)[None]) ** 2).sum(axis=2)
+    there = np.take_along_axis(lengths, found[0][:99], axis=1)
+    np.testing.assert_allclose(there, np.sort(lengths, axis=1)[:, :4], rtol=1e-4)
+    assert nearest_centres(centres, asked[:0], 4).shape == (0, 4)

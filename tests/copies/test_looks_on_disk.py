@@ -105,21 +105,19 @@ def test_many_cells_that_a_graph_finds_bring_the_same_pairs(tmp_path: Path, monk
     assert (again[0] == left).all() and (again[1] == right).all()
 
 
-def test_the_nearest_cells_are_the_same_by_any_number_of_threads(monkeypatch):
-    """Of centres in near pairs, rounding decides which is nearer, and FAISS rounds by its threads."""
+def test_cells_are_the_same_by_any_number_of_threads(monkeypatch):
+    """Points recur, so cells begin alike: which of two is nearer hangs on rounding, and FAISS rounds by its threads."""
     random = np.random.default_rng(0)
-    near = np.abs(random.normal(size=(300, votes.DIMENSIONS))).astype(np.float32)
-    centres = faiss.IndexFlatL2(votes.DIMENSIONS)
-    centres.add(np.concatenate([near, near + 1e-6 * random.normal(size=near.shape).astype(np.float32)]))
-    asked = np.abs(random.normal(size=(2 * votes.PIECE + 9, votes.DIMENSIONS))).astype(np.float32)
-    found = []
+    numbers = np.repeat(random.integers(0, 120, (7_500, 128), dtype=np.uint8), 4, axis=0)[random.permutation(30_000)]
+    learnt, nearest = [], []
     for threads in (1, 2):
         faiss.omp_set_num_threads(threads)
         monkeypatch.setattr(votes, "cores", lambda n=threads: n)
-        found.append(votes._in_pieces(centres, asked))
-    assert found[0].shape == (len(asked), votes.PROBES)
-    np.testing.assert_array_equal(*found)
-    assert votes._in_pieces(centres, asked[:0]).shape == (0, votes.PROBES)
+        index = votes.Index.of(lambda: iter([(np.arange(len(numbers)), numbers)]), len(numbers), 7, made)
+        learnt.append(index.held.quantizer.reconstruct_n(0, index.held.nlist))
+        nearest.append(index.cells(index.along(numbers)))
+    np.testing.assert_array_equal(*learnt)
+    np.testing.assert_array_equal(*nearest)
 
 
 @pytest.mark.parametrize("many", [votes.MANY, 20])
