@@ -46,25 +46,25 @@ def own_corpus(folder):
     """Posts, users and pictures of one's own, in `folder`."""
     (folder / "my pictures").mkdir(parents=True)
     (folder / "my pictures/a.png").write_text("a picture")
-    (folder / "posts [1].csv").write_text("post_id,user_id,text,image\np,u,private,a.png\n")
-    (folder / "users.csv").write_text("user_id,interests,brand\n")
-    return {"corpus.posts": folder / "posts [1].csv", "corpus.images": folder / "my pictures"}
+    (folder / "posts [1].jsonl").write_text('{"post_id": "p", "user_id": "u", "text": "private", "image": "a.png"}\n')
+    (folder / "users.jsonl").write_text('{"user_id": "u", "interests": [], "brand": false}\n')
+    return {"corpus.posts": folder / "posts [1].jsonl", "corpus.images": folder / "my pictures"}
 
 
 def test_what_lies_in_the_repository_is_ignored_from_then_on_and_told_once(clone, caplog):
     paths = own_corpus(Path())
     keep_out_of_git(paths)
     keep_out_of_git(paths)
-    assert len(caplog.messages) == 2 and "posts [1].csv is now ignored by Git" in caplog.messages[0]
+    assert len(caplog.messages) == 2 and "posts [1].jsonl is now ignored by Git" in caplog.messages[0]
     git("add", "-A")
-    assert git("diff", "--cached", "--name-only") == "users.csv\n"  # of which it was not told
+    assert git("diff", "--cached", "--name-only") == "users.jsonl\n"  # of which it was not told
 
 
 def test_a_rule_has_a_line_of_its_own_below_rules_that_end_without_one(clone):
     exclude = clone / ".git/info/exclude"
     exclude.write_text("*.bak")
-    keep_out_of_git({"corpus.users": Path("people.csv")})
-    assert exclude.read_text() == "*.bak\n/people.csv\n"
+    keep_out_of_git({"corpus.users": Path("people.jsonl")})
+    assert exclude.read_text() == "*.bak\n/people.jsonl\n"
 
 
 def test_data_own_is_ignored_without_a_word(clone, caplog):
@@ -77,7 +77,7 @@ def test_data_own_is_ignored_without_a_word(clone, caplog):
 def test_what_git_follows_is_refused_with_what_to_do(clone):
     paths = own_corpus(Path())
     git("add", "-A")
-    with pytest.raises(UserError, match=r"corpus\.posts is 'posts \[1\]\.csv'.*data/own/.*git rm -r --cached"):
+    with pytest.raises(UserError, match=r"corpus\.posts is 'posts \[1\]\.jsonl'.*data/own/.*git rm -r --cached"):
         keep_out_of_git(paths)
     with pytest.raises(UserError, match=r"corpus\.images is '\.'"):
         keep_out_of_git({"corpus.images": Path()})
@@ -98,7 +98,7 @@ def test_no_stage_has_ones_own_files_as_deps():
 @pytest.mark.slow
 def test_an_experiment_commits_none_of_ones_own_files(clone):
     own_corpus(Path())
-    settings = {"source": "table", "posts": "posts [1].csv", "images": "my pictures", "users": "users.csv"}
+    settings = {"source": "table", "posts": "posts [1].jsonl", "images": "my pictures", "users": "users.jsonl"}
     overrides = [word for key, value in settings.items() for word in ("-S", f'corpus.{key}="{value}"')]
     done = subprocess.run(
         ["dvc", "exp", "run", *overrides, "--name", "mine", "list_corpus"], capture_output=True, text=True, check=False
@@ -106,4 +106,6 @@ def test_an_experiment_commits_none_of_ones_own_files(clone):
     assert done.returncode == 0, done.stderr
     (experiment,) = git("for-each-ref", "--format=%(refname)", "refs/exps/*/*/mine").splitlines()
     held = git("ls-tree", "-r", "--name-only", experiment)
-    assert "dvc.lock" in held and not [name for name in ("posts [1].csv", "users.csv", "my pictures") if name in held]
+    assert "dvc.lock" in held and not [
+        name for name in ("posts [1].jsonl", "users.jsonl", "my pictures") if name in held
+    ]
