@@ -69,7 +69,7 @@ class Marks:
         if kind not in KINDS:
             raise ValueError(f"Marks are of {', '.join(KINDS)}, not of {kind[:40]}.")
         with self._lock:
-            held: Held = {mark[:3]: mark.note for mark in self.read()}
+            held = self._held()
             for name in names:
                 key = collection, kind, name
                 if add:
@@ -82,10 +82,13 @@ class Marks:
     def forget(self, gone: Set[str]) -> int:
         """Take out all with one of these ids; how many that were."""
         with self._lock:
-            held: Held = {mark[:3]: mark.note for mark in self.read()}
+            held = self._held()
             left = {key: note for key, note in held.items() if key[2] not in gone}
             self._write(left)
         return len(held) - len(left)
+
+    def _held(self) -> Held:
+        return {mark[:3]: mark.note for mark in self.read()}
 
     def _write(self, held: Held) -> None:
         written = io.StringIO()

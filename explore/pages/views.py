@@ -160,8 +160,8 @@ class Views:
         if wrong := [number for number in found.clusters or () if not self._is_cluster(number)]:
             raise Wrong(f"cluster={wrong[0]} is no cluster of this run.")
         others = found.other_than or ()
-        authors = [("by", found.user or ""), *(("not_by", name) for name in others)]
-        for key, user in authors if found.user else authors[1:]:
+        authors = [("by", found.user)] if found.user else []
+        for key, user in (*authors, *(("not_by", name) for name in others)):
             if self.library.row_of("user", self.people.find("user", user) or "\0") < 0:
                 raise Wrong(f"{key}={user[:60]} is no user of the corpus.{self._similar(user)}")
         if found.link is not None and not self.people.shown:
